@@ -1,0 +1,155 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// batchMagic begins every shipped batch. The digit is the format's version.
+const (
+	batchMagic   = "muniment batch/1\n"
+	batchPrefix  = "batch/"
+	maxBatch     = 8 << 20  // bytes after which a batch is shipped though more is waiting
+	maxBatchFile = 64 << 20 // a longer object is not a batch
+)
+
+var errBatch = errors.New("not a whole batch of this journal")
+
+// batchHeader stands at the start of a batch, as a line of JSON.
+type batchHeader struct {
+	First    uint64 `json:"first"` // index of the first entry
+	Count    uint64 `json:"count"`
+	Root     Hash   `json:"root"`     // of the tree after the last entry
+	Prev     string `json:"prev"`     // the name of the batch before; empty for the first
+	PrevRoot Hash   `json:"prevRoot"` // of the tree before the first entry
+}
+
+// batchItem is one item of a batch: an entry (nonce and body), or a sealed row's write (key, value) or erasure (key).
+// Sealed rows follow the last event of the change that wrote them.
+type batchItem struct {
+	kind  byte // 'e', 's', 'x'
+	nonce [NonceSize]byte
+	key   []byte
+	value []byte // the body, or the row's ciphertext
+}
+
+// appendBatch writes a batch: the magic line, the header line, the items, and the SHA-256 of all of that. An item is its
+// kind, for an entry the nonce, for a row the key after its length in 16 bits, and, but for an erasure, the value after its
+// length in 32 bits, all big-endian.
+func appendBatch(h batchHeader, items []batchItem) ([]byte, error) {
+	line, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("writing a batch: %w", err)
+	}
+	out := append([]byte(batchMagic), line...)
+	out = append(out, '\n')
+	for _, item := range items {
+		out = append(out, item.kind)
+		if item.kind == 'e' {
+			out = append(out, item.nonce[:]...)
+		} else {
+			out = binary.BigEndian.AppendUint16(out, uint16(len(item.key)))
+			out = append(out, item.key...)
+		}
+		if item.kind != 'x' {
+			out = binary.BigEndian.AppendUint32(out, uint32(len(item.value)))
+			out = append(out, item.value...)
+		}
+	}
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...), nil
+}
+
+// batchName names a batch by its place and its content: two writers who ship the same place cannot overwrite each other.
+func batchName(h batchHeader, raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return fmt.Sprintf("%s%016d-%d-%s", batchPrefix, h.First, h.Count, hex.EncodeToString(sum[:8]))
+}
+
+// batchPlace reads the place out of a batch's name.
+func batchPlace(name string) (first, count uint64, err error) {
+	parts := strings.Split(strings.TrimPrefix(name, batchPrefix), "-")
+	if len(parts) == 3 {
+		first, err = strconv.ParseUint(parts[0], 10, 64)
+		if err == nil {
+			count, err = strconv.ParseUint(parts[1], 10, 64)
+		}
+	}
+	if len(parts) != 3 || err != nil {
+		return 0, 0, fmt.Errorf("%q is not the name of a batch", name)
+	}
+	return first, count, nil
+}
+
+// parseBatch reads a batch. Its items share raw's memory.
+func parseBatch(raw []byte) (h batchHeader, items []batchItem, err error) {
+	rest, ok := bytes.CutPrefix(raw, []byte(batchMagic))
+	if !ok || len(rest) < sha256.Size || len(raw) > maxBatchFile {
+		return h, nil, errBatch
+	}
+	end := len(raw) - sha256.Size
+	if sum := sha256.Sum256(raw[:end]); !bytes.Equal(sum[:], raw[end:]) {
+		return h, nil, errBatch
+	}
+	line, rest, ok := bytes.Cut(rest[:len(rest)-sha256.Size], []byte("\n"))
+	if !ok || json.Unmarshal(line, &h) != nil {
+		return h, nil, errBatch
+	}
+	entries := uint64(0)
+	for len(rest) > 0 {
+		var item batchItem
+		if item, rest, err = parseItem(rest); err != nil {
+			return h, nil, err
+		}
+		if item.kind == 'e' {
+			entries++
+		}
+		items = append(items, item)
+	}
+	if entries != h.Count {
+		return h, nil, errBatch
+	}
+	return h, items, nil
+}
+
+func parseItem(in []byte) (item batchItem, rest []byte, err error) {
+	item.kind, rest = in[0], in[1:]
+	switch item.kind {
+	case 'e':
+		if len(rest) < NonceSize {
+			return item, nil, errBatch
+		}
+		copy(item.nonce[:], rest)
+		rest = rest[NonceSize:]
+	case 's', 'x':
+		if len(rest) < 2 {
+			return item, nil, errBatch
+		}
+		n := int(binary.BigEndian.Uint16(rest))
+		if rest = rest[2:]; len(rest) < n || n == 0 {
+			return item, nil, errBatch
+		}
+		item.key, rest = rest[:n], rest[n:]
+	default:
+		return item, nil, errBatch
+	}
+	if item.kind == 'x' {
+		return item, rest, nil
+	}
+	if len(rest) < 4 {
+		return item, nil, errBatch
+	}
+	n := int(binary.BigEndian.Uint32(rest))
+	if rest = rest[4:]; len(rest) < n || n == 0 {
+		return item, nil, errBatch
+	}
+	item.value, rest = rest[:n], rest[n:]
+	return item, rest, nil
+}

@@ -1,0 +1,202 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+// MaxBody is the length of the longest body, in bytes.
+const MaxBody = 64 << 10
+
+// bodyVersion is the version of the envelope; bodies of a newer one are refused.
+const bodyVersion = 1
+
+// timeLayout is RFC 3339 in UTC with microseconds, always of one length.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+var bodyTable = Table{Log, "body"}
+
+// ErrTooLarge says that an event does not fit into a body.
+var ErrTooLarge = fmt.Errorf("an event's body is longer than %d bytes", MaxBody)
+
+// body is a body taken apart.
+type body struct {
+	Entry
+	Type string
+	Wall time.Time // the raw clock; equal to At but where the clock lags behind the journal
+	Data json.RawMessage
+}
+
+// appendTo writes the one form that a body has: no spaces, fields in this order, optional ones left out. Type, tenant and
+// actor are of an alphabet that needs no escapes.
+func (b *body) appendTo(out []byte) []byte {
+	out = append(out, `{"v":1,"type":"`...)
+	out = append(out, b.Type...)
+	out = append(out, `","at":"`...)
+	out = b.At.AppendFormat(out, timeLayout)
+	if !b.Wall.Equal(b.At) {
+		out = append(out, `","wall":"`...)
+		out = b.Wall.AppendFormat(out, timeLayout)
+	}
+	out = append(out, `","tenant":"`...)
+	out = append(out, b.Tenant...)
+	out = append(out, `","seq":`...)
+	out = strconv.AppendUint(out, b.Seq, 10)
+	out = append(out, `,"actor":"`...)
+	out = append(out, b.Actor...)
+	out = append(out, '"')
+	if !b.Doc.IsZero() {
+		out = append(out, `,"doc":"`...)
+		out = append(out, b.Doc.String()...)
+		out = append(out, '"')
+	}
+	if b.Prev != nil {
+		out = append(out, `,"prev":`...)
+		out = strconv.AppendUint(out, *b.Prev, 10)
+	}
+	out = append(out, `,"data":`...)
+	out = append(out, b.Data...)
+	return append(out, '}')
+}
+
+// parseBody reads a body and refuses every other form than the one that appendTo writes, and duplicate keys in its data.
+func parseBody(raw []byte) (*body, error) {
+	var f struct {
+		V      int             `json:"v"`
+		Type   string          `json:"type"`
+		At     string          `json:"at"`
+		Wall   string          `json:"wall"`
+		Tenant string          `json:"tenant"`
+		Seq    uint64          `json:"seq"`
+		Actor  string          `json:"actor"`
+		Doc    ID              `json:"doc"`
+		Prev   *uint64         `json:"prev"`
+		Data   json.RawMessage `json:"data"`
+	}
+	if len(raw) > MaxBody {
+		return nil, fmt.Errorf("reading a body: %w", ErrTooLarge)
+	}
+	if err := json.Unmarshal(raw, &f); err != nil {
+		return nil, errors.New("reading a body: it is not the JSON of one")
+	}
+	if f.V > bodyVersion {
+		return nil, fmt.Errorf("reading a body: it is of version %d, this program knows %d: a newer program is needed", f.V, bodyVersion)
+	}
+	b := &body{Type: f.Type, Data: f.Data}
+	b.Tenant, b.Seq, b.Actor, b.Doc, b.Prev = f.Tenant, f.Seq, f.Actor, f.Doc, f.Prev
+	var err error
+	if b.At, err = time.Parse(timeLayout, f.At); err != nil {
+		return nil, errors.New("reading a body: its time is not RFC 3339 in UTC with microseconds")
+	}
+	b.Wall = b.At
+	if f.Wall != "" {
+		if b.Wall, err = time.Parse(timeLayout, f.Wall); err != nil {
+			return nil, errors.New("reading a body: its wall time is not RFC 3339 in UTC with microseconds")
+		}
+	}
+	if err := b.check(); err != nil {
+		return nil, fmt.Errorf("reading a body: %w", err)
+	}
+	if !bytes.Equal(b.appendTo(nil), raw) {
+		return nil, errors.New("reading a body: it is not in canonical form")
+	}
+	if err := uniqueKeys(b.Data); err != nil {
+		return nil, fmt.Errorf("reading a body: %w", err)
+	}
+	return b, nil
+}
+
+// check refuses names that would need escapes, or that another reader could take for something else.
+func (b *body) check() error {
+	switch {
+	case !plain(b.Type, 1, 64):
+		return errors.New("the event type is not 1 to 64 of [A-Za-z0-9._:/-]")
+	case !plain(b.Tenant, 1, 64):
+		return errors.New("the tenant is not 1 to 64 of [A-Za-z0-9._:/-]")
+	case !plain(b.Actor, 1, 128):
+		return errors.New("the actor is not 1 to 128 of [A-Za-z0-9._:/-]")
+	case len(b.Data) == 0 || b.Data[0] != '{':
+		return errors.New("the event's data is not a JSON object")
+	case b.Prev != nil && b.Doc.IsZero():
+		return errors.New("a previous event is named without a document")
+	}
+	return nil
+}
+
+func plain(s string, shortest, longest int) bool {
+	if len(s) < shortest || len(s) > longest {
+		return false
+	}
+	for _, c := range []byte(s) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '.' && c != '_' && c != ':' && c != '/' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// uniqueKeys refuses an object with the same key twice, at any depth: readers disagree on which of the two counts.
+func uniqueKeys(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	type frame struct {
+		keys   map[string]bool // nil in an array
+		isName bool
+	}
+	var stack []frame
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return errors.New("the data is not JSON")
+		}
+		top := len(stack) - 1
+		if name, ok := token.(string); ok && top >= 0 && stack[top].isName {
+			if stack[top].keys[name] {
+				return errors.New("the data has a key twice")
+			}
+			stack[top].keys[name] = true
+			stack[top].isName = false
+			continue
+		}
+		if top >= 0 && stack[top].keys != nil {
+			stack[top].isName = true // the value of the last name begins here
+		}
+		switch token {
+		case json.Delim('{'):
+			stack = append(stack, frame{keys: map[string]bool{}, isName: true})
+		case json.Delim('['):
+			stack = append(stack, frame{})
+		case json.Delim('}'), json.Delim(']'):
+			stack = stack[:top]
+		}
+	}
+}
+
+// indexKey is an index as a key, so that rows grow with time.
+func indexKey(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
+
+// packBody is a body's row: a format byte, the nonce, the body.
+func packBody(nonce [NonceSize]byte, raw []byte) []byte {
+	row := make([]byte, 0, 1+NonceSize+len(raw))
+	row = append(row, 1)
+	row = append(row, nonce[:]...)
+	return append(row, raw...)
+}
+
+func unpackBody(row []byte) (nonce [NonceSize]byte, raw []byte, err error) {
+	if len(row) < 1+NonceSize || row[0] != 1 {
+		return nonce, nil, fmt.Errorf("a body's row is of another format: %w", ErrDamaged)
+	}
+	copy(nonce[:], row[1:])
+	return nonce, row[1+NonceSize:], nil
+}

@@ -1,0 +1,308 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// maxGroup bounds how many commits share one transaction.
+const maxGroup = 4096
+
+var (
+	// ErrPanic says that a decide function or a reducer panicked. Nothing of its change was written; the log has the stack.
+	ErrPanic = errors.New("a decide function or reducer panicked")
+
+	errNothing = errors.New("nothing to write") // ends a transaction of a group that wrote nothing
+)
+
+// request is one Commit on its way through the committer.
+type request struct {
+	actor   Actor
+	decide  func(View) (Change, error)
+	claimed atomic.Bool // by the committer, or by a caller who gives up
+	done    chan struct{}
+	receipt Receipt
+	err     error
+}
+
+// Commit is the only way to change state. decide sees every earlier commit and returns what happened. It only reads, and
+// may be run twice. Events returned together with an error are committed, then the error is returned: a denial is on record
+// too. Concurrent commits share one transaction; each is answered when that is durable.
+//
+// The receipt is of the change's last event, without proof and checkpoint (see Released). A change without events is legal
+// and has an empty receipt. When ctx ends before the commit has begun, nothing is written; after that it is waited for.
+//
+// Errors: those of decide; ErrTooLarge; ErrTaken; ErrPanic; ErrFull (nothing written, a retry may help); ErrClosed; ErrStopped.
+func (j *Journal) Commit(ctx context.Context, a Actor, decide func(View) (Change, error)) (Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return Receipt{}, fmt.Errorf("committing: %w", err)
+	}
+	r := &request{actor: a, decide: decide, done: make(chan struct{})}
+	select {
+	case j.requests <- r:
+	case <-j.ctx.Done():
+		return Receipt{}, ErrClosed
+	case <-j.died:
+		return Receipt{}, ErrStopped
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("committing: %w", ctx.Err())
+	}
+	var gaveUp error
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		gaveUp = fmt.Errorf("committing: %w", ctx.Err())
+	case <-j.ctx.Done():
+		gaveUp = ErrClosed
+	}
+	if gaveUp != nil && r.claimed.CompareAndSwap(false, true) {
+		return Receipt{}, gaveUp
+	}
+	<-r.done // once the committer has claimed it, the outcome is the committer's to tell
+	return r.receipt, r.err
+}
+
+// commitGroups takes what has gathered, commits it as one group, and begins again.
+func (j *Journal) commitGroups() {
+	defer j.workers.Done()
+	for {
+		var batch []*request
+		select {
+		case r := <-j.requests:
+			batch = j.gather(r)
+		case <-j.ctx.Done():
+			j.refuse(ErrClosed)
+			return
+		}
+		if j.Err() != nil {
+			answer(batch, ErrStopped)
+			continue
+		}
+		j.commitGroup(batch)
+	}
+}
+
+// gather claims the first request and all that wait behind it.
+func (j *Journal) gather(first *request) []*request {
+	var batch []*request
+	for r := first; ; {
+		if r.claimed.CompareAndSwap(false, true) {
+			batch = append(batch, r)
+		}
+		if len(batch) == maxGroup {
+			return batch
+		}
+		select {
+		case r = <-j.requests:
+		default:
+			return batch
+		}
+	}
+}
+
+// refuse answers everything that still waits.
+func (j *Journal) refuse(err error) {
+	for {
+		select {
+		case r := <-j.requests:
+			if r.claimed.CompareAndSwap(false, true) {
+				answer([]*request{r}, err)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// answer tells each of a batch the same error.
+func answer(batch []*request, err error) {
+	for _, r := range batch {
+		r.receipt, r.err = Receipt{}, err
+		close(r.done)
+	}
+}
+
+// commitGroup runs a batch in one transaction and answers it.
+func (j *Journal) commitGroup(batch []*request) {
+	var (
+		g    *group
+		time reading
+		raw  = j.time.last
+	)
+	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) error {
+		head, ok, err := readHead(tx)
+		if err == nil && !ok {
+			err = fmt.Errorf("the head row is missing: %w", ErrDamaged)
+		}
+		if err != nil {
+			return err
+		}
+		if g, err = j.newGroup(tx, head); err != nil {
+			return err
+		}
+		time, raw = j.time.read(head.At)
+		return g.run(j, batch, time, tx)
+	})
+	switch {
+	case errors.Is(err, errNothing):
+		// Every commit was refused or changed nothing; each has its own answer already.
+	case errors.Is(err, ErrUnknown):
+		if j.committed(g) {
+			break
+		}
+		answer(batch, ErrStopped)
+		return
+	case err != nil:
+		answer(batch, fmt.Errorf("committing: %w", err))
+		return
+	}
+	if err == nil || errors.Is(err, ErrUnknown) {
+		j.time.keep(time, raw)
+		j.accept(g)
+	}
+	for _, r := range batch {
+		close(r.done)
+	}
+}
+
+// newGroup begins a group above a transaction. The cached edge is used only if the head row matches it: another gateway
+// may have committed since.
+func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
+	edge := j.edge
+	if edge == nil || edge.size != head.Size || edge.root() != head.Root {
+		var err error
+		if edge, err = loadEdge(tx, head.Size); err != nil {
+			return nil, err
+		}
+	}
+	return &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge.clone()}, nil
+}
+
+// run decides each commit of a batch and writes what they returned.
+func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
+	before := g.edge.size
+	stepped := time.step == 0
+	for _, r := range batch {
+		r.receipt, r.err = Receipt{}, nil
+		change, err := decide(j, r, view{g.overlay, time.now})
+		r.err = err
+		if len(change.Events) == 0 && len(change.Sealed) == 0 {
+			continue
+		}
+		if !stepped {
+			if err := g.recordStep(j, time); err != nil {
+				return err
+			}
+			stepped = true
+		}
+		s := g.begin()
+		if err := s.take(j, r.actor, change, time); err != nil {
+			r.err = err
+			continue
+		}
+		s.finish()
+		r.receipt = Receipt{Index: s.last.Index, Leaf: s.entries[len(s.entries)-1], Nonce: s.nonce, Body: s.lastRaw}
+	}
+	if g.edge.size == before {
+		return errNothing
+	}
+	if err := g.tidy(j); err != nil {
+		return err
+	}
+	if err := g.seal(); err != nil {
+		return err
+	}
+	return g.flush(tx)
+}
+
+// recordStep puts a step of the clock on record, before the first event that it could concern.
+func (g *group) recordStep(j *Journal, time reading) error {
+	s := g.begin()
+	event := clockStepped.New(ID{}, ClockStepped{By: time.step.String()})
+	if err := s.take(j, Actor{System, "clock"}, Change{Events: []Event{event}}, time); err != nil {
+		return err
+	}
+	s.finish()
+	return nil
+}
+
+// view is what decide sees.
+type view struct {
+	Reader
+	now time.Time
+}
+
+// Now is the time of the group.
+func (v view) Now() time.Time { return v.now }
+
+// decide runs a decide function; a panic is its own failure only.
+func decide(j *Journal, r *request, v View) (change Change, err error) {
+	defer j.contain(&err)
+	return r.decide(v)
+}
+
+// contain turns a panic into an error. The panic's value may carry somebody's data: only the stack is logged.
+func (j *Journal) contain(err *error) {
+	if recover() != nil {
+		j.cfg.Log.Error("a decide function or reducer panicked", "stack", string(debug.Stack()))
+		*err = ErrPanic
+	}
+}
+
+// take writes one change: its events in order, then its sealed rows.
+func (s *step) take(j *Journal, a Actor, change Change, time reading) (err error) {
+	defer j.contain(&err)
+	for _, e := range change.Events {
+		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}
+		b.At, b.Tenant, b.Actor, b.Doc = time.now, a.Tenant, a.ID, e.Doc
+		if e.Data != nil {
+			if b.Data, err = json.Marshal(e.Data); err != nil {
+				return fmt.Errorf("writing the data of %s: %w", e.Type, err)
+			}
+		}
+		var nonce [NonceSize]byte
+		if _, err := io.ReadFull(j.cfg.Rand, nonce[:]); err != nil {
+			return fmt.Errorf("drawing a nonce: %w", err)
+		}
+		if err := s.append(b, nonce); err != nil {
+			return err
+		}
+	}
+	return s.seal(change.Sealed)
+}
+
+// committed settles an unknown outcome by reading the head again, in a transaction of its own: that waits for one that may
+// still be under way, and a backend whose disk cannot be trusted any more refuses it. Where the head is not the expected
+// one, the journal stops: nothing may be reported as a failure that may have happened.
+func (j *Journal) committed(g *group) bool {
+	var head Head
+	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) (err error) {
+		if head, _, err = readHead(tx); err != nil {
+			return err
+		}
+		return errNothing
+	})
+	if errors.Is(err, errNothing) && head.Size == g.head.Size && head.Root == g.head.Root {
+		return true
+	}
+	j.cfg.Log.Error("the outcome of a write is unknown; stopping", "error", err)
+	j.halt(ErrStopped)
+	return false
+}
+
+// accept makes a committed group the state that the next one begins with, and tells of it.
+func (j *Journal) accept(g *group) {
+	j.edge = g.edge
+	j.size.Store(g.edge.size)
+	fresh := g.head.News > j.known.Swap(g.head.News)
+	j.commits.ring()
+	if fresh {
+		j.news.ring()
+	}
+}

@@ -1,0 +1,132 @@
+package journal
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// tileWidth is the number of hashes in a full tile (C2SP tlog-tiles: tile height 8).
+const tileWidth = 256
+
+var tileTable = Table{Log, "tile"}
+
+// tileKey orders tiles by level, then by place.
+func tileKey(level int, n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{byte(level)}, n)
+}
+
+// edge is the right edge of the tree: at each tile level the hashes of the last tile, which is not full. It is all that
+// appending needs, so that it stays in memory and a commit reads no tile.
+type edge struct {
+	size   uint64
+	levels [][]Hash
+	known  *Hash // the root, once it has been asked for
+}
+
+// clone copies the edge, so that an abort loses nothing.
+func (e *edge) clone() *edge {
+	c := &edge{size: e.size, levels: make([][]Hash, len(e.levels)), known: e.known}
+	for i, level := range e.levels {
+		c.levels[i] = append(make([]Hash, 0, tileWidth), level...)
+	}
+	return c
+}
+
+// append adds an entry and calls full for each tile that it completes.
+func (e *edge) append(entry Hash, full func(level int, n uint64, hashes []Hash)) {
+	hash := leafHash(entry)
+	e.size++
+	e.known = nil
+	for level := 0; ; level++ {
+		if level == len(e.levels) {
+			e.levels = append(e.levels, make([]Hash, 0, tileWidth))
+		}
+		e.levels[level] = append(e.levels[level], hash)
+		if len(e.levels[level]) < tileWidth {
+			return
+		}
+		n := e.size>>(8*(level+1)) - 1
+		full(level, n, e.levels[level])
+		hash = rootOf(e.levels[level])
+		e.levels[level] = e.levels[level][:0]
+	}
+}
+
+// partial calls fn for each tile that is begun but not full.
+func (e *edge) partial(fn func(level int, n uint64, hashes []Hash)) {
+	for level, hashes := range e.levels {
+		if len(hashes) > 0 {
+			fn(level, e.size>>(8*(level+1)), hashes)
+		}
+	}
+}
+
+// root is the Merkle tree hash of the whole tree (RFC 6962, section 2.1).
+func (e *edge) root() Hash {
+	if e.known == nil {
+		root := e.hash()
+		e.known = &root
+	}
+	return *e.known
+}
+
+func (e *edge) hash() Hash {
+	var nodes []Hash
+	for _, level := range e.levels {
+		nodes = append(slices.Clone(level), nodes...)
+		if len(nodes) > 0 {
+			nodes = []Hash{rootOf(nodes)}
+		}
+	}
+	if len(nodes) == 0 {
+		root, _ := tlog.TreeHash(0, nil)
+		return root
+	}
+	return nodes[0]
+}
+
+// loadEdge reads the edge of a tree of the given size.
+func loadEdge(r Reader, size uint64) (*edge, error) {
+	e := &edge{size: size}
+	for level := 0; size>>(8*level) > 0; level++ {
+		width := int(size >> (8 * level) % tileWidth)
+		hashes := make([]Hash, 0, tileWidth)
+		if width > 0 {
+			tile, err := readTile(r, level, size>>(8*(level+1)), width)
+			if err != nil {
+				return nil, err
+			}
+			hashes = append(hashes, tile...)
+		}
+		e.levels = append(e.levels, hashes)
+	}
+	return e, nil
+}
+
+// readTile reads the first width hashes of a tile.
+func readTile(r Reader, level int, n uint64, width int) ([]Hash, error) {
+	row, err := r.Get(tileTable, tileKey(level, n))
+	if err != nil {
+		return nil, fmt.Errorf("reading tile %d/%d: %w", level, n, err)
+	}
+	if len(row)%len(Hash{}) != 0 || len(row)/len(Hash{}) < width {
+		return nil, fmt.Errorf("tile %d/%d holds %d bytes, not %d hashes: %w", level, n, len(row), width, ErrDamaged)
+	}
+	hashes := make([]Hash, width)
+	for i := range hashes {
+		copy(hashes[i][:], row[i*len(Hash{}):])
+	}
+	return hashes, nil
+}
+
+// packTile is a tile's row.
+func packTile(hashes []Hash) []byte {
+	row := make([]byte, 0, len(hashes)*len(Hash{}))
+	for _, h := range hashes {
+		row = append(row, h[:]...)
+	}
+	return row
+}

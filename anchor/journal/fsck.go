@@ -1,0 +1,169 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+)
+
+// fsckChunk is how many rows fsck reads, and replays, at a time.
+const fsckChunk = 2048
+
+// Finding is a state that the log does not explain.
+type Finding struct {
+	Table   Table
+	Key     []byte
+	Problem string
+}
+
+// String names table and key, the key in hexadecimal unless it is plain text.
+func (f Finding) String() string {
+	key := fmt.Sprintf("%x", f.Key)
+	if plain(string(f.Key), 1, 512) {
+		key = string(f.Key)
+	}
+	return fmt.Sprintf("%s %s: %s", f.Table, key, f.Problem)
+}
+
+// SealedRow names a sealed row and its ciphertext.
+type SealedRowAt struct {
+	Key, Value []byte
+}
+
+// FsckConfig is what Fsck needs. The journal must not be open.
+type FsckConfig struct {
+	Backend     Backend
+	Bucket      Bucket // nil: the released head is not compared
+	Definitions []Definition
+	// Scratch is an empty backend that the replay writes its tables to.
+	Scratch Backend
+	// Tokens unwraps sealed rows in batches, checks their bindings, and returns for each the tokens that must lead to it, or
+	// why it cannot. Nil: the index is compared only as far as that goes without keys.
+	Tokens func(ctx context.Context, rows []SealedRowAt) ([]TokensOf, error)
+	// Progress, if not nil, is told of how many of how many entries have been replayed.
+	Progress func(done, of uint64)
+}
+
+// TokensOf is what unwrapping a sealed row has shown.
+type TokensOf struct {
+	Tokens  [][]byte
+	Problem string // why the row cannot be unwrapped, or is not the one that its key names
+}
+
+// fsck is one run of Fsck.
+type fsck struct {
+	cfg      FsckConfig
+	schema   *schema
+	head     Head
+	replayed *edge
+	findings []Finding
+	released *releasedHead
+}
+
+// Fsck replays the bodies into scratch tables and compares them with the journal's, row by row; it holds sealed rows against
+// the events that bind them, the index against the sealed rows, and the head against the released one. Findings are
+// what does not agree; an error says that the check itself could not be done.
+func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
+	s, err := newSchema(cfg.Definitions)
+	if err != nil {
+		return nil, err
+	}
+	f := &fsck{cfg: cfg, schema: s}
+	for _, check := range []func(context.Context) error{f.readHead, f.replay, f.compareLog, f.compareSealed, f.compareIndex, f.compareVolatile, f.compareReleased} {
+		if err := check(ctx); err != nil {
+			return f.findings, fmt.Errorf("checking the journal: %w", err)
+		}
+	}
+	return f.findings, nil
+}
+
+func (f *fsck) found(t Table, key []byte, problem string, args ...any) {
+	f.findings = append(f.findings, Finding{Table: t, Key: bytes.Clone(key), Problem: fmt.Sprintf(problem, args...)})
+}
+
+// readHead reads both heads. A journal without a readable head is replayed from its bodies alone.
+func (f *fsck) readHead(ctx context.Context) error {
+	err := f.cfg.Backend.View(ctx, func(r Reader) error {
+		head, ok, err := readHead(r)
+		switch {
+		case errors.Is(err, ErrDamaged):
+			f.found(headTable, headKey, "it cannot be read")
+		case err != nil:
+			return err
+		case !ok:
+			f.found(headTable, headKey, "it is missing")
+		}
+		f.head = head
+		return nil
+	})
+	if err != nil || f.cfg.Bucket == nil {
+		return err
+	}
+	f.released, err = readReleased(ctx, f.cfg.Bucket)
+	if err == nil && f.head.Origin == "" && f.released != nil {
+		f.head.Origin = f.released.Origin
+	}
+	return err
+}
+
+// replay runs the bodies through the reducers into the scratch backend, up to the first body that cannot be.
+func (f *fsck) replay(ctx context.Context) error {
+	head := Head{Origin: f.head.Origin}
+	f.replayed = &edge{}
+	for {
+		var items []batchItem
+		if err := f.cfg.Backend.View(ctx, func(r Reader) (err error) {
+			items, err = f.readBodies(r, f.replayed.size)
+			return err
+		}); err != nil {
+			return err
+		}
+		if len(items) == 0 {
+			return nil
+		}
+		var broken error
+		err := f.cfg.Scratch.Update(ctx, func(tx Txn) error {
+			g := &group{overlay: newOverlay(tx), schema: f.schema, head: head, edge: f.replayed.clone()}
+			broken = g.replay(items)
+			if err := g.seal(); err != nil {
+				return err
+			}
+			head, f.replayed = g.head, g.edge
+			return g.flush(tx)
+		})
+		if err != nil {
+			return err
+		}
+		if broken != nil {
+			f.found(bodyTable, indexKey(f.replayed.size), "it cannot be replayed: %v", broken)
+			return nil
+		}
+		if f.cfg.Progress != nil {
+			f.cfg.Progress(f.replayed.size, f.head.Size)
+		}
+	}
+}
+
+// readBodies reads a chunk of bodies; a gap is found and ends the replay.
+func (f *fsck) readBodies(r Reader, from uint64) (items []batchItem, err error) {
+	next := from
+	err = r.Scan(bodyTable, Range{From: indexKey(from)}, func(key, row []byte) error {
+		if len(items) == fsckChunk {
+			return Stop
+		}
+		if !bytes.Equal(key, indexKey(next)) {
+			f.found(bodyTable, indexKey(next), "it is missing")
+			return Stop
+		}
+		item, err := entryItem(key, row, next)
+		if err != nil {
+			f.found(bodyTable, key, "its row is damaged")
+			return Stop
+		}
+		next++
+		items = append(items, item)
+		return nil
+	})
+	return items, err
+}

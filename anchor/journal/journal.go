@@ -1,0 +1,179 @@
+// Package journal is the only door through which state changes: an append-only Merkle log of events, and the tables that
+// reducers derive from it in the same transaction.
+//
+// A caller hands [Journal.Commit] a decide function; the events that it returns become leaves of an RFC 6962 tree, the
+// reducers of their types copy them into projections, and one transaction of the [Backend] makes all of it durable. After
+// the commit comes release: the new bodies are shipped to a [Bucket], the head object there is swapped, and the checkpoint is
+// signed, in this order.
+package journal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	// ErrStopped says that the outcome of an earlier transaction is unknown, so that this process may not write any more.
+	// The caller should end the process: on the next start the journal reads what really happened.
+	ErrStopped = errors.New("the journal has stopped: the outcome of a write is unknown")
+	// ErrFull says that the journal's disk is full. Nothing was written; the same call may succeed later.
+	ErrFull = errors.New("the journal's disk is full")
+	// ErrNotFound says that the journal has no such entry, tile or size.
+	ErrNotFound = errors.New("not in the journal")
+	// ErrClosed says that the journal was closed before the call could be served. Nothing was written.
+	ErrClosed = errors.New("the journal is closed")
+	// ErrMissing says that there is neither a journal nor a released copy to restore it from.
+	ErrMissing = errors.New("there is no journal here")
+	// ErrContradicts says that the journal and the released head hold different histories.
+	ErrContradicts = errors.New("the journal contradicts the released head")
+	// ErrDamaged says that a row is not what the log says it must be.
+	ErrDamaged = errors.New("the journal is damaged")
+)
+
+// Config is what a journal needs. Every field is required unless it says otherwise.
+type Config struct {
+	Backend     Backend
+	Bucket      Bucket
+	Signer      Signer
+	Clock       Clock
+	Rand        io.Reader
+	Log         *slog.Logger
+	Definitions []Definition
+	// Origin names the log: the key name of its checkpoints (C2SP tlog-checkpoint). It is used when a journal is created,
+	// and must then be given; afterwards it must be empty or the same.
+	Origin string
+	// Create permits the start of a new, empty journal where there is neither one nor a released copy. Without it Open
+	// returns ErrMissing.
+	Create bool
+}
+
+// Actor is who acts: it goes into every body.
+type Actor struct {
+	Tenant string
+	ID     string
+}
+
+// System is the tenant of the journal's own acts: anchors, duties, clock steps.
+const System = "system"
+
+// Change is what a decide function returns.
+type Change struct {
+	Events []Event // appended in order; reducers turn them into projections
+	Sealed []Row   // rows that may one day be erased; a nil value erases
+}
+
+// Row is a sealed row: ciphertext that may be erased while every proof goes on verifying. An event of the same change must
+// bind it (Writer.Bind) or release it (Writer.Unbind); Commit refuses the change otherwise.
+type Row struct {
+	Key   []byte
+	Value []byte // nil erases the row; its tokens stay, as tombstones
+	// Tokens are index rows that lead to this row. They are never shipped: a restore computes them again.
+	Tokens [][]byte
+}
+
+// Event is one act, before Commit has given it its place.
+type Event struct {
+	Type string // "document.deposited/1"
+	Doc  ID     // zero for events that are not about one document
+	Data any    // a value of the type's data; marshaled into the body
+}
+
+// View is what decide sees: every earlier commit, and the time. It is valid inside its callback only.
+type View interface {
+	Reader
+	// Now is fixed once for the group; it never goes back.
+	Now() time.Time
+}
+
+// Receipt is the place of a change's last event in the log. Commit leaves Proof and Checkpoint empty; Released fills them.
+type Receipt struct {
+	Index      uint64
+	Leaf       Hash // the leaf's entry: SHA-256(nonce ‖ body)
+	Nonce      [NonceSize]byte
+	Body       []byte
+	Proof      []Hash // RFC 9162 inclusion proof of Index in the checkpoint's tree
+	Checkpoint []byte // the signed note
+}
+
+// Journal is an open journal. Its methods may be called concurrently.
+type Journal struct {
+	cfg    Config
+	schema *schema
+	origin string
+
+	requests chan *request
+	ctx      context.Context // of the workers; ends at Close
+	cancel   context.CancelFunc
+	workers  sync.WaitGroup
+
+	size  atomic.Uint64 // committed
+	known atomic.Uint64 // the size just after the last event that is not quiet
+
+	// The committer's own.
+	edge *edge
+	time timekeeper
+
+	swapped  atomic.Pointer[releasedHead] // the head object as it stands in the bucket
+	released atomic.Pointer[Checkpoint]   // the last signed checkpoint
+
+	news     *bell // rings at every commit with an event that is not quiet
+	commits  *bell // rings at every commit
+	swaps    *bell // rings at every swap of the head object
+	releases *bell // rings at every new checkpoint
+
+	shipmentsMu sync.Mutex
+	shipments   []shipment // not yet compacted
+
+	holder  string // of leases
+	leaseMu sync.Mutex
+	leases  map[string]time.Time // until when we hold the lease of a kind of duty
+
+	stop sync.Once
+	died chan struct{} // closed when the journal may not write any more
+	why  error         // read after died is closed
+}
+
+// Stopped is closed when the journal may not write any more; Err then says why.
+func (j *Journal) Stopped() <-chan struct{} { return j.died }
+
+// Err says why the journal has stopped; nil while it has not.
+func (j *Journal) Err() error {
+	select {
+	case <-j.died:
+		return j.why
+	default:
+		return nil
+	}
+}
+
+// halt stops the journal for good.
+func (j *Journal) halt(why error) {
+	j.stop.Do(func() {
+		j.why = why
+		close(j.died)
+	})
+}
+
+// Size is the number of committed leaves.
+func (j *Journal) Size() uint64 { return j.size.Load() }
+
+// Origin is the log's name.
+func (j *Journal) Origin() string { return j.origin }
+
+// View reads a snapshot in which every earlier commit is. The reader is valid inside fn only; keep fn short.
+func (j *Journal) View(ctx context.Context, fn func(Reader) error) error {
+	return j.cfg.Backend.View(ctx, fn)
+}
+
+// Close lets the commits under way finish, stops the workers and closes the backend. What is not released yet is released
+// at the next start.
+func (j *Journal) Close() error {
+	j.cancel()
+	j.workers.Wait()
+	return j.cfg.Backend.Close()
+}

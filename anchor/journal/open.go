@@ -1,0 +1,194 @@
+package journal
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// firstRelease bounds how long Open waits for the first checkpoint: a signer that is down keeps nobody from reading.
+const firstRelease = 10 * time.Second
+
+// Open opens a journal: it compares backend and released head, catches up from what was shipped where the backend is behind
+// (from nothing, that is a restore), and starts the workers.
+//
+// ErrMissing: there is neither a journal nor a released copy, and Create was not given. ErrContradicts: the backend holds
+// another history than the one released. ErrDamaged: a row is not what it must be.
+func Open(ctx context.Context, cfg Config) (*Journal, error) {
+	j, err := prepare(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("opening the journal: %w", err)
+	}
+	head, released, err := j.settle(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("opening the journal: %w", err)
+	}
+	if err := j.load(ctx, head, released); err != nil {
+		return nil, fmt.Errorf("opening the journal: %w", err)
+	}
+	j.ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	j.workers.Add(4)
+	go j.commitGroups()
+	go j.ship()
+	go j.sign()
+	go j.compact()
+	wait, cancel := context.WithTimeout(ctx, firstRelease)
+	defer cancel()
+	if _, err := j.Released(wait, Receipt{Index: head.Size - 1}); err != nil {
+		cfg.Log.Warn("no checkpoint could be released yet", "error", err)
+	}
+	return j, nil
+}
+
+// prepare checks the configuration and makes a journal that has nothing loaded yet.
+func prepare(cfg Config) (*Journal, error) {
+	if cfg.Backend == nil || cfg.Bucket == nil || cfg.Signer == nil || cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
+		return nil, errors.New("the configuration lacks a backend, bucket, signer, clock, randomness or log")
+	}
+	if len(cfg.Signer.PublicKey()) != ed25519.PublicKeySize {
+		return nil, errors.New("the signer's public key is not an Ed25519 key")
+	}
+	s, err := newSchema(cfg.Definitions)
+	if err != nil {
+		return nil, err
+	}
+	holder, err := NewID(cfg.Clock.Now(), cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	return &Journal{
+		cfg: cfg, schema: s, holder: holder.String(), leases: map[string]time.Time{}, time: timekeeper{clock: cfg.Clock},
+		requests: make(chan *request, maxGroup), died: make(chan struct{}),
+		news: newBell(), commits: newBell(), swaps: newBell(), releases: newBell(),
+	}, nil
+}
+
+// settle brings backend and released head together, or says why that cannot be.
+func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
+	released, err := readReleased(ctx, j.cfg.Bucket)
+	if err != nil {
+		return Head{}, nil, err
+	}
+	head, ok, shipped, err := j.readState(ctx)
+	switch {
+	case err != nil:
+		return head, nil, err
+	case !ok && released == nil && !j.cfg.Create:
+		return head, nil, ErrMissing
+	case !ok && released == nil:
+		if err := j.create(ctx); err != nil {
+			return head, nil, err
+		}
+	case released == nil && shipped > 0:
+		return head, nil, fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
+	case released != nil:
+		if err := j.meet(ctx, head, released); err != nil {
+			return head, nil, err
+		}
+	}
+	head, _, _, err = j.readState(ctx)
+	if err == nil && j.cfg.Origin != "" && j.cfg.Origin != head.Origin {
+		err = fmt.Errorf("its origin is %s, not %s, and never changes", head.Origin, j.cfg.Origin)
+	}
+	return head, released, err
+}
+
+// meet compares the backend with a released head, and catches up where it is behind.
+func (j *Journal) meet(ctx context.Context, head Head, released *releasedHead) error {
+	if head.Origin != "" && head.Origin != released.Origin {
+		return fmt.Errorf("its origin is %s, that of the released head %s: %w", head.Origin, released.Origin, ErrContradicts)
+	}
+	if head.Size < released.Size {
+		j.cfg.Log.Info("the journal is behind the released head; catching up", "size", head.Size, "released", released.Size)
+		return catchUp(ctx, j.cfg, j.schema, released, head.Size)
+	}
+	return j.cfg.Backend.View(ctx, func(r Reader) error {
+		root, err := rootAt(r, released.Size)
+		if err == nil && root != released.Root {
+			err = fmt.Errorf("at size %d its root is another than the released one: %w", released.Size, ErrContradicts)
+		}
+		return err
+	})
+}
+
+// readState reads the head and how far it is known to have been shipped.
+func (j *Journal) readState(ctx context.Context) (head Head, ok bool, shipped uint64, err error) {
+	err = j.cfg.Backend.View(ctx, func(r Reader) error {
+		if head, ok, err = readHead(r); err != nil {
+			return err
+		}
+		row, err := r.Get(shippedTable, shippedKey)
+		if err == nil && row != nil {
+			shipped, err = index(row)
+		}
+		return err
+	})
+	return head, ok, shipped, err
+}
+
+// create writes the first event of a new journal.
+func (j *Journal) create(ctx context.Context) error {
+	if err := checkOrigin(j.cfg.Origin); err != nil {
+		return err
+	}
+	return j.cfg.Backend.Update(ctx, func(tx Txn) error {
+		g := &group{overlay: newOverlay(tx), schema: j.schema, head: Head{Origin: j.cfg.Origin}, edge: &edge{}}
+		time, _ := j.time.read(g.head.At)
+		event := created.New(ID{}, Created{Origin: j.cfg.Origin, Key: verifierKey(j.cfg.Origin, j.cfg.Signer)})
+		s := g.begin()
+		if err := s.take(j, Actor{System, "journal"}, Change{Events: []Event{event}}, time); err != nil {
+			return err
+		}
+		s.finish()
+		if err := g.seal(); err != nil {
+			return err
+		}
+		return g.flush(tx)
+	})
+}
+
+// load reads what stays in memory, and checks the tree's edge and the signing key.
+func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) error {
+	if released == nil {
+		released = &releasedHead{}
+	}
+	err := j.cfg.Backend.View(ctx, func(r Reader) error {
+		edge, err := loadEdge(r, head.Size)
+		if err != nil {
+			return err
+		}
+		if edge.root() != head.Root {
+			return fmt.Errorf("the tree's right edge does not give the head's root: %w", ErrDamaged)
+		}
+		j.edge = edge
+		first, err := readRecord(r, 0)
+		if err != nil {
+			return err
+		}
+		return j.checkKey(first, head.Origin)
+	})
+	if err != nil {
+		return err
+	}
+	j.origin = head.Origin
+	j.size.Store(head.Size)
+	j.known.Store(head.News)
+	j.swapped.Store(released)
+	j.released.Store(&Checkpoint{Origin: head.Origin})
+	return nil
+}
+
+// checkKey refuses another signing key than the one that the journal was created with.
+func (j *Journal) checkKey(first Record, origin string) error {
+	var data Created
+	if err := json.Unmarshal(first.Data, &data); err != nil || first.Type != string(created) {
+		return fmt.Errorf("the first entry is not %s: %w", created, ErrDamaged)
+	}
+	if data.Key != verifierKey(origin, j.cfg.Signer) {
+		return errors.New("the signing key is not the one that this journal was created with")
+	}
+	return nil
+}

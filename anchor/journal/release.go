@@ -1,0 +1,291 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	headObject  = "head"
+	headVersion = 1
+
+	firstPause = 50 * time.Millisecond // after a failed release
+	pauseLimit = 5 * time.Second
+)
+
+// readReleased reads the head object; nil when there is none.
+func readReleased(ctx context.Context, b Bucket) (*releasedHead, error) {
+	raw, tag, err := b.Get(ctx, headObject)
+	if errors.Is(err, ErrNoObject) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the released head: %w", err)
+	}
+	h := &releasedHead{raw: raw, tag: tag}
+	if err := json.Unmarshal(raw, h); err != nil {
+		return nil, fmt.Errorf("the released head is not one: %w", ErrDamaged)
+	}
+	if h.V > headVersion {
+		return nil, fmt.Errorf("the released head is of format %d, this program knows %d: a newer program is needed", h.V, headVersion)
+	}
+	return h, nil
+}
+
+// ship releases what has been committed, again and again: ship, then swap the head object.
+func (j *Journal) ship() {
+	defer j.workers.Done()
+	pause := firstPause
+	for {
+		committed := j.commits.wait()
+		if j.swapped.Load().Size == j.Size() {
+			if j.await(j.ctx, committed) != nil {
+				return
+			}
+			continue
+		}
+		err := j.shipBatch(j.ctx)
+		switch {
+		case err == nil:
+			pause = firstPause
+			continue
+		case errors.Is(err, ErrContradicts):
+			j.cfg.Log.Error("the released head was changed by another journal; stopping", "error", err)
+			j.halt(err)
+			return
+		case j.ctx.Err() != nil:
+			return
+		}
+		j.cfg.Log.Warn("releasing failed; trying again", "error", err, "pause", pause)
+		if !j.sleep(pause) {
+			return
+		}
+		pause = min(2*pause, pauseLimit)
+	}
+}
+
+// sleep pauses; false when the journal is closing.
+func (j *Journal) sleep(pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-j.ctx.Done():
+		return false
+	case <-j.died:
+		return false
+	}
+}
+
+// shipBatch ships the next batch and swaps the head object to it.
+func (j *Journal) shipBatch(ctx context.Context) error {
+	before := j.swapped.Load()
+	h := batchHeader{First: before.Size, Prev: before.LastBatch, PrevRoot: before.Root}
+	items, err := j.collect(ctx, &h)
+	if err != nil {
+		return fmt.Errorf("collecting what is to be shipped: %w", err)
+	}
+	raw, err := appendBatch(h, items)
+	if err != nil {
+		return err
+	}
+	name := batchName(h, raw)
+	// The name carries the content's digest: an object that is there already is this one.
+	if _, err := j.cfg.Bucket.Put(ctx, name, raw, ""); err != nil && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("shipping a batch: %w", err)
+	}
+	next := &releasedHead{V: headVersion, Origin: j.origin, Size: h.First + h.Count, Root: h.Root, LastBatch: name, PrevHeadHash: before.hash()}
+	if next.raw, err = json.Marshal(next); err != nil {
+		return fmt.Errorf("swapping the released head: %w", err)
+	}
+	next.tag, err = j.cfg.Bucket.Put(ctx, headObject, next.raw, before.tag)
+	if errors.Is(err, ErrConflict) {
+		next, err = j.reconcile(ctx, next)
+	}
+	if err != nil {
+		return fmt.Errorf("swapping the released head: %w", err)
+	}
+	if next.LastBatch == name {
+		j.remember(name, h, len(raw))
+	}
+	j.swapped.Store(next)
+	j.swaps.ring()
+	return nil
+}
+
+// reconcile looks at a head object that is not the one we meant to replace. It is ours if a swap took effect and its answer
+// was lost, and it is our history if another gateway has released what we have committed too; then we go on from it.
+func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedHead, error) {
+	found, err := readReleased(ctx, j.cfg.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, fmt.Errorf("the head object has vanished from the release bucket: %w", ErrContradicts)
+	}
+	if bytes.Equal(found.raw, ours.raw) {
+		return found, nil
+	}
+	if found.Origin != j.origin || found.Size > j.Size() {
+		return nil, fmt.Errorf("its head is of %s at %d, ours of %s at %d: %w", found.Origin, found.Size, j.origin, j.Size(), ErrContradicts)
+	}
+	root, err := j.RootAt(ctx, found.Size)
+	if err != nil {
+		return nil, err
+	}
+	if root != found.Root {
+		return nil, fmt.Errorf("at size %d the roots differ: %w", found.Size, ErrContradicts)
+	}
+	return found, nil
+}
+
+// collect reads the entries that follow the released head, and the sealed rows that their changes have touched, as they are
+// now; it fills in the header's count and root.
+func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchItem, err error) {
+	err = j.View(ctx, func(r Reader) error {
+		items, h.Count = nil, 0
+		touched := map[uint64][]byte{}
+		from := Range{From: indexKey(h.First)}
+		err := r.Scan(outboxTable, from, func(key, row []byte) error {
+			at, err := index(key)
+			touched[at] = bytes.Clone(row)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		bytesShipped := 0
+		err = r.Scan(bodyTable, from, func(key, row []byte) error {
+			if bytesShipped > maxBatch {
+				return Stop
+			}
+			item, err := entryItem(key, row, h.First+h.Count)
+			if err != nil {
+				return err
+			}
+			items = append(items, item)
+			bytesShipped += len(row)
+			if out := touched[h.First+h.Count]; out != nil {
+				rows, n, err := sealedItems(r, out)
+				if err != nil {
+					return err
+				}
+				items = append(items, rows...)
+				bytesShipped += n
+			}
+			h.Count++
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		h.Root, err = rootAt(r, h.First+h.Count)
+		return err
+	})
+	return items, err
+}
+
+// entryItem is the item of a body's row, which must be the one that is expected next.
+func entryItem(key, row []byte, want uint64) (batchItem, error) {
+	at, err := index(key)
+	if err != nil || at != want {
+		return batchItem{}, fmt.Errorf("body %d is missing: %w", want, ErrDamaged)
+	}
+	nonce, raw, err := unpackBody(row)
+	if err != nil {
+		return batchItem{}, err
+	}
+	return batchItem{kind: 'e', nonce: nonce, value: bytes.Clone(raw)}, nil
+}
+
+// sealedItems are the items of an outbox row.
+func sealedItems(r Reader, out []byte) (items []batchItem, size int, err error) {
+	var keys [][]byte
+	if err := json.Unmarshal(out, &keys); err != nil {
+		return nil, 0, fmt.Errorf("an outbox row is not one: %w", ErrDamaged)
+	}
+	for _, key := range keys {
+		value, err := SealedRow(r, key)
+		if err != nil {
+			return nil, 0, err
+		}
+		item := batchItem{kind: 'x', key: key}
+		if value != nil {
+			item.kind, item.value = 's', bytes.Clone(value)
+		}
+		items = append(items, item)
+		size += len(key) + len(value)
+	}
+	return items, size, nil
+}
+
+// sign signs the newest swapped head, again and again. A signer that is down for long delays checkpoints, not shipping.
+func (j *Journal) sign() {
+	defer j.workers.Done()
+	pause := firstPause
+	for {
+		swapped := j.swaps.wait()
+		head := j.swapped.Load()
+		if c := j.released.Load(); c != nil && c.Size == head.Size {
+			if j.await(j.ctx, swapped) != nil {
+				return
+			}
+			continue
+		}
+		if err := j.publish(j.ctx, head); err != nil {
+			if j.ctx.Err() != nil {
+				return
+			}
+			j.cfg.Log.Warn("signing a checkpoint failed; trying again", "error", err, "pause", pause)
+			if !j.sleep(pause) {
+				return
+			}
+			pause = min(2*pause, pauseLimit)
+			continue
+		}
+		pause = firstPause
+	}
+}
+
+// publish signs a released head and makes it the newest checkpoint.
+func (j *Journal) publish(ctx context.Context, head *releasedHead) error {
+	signed, err := signCheckpoint(ctx, j.cfg.Signer, j.origin, head.Size, head.Root)
+	if err != nil {
+		return err
+	}
+	j.released.Store(&Checkpoint{Origin: j.origin, Size: head.Size, Root: head.Root, Note: signed, At: j.cfg.Clock.Now().UTC()})
+	j.releases.ring()
+	return nil
+}
+
+// shippedTable remembers how far the journal has been released, so that a bucket that lost its head is noticed.
+var (
+	shippedTable = Table{Volatile, "shipped"}
+	shippedKey   = []byte("size")
+)
+
+// tidy drops from the outbox what has been shipped; it rides on a commit that is made anyway.
+func (g *group) tidy(j *Journal) error {
+	shipped := j.swapped.Load()
+	if shipped == nil || shipped.Size == 0 {
+		return nil
+	}
+	g.set(shippedTable, shippedKey, indexKey(shipped.Size))
+	var done [][]byte
+	err := g.Scan(outboxTable, Range{To: indexKey(shipped.Size)}, func(key, _ []byte) error {
+		done = append(done, bytes.Clone(key))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("tidying the outbox: %w", err)
+	}
+	for _, key := range done {
+		g.set(outboxTable, key, nil)
+	}
+	return nil
+}

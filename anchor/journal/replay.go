@@ -1,0 +1,169 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// replay applies items as they were shipped: it gives each body its place again, which must be the one it names, and runs
+// the reducers. Sealed rows are taken as they are; what binds them is checked when all is there.
+func (g *group) replay(items []batchItem) error {
+	for _, item := range items {
+		switch item.kind {
+		case 'e':
+			if err := g.replayEntry(item); err != nil {
+				return err
+			}
+		case 's':
+			g.set(sealedTable, item.key, slices.Clone(item.value))
+		case 'x':
+			g.set(sealedTable, item.key, nil)
+		}
+	}
+	return nil
+}
+
+func (g *group) replayEntry(item batchItem) error {
+	at := g.edge.size
+	b, err := parseBody(item.value)
+	if err != nil {
+		return fmt.Errorf("body %d: %w", at, err)
+	}
+	s := g.begin()
+	if err := s.append(*b, item.nonce); err != nil {
+		return fmt.Errorf("body %d: %w", at, err)
+	}
+	if !bytes.Equal(s.lastRaw, item.value) {
+		return fmt.Errorf("body %d names another place than the one it stands in: %w", at, ErrDamaged)
+	}
+	s.finish()
+	return nil
+}
+
+// catchUp brings the backend from its size to the released head, from what was shipped. From an empty backend that is a
+// restore.
+func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, from uint64) error {
+	chain, err := chainTo(ctx, cfg.Bucket, head, from)
+	if err != nil {
+		return err
+	}
+	for _, name := range chain {
+		raw, _, err := cfg.Bucket.Get(ctx, name)
+		if err != nil {
+			return fmt.Errorf("reading a shipped batch: %w", err)
+		}
+		h, items, err := parseBatch(raw)
+		if err != nil {
+			return fmt.Errorf("reading the shipped batch %s: %w", name, err)
+		}
+		if err := applyBatch(ctx, cfg, s, head.Origin, h, items); err != nil {
+			return fmt.Errorf("applying the shipped batch %s: %w", name, err)
+		}
+		cfg.Log.Info("caught up", "size", h.First+h.Count, "of", head.Size)
+	}
+	return nil
+}
+
+// chainTo lists the batches from the one in which the leaf at from lies to the released head, oldest first. Each batch names
+// the one before it; where that has been compacted away, the one that took its place ends at the same leaf with the same root.
+func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]string, error) {
+	names, err := b.List(ctx, batchPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("listing the shipped batches: %w", err)
+	}
+	ending := map[uint64][]string{}
+	for _, name := range names {
+		first, count, err := batchPlace(name)
+		if err != nil {
+			return nil, err
+		}
+		ending[first+count] = append(ending[first+count], name)
+	}
+	var chain []string
+	want, end, root := head.LastBatch, head.Size, head.Root
+	for end > from {
+		name, h, err := findBatch(ctx, b, want, ending[end], root)
+		if err != nil {
+			return nil, fmt.Errorf("looking for the batch that ends at %d: %w", end, err)
+		}
+		chain = append(chain, name)
+		want, end, root = h.Prev, h.First, h.PrevRoot
+	}
+	slices.Reverse(chain)
+	return chain, nil
+}
+
+// findBatch finds the batch that leads to a root: the one named, or one that replaces it.
+func findBatch(ctx context.Context, b Bucket, want string, candidates []string, root Hash) (string, batchHeader, error) {
+	// The one that is named is tried first: it is authentic where others might be the leavings of a broken release.
+	slices.SortStableFunc(candidates, func(x, y string) int {
+		switch {
+		case x == want && y != want:
+			return -1
+		case y == want && x != want:
+			return 1
+		}
+		return 0
+	})
+	for _, name := range candidates {
+		raw, _, err := b.Get(ctx, name)
+		if errors.Is(err, ErrNoObject) {
+			continue
+		}
+		if err != nil {
+			return "", batchHeader{}, err
+		}
+		if h, _, err := parseBatch(raw); err == nil && h.Root == root && h.Count > 0 {
+			return name, h, nil
+		}
+	}
+	return "", batchHeader{}, fmt.Errorf("no shipped batch leads there: %w", ErrDamaged)
+}
+
+// applyBatch applies a batch in one transaction. The part of it that the backend has already is skipped.
+func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h batchHeader, items []batchItem) error {
+	return cfg.Backend.Update(ctx, func(tx Txn) error {
+		head, ok, err := readHead(tx)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			head = Head{Origin: origin}
+		}
+		if head.Size < h.First || head.Size >= h.First+h.Count {
+			return fmt.Errorf("it begins at %d and ends at %d, the journal is at %d: %w", h.First, h.First+h.Count, head.Size, ErrDamaged)
+		}
+		edge, err := loadEdge(tx, head.Size)
+		if err != nil {
+			return err
+		}
+		g := &group{overlay: newOverlay(tx), schema: s, head: head, edge: edge}
+		if err := g.replay(after(items, head.Size-h.First)); err != nil {
+			return err
+		}
+		if g.edge.root() != h.Root {
+			return fmt.Errorf("its root is another: %w", ErrContradicts)
+		}
+		if err := g.seal(); err != nil {
+			return err
+		}
+		return g.flush(tx)
+	})
+}
+
+// after leaves out the first n entries and the sealed rows that follow them.
+func after(items []batchItem, n uint64) []batchItem {
+	for i, item := range items {
+		if item.kind != 'e' {
+			continue
+		}
+		if n == 0 {
+			return items[i:]
+		}
+		n--
+	}
+	return nil
+}

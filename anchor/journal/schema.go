@@ -1,0 +1,61 @@
+package journal
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// schema is the event types that a journal knows.
+type schema struct {
+	types map[string]Definition
+}
+
+func newSchema(definitions []Definition) (*schema, error) {
+	s := &schema{types: map[string]Definition{}}
+	for _, d := range append(ownDefinitions(), definitions...) {
+		if _, twice := s.types[d.Type]; twice || !plain(d.Type, 1, 64) || d.reduce == nil {
+			return nil, fmt.Errorf("event type %q: defined twice, without a reducer, or badly named", d.Type)
+		}
+		s.types[d.Type] = d
+	}
+	return s, nil
+}
+
+// reduce runs the reducer of an event. A reducer that fails or panics spoils its own commit only.
+func (s *schema) reduce(w *Writer, typ string, data json.RawMessage) (err error) {
+	d, known := s.types[typ]
+	if !known {
+		return fmt.Errorf("event type %s is not known: a newer program is needed, or it was never defined", typ)
+	}
+	if err := d.reduce(w, w.entry, data); err != nil {
+		return fmt.Errorf("reducing %s: %w", typ, err)
+	}
+	return nil
+}
+
+// created is the first event of every journal.
+const created Type[Created] = "journal.created/1"
+
+// Created is the data of journal.created/1.
+type Created struct {
+	Origin string `json:"origin"`
+	Key    string `json:"key"` // the verifier key of the checkpoints, as golang.org/x/mod/sumdb/note writes it
+}
+
+// clockStepped is an event about the machine's clock.
+const clockStepped Type[ClockStepped] = "clock.stepped/1"
+
+// ClockStepped is the data of clock.stepped/1: the clock went back, or forward by more than time did.
+type ClockStepped struct {
+	By string `json:"by"` // a Go duration; negative for back
+}
+
+// ownDefinitions are the journal's own event types.
+func ownDefinitions() []Definition {
+	nothing := func(*Writer, Entry) error { return nil }
+	return []Definition{
+		created.On(func(w *Writer, e Entry, _ Created) error { return nothing(w, e) }),
+		clockStepped.On(func(w *Writer, e Entry, _ ClockStepped) error { return nothing(w, e) }),
+		settled.On(reduceSettled).Quiet(),
+	}
+}

@@ -1,0 +1,96 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+var (
+	sealedTable = Table{Sealed, "row"}   // key → ciphertext
+	tokenTable  = Table{Index, "token"}  // token → key of the sealed row
+	outboxTable = Table{Volatile, "out"} // index of a change's last event → keys of the sealed rows it touched
+	errUnbound  = errors.New("a sealed row and the events that bind it do not agree")
+	// ErrTaken says that a token leads to another sealed row already. decide should have looked it up.
+	ErrTaken = errors.New("the token leads to another row already")
+)
+
+// SealedRow reads a sealed row; nil when it was erased, or never there.
+func SealedRow(r Reader, key []byte) ([]byte, error) { return r.Get(sealedTable, key) }
+
+// Lookup reads the key of the sealed row that a token leads to; nil when it leads nowhere. The row may have been erased since:
+// the token is then its tombstone.
+func Lookup(r Reader, token []byte) ([]byte, error) { return r.Get(tokenTable, token) }
+
+// LookupAll calls fn with the sealed key of each token that starts with the prefix, in the order of tokens.
+func LookupAll(r Reader, prefix []byte, fn func(token, sealedKey []byte) error) error {
+	return r.Scan(tokenTable, Prefix(prefix), fn)
+}
+
+// seal writes a change's sealed rows and tokens after its events, and holds both against what the events have bound.
+func (s *step) seal(rows []Row) error {
+	if len(rows) > 0 && len(s.entries) == 0 {
+		return fmt.Errorf("sealed rows without an event: %w", errUnbound)
+	}
+	keys := make([][]byte, 0, len(rows))
+	for _, row := range rows {
+		if err := s.sealRow(row); err != nil {
+			return err
+		}
+		keys = append(keys, row.Key)
+	}
+	for _, key := range s.bound {
+		if err := s.agree(key); err != nil {
+			return err
+		}
+	}
+	for _, key := range s.unbound {
+		if err := s.agree(key); err != nil {
+			return err
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	out, err := json.Marshal(keys)
+	if err != nil {
+		return fmt.Errorf("writing the outbox: %w", err)
+	}
+	s.set(outboxTable, indexKey(s.last.Index), out)
+	return nil
+}
+
+func (s *step) sealRow(row Row) error {
+	if len(row.Key) == 0 || row.Value != nil && len(row.Value) == 0 {
+		return errors.New("a sealed row needs a key, and a value that is not empty")
+	}
+	s.set(sealedTable, row.Key, row.Value)
+	for _, token := range row.Tokens {
+		holder, err := s.Get(tokenTable, token)
+		if err != nil {
+			return err
+		}
+		if holder != nil && !bytes.Equal(holder, row.Key) {
+			return ErrTaken
+		}
+		s.set(tokenTable, token, row.Key)
+	}
+	return s.agree(row.Key)
+}
+
+// agree checks that a sealed row is there if and only if it is bound.
+func (s *step) agree(key []byte) error {
+	row, err := s.Get(sealedTable, key)
+	if err != nil {
+		return err
+	}
+	bound, err := s.Get(boundTable, key)
+	if err != nil {
+		return err
+	}
+	if (row == nil) != (bound == nil) {
+		return errUnbound
+	}
+	return nil
+}

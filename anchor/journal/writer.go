@@ -1,0 +1,74 @@
+package journal
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// boundTable says of each sealed row which event bound it last: a sealed row that is missing without the event that released
+// it is an alarm.
+var boundTable = Table{Projection, "journal.bound"}
+
+// releasedRows remembers the sealed rows that an event has released, and which event: their tokens stay as tombstones.
+var releasedRows = Table{Projection, "journal.released"}
+
+// Writer is what a reducer writes to.
+type Writer struct {
+	*overlay
+	entry   Entry
+	bound   [][]byte // sealed rows bound by this change
+	unbound [][]byte
+}
+
+// Put writes a row of a projection.
+func (w *Writer) Put(t Table, key, value []byte) error {
+	if t.Kind != Projection {
+		return fmt.Errorf("writing %s: %w", t, errNotProjection)
+	}
+	if len(key) == 0 || len(value) == 0 {
+		return fmt.Errorf("writing %s: neither key nor value may be empty", t)
+	}
+	w.set(t, key, slices.Clone(value))
+	return nil
+}
+
+// Delete removes a row of a projection.
+func (w *Writer) Delete(t Table, key []byte) error {
+	if t.Kind != Projection {
+		return fmt.Errorf("deleting from %s: %w", t, errNotProjection)
+	}
+	w.set(t, key, nil)
+	return nil
+}
+
+// Bind says that from this event on there must be a sealed row under the key.
+func (w *Writer) Bind(sealedKey []byte) error {
+	w.bound = append(w.bound, slices.Clone(sealedKey))
+	return w.Put(boundTable, sealedKey, indexKey(w.entry.Index))
+}
+
+// Unbind says that from this event on there must be no sealed row under the key.
+func (w *Writer) Unbind(sealedKey []byte) error {
+	w.unbound = append(w.unbound, slices.Clone(sealedKey))
+	if err := w.Put(releasedRows, sealedKey, indexKey(w.entry.Index)); err != nil {
+		return err
+	}
+	return w.Delete(boundTable, sealedKey)
+}
+
+// Owe makes a duty of a kind (letters, digits, '_') that is due at a time, about this event's document. An event makes at most
+// one duty of a kind.
+func (w *Writer) Owe(kind string, due time.Time) error {
+	d := Duty{Kind: kind, Due: due.UTC().Truncate(time.Microsecond), Index: w.entry.Index, Doc: w.entry.Doc}
+	return w.Put(dutyTable, d.key(), d.Doc[:])
+}
+
+// index reads an index from a row.
+func index(row []byte) (uint64, error) {
+	if len(row) != 8 {
+		return 0, fmt.Errorf("a number's row has %d bytes: %w", len(row), ErrDamaged)
+	}
+	return binary.BigEndian.Uint64(row), nil
+}
