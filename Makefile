@@ -1,0 +1,46 @@
+# The build of Muniment. `make test` is what CI runs, and the only thing that it runs.
+
+GO        ?= go
+GOLANGCI  := $(GO) tool -modfile=.ci/lint/go.mod golangci-lint
+VULNCHECK := $(GO) tool -modfile=.ci/vuln/go.mod govulncheck
+FUZZTIME  ?= 20s
+BENCHTIME ?= 1s
+
+.PHONY: build test fmt vet lint vuln unit fuzz bench generate clean
+
+build: ## the two binaries, static, in bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+test: fmt vet lint vuln unit ## everything that must be green
+
+fmt: ## fails when gofmt would change a file, and names it
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w is due for:"; echo "$$files"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+lint: ## golangci-lint, the version pinned in .ci/lint/go.mod
+	$(GOLANGCI) run ./...
+
+vuln: ## govulncheck, when GOVULNDB names a vulnerability database (a URL, file:// included)
+	@if [ -n "$$GOVULNDB" ]; then $(VULNCHECK) -db "$$GOVULNDB" ./...; \
+	else echo "govulncheck not run: it needs a vulnerability database; give its URL in GOVULNDB (https://vuln.go.dev is Go's)"; fi
+
+# The crash rounds and the other long tests are part of it; -short leaves them out, and each says so.
+unit:
+	$(GO) test -race -timeout 30m ./...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; grep -rHoE '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' --exclude-dir=testdata . | sort | while IFS=: read -r file func; do \
+		name=$${func#func }; echo "$$name in $$(dirname $$file)"; \
+		$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)" < /dev/null; done
+
+bench: ## Go's benchmarks, then the figures of a whole server; BENCHMARKS.md has the commands for each figure
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+	$(GO) run ./cmd/muniment bench
+
+generate: ## the API's models and client, from openapi/openapi.yaml
+	$(GO) generate ./...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,17 @@
+package anchor
+
+import (
+	"context"
+	"time"
+)
+
+// MaxOpen is maxOpen.
+const MaxOpen = maxOpen
+
+// Idle is the wait of a turn that found nothing to do.
+const Idle = idle
+
+// Turn takes one turn on the first ledger, as Run does between two sleeps.
+func (p *Publisher) Turn(ctx context.Context) (time.Duration, error) {
+	return p.workers[0].turn(ctx, false)
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muniment/openapi"
+)
+
+func (p *program) anchorCommand() *cobra.Command {
+	c := &cobra.Command{Use: "anchor", Short: "Anchors: where the journal's head is made known to others"}
+	c.AddCommand(
+		&cobra.Command{
+			Use:   "now",
+			Short: "Anchor at once, on every ledger",
+			Long: `Anchors the newest checkpoint without waiting for the next time that one is due. When nothing but anchoring has
+happened since the last anchor, there is nothing to anchor.`,
+			Args: cobra.NoArgs,
+			RunE: p.anchorsOf((*remote).anchorNow),
+		},
+		&cobra.Command{
+			Use:   "ls",
+			Short: "List anchors and their state, newest first",
+			Args:  cobra.NoArgs,
+			RunE:  p.anchorsOf((*remote).anchors),
+		},
+	)
+	return group(c)
+}
+
+// anchorsOf runs a call that answers with anchors.
+func (p *program) anchorsOf(call func(*remote, context.Context) (*openapi.AnchorList, error)) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, _ []string) error {
+		r, err := p.server()
+		if err != nil {
+			return err
+		}
+		list, err := call(r, c.Context())
+		if err != nil {
+			return err
+		}
+		return p.emit(list, func(t *tableWriter) {
+			t.row("INDEX>", "LEDGER", "STATE", "COVERS>", "SINCE", "ATTEMPT")
+			for _, a := range list.Anchors {
+				t.row(a.Index, a.ID, a.State, a.Size, a.UpdatedAt.Format(time.DateTime), a.Attempt)
+			}
+		})
+	}
+}
+
+func (r *remote) anchorNow(ctx context.Context) (*openapi.AnchorList, error) {
+	res, err := r.api.AnchorNowWithResponse(ctx)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}
+
+func (r *remote) anchors(ctx context.Context) (*openapi.AnchorList, error) {
+	res, err := r.api.ListAnchorsWithResponse(ctx, &openapi.ListAnchorsParams{})
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}

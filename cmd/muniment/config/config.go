@@ -1,0 +1,143 @@
+// Package config is the program's configuration: one struct, filled from its defaults, then a YAML file, then the
+// environment, then flags, each strictly.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+)
+
+// Config is the configuration of a server. Each field's name in the file is that of its yaml tag; its environment variable
+// is MUNIMENT_ and the path in capitals, MUNIMENT_ANCHOR_EVERY for anchor.every.
+type Config struct {
+	// Data is the folder that everything is kept in. It is made when it is not there; one that has lost a part which cannot
+	// be made anew is refused.
+	Data string `yaml:"data"`
+	// Listen is the address of the public API, host:port. Port 0 takes a free one.
+	Listen string `yaml:"listen"`
+	// AdminListen is the address of /livez, /readyz and /metrics, which need no credential: keep it private. Port 0 takes a
+	// free one.
+	AdminListen string `yaml:"admin_listen"`
+	// Origin is the log's name, which every checkpoint bears and which never changes. It is read when a data folder is
+	// made; empty means muniment/ and a random UUID.
+	Origin string `yaml:"origin"`
+	// TrustedProxies are the networks from which X-Forwarded-For is believed, in CIDR notation. None by default.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// FIPS encrypts new documents with AES-256-CTR-HMAC-SHA-256, which runs under GODEBUG=fips140=only.
+	FIPS bool `yaml:"fips"`
+	// Shutdown is how long calls that are being served may go on after SIGTERM.
+	Shutdown Duration `yaml:"shutdown"`
+	// Anchor says when the journal's head is anchored.
+	Anchor Anchor `yaml:"anchor"`
+	// Limits bound what one client can take.
+	Limits Limits `yaml:"limits"`
+	// Log says what is logged, and how. The log goes to standard error.
+	Log Log `yaml:"log"`
+}
+
+// Anchor says when the journal's head is anchored.
+type Anchor struct {
+	// Every is the least time between two anchors. Nothing is anchored while nothing is new.
+	Every Duration `yaml:"every"`
+}
+
+// Limits bound what one client can take.
+type Limits struct {
+	// Document is the size of the largest document.
+	Document Size `yaml:"document"`
+	// Patience is how long a client may take for a piece of a body before it must keep to the rate.
+	Patience Duration `yaml:"patience"`
+	// Release is how long a deposit waits for its release before it is answered 503, which a retry with the same
+	// idempotency key settles.
+	Release Duration `yaml:"release"`
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	// Level is the least severe level that is logged: debug, info, warn or error.
+	Level string `yaml:"level"`
+	// Format is text or json.
+	Format string `yaml:"format"`
+}
+
+// Default is the configuration of a server that nothing was said to.
+func Default() Config {
+	return Config{
+		Data:        "muniment-data",
+		Listen:      "127.0.0.1:8080",
+		AdminListen: "127.0.0.1:8081",
+		Shutdown:    Duration(30 * time.Second),
+		Anchor:      Anchor{Every: Duration(10 * time.Minute)},
+		Limits:      Limits{Document: 5 << 40, Patience: Duration(30 * time.Second), Release: Duration(30 * time.Second)},
+		Log:         Log{Level: "info", Format: "text"},
+	}
+}
+
+// Check says what is wrong with a configuration, and what to write instead.
+func (c *Config) Check() error {
+	var errs []error
+	bad := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...)))
+	}
+	if c.Data == "" {
+		bad("data", "is empty; name the folder to keep everything in")
+	}
+	for field, address := range map[string]string{"listen": c.Listen, "admin_listen": c.AdminListen} {
+		if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+			bad(field, "%q is no address; write host:port, such as 127.0.0.1:8080", address)
+		}
+	}
+	if c.Origin != "" && strings.ContainsAny(c.Origin, " +\n\t") {
+		bad("origin", "%q has a space or plus sign in it; write a name such as records.example.org/log", c.Origin)
+	}
+	if _, err := c.Proxies(); err != nil {
+		errs = append(errs, err)
+	}
+	for field, d := range map[string]Duration{
+		"shutdown": c.Shutdown, "anchor.every": c.Anchor.Every,
+		"limits.patience": c.Limits.Patience, "limits.release": c.Limits.Release,
+	} {
+		if d <= 0 {
+			bad(field, "must be longer than 0; write a duration such as 30s")
+		}
+	}
+	if c.Limits.Document <= 0 {
+		bad("limits.document", "must be more than 0; write a size such as 5TiB")
+	}
+	if _, err := c.Log.SlogLevel(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		bad("log.format", "%q is unknown; write text or json", c.Log.Format)
+	}
+	return errors.Join(errs...)
+}
+
+// Proxies are TrustedProxies, read.
+func (c *Config) Proxies() ([]*net.IPNet, error) {
+	var out []*net.IPNet
+	for _, s := range c.TrustedProxies {
+		_, network, err := net.ParseCIDR(s)
+		if err != nil {
+			return nil, fmt.Errorf("trusted_proxies: %q is no network; write it like 10.0.0.0/8, or 192.0.2.7/32 for one host", s)
+		}
+		out = append(out, network)
+	}
+	return out, nil
+}
+
+// SlogLevel is Level, read.
+func (l Log) SlogLevel() (slog.Level, error) {
+	levels := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	level, ok := levels[l.Level]
+	if !ok {
+		return 0, fmt.Errorf("log.level: %q is unknown; write debug, info, warn or error", l.Level)
+	}
+	return level, nil
+}

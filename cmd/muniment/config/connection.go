@@ -1,0 +1,71 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// DefaultURL is where a server that nothing was said to listens.
+const DefaultURL = "http://127.0.0.1:8080"
+
+// Connection is how a client command reaches its server.
+type Connection struct {
+	// URL is the server's, from --url or MUNIMENT_URL.
+	URL string
+	// Token is the API key, from --token or MUNIMENT_TOKEN. On a machine that others use too, prefer a file: arguments
+	// and environment can be seen in the process list.
+	Token Secret
+	// TokenFile is a file that holds the API key, from --token-file or MUNIMENT_TOKEN_FILE.
+	TokenFile string
+}
+
+// Resolve fills in from the environment what flags have left open, reads the token's file, and checks the result.
+func (c *Connection) Resolve(getenv func(string) string) error {
+	if c.URL == "" {
+		c.URL = getenv(Prefix + "URL")
+	}
+	if c.URL == "" {
+		c.URL = DefaultURL
+	}
+	if c.Token.IsZero() && c.TokenFile == "" {
+		c.Token, c.TokenFile = NewSecret(getenv(Prefix+"TOKEN")), getenv(Prefix+"TOKEN_FILE")
+	}
+	if !c.Token.IsZero() && c.TokenFile != "" {
+		return errors.New("there are both a token and a token file; give one of them")
+	}
+	if c.TokenFile != "" {
+		data, err := os.ReadFile(c.TokenFile)
+		if err != nil {
+			return fmt.Errorf("reading the token file: %w", err)
+		}
+		c.Token = NewSecret(strings.TrimSpace(string(data)))
+		if c.Token.IsZero() {
+			return fmt.Errorf("the token file %s is empty; put the API key (mun_…) into it", c.TokenFile)
+		}
+	}
+	if strings.ContainsAny(c.Token.Reveal(), " \t\r\n") {
+		return errors.New("the token has a space or a line break in it; give the API key alone")
+	}
+	return c.checkURL()
+}
+
+// checkURL refuses what is no URL, and a key sent in the clear to another machine.
+func (c *Connection) checkURL() error {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%q is no server's URL; write it like %s", c.URL, DefaultURL)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the server's URL holds a user, a query or a fragment; give scheme, host and port only")
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "http" && !c.Token.IsZero() && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("%s would carry the API key in the clear; use https, or a tunnel that ends on this machine", c.URL)
+	}
+	c.URL = strings.TrimSuffix(c.URL, "/")
+	return nil
+}

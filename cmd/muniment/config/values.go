@@ -1,0 +1,73 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a duration as Go writes it: "1h30m", "30s", or "0".
+type Duration time.Duration
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration; write a number with a unit, such as 90s, 10m or 1h30m", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// String writes the duration as it is read.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// Size is a number of bytes: "4096", "64KiB", "5TiB".
+type Size int64
+
+// UnmarshalText reads a size. Only binary units are known, so that nobody has to guess.
+func (s *Size) UnmarshalText(text []byte) error {
+	digits, factor := string(text), int64(1)
+	for i, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if rest, ok := strings.CutSuffix(digits, unit); ok {
+			digits, factor = rest, 1<<(10*(i+1))
+		}
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+	if err != nil || n < 0 || n > (1<<63-1)/factor {
+		return fmt.Errorf("%q is no size; write a number of bytes, or one with KiB, MiB, GiB or TiB", text)
+	}
+	*s = Size(n * factor)
+	return nil
+}
+
+// Secret is a credential. It prints as "[secret]" whatever the verb, and marshals as nothing else.
+type Secret struct{ text string }
+
+// NewSecret hides a text.
+func NewSecret(text string) Secret { return Secret{text} }
+
+// Reveal returns the credential itself, for the one place that sends it.
+func (s Secret) Reveal() string { return s.text }
+
+// IsZero says whether there is none.
+func (s Secret) IsZero() bool { return s.text == "" }
+
+// UnmarshalText reads a credential.
+func (s *Secret) UnmarshalText(text []byte) error {
+	s.text = string(text)
+	return nil
+}
+
+// String hides the credential.
+func (Secret) String() string { return "[secret]" }
+
+// GoString hides the credential.
+func (Secret) GoString() string { return "[secret]" }
+
+// Format hides the credential under every verb, %x and %d included.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
+
+// MarshalText hides the credential.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muniment/anchor/evidence"
+	"muniment/cmd/muniment/config"
+)
+
+func (p *program) demoCommand() *cobra.Command {
+	var once bool
+	var dir string
+	c := &cobra.Command{
+		Use:   "demo [FILE|DIR …]",
+		Short: "Show the whole way of a document, from deposit to proof, with everything embedded",
+		Long: `Starts a server on this machine, deposits the files given (folders with all that is in them) or else a built-in set of
+synthetic documents, anchors, reads everything back and verifies each document as an auditor would. Then it tampers with
+a copy of the data, and shows how that is caught. It changes none of the files given.`,
+		Example: "  muniment demo\n  muniment demo --once --dir /tmp/try ~/papers",
+		RunE: func(c *cobra.Command, args []string) error {
+			sources, err := sourcesOf(args)
+			if err != nil {
+				return err
+			}
+			return p.demo(c.Context(), sources, dir, once)
+		},
+	}
+	c.Flags().BoolVar(&once, "once", false, "end when everything has been shown, instead of serving on")
+	c.Flags().StringVar(&dir, "dir", "", "keep everything in this folder (default: a temporary one, removed at the end)")
+	return c
+}
+
+// demo is one demonstration.
+type demo struct {
+	out     io.Writer
+	dir     string // holds data/, evidence/, token
+	sources []source
+	papers  []*paper
+	service *service
+	remote  *remote
+	policy  *evidence.Policy
+}
+
+// paper is a document of the demonstration, once it was deposited.
+type paper struct {
+	source
+	id       string
+	digest   []byte // of the source, as an auditor would compute it
+	evidence []byte // the evidence file
+}
+
+func (p *program) demo(ctx context.Context, sources []source, dir string, once bool) (err error) {
+	temporary := dir == ""
+	if temporary {
+		if dir, err = os.MkdirTemp("", "muniment-demo-*"); err != nil {
+			return fmt.Errorf("making a folder: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	d := &demo{out: p.stdout, dir: dir, sources: sources}
+	if err := d.start(ctx, d.data()); err != nil {
+		return err
+	}
+	defer func() {
+		if d.service != nil {
+			err = errors.Join(err, d.stop())
+		}
+	}()
+	d.say("Muniment, everything on this machine, over HTTP\n")
+	d.line("data", d.data())
+	d.line("server", d.service.url())
+	d.say("")
+	for _, step := range []func(context.Context) error{d.deposit, d.anchor, d.read, d.verify, d.tamper} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	d.next(once, temporary)
+	if once {
+		return nil
+	}
+	if err := d.start(ctx, d.data()); err != nil {
+		return err
+	}
+	token, err := os.ReadFile(d.tokenFile())
+	if err != nil {
+		return fmt.Errorf("reading the API key: %w", err)
+	}
+	d.say("\nServing until interrupted:\n")
+	d.line("MUNIMENT_URL", d.service.url())
+	d.line("MUNIMENT_TOKEN", strings.TrimSpace(string(token)))
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.service.node.journal.Stopped():
+		return fmt.Errorf("the journal has stopped: %w", d.service.node.journal.Err())
+	}
+}
+
+func (d *demo) data() string      { return filepath.Join(d.dir, "data") }
+func (d *demo) proofs() string    { return filepath.Join(d.dir, "evidence") }
+func (d *demo) tokenFile() string { return filepath.Join(d.dir, "token") }
+
+// say writes a line of text, line one of the table that the demonstration is.
+func (d *demo) say(text string)        { fmt.Fprintln(d.out, text) }
+func (d *demo) line(what, text string) { fmt.Fprintf(d.out, "  %-10s %s\n", what, visible(text)) }
+
+// patience is how long the demonstration's server lets calls end.
+const patience = 5 * time.Second
+
+// start serves a data folder on a free port of this machine, and finds its API key.
+func (d *demo) start(ctx context.Context, data string) error {
+	cfg := config.Default()
+	cfg.Data, cfg.Listen, cfg.AdminListen = data, "127.0.0.1:0", "127.0.0.1:0"
+	s, err := startService(ctx, cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	token, err := d.token(s)
+	if err != nil {
+		return errors.Join(err, s.stop(patience))
+	}
+	s.start()
+	if d.remote, err = newRemote(s.url(), token, newTransport()); err != nil {
+		return errors.Join(err, s.stop(patience))
+	}
+	d.service = s
+	return nil
+}
+
+func (d *demo) stop() error {
+	s := d.service
+	d.service = nil
+	d.remote.close()
+	return s.stop(patience)
+}
+
+// token keeps the API key of a fresh folder in a file beside it, and finds it there the next time.
+func (d *demo) token(s *service) (string, error) {
+	if s.node.store.found == fresh {
+		key := s.node.bootstrap.Reveal()
+		if err := os.WriteFile(d.tokenFile(), []byte(key+"\n"), 0o600); err != nil {
+			return "", fmt.Errorf("keeping the API key: %w", err)
+		}
+		return key, s.settle()
+	}
+	key, err := os.ReadFile(d.tokenFile())
+	if err != nil {
+		return "", hint(fmt.Errorf("reading the API key of the vault in %s: %w", d.dir, err), "give demo a folder of its own with --dir")
+	}
+	return strings.TrimSpace(string(key)), nil
+}
+
+// next says what to try.
+func (d *demo) next(once, temporary bool) {
+	d.say("\nWhat to try next\n")
+	if once && temporary {
+		d.say("  muniment demo                      the same, and it goes on serving")
+		d.say("  muniment demo --once --dir try     keeps the data, the evidence files and the API key in ./try")
+		d.say("  muniment demo --once FOLDER        with your own files, which it only reads")
+		d.say("  muniment serve --data FOLDER       a vault of your own; cmd/muniment/README.md is the operator's guide")
+		return
+	}
+	first := d.papers[0]
+	d.say("  export MUNIMENT_URL=" + d.urlHint(once) + " MUNIMENT_TOKEN_FILE=" + d.tokenFile())
+	if once {
+		d.say("  muniment serve --data " + d.data())
+	}
+	d.say("  muniment ls")
+	d.say("  muniment get " + first.id + " --purpose demo | sha256sum")
+	d.say("  muniment history " + first.id)
+	d.say("  muniment-verify " + first.proofFile(d) + " --policy " + folder(d.data()).policy())
+	d.say("  muniment put README.md && muniment anchor now")
+	if temporary {
+		d.say("\n  All of it is removed when this ends; --dir keeps it.")
+	}
+}
+
+func (d *demo) urlHint(once bool) string {
+	if once {
+		return config.DefaultURL
+	}
+	return "(the URL below)"
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"muniment/anchor/evidence"
+	"muniment/openapi"
+)
+
+// clients is how many calls the demonstration has under way at once.
+const clients = 8
+
+// each runs work for every paper, several at once, with a progress bar.
+func (d *demo) each(ctx context.Context, what string, work func(context.Context, int) error, summary func(time.Duration) string) error {
+	began := time.Now()
+	bar := startProgress(d.out, what, len(d.papers))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(clients)
+	for i := range d.papers {
+		g.Go(func() error {
+			if err := work(ctx, i); err != nil {
+				return fmt.Errorf("%s: %w", d.papers[i].title, err)
+			}
+			bar.step()
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		bar.end("failed")
+		return err
+	}
+	bar.end(summary(time.Since(began)))
+	return nil
+}
+
+// deposit sends each document and keeps the digest of what it has sent.
+func (d *demo) deposit(ctx context.Context) error {
+	d.papers = make([]*paper, len(d.sources))
+	for i, s := range d.sources {
+		d.papers[i] = &paper{source: s}
+	}
+	var total, again atomic.Int64
+	return d.each(ctx, "deposit", func(ctx context.Context, i int) error {
+		p := d.papers[i]
+		content, length, err := p.open()
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		sent := sha256.New()
+		out, err := d.remote.deposit(ctx, deposit{
+			fileName: p.name, title: p.title, mediaType: p.mediaType, recordDate: p.recordDate, attributes: p.attributes,
+			idempotencyKey: fmt.Sprintf("demo-%d-%s", i, nameDigest(p.title)), length: length, content: io.TeeReader(content, sent),
+		})
+		if err != nil {
+			return err
+		}
+		if !out.Created {
+			again.Add(1)
+		}
+		p.id, p.digest = out.ID, sent.Sum(nil)
+		total.Add(length)
+		return nil
+	}, func(took time.Duration) string {
+		text := fmt.Sprintf("%d documents, %s, encrypted and on record, in %.1f s", len(d.papers), size(total.Load()), took.Seconds())
+		if n := again.Load(); n > 0 {
+			text += fmt.Sprintf(" (%d were there already)", n)
+		}
+		return text
+	})
+}
+
+func nameDigest(s string) string {
+	digest := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(digest[:12])
+}
+
+func (d *demo) anchor(ctx context.Context) error {
+	list, err := d.remote.anchorNow(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range list.Anchors {
+		d.line("anchor", fmt.Sprintf("the log's first %d entries are on ledger %s (%s)", a.Size, a.ID, a.State))
+		if a.State != openapi.Final {
+			return fmt.Errorf("the anchor is %s, and the embedded ledger's are final at once", a.State)
+		}
+	}
+	return nil
+}
+
+// read compares what comes back with the source, byte by byte.
+func (d *demo) read(ctx context.Context) error {
+	return d.each(ctx, "read", func(ctx context.Context, i int) error {
+		p := d.papers[i]
+		back := sha256.New()
+		if err := d.remote.read(ctx, p.id, reading{purpose: "demo"}, back); err != nil {
+			return err
+		}
+		if !bytes.Equal(back.Sum(nil), p.digest) {
+			return fmt.Errorf("reads back otherwise than it was deposited")
+		}
+		return nil
+	}, func(took time.Duration) string {
+		return fmt.Sprintf("%d read back identical, each read on record, in %.1f s", len(d.papers), took.Seconds())
+	})
+}
+
+// verify gets each document's evidence and judges it with the verifier's own code, which asks no server.
+func (d *demo) verify(ctx context.Context) error {
+	policy, err := os.ReadFile(folder(d.data()).policy())
+	if err != nil {
+		return fmt.Errorf("reading the policy: %w", err)
+	}
+	if d.policy, err = evidence.ParsePolicy(policy); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.proofs(), 0o700); err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	var report evidence.Report
+	err = d.each(ctx, "verify", func(ctx context.Context, i int) (err error) {
+		p := d.papers[i]
+		if p.evidence, err = d.remote.evidence(ctx, p.id, true); err != nil {
+			return err
+		}
+		if err := os.WriteFile(p.proofFile(d), p.evidence, 0o600); err != nil {
+			return fmt.Errorf("keeping the evidence: %w", err)
+		}
+		r := evidence.Verify(evidence.Input{Evidence: p.evidence, Digest: p.digest, Policy: d.policy})
+		if r.Verdict != evidence.Verified {
+			return fmt.Errorf("the verifier says: %s: %s", r.Verdict, r.Summary)
+		}
+		if i == 0 {
+			report = r
+		}
+		return nil
+	}, func(took time.Duration) string {
+		return fmt.Sprintf("%d of %d verified by their evidence alone, in %.1f s", len(d.papers), len(d.papers), took.Seconds())
+	})
+	if err != nil {
+		return err
+	}
+	var steps []string
+	for _, s := range report.Steps {
+		steps = append(steps, s.Name)
+	}
+	d.line("", strings.Join(steps, " → "))
+	return nil
+}
+
+// proofFile is where the paper's evidence is kept.
+func (p *paper) proofFile(d *demo) string { return filepath.Join(d.proofs(), p.id+".json") }
+
+// newTransport keeps as many connections as there are clients.
+func newTransport() *http.Transport {
+	return &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}
+}

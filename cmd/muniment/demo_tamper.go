@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"muniment/anchor/evidence"
+	"muniment/anchor/journal"
+)
+
+// tamper shows what a copy is good for whose owner has changed it: nothing. One document's stored object has a bit flipped;
+// another document's body in the log is replaced by a third one's.
+func (d *demo) tamper(ctx context.Context) (err error) {
+	if err := d.stop(); err != nil {
+		return err
+	}
+	copied, err := os.MkdirTemp(d.dir, "tampered-*")
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(copied)) }()
+	if err := copyTree(copied, d.data()); err != nil {
+		return fmt.Errorf("copying the data: %w", err)
+	}
+	flipped, swapped, other := d.victims()
+	if err := d.vandalize(ctx, folder(copied), flipped, swapped, other); err != nil {
+		return fmt.Errorf("tampering with the copy: %w", err)
+	}
+	d.say("\nSomebody tampers with a copy of the data\n")
+	d.line("flipped", "one bit of the stored object of "+flipped.title)
+	if swapped != nil {
+		d.line("swapped", "the body of "+swapped.title+" for that of "+other.title)
+	}
+	d.say("")
+	if err := d.start(ctx, copied); err != nil {
+		return fmt.Errorf("serving the copy: %w", err)
+	}
+	err = d.catchServed(ctx, flipped, swapped)
+	if err := errors.Join(err, d.stop()); err != nil {
+		return err
+	}
+	if swapped != nil {
+		if err := d.catchSwapped(swapped, other); err != nil {
+			return err
+		}
+	}
+	return d.catchFsck(ctx, folder(copied), flipped, swapped)
+}
+
+// victims are three papers with content, or fewer where there are not so many.
+func (d *demo) victims() (flipped, swapped, other *paper) {
+	n := len(d.papers)
+	flipped = d.papers[0]
+	empty := sha256.Sum256(nil)
+	for _, p := range d.papers {
+		if !bytes.Equal(p.digest, empty[:]) {
+			flipped = p
+			break
+		}
+	}
+	if n < 2 {
+		return flipped, nil, nil
+	}
+	return flipped, d.papers[n-1], d.papers[n/2-1]
+}
+
+// vandalize changes the copy behind the program's back.
+func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other *paper) (err error) {
+	s, err := openStorage(ctx, f, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	all := map[string]kept{}
+	for next := make([]byte, 8); next != nil; {
+		var some []kept
+		if some, next, err = deposits(ctx, s.backend, next); err != nil {
+			return err
+		}
+		for _, one := range some {
+			all[one.document.String()] = one
+		}
+	}
+	object := all[flipped.id]
+	path, err := s.objects.Path(ctx, object.Key, object.Version)
+	if err != nil {
+		return err
+	}
+	if err := flipBit(path); err != nil || swapped == nil {
+		return err
+	}
+	at, from, err := indexes(swapped, other)
+	if err != nil {
+		return err
+	}
+	return s.backend.Update(ctx, func(tx journal.Txn) error {
+		row, err := tx.Get(bodies(), from)
+		if err != nil {
+			return err
+		}
+		return tx.Put(bodies(), at, bytes.Clone(row))
+	})
+}
+
+// indexes are the keys of the deposits of two papers, as their evidence has them.
+func indexes(a, b *paper) (keyA, keyB []byte, err error) {
+	var keys [2][]byte
+	for i, p := range []*paper{a, b} {
+		f, err := evidence.Parse(p.evidence)
+		if err != nil {
+			return nil, nil, err
+		}
+		keys[i] = binary.BigEndian.AppendUint64(nil, f.Bodies[0].Index)
+	}
+	return keys[0], keys[1], nil
+}
+
+func flipBit(path string) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	content[len(content)/2] ^= 0x10
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o600)
+}
+
+// catchServed asks the copy's server for both.
+func (d *demo) catchServed(ctx context.Context, flipped, swapped *paper) error {
+	err := d.remote.read(ctx, flipped.id, reading{purpose: "demo"}, io.Discard)
+	if err == nil {
+		return errors.New("the flipped bit was NOT caught: the server serves the document")
+	}
+	d.line("read", "caught: "+err.Error())
+	if swapped == nil {
+		return nil
+	}
+	file, err := d.remote.evidence(ctx, swapped.id, true)
+	if err != nil {
+		d.line("evidence", "caught: "+err.Error())
+		return nil
+	}
+	return d.caught("evidence", file, swapped)
+}
+
+// catchSwapped puts the same lie into the evidence file that was issued before.
+func (d *demo) catchSwapped(swapped, other *paper) error {
+	mine, err := evidence.Parse(swapped.evidence)
+	if err != nil {
+		return err
+	}
+	theirs, err := evidence.Parse(other.evidence)
+	if err != nil {
+		return err
+	}
+	mine.Bodies[0].Body, mine.Bodies[0].Nonce = theirs.Bodies[0].Body, theirs.Bodies[0].Nonce
+	file, err := evidence.Marshal(*mine)
+	if err != nil {
+		return err
+	}
+	return d.caught("verify", file, swapped)
+}
+
+// caught runs the verifier over a forged evidence file, and names the steps that do not hold.
+func (d *demo) caught(what string, file []byte, p *paper) error {
+	report := evidence.Verify(evidence.Input{Evidence: file, Digest: p.digest, Policy: d.policy})
+	if report.Verdict == evidence.Verified {
+		return errors.New("the swapped body was NOT caught: the verifier accepts it")
+	}
+	for _, s := range report.Steps {
+		if s.State == evidence.DoesNotHold {
+			d.line(what, fmt.Sprintf("caught at step %s: %s", s.Name, s.Why))
+		}
+	}
+	return nil
+}
+
+// catchFsck checks the copy as an operator would.
+func (d *demo) catchFsck(ctx context.Context, f folder, flipped, swapped *paper) error {
+	result, err := check(ctx, f, true)
+	if err != nil {
+		return fmt.Errorf("checking the copy: %w", err)
+	}
+	object, body := false, swapped == nil
+	for _, f := range result.Findings {
+		if f.Where == objectsTable {
+			object = true
+		} else {
+			body = true
+		}
+		d.line("fsck", fmt.Sprintf("caught: %s %s %s", f.Where, f.Key, f.Problem))
+	}
+	if !object || !body {
+		return errors.New("fsck has NOT caught both")
+	}
+	return nil
+}
+
+// copyTree copies the regular files of a folder, with their modes.
+func copyTree(to, from string) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		if e.IsDir() {
+			return os.MkdirAll(target, 0o700)
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		return copyFile(target, path, info.Mode())
+	})
+}
+
+func copyFile(to, from string, mode fs.FileMode) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}

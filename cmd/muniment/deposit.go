@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"muniment/openapi"
+)
+
+// deposit is what a client sends of one document.
+type deposit struct {
+	series, externalID, fileName, title, recordDate, mediaType string
+	idempotencyKey                                             string
+	attributes                                                 map[string]string
+	ledgerRefs                                                 []string // "chain transaction role"
+	length                                                     int64    // -1: not known
+	digest                                                     []byte   // SHA-256, or nil
+	content                                                    io.Reader
+}
+
+// deposit sends a document and returns its receipt. It compares the digest that the server has computed with that of the
+// bytes that it has sent.
+func (r *remote) deposit(ctx context.Context, d deposit) (*openapi.Deposit, error) {
+	sent := sha256.New()
+	req, err := r.depositRequest(ctx, d, io.TeeReader(d.content, sent))
+	if err != nil {
+		return nil, fmt.Errorf("preparing a deposit: %w", err)
+	}
+	res, err := r.http.Do(req)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	defer res.Body.Close()
+	if err := failure(res, http.StatusCreated, http.StatusOK); err != nil {
+		return nil, err
+	}
+	var out openapi.Deposit
+	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
+		return nil, fmt.Errorf("reading the receipt: %w", err)
+	}
+	if got := out.Document.ContentSHA256; got != nil && *got != hex.EncodeToString(sent.Sum(nil)) {
+		return nil, fmt.Errorf("depositing: document %s does not have the SHA-256 of what was sent", out.ID)
+	}
+	return &out, nil
+}
+
+func (r *remote) depositRequest(ctx context.Context, d deposit, body io.Reader) (*http.Request, error) {
+	method, target := http.MethodPost, r.base+"/v1/documents"
+	if d.externalID != "" {
+		method, target = http.MethodPut, r.base+"/v1/documents/by-external-id/"+url.PathEscape(d.externalID)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	if req.ContentLength = d.length; d.length == 0 {
+		req.Body = http.NoBody
+	}
+	if d.mediaType == "" {
+		d.mediaType = "application/octet-stream"
+	}
+	req.Header.Set("Content-Type", d.mediaType)
+	for name, value := range map[string]string{
+		"Muniment-Series": d.series, "Muniment-File-Name": d.fileName, "Muniment-Title": d.title,
+		"Muniment-Record-Date": d.recordDate,
+	} {
+		if value != "" {
+			req.Header.Set(name, headerValue(value, false))
+		}
+	}
+	for name, value := range d.attributes {
+		req.Header.Add("Muniment-Attribute", name+"="+headerValue(value, true))
+	}
+	for _, ref := range d.ledgerRefs {
+		req.Header.Add("Muniment-Ledger-Ref", ref)
+	}
+	if d.idempotencyKey != "" {
+		req.Header.Set("Idempotency-Key", d.idempotencyKey)
+	}
+	if d.digest != nil {
+		req.Header.Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(d.digest)+":")
+	}
+	return req, nil
+}

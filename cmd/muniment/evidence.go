@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"muniment/openapi"
+)
+
+func (p *program) evidenceCommand() *cobra.Command {
+	var external string
+	var disclose bool
+	c := &cobra.Command{
+		Use:   "evidence ID",
+		Short: "Write the evidence file that muniment-verify checks",
+		Long: `Writes a document's evidence file to standard output, byte for byte as the server made it. It proves the document's
+record; with --disclose it also ties a copy of the content to it, which needs a permission of its own and is on record.`,
+		Example: "  muniment evidence --disclose 0190b5a0-7c1e-7000-8000-000000000001 > evidence.json",
+		Args:    idOrExternal(&external),
+		RunE: func(c *cobra.Command, args []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			id, err := r.find(c.Context(), args, external)
+			if err != nil {
+				return err
+			}
+			file, err := r.evidence(c.Context(), id, disclose)
+			if err != nil {
+				return err
+			}
+			if _, err := p.stdout.Write(file); err != nil {
+				return fmt.Errorf("writing the evidence: %w", err)
+			}
+			return nil
+		},
+	}
+	externalFlag(c.Flags(), &external)
+	c.Flags().BoolVar(&disclose, "disclose", false, "add the content's digest and salt")
+	return c
+}
+
+// evidence is a document's evidence file.
+func (r *remote) evidence(ctx context.Context, id string, disclose bool) ([]byte, error) {
+	var params openapi.GetEvidenceParams
+	if disclose {
+		params.Disclose = &disclose
+	}
+	res, err := r.api.GetEvidenceWithResponse(ctx, id, &params)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.Body, answered(res.StatusCode(), res.Body, http.StatusOK)
+}

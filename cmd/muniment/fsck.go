@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"muniment/anchor/journal"
+	"muniment/anchor/journal/bolt"
+	"muniment/cmd/muniment/config"
+	"muniment/vault/objects"
+)
+
+// finding is a state that the log does not explain.
+type finding struct {
+	Where   string `json:"where"` // the table or folder
+	Key     string `json:"key"`
+	Problem string `json:"problem"`
+}
+
+// checked is the result of fsck.
+type checked struct {
+	Entries  uint64    `json:"entries"` // of the log, replayed
+	Objects  int       `json:"objects"` // read and compared
+	Findings []finding `json:"findings"`
+}
+
+func (p *program) fsckCommand() *cobra.Command {
+	var data string
+	var content bool
+	c := &cobra.Command{
+		Use:   "fsck",
+		Short: "Check a data folder: replay the log, compare every row and every stored object",
+		Long: `Replays the log into scratch tables and compares them with those of the journal, row by row; holds the head against
+the one released; and reads every stored object and compares its digest with the recorded one. It changes nothing.
+The server must not be running. It exits 0 when all agrees, and 1 when there is a finding.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if data == "" {
+				cfg, err := config.Load("", p.getenv)
+				if err != nil {
+					return err
+				}
+				data = cfg.Data
+			}
+			return p.fsck(c.Context(), folder(data), content)
+		},
+	}
+	c.Flags().StringVar(&data, "data", "", "the data folder (MUNIMENT_DATA; default "+config.Default().Data+")")
+	c.Flags().BoolVar(&content, "content", true, "read the stored objects too")
+	return c
+}
+
+func (p *program) fsck(ctx context.Context, f folder, content bool) error {
+	result, err := check(ctx, f, content)
+	if err != nil {
+		return err
+	}
+	err = p.emit(result, func(t *tableWriter) {
+		if len(result.Findings) > 0 {
+			t.row("WHERE", "KEY", "PROBLEM")
+		}
+		for _, f := range result.Findings {
+			t.row(f.Where, f.Key, f.Problem)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stderr, "%d entries replayed, %d objects read, %d findings\n", result.Entries, result.Objects, len(result.Findings))
+	if len(result.Findings) > 0 {
+		return hint(fmt.Errorf("%s is not what its log says", f),
+			"keep a copy of the folder as it is; then put back from a backup what is named above")
+	}
+	return nil
+}
+
+// check opens the folder and runs the checks over it.
+func check(ctx context.Context, f folder, content bool) (result checked, err error) {
+	result.Findings = []finding{}
+	switch found, err := f.inspect(); {
+	case err != nil:
+		return result, err
+	case found == fresh:
+		return result, fmt.Errorf("there is no vault in %s; name its folder with --data", f)
+	case found == restore:
+		return result, hint(fmt.Errorf("%s has no journal.db", f), "serve restores it from release/; check it then")
+	}
+	s, err := openStorage(ctx, f, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := checkJournal(ctx, s, &result); err != nil {
+		return result, err
+	}
+	if !content {
+		return result, nil
+	}
+	return result, checkObjects(ctx, s, &result)
+}
+
+// checkJournal replays into a scratch file, which may come to be as large as the journal.
+func checkJournal(ctx context.Context, s *storage, result *checked) (err error) {
+	temp, err := os.MkdirTemp("", "muniment-fsck-*")
+	if err != nil {
+		return fmt.Errorf("making a scratch folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	scratch, err := bolt.Open(bolt.Config{Path: filepath.Join(temp, "scratch.db"), Create: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, scratch.Close()) }()
+	found, err := journal.Fsck(ctx, journal.FsckConfig{
+		Backend: s.backend, Bucket: objects.NewBucket(s.release), Definitions: definitions(), Scratch: scratch,
+		Progress: func(done, _ uint64) { result.Entries = done },
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		result.Findings = append(result.Findings, finding{f.Table.String(), fmt.Sprintf("%x", f.Key), f.Problem})
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"muniment/anchor/journal"
+	"muniment/vault"
+	"muniment/vault/objects"
+)
+
+// bodies is the journal's table of bodies: index → format byte, nonce, body.
+func bodies() journal.Table { return journal.Table{Kind: journal.Log, Name: "body"} }
+
+// bodyAt is where the body begins in its row.
+const bodyAt = 1 + journal.NonceSize
+
+// chunk is how many bodies are read in one transaction: a long one would make the file grow.
+const chunk = 1024
+
+// objectsTable is where findings about stored objects are.
+const objectsTable = "objects"
+
+// kept is a stored object, and what the log says that it must be.
+type kept struct {
+	document journal.ID
+	vault.StoredObject
+}
+
+// checkObjects reads every object that a deposit has recorded.
+func checkObjects(ctx context.Context, s *storage, result *checked) error {
+	next := make([]byte, 8)
+	for next != nil {
+		var some []kept
+		var err error
+		if some, next, err = deposits(ctx, s.backend, next); err != nil {
+			return fmt.Errorf("reading the deposits: %w", err)
+		}
+		for _, one := range some {
+			result.Objects++
+			problem, err := damage(ctx, s.objects, one.StoredObject)
+			if err != nil {
+				return fmt.Errorf("reading the objects: %w", err)
+			}
+			if problem != "" {
+				result.Findings = append(result.Findings,
+					finding{objectsTable, one.Key, "of document " + one.document.String() + " " + problem})
+			}
+		}
+	}
+	return nil
+}
+
+// deposits reads a chunk of bodies from a key on, and returns the deposits among them and the key to go on from, nil at
+// the end. A body that cannot be read is the journal check's to report.
+func deposits(ctx context.Context, b journal.Backend, from []byte) (found []kept, next []byte, err error) {
+	err = b.View(ctx, func(r journal.Reader) error {
+		found, next = nil, nil
+		n := 0
+		return r.Scan(bodies(), journal.Range{From: from}, func(key, row []byte) error {
+			if n++; n > chunk {
+				next = bytes.Clone(key)
+				return journal.Stop
+			}
+			if d, ok := depositIn(row); ok {
+				found = append(found, d)
+			}
+			return nil
+		})
+	})
+	return found, next, err
+}
+
+func depositIn(row []byte) (kept, bool) {
+	var body struct {
+		Type string                      `json:"type"`
+		Doc  journal.ID                  `json:"doc"`
+		Data vault.DocumentDepositedData `json:"data"`
+	}
+	if len(row) <= bodyAt || !bytes.Contains(row, []byte(vault.DocumentDeposited)) {
+		return kept{}, false
+	}
+	if err := json.Unmarshal(row[bodyAt:], &body); err != nil || body.Type != string(vault.DocumentDeposited) {
+		return kept{}, false
+	}
+	return kept{body.Doc, body.Data.Object}, true
+}
+
+// damage says what is wrong with a stored object, or nothing.
+func damage(ctx context.Context, store objects.Store, o vault.StoredObject) (string, error) {
+	body, _, err := store.Get(ctx, o.Key, o.Version, nil)
+	if errors.Is(err, objects.ErrNotFound) {
+		return "is missing", nil
+	}
+	if err != nil {
+		return "cannot be read: " + err.Error(), nil
+	}
+	defer body.Close()
+	digest := sha256.New()
+	n, err := io.Copy(digest, contextReader{ctx, body})
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return "cannot be read: " + err.Error(), nil
+	case n != o.Size:
+		return fmt.Sprintf("has %d bytes, recorded are %d", n, o.Size), nil
+	case !bytes.Equal(digest.Sum(nil), o.SHA256):
+		return "does not have the SHA-256 that is recorded", nil
+	}
+	return "", nil
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+// Read implements [io.Reader].
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}

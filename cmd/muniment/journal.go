@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"muniment/openapi"
+)
+
+func (p *program) journalCommand() *cobra.Command {
+	c := &cobra.Command{Use: "journal", Short: "The log of everything that happened"}
+	c.AddCommand(p.checkpointCommand(), p.entriesCommand(), p.tailCommand())
+	return group(c)
+}
+
+func (p *program) checkpointCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "checkpoint",
+		Short: "Write the newest signed checkpoint (C2SP tlog-checkpoint)",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			res, err := r.api.GetCheckpointWithResponse(c.Context())
+			if err != nil {
+				return r.unreached(err)
+			}
+			if err := answered(res.StatusCode(), res.Body, http.StatusOK); err != nil {
+				return err
+			}
+			if p.format == "json" {
+				return writeJSON(p.stdout, map[string]string{"checkpoint": string(res.Body)})
+			}
+			if _, err := p.stdout.Write(res.Body); err != nil {
+				return fmt.Errorf("writing the checkpoint: %w", err)
+			}
+			return nil
+		},
+	}
+}
+
+func (p *program) entriesCommand() *cobra.Command {
+	var after uint64
+	var limit int
+	c := &cobra.Command{
+		Use:   "entries",
+		Short: "Write the tenant's events in the order of their numbers",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			page, err := r.entries(c.Context(), after, limit, 0)
+			if err != nil {
+				return err
+			}
+			return p.emit(page, func(t *tableWriter) { entryRows(t, page.Entries) })
+		},
+	}
+	c.Flags().Uint64Var(&after, "after", 0, "begin after this number")
+	c.Flags().IntVar(&limit, "limit", 100, "at most so many, up to 500")
+	return c
+}
+
+// tailWait is how long one call waits for news, in seconds.
+const tailWait = 30
+
+func (p *program) tailCommand() *cobra.Command {
+	var after uint64
+	c := &cobra.Command{
+		Use:   "tail",
+		Short: "Follow the tenant's events, until interrupted",
+		Long:  `Writes a line for each event, and waits for more. With -o json each line is one entry, with its body and nonce.`,
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			for c.Context().Err() == nil {
+				page, err := r.entries(c.Context(), after, pageSize, tailWait)
+				if c.Context().Err() != nil {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				if err := p.writeEntries(page.Entries); err != nil {
+					return err
+				}
+				after = page.Next
+			}
+			return nil
+		},
+	}
+	c.Flags().Uint64Var(&after, "after", 0, "begin after this number")
+	return c
+}
+
+func (p *program) writeEntries(entries []openapi.Entry) error {
+	for _, e := range entries {
+		if p.format == "json" {
+			if err := json.NewEncoder(p.stdout).Encode(e); err != nil {
+				return fmt.Errorf("writing an entry: %w", err)
+			}
+			continue
+		}
+		_, err := fmt.Fprintf(p.stdout, "%8d  %s  %-28s %s %s\n", e.Seq, e.At.Format("2006-01-02 15:04:05.000"), e.Type, e.Actor, text(e.Document))
+		if err != nil {
+			return fmt.Errorf("writing an entry: %w", err)
+		}
+	}
+	return nil
+}
+
+// entries is a piece of the feed. wait is in seconds.
+func (r *remote) entries(ctx context.Context, after uint64, limit, wait int) (*openapi.EntryPage, error) {
+	res, err := r.api.ListEntriesWithResponse(ctx, &openapi.ListEntriesParams{After: &after, Limit: &limit, Wait: &wait})
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/config"
+)
+
+// The exit codes, which README.md explains.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 3 // as muniment-verify has it
+)
+
+// surroundings are what a command has around it. Data goes to stdout, everything else to stderr.
+type surroundings struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+// program is one run of the program.
+type program struct {
+	surroundings
+	format     string // table or json
+	connection config.Connection
+	token      string // as the flag gave it
+	running    bool   // the arguments were understood
+}
+
+// run is the whole program but for the process around it. It returns the exit code.
+func run(ctx context.Context, around surroundings, args []string) int {
+	p := &program{surroundings: around}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(p.stdin)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(p.stderr, "muniment: %v\n", err)
+	var hinted *hintedError
+	if errors.As(err, &hinted) {
+		fmt.Fprintf(p.stderr, "  → %s\n", hinted.next)
+	}
+	if !p.running {
+		fmt.Fprintln(p.stderr, "  → muniment help says what there is")
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "muniment",
+		Short: "Keeps documents as evidence, and proves it to strangers",
+		Long: `Muniment keeps the supporting documents of ledger transactions: encrypted, on record, anchored, and provable to
+somebody who trusts none of us. Start with "muniment demo".`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if p.format != "table" && p.format != "json" {
+				return fmt.Errorf("-o %s is unknown; write -o table or -o json", p.format)
+			}
+			if p.token != "" {
+				p.connection.Token = config.NewSecret(p.token)
+			}
+			p.running = true
+			return nil
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&p.format, "output", "o", "table", "how to write results: table or json")
+	flags.StringVar(&p.connection.URL, "url", "", "the server's URL (MUNIMENT_URL; default "+config.DefaultURL+")")
+	flags.StringVar(&p.token, "token", "", "the API key, mun_… (MUNIMENT_TOKEN)")
+	flags.StringVar(&p.connection.TokenFile, "token-file", "", "a file that holds the API key (MUNIMENT_TOKEN_FILE)")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		p.demoCommand(), p.serveCommand(),
+		p.putCommand(), p.getCommand(), p.lsCommand(), p.evidenceCommand(), p.historyCommand(),
+		p.anchorCommand(), p.journalCommand(),
+		p.fsckCommand(), p.benchCommand(), p.versionCommand(),
+	)
+	return root
+}
+
+// hintedError is an error with what to do next.
+type hintedError struct {
+	err  error
+	next string
+}
+
+func (e *hintedError) Error() string { return e.err.Error() }
+func (e *hintedError) Unwrap() error { return e.err }
+
+// hint adds what to do next to an error.
+func hint(err error, next string) error { return &hintedError{err, next} }

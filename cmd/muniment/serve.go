@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/config"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	var file, data, listen, admin string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve a data folder over HTTP",
+		Long: `Serves a data folder, and makes it if there is none. It needs no configuration. Standard output has the URL, and on
+the first start a second line with the bootstrap API key, which is shown this once. The log goes to standard error.`,
+		Example: "  muniment serve --data /srv/muniment",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file, p.getenv)
+			if err != nil {
+				return err
+			}
+			for flag, set := range map[string]struct{ from, to *string }{
+				"data": {&data, &cfg.Data}, "listen": {&listen, &cfg.Listen}, "admin-listen": {&admin, &cfg.AdminListen},
+			} {
+				if c.Flags().Changed(flag) {
+					*set.to = *set.from
+				}
+			}
+			if err := cfg.Check(); err != nil {
+				return fmt.Errorf("checking the configuration: %w", err)
+			}
+			return p.serve(c.Context(), cfg)
+		},
+	}
+	def := config.Default()
+	f := c.Flags()
+	f.StringVar(&file, "config", "", "the configuration file, YAML")
+	f.StringVar(&data, "data", def.Data, "the data folder")
+	f.StringVar(&listen, "listen", def.Listen, "the address of the API; port 0 takes a free one")
+	f.StringVar(&admin, "admin-listen", def.AdminListen, "the address of /livez, /readyz and /metrics; keep it private")
+	return c
+}
+
+func (p *program) serve(ctx context.Context, cfg config.Config) error {
+	log, err := newLogger(p.stderr, cfg.Log)
+	if err != nil {
+		return err
+	}
+	s, err := startService(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	err = p.announce(s)
+	if err == nil {
+		err = s.run(ctx)
+	}
+	log.Info("shutting down")
+	return errors.Join(err, s.stop(time.Duration(cfg.Shutdown)))
+}
+
+// announce prints the URL and, of a folder that was just made, the bootstrap API key.
+func (p *program) announce(s *service) error {
+	out := s.url() + "\n"
+	if s.node.store.found == fresh {
+		out += s.node.bootstrap.Reveal() + "\n"
+	}
+	if _, err := io.WriteString(p.stdout, out); err != nil {
+		return fmt.Errorf("printing the URL: %w", err)
+	}
+	return s.settle()
+}
+
+// newLogger makes the log.
+func newLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
+	level, err := cfg.SlogLevel()
+	if err != nil {
+		return nil, err
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, options)), nil
+}
+
+// service is a node that listens.
+type service struct {
+	node          *node
+	public, admin *http.Server
+	listeners     [2]net.Listener
+	ended         chan error
+}
+
+// startService listens before it opens the folder, so that a port that is taken is noticed before anything is made.
+func startService(ctx context.Context, cfg config.Config, log *slog.Logger) (s *service, err error) {
+	s = &service{ended: make(chan error, 2)}
+	defer func() {
+		if err != nil {
+			for _, l := range s.listeners {
+				if l != nil {
+					l.Close()
+				}
+			}
+		}
+	}()
+	var lc net.ListenConfig
+	for i, address := range []string{cfg.Listen, cfg.AdminListen} {
+		if s.listeners[i], err = lc.Listen(ctx, "tcp", address); err != nil {
+			return nil, hint(fmt.Errorf("listening: %w", err), "choose another address with --listen and --admin-listen; port 0 takes a free one")
+		}
+	}
+	if s.node, err = openNode(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	s.public, s.admin = s.node.gateway.HTTP(), s.node.gateway.AdminHTTP()
+	log.Info("serving", "url", s.url(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version", version)
+	return s, nil
+}
+
+func (s *service) url() string { return "http://" + s.listeners[0].Addr().String() }
+
+// settle ends the first start: the key has been shown.
+func (s *service) settle() error {
+	if s.node.store.found != fresh {
+		return nil
+	}
+	return s.node.store.folder.settled()
+}
+
+// run serves until ctx ends, which is no error, or until the journal may not write any more.
+func (s *service) run(ctx context.Context) error {
+	s.start()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.node.journal.Stopped():
+		return hint(fmt.Errorf("the journal has stopped: %w", s.node.journal.Err()),
+			"start again: the journal reads what was really written; if the disk has failed, restore from release/ on another")
+	case err := <-s.ended:
+		return fmt.Errorf("serving: %w", err)
+	}
+}
+
+// start serves in the background.
+func (s *service) start() {
+	for i, server := range []*http.Server{s.public, s.admin} {
+		go func() {
+			if err := server.Serve(s.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+				s.ended <- err
+			}
+		}()
+	}
+}
+
+// stop takes no more calls, lets those that are being served end until the deadline, and closes the node.
+func (s *service) stop(patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := s.public.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.public.Close() // what is cut off was not acknowledged
+	}
+	return errors.Join(err, s.admin.Close(), s.node.close())
+}

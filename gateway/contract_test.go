@@ -1,0 +1,86 @@
+package gateway_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/gateway"
+	"muniment/openapi/openapitest"
+)
+
+// TestRoutesAreTheContract compares the server's routes with the contract, both ways: methods, paths, whether they need a
+// credential, and parameters.
+func TestRoutesAreTheContract(t *testing.T) {
+	contract, err := openapitest.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, op := range contract.Operations() {
+		var query, headers []string
+		for _, p := range contract.Parameters(op) {
+			switch {
+			case p.In == "query":
+				query = append(query, p.Name)
+			case p.In == "header" && strings.HasPrefix(p.Name, "Muniment-"):
+				headers = append(headers, p.Name)
+			}
+		}
+		want = append(want, describe(op.Method, op.Path, op.Public, query, headers))
+	}
+	var got []string
+	for _, route := range gateway.Routes() {
+		got = append(got, describe(route.Method, template(route.Path), route.Public, route.Query, route.Headers))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the contract (-) and the routes (+) differ:\n%s", diff)
+	}
+}
+
+func describe(method, path string, public bool, query, headers []string) string {
+	slices.Sort(query)
+	slices.Sort(headers)
+	return fmt.Sprintf("%s %s public=%v %v %v", method, path, public, query, headers)
+}
+
+// template turns Echo's notation into OpenAPI's.
+func template(path string) string {
+	switch path {
+	case "/v1/documents/by-external-id/*":
+		return "/v1/documents/by-external-id/{external_id}"
+	case "/v1/journal/tile/*":
+		return "/v1/journal/tile/{tile}"
+	}
+	elements := strings.Split(path, "/")
+	for i, e := range elements {
+		if name, ok := strings.CutPrefix(e, ":"); ok {
+			elements[i] = "{" + name + "}"
+		}
+	}
+	return strings.Join(elements, "/")
+}
+
+// TestEveryProblemIsExplained fetches the type of each problem, and checks that its status is one that some call may give.
+func TestEveryProblemIsExplained(t *testing.T) {
+	r := newRig(t)
+	seen := map[string]bool{}
+	for _, code := range gateway.ProblemCodes() {
+		if seen[code] {
+			t.Errorf("%s is there twice", code)
+		}
+		seen[code] = true
+		if a := r.do(http.MethodGet, "/problems/"+code, nil, with("Authorization", "")); a.status != http.StatusOK {
+			t.Errorf("%s: %d", code, a.status)
+		}
+	}
+	if a := r.do(http.MethodGet, "/problems/none", nil); a.problem() != "not-found" {
+		t.Errorf("an unknown problem gives %d %s", a.status, a.body)
+	}
+}

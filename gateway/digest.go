@@ -1,0 +1,40 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+)
+
+// parseContentDigest reads the SHA-256 from the values of Content-Digest (RFC 9530, section 2): a structured-field
+// dictionary (RFC 9651, section 3.2) of algorithms and byte sequences. No header means no digest. A header without a
+// sha-256 is refused, so that nobody takes an unchecked digest for a checked one; so is one that has two.
+func parseContentDigest(values []string) ([]byte, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	var digest []byte
+	for member := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		name, value, _ := strings.Cut(strings.Trim(member, " \t"), "=")
+		if name != "sha-256" {
+			continue
+		}
+		value, ok := strings.CutPrefix(value, ":")
+		if !ok {
+			return nil, refuse(badDigest, "")
+		}
+		value, ok = strings.CutSuffix(value, ":")
+		if !ok || digest != nil {
+			return nil, refuse(badDigest, "")
+		}
+		raw, err := base64.StdEncoding.Strict().DecodeString(value)
+		if err != nil || len(raw) != sha256.Size || strings.ContainsAny(value, "\r\n") {
+			return nil, refuse(badDigest, "")
+		}
+		digest = raw
+	}
+	if digest == nil {
+		return nil, refuse(badDigest, "")
+	}
+	return digest, nil
+}

@@ -1,0 +1,37 @@
+package gateway
+
+import "strings"
+
+// Route is a route, for the test that compares routes and contract.
+type Route struct {
+	Method, Path   string
+	Public         bool
+	Query, Headers []string
+}
+
+// Routes lists all routes.
+func Routes() []Route {
+	var out []Route
+	for _, r := range new(Server).routes() {
+		out = append(out, Route{r.method, r.path, r.public, strings.Fields(r.query), strings.Fields(r.headers)})
+	}
+	return out
+}
+
+// ProblemCodes lists the whole vocabulary.
+func ProblemCodes() []string {
+	var out []string
+	for _, p := range problems() {
+		out = append(out, p.code)
+	}
+	return out
+}
+
+// The parsers of untrusted bytes.
+var (
+	ParseRange         = parseRange
+	ParseContentDigest = parseContentDigest
+	DecodeHeader       = decodeHeader
+	EncodeExtValue     = encodeExtValue
+	ContentDisposition = contentDisposition
+)

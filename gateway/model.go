@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/openapi"
+	"muniment/vault"
+)
+
+// optional is a field that is left out when it is empty.
+func optional[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+func document(d vault.Document) openapi.Document {
+	out := openapi.Document{
+		ID: d.ID.String(), Series: d.Series, State: openapi.DocumentState(d.State), Size: d.Size, DepositedAt: d.Deposited,
+		Depositor: d.Depositor, Index: d.Index, RecordDate: optional(d.RecordDate),
+		Commitment:       base64.StdEncoding.EncodeToString(d.Commitment),
+		CiphertextSHA256: hex.EncodeToString(d.CiphertextSHA256), Withheld: optional(d.Withheld),
+		FileName: optional(d.FileName), Title: optional(d.Title), MediaType: optional(d.MediaType),
+		ExternalID: optional(d.ExternalID), ContentSHA256: optional(hex.EncodeToString(d.ContentSHA256)),
+	}
+	if !d.RetainUntil.IsZero() {
+		out.RetainUntil = optional(d.RetainUntil.Truncate(time.Second))
+	}
+	if len(d.Attributes) > 0 {
+		out.Attributes = &d.Attributes
+	}
+	if len(d.LedgerRefs) > 0 {
+		refs := make([]openapi.LedgerRef, len(d.LedgerRefs))
+		for i, ref := range d.LedgerRefs {
+			refs[i] = openapi.LedgerRef{Chain: ref.Chain, Transaction: ref.Transaction, Role: optional(ref.Role)}
+		}
+		out.LedgerRefs = &refs
+	}
+	return out
+}
+
+func documentPage(p vault.Page) openapi.DocumentPage {
+	out := openapi.DocumentPage{Documents: make([]openapi.Document, len(p.Documents)), Next: optional(p.Next)}
+	for i, d := range p.Documents {
+		out.Documents[i] = document(d)
+	}
+	return out
+}
+
+func receipt(r journal.Receipt) openapi.Receipt {
+	out := openapi.Receipt{Index: r.Index, Leaf: r.Leaf.String(), Nonce: r.Nonce[:], Body: string(r.Body)}
+	if r.Checkpoint != nil {
+		proof := make([]openapi.Hash, len(r.Proof))
+		for i, hash := range r.Proof {
+			proof[i] = hash.String()
+		}
+		out.Proof = &proof
+		out.Checkpoint = optional(string(r.Checkpoint))
+	}
+	return out
+}
+
+func entries(records []journal.Record) []openapi.Entry {
+	out := make([]openapi.Entry, len(records))
+	for i, r := range records {
+		out[i] = openapi.Entry{
+			Index: r.Index, Seq: r.Seq, At: r.At, Type: r.Type, Actor: r.Actor, Nonce: r.Nonce[:], Body: string(r.Body),
+		}
+		if !r.Doc.IsZero() {
+			out[i].Document = optional(r.Doc.String())
+		}
+	}
+	return out
+}
+
+func problemType(p problem) openapi.ProblemType {
+	return openapi.ProblemType{
+		Type: problemPath + p.code, Title: p.title, Status: p.status, Retry: p.retry, Explanation: p.explanation,
+	}
+}

@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"muniment/anchor/journal"
+)
+
+// principalKey is where the principal's id is kept, for the log.
+const principalKey = "principal"
+
+// statusGone is what the log and the metrics say of a request whose client left before its answer.
+const statusGone = 499
+
+// errPanicked says that a handler panicked.
+var errPanicked = errors.New("a handler panicked")
+
+// observe surrounds every request: it names it, turns errors into problems, survives panics, logs and counts. Request ids
+// are always drawn here, so that nobody outside can write into the log.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begun := s.cfg.Clock.Now()
+		id, err := journal.NewID(begun, s.cfg.Rand)
+		if err != nil {
+			return fmt.Errorf("naming a request: %w", err)
+		}
+		c.Response().Header().Set("Muniment-Request-Id", id.String())
+		s.metrics.begin()
+		broken := false
+		status := http.StatusOK
+		if err = s.guard(next, c); err != nil {
+			status, broken = s.answer(c, id.String(), err)
+		} else {
+			status = c.Response().Status
+		}
+		s.metrics.end(c, status, s.cfg.Clock.Now().Sub(begun))
+		s.log(c, id.String(), status, s.cfg.Clock.Now().Sub(begun), err)
+		if broken {
+			// Nothing but a broken connection tells the client that what it has is not all of it.
+			panic(http.ErrAbortHandler)
+		}
+		return nil
+	}
+}
+
+// guard turns a panic into an error. What was panicked with may be anybody's data, so it is not kept unless the runtime
+// made it.
+func (s *Server) guard(next echo.HandlerFunc, c echo.Context) (err error) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		err = errPanicked
+		if fault, ok := cause.(runtime.Error); ok {
+			err = fmt.Errorf("%w: %w", errPanicked, fault)
+		}
+		s.cfg.Log.Error("a handler panicked", "route", c.Path(), "stack", string(debug.Stack()))
+	}()
+	return next(c)
+}
+
+// answer sends the problem that an error is. If the answer has begun already, or the client is gone, all that is left is to
+// break the connection.
+func (s *Server) answer(c echo.Context, id string, err error) (status int, broken bool) {
+	if c.Response().Committed {
+		return c.Response().Status, true
+	}
+	r := refusalOf(err)
+	if r.status >= http.StatusInternalServerError && c.Request().Context().Err() != nil {
+		return statusGone, true
+	}
+	if r.code == unauthenticated.code {
+		s.metrics.refused()
+	}
+	for _, of := range []string{"ETag", "Accept-Ranges", "Content-Disposition", "Content-Security-Policy", "Muniment-Index"} {
+		c.Response().Header().Del(of) // they were for the content
+	}
+	if err := sendProblem(c, id, r); err != nil {
+		return r.status, true
+	}
+	return r.status, false
+}
+
+// log writes the access log: the route and never the path, the query or a header, for these may name people and documents.
+// The client's address is written for refused credentials only, where it is needed to stop who tries them.
+func (s *Server) log(c echo.Context, id string, status int, took time.Duration, err error) {
+	attributes := []slog.Attr{
+		slog.String("request_id", id), slog.String("method", methodLabel(c.Request().Method)), slog.String("route", routeLabel(c)),
+		slog.Int("status", status), slog.Int64("bytes", c.Response().Size), slog.Duration("took", took),
+	}
+	if principal, ok := c.Get(principalKey).(string); ok {
+		attributes = append(attributes, slog.String("principal", principal))
+	}
+	level := slog.LevelInfo
+	if status == http.StatusUnauthorized {
+		attributes = append(attributes, slog.String("peer", c.RealIP()))
+	}
+	if err != nil {
+		r := refusalOf(err)
+		attributes = append(attributes, slog.String("problem", r.code))
+		if r.status >= http.StatusInternalServerError && status != statusGone {
+			level = slog.LevelError
+			attributes = append(attributes, slog.String("error", r.Error()))
+		}
+	}
+	s.cfg.Log.LogAttrs(context.WithoutCancel(c.Request().Context()), level, "request served", attributes...)
+}

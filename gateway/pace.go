@@ -1,0 +1,34 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+)
+
+// paceChunk is how many bytes a client must take within one Patience.
+const paceChunk = 64 << 10
+
+// pacedWriter demands that the client takes what it asked for: a reader that stalls loses its connection.
+type pacedWriter struct {
+	http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+}
+
+// Unwrap serves http.ResponseController.
+func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Write implements io.Writer.
+func (w *pacedWriter) Write(p []byte) (int, error) {
+	written := 0
+	for {
+		chunk := p[:min(len(p), paceChunk)]
+		// A writer without deadlines, as in tests, has none: that is no reason to fail.
+		_ = w.control.SetWriteDeadline(time.Now().Add(w.patience))
+		n, err := w.ResponseWriter.Write(chunk)
+		written += n
+		if p = p[n:]; err != nil || len(p) == 0 {
+			return written, err
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+)
+
+// request is a request of a known caller with known parameters.
+type request struct {
+	echo.Context
+	who   access.Who // zero on public routes
+	query url.Values
+}
+
+// handle is the path of every request: who sends it, are its parameters those of the call, then the call itself.
+func (s *Server) handle(rt route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		req := &request{Context: c}
+		if !rt.public {
+			who, err := s.cfg.Authn.Authenticate(c.Request())
+			if err != nil {
+				return err
+			}
+			req.who = who
+			c.Set(principalKey, who.Principal.String())
+		}
+		if err := req.parse(rt); err != nil {
+			return err
+		}
+		return rt.serve(req)
+	}
+}
+
+// parse refuses parameters that are not the call's.
+func (r *request) parse(rt route) error {
+	query, err := url.ParseQuery(r.Request().URL.RawQuery)
+	if err != nil {
+		return refuse(badRequest, "The query string is malformed.")
+	}
+	for name := range query {
+		if !listed(rt.query, name) {
+			return refuse(unknownParameter, "A query parameter is not one of this call's.")
+		}
+	}
+	for name := range r.Request().Header {
+		if strings.HasPrefix(name, "Muniment-") && !listed(rt.headers, name) {
+			return refuse(unknownParameter, "A Muniment- header is not one of this call's.")
+		}
+	}
+	r.query = query
+	return nil
+}
+
+// fields is where the request's metadata is.
+func (r *request) fields() fields { return fields{r.Request().Header, r.query} }
+
+// id is the document that the path names. Nothing but the canonical form is accepted, so no escape, dot or NUL gets by.
+func (r *request) id() (journal.ID, error) {
+	id, err := journal.ParseID(r.Param("id"))
+	if err != nil {
+		return journal.ID{}, refuse(badID, "")
+	}
+	return id, nil
+}
+
+// rest is what follows prefix in the path, percent-decoded once.
+func (r *request) rest(prefix string) (string, error) {
+	rest, err := url.PathUnescape(strings.TrimPrefix(r.Request().URL.EscapedPath(), prefix))
+	if err != nil || rest == "" {
+		return "", refuse(badRequest, "The path is malformed.")
+	}
+	return rest, nil
+}
+
+// number is a query parameter in decimal.
+func (r *request) number(name string, otherwise, least, most uint64) (uint64, error) {
+	values, ok := r.query[name]
+	if !ok {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(values[0], 10, 64)
+	if err != nil || len(values) > 1 || n < least || n > most {
+		return 0, refuse(badRequest, fmt.Sprintf("%s wants one number from %d to %d.", name, least, most))
+	}
+	return n, nil
+}
+
+// text is a query parameter.
+func (r *request) text(name string) (string, error) {
+	if len(r.query[name]) > 1 {
+		return "", refuse(unknownParameter, name+" is given more than once")
+	}
+	return r.query.Get(name), nil
+}
+
+// moment is a query parameter in RFC 3339.
+func (r *request) moment(name string) (time.Time, error) {
+	text, err := r.text(name)
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, refuse(badRequest, name+" wants a time like 2026-11-22T10:00:00Z.")
+	}
+	return at, nil
+}
+
+// reply answers with JSON.
+func (r *request) reply(status int, v any) error {
+	r.Response().Header().Set("Cache-Control", "private, no-store")
+	return sendJSON(r.Context, status, "application/json", v)
+}
+
+// sendJSON marshals before it sends, so that a failure can still become a problem.
+func sendJSON(c echo.Context, status int, contentType string, v any) error {
+	out, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing an answer: %w", err)
+	}
+	return sendBytes(c, status, contentType, append(out, '\n'))
+}
+
+func sendBytes(c echo.Context, status int, contentType string, body []byte) error {
+	h := c.Response().Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	c.Response().WriteHeader(status)
+	if _, err := c.Response().Write(body); err != nil {
+		return fmt.Errorf("sending an answer: %w", err)
+	}
+	return nil
+}
+
+// allow names the methods of a resource, for a 405.
+func allow(methods ...string) string { return strings.Join(methods, ", ") }
+
+// explain tells what a problem's type means.
+func (s *Server) explain(r *request) error {
+	for _, p := range problems() {
+		if p.code == r.Param("code") {
+			return r.reply(http.StatusOK, problemType(p))
+		}
+	}
+	return refuse(notFound, "")
+}
+
+// flag is a query parameter that is true or false.
+func (r *request) flag(name string) (bool, error) {
+	switch value, err := r.text(name); {
+	case err != nil:
+		return false, err
+	case value == "true":
+		return true, nil
+	case value == "" || value == "false":
+		return false, nil
+	}
+	return false, refuse(badRequest, name+" wants true or false.")
+}

@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+)
+
+// route is one call of the contract.
+type route struct {
+	method string
+	path   string // in Echo's notation: ":id" is one element, "*" the rest
+	public bool   // needs no credential
+	// query and headers are the parameters of the call, separated by spaces; of the headers, those that begin with
+	// "Muniment-". Others are refused: a misspelt one must not pass for one left out.
+	query   string
+	headers string
+	serve   func(*request) error
+}
+
+// routes is the whole public surface; a test compares it with the contract.
+func (s *Server) routes() []route {
+	const (
+		deposited = "series file_name title record_date attribute ledger_ref"
+		listed    = "series state chain transaction deposited_after deposited_before cursor limit"
+	)
+	depositHeaders := "Muniment-Series Muniment-File-Name Muniment-Title Muniment-Record-Date Muniment-Attribute Muniment-Ledger-Ref"
+	return []route{
+		{method: http.MethodPost, path: "/v1/documents", serve: s.deposit,
+			query: deposited + " external_id", headers: depositHeaders + " Muniment-External-Id"},
+		{method: http.MethodGet, path: "/v1/documents", serve: s.list, query: listed},
+		{method: http.MethodPut, path: externalPath + "*", serve: s.put, query: deposited, headers: depositHeaders},
+		{method: http.MethodGet, path: externalPath + "*", serve: s.find},
+		{method: http.MethodGet, path: "/v1/documents/:id", serve: s.describe},
+		{method: http.MethodDelete, path: "/v1/documents/:id", serve: s.refuseDelete},
+		{method: http.MethodGet, path: "/v1/documents/:id/content", serve: s.content,
+			query: "purpose", headers: "Muniment-Purpose Muniment-Purpose-Note"},
+		{method: http.MethodGet, path: "/v1/documents/:id/evidence", serve: s.evidence, query: "disclose"},
+		{method: http.MethodGet, path: "/v1/documents/:id/history", serve: s.history},
+		{method: http.MethodPost, path: "/v1/verify", serve: s.verify},
+		{method: http.MethodGet, path: "/v1/journal/checkpoint", public: true, serve: s.checkpoint},
+		{method: http.MethodGet, path: tilePath + "*", public: true, serve: s.tile},
+		{method: http.MethodGet, path: "/v1/journal/entries", serve: s.entries, query: "after limit wait"},
+		{method: http.MethodGet, path: "/v1/anchors", serve: s.listAnchors, query: "before limit"},
+		{method: http.MethodPost, path: "/v1/anchors", serve: s.anchorNow},
+		{method: http.MethodGet, path: "/v1/version", public: true, serve: s.version},
+		{method: http.MethodGet, path: problemPath + ":code", public: true, serve: s.explain},
+	}
+}
+
+// listed says whether a name is among those separated by spaces.
+func listed(names, name string) bool {
+	for known := range strings.FieldsSeq(names) {
+		if known == name {
+			return true
+		}
+	}
+	return false
+}

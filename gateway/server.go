@@ -1,0 +1,137 @@
+// Package gateway serves the vault, the journal and its anchors over HTTP, by the contract openapi/openapi.yaml. It
+// translates HTTP and decides nothing: who may do what, and what is kept, is for the vault to say.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"muniment/anchor"
+	"muniment/anchor/evidence"
+	"muniment/anchor/journal"
+	"muniment/gateway/authn"
+	"muniment/vault"
+)
+
+// Defaults of Limits.
+const (
+	DefaultMaxBody  = vault.DefaultMaxSize // bytes
+	DefaultPatience = 30 * time.Second
+	DefaultRate     = 1 << 10 // bytes a second
+)
+
+// Limits bound what one client can take. The zero value of each means its default.
+type Limits struct {
+	MaxBody int64 // of a deposit, in bytes
+	Pace    Pace
+}
+
+// Config is what a gateway needs. Every field is required unless it says otherwise.
+type Config struct {
+	Vault   *vault.Vault
+	Journal *journal.Journal
+	// Publisher anchors the journal. Its Permit need not ask for access.AnchorNow: the gateway does.
+	Publisher *anchor.Publisher
+	Authn     authn.Authenticator
+	// Policy is what this server itself trusts, for /v1/verify. Without one (nil) no verdict is better than "cannot tell".
+	Policy *evidence.Policy
+	Clock  journal.Clock
+	Rand   io.Reader // must be safe for concurrent use, as crypto/rand.Reader is
+	Log    *slog.Logger
+	Limits Limits // optional
+	// TrustedProxies are the networks from which X-Forwarded-For is believed; none by default, so that nobody can forge
+	// the address that the log shows.
+	TrustedProxies []*net.IPNet
+	Version        string
+}
+
+// Server serves HTTP.
+type Server struct {
+	cfg     Config
+	echo    *echo.Echo
+	metrics *metrics
+	closing context.Context // ends when the server shuts down: nobody waits for news any longer
+	close   context.CancelFunc
+}
+
+// New makes a server. It does not listen yet.
+func New(cfg Config) (*Server, error) {
+	if cfg.Vault == nil || cfg.Journal == nil || cfg.Publisher == nil || cfg.Authn == nil ||
+		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
+		return nil, errors.New("opening the gateway: vault, journal, publisher, authn, clock, randomness and log are all " +
+			"required")
+	}
+	cfg.Limits = cfg.Limits.orDefault()
+	s := &Server{cfg: cfg, echo: echo.New()}
+	s.closing, s.close = context.WithCancel(context.Background())
+	s.metrics = newMetrics(cfg.Journal, cfg.Publisher)
+	s.echo.IPExtractor = ipExtractor(cfg.TrustedProxies)
+	s.echo.Use(s.observe)
+	for _, r := range s.routes() {
+		s.echo.Add(r.method, r.path, s.handle(r))
+	}
+	return s, nil
+}
+
+func (l Limits) orDefault() Limits {
+	if l.MaxBody == 0 {
+		l.MaxBody = DefaultMaxBody
+	}
+	if l.Pace.Patience == 0 {
+		l.Pace.Patience = DefaultPatience
+	}
+	if l.Pace.Rate == 0 {
+		l.Pace.Rate = DefaultRate
+	}
+	return l
+}
+
+// Handler serves the public API.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control, patience := http.NewResponseController(w), s.cfg.Limits.Pace.Patience
+		s.echo.ServeHTTP(&pacedWriter{ResponseWriter: w, control: control, patience: patience}, r)
+		if r.Body != http.NoBody {
+			// The server still reads what is left of a refused body, so as to keep the connection: not for ever.
+			_ = control.SetReadDeadline(time.Now().Add(patience))
+		}
+	})
+}
+
+// HTTP is a server for Handler with every timeout set. Its Shutdown also ends the calls that wait for news.
+func (s *Server) HTTP() *http.Server { return s.hardened(s.Handler()) }
+
+// AdminHTTP is a server for AdminHandler with every timeout set.
+func (s *Server) AdminHTTP() *http.Server { return s.hardened(s.AdminHandler()) }
+
+func (s *Server) hardened(h http.Handler) *http.Server {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		// Neither ReadTimeout nor WriteTimeout: a deposit may take hours. upload and pacedWriter demand progress instead.
+		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
+	}
+	server.RegisterOnShutdown(s.close)
+	return server
+}
+
+// ipExtractor believes X-Forwarded-For from the given networks only.
+func ipExtractor(trusted []*net.IPNet) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, network := range trusted {
+		options = append(options, echo.TrustIPRange(network))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}

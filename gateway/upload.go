@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// Pace is how slow a client may be.
+type Pace struct {
+	// Patience is how long a client may send, or take, nothing at all.
+	Patience time.Duration
+	// Rate is the least number of bytes a second that it must send on average, after a first Patience.
+	Rate int64
+}
+
+// upload reads a request's body: no more than it may have, and no slower than it must. The time that the server takes
+// between reads is not held against the client.
+type upload struct {
+	body    io.Reader
+	control *http.ResponseController
+	pace    Pace
+	limit   int64 // bytes
+
+	read   int64
+	waited time.Duration // for the client
+	// failure is what the client did wrong; whatever the vault makes of it, this is the answer.
+	failure *refusal
+}
+
+func newUpload(w http.ResponseWriter, body io.Reader, limit int64, pace Pace) *upload {
+	return &upload{body: body, control: http.NewResponseController(w), pace: pace, limit: limit}
+}
+
+// Read implements io.Reader.
+func (u *upload) Read(p []byte) (int, error) {
+	if u.failure != nil {
+		return 0, u.failure
+	}
+	if room := u.limit - u.read + 1; int64(len(p)) > room {
+		p = p[:room]
+	}
+	begun := time.Now()
+	// A writer without deadlines, as in tests, has none: that is no reason to fail.
+	_ = u.control.SetReadDeadline(begun.Add(u.budget()))
+	n, err := u.body.Read(p)
+	u.waited += time.Since(begun)
+	u.read += int64(n)
+	if err != nil {
+		// The deadline would otherwise strike while the server works on its answer, and cancel that.
+		_ = u.control.SetReadDeadline(time.Time{})
+	}
+	switch {
+	case u.read > u.limit:
+		u.failure = refuse(tooLarge, "")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		u.failure = refuse(tooSlow, "")
+	case err != nil && err != io.EOF:
+		u.failure = refuse(interrupted, "")
+	default:
+		return n, err
+	}
+	return 0, u.failure
+}
+
+// budget is how long the client may take over the next read.
+func (u *upload) budget() time.Duration {
+	earned := time.Duration(float64(u.read) / float64(u.pace.Rate) * float64(time.Second))
+	return max(0, min(u.pace.Patience, u.pace.Patience+earned-u.waited))
+}
+
+// blame returns the client's failure if there was one, or else err: it led to whatever happened afterwards.
+func (u *upload) blame(err error) error {
+	if err != nil && u.failure != nil {
+		u.failure.cause = nil
+		return u.failure
+	}
+	return err
+}

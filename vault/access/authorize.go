@@ -1,0 +1,124 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"muniment/anchor/journal"
+)
+
+// Grant gives a role for the whole tenant or, when Series is set, for that series only.
+type Grant struct {
+	Role   Role   `json:"role"`
+	Series string `json:"series,omitempty"`
+}
+
+// permits says which acts a role permits.
+func (r Role) permits(a Action) bool {
+	switch r {
+	case Depositor:
+		return a == Deposit
+	case ReaderRole:
+		return slices.Contains([]Action{Describe, Read, History, Evidence, Disclose, ViewAnchors}, a)
+	case RecordsOfficer:
+		return slices.Contains([]Action{Describe, History, Evidence, Disclose, ManageFile, AnchorNow, ViewAnchors}, a)
+	case Approver:
+		return slices.Contains([]Action{Describe, History}, a)
+	case Auditor:
+		return slices.Contains([]Action{Describe, History, Evidence, Disclose, Feed, AnchorNow, ViewAnchors}, a)
+	case KeyCustodian:
+		return a == ViewAnchors
+	case Administrator:
+		return slices.Contains([]Action{ManageUsers, AnchorNow, ViewAnchors}, a)
+	}
+	return false
+}
+
+// Known says whether there is such a role.
+func (r Role) Known() bool {
+	switch r {
+	case Depositor, ReaderRole, RecordsOfficer, Approver, Auditor, KeyCustodian, Administrator:
+		return true
+	}
+	return false
+}
+
+// Authorize returns nil if who may do a within s, and ErrDenied if not. A scope without a series is the whole tenant, for
+// which a grant of one series is not enough. The caller puts a denial on record with the event that Denial makes.
+func Authorize(r journal.Reader, who Who, a Action, s Scope) error {
+	p, err := PermissionFor(r, who, a)
+	if err != nil {
+		return err
+	}
+	if !p.Covers(s) {
+		return ErrDenied
+	}
+	return nil
+}
+
+// Denial is the event of a refusal. doc is the zero ID unless the act was about a document of the actor's own tenant.
+func Denial(a Action, s Scope, doc journal.ID) journal.Event {
+	return Denied.New(doc, DeniedData{Action: a, Series: s.Series})
+}
+
+// Permission says in which series a principal may do one act.
+type Permission struct {
+	All    bool     // in the whole tenant
+	Series []string // else in these
+}
+
+// None says that the act is permitted nowhere.
+func (p Permission) None() bool { return !p.All && len(p.Series) == 0 }
+
+// Covers says whether the act is permitted within s.
+func (p Permission) Covers(s Scope) bool {
+	return p.All || s.Series != "" && slices.Contains(p.Series, s.Series)
+}
+
+// PermissionFor says where who may do a. A principal that does not exist, or is another tenant's, may do nothing.
+func PermissionFor(r journal.Reader, who Who, a Action) (Permission, error) {
+	row, ok, err := principals.Get(r, who.Principal[:])
+	if err != nil {
+		return Permission{}, fmt.Errorf("looking up a principal: %w", err)
+	}
+	var p Permission
+	if !ok || row.Tenant != who.Tenant {
+		return p, nil
+	}
+	for _, g := range row.Grants {
+		switch {
+		case !g.Role.permits(a):
+		case g.Series == "":
+			p.All = true
+		default:
+			p.Series = append(p.Series, g.Series)
+		}
+	}
+	return p, nil
+}
+
+// Exists says whether the tenant has such a principal.
+func Exists(r journal.Reader, who Who) (bool, error) {
+	row, ok, err := principals.Get(r, who.Principal[:])
+	if err != nil {
+		return false, fmt.Errorf("looking up a principal: %w", err)
+	}
+	return ok && row.Tenant == who.Tenant, nil
+}
+
+// Permit is Authorize for the whole tenant in the form that packages below this one ask in: with the actor that stands in the
+// body, and the denial as an event to commit.
+func Permit(a Action) func(v journal.View, actor journal.Actor) ([]journal.Event, error) {
+	return func(v journal.View, actor journal.Actor) ([]journal.Event, error) {
+		id, err := journal.ParseID(actor.ID)
+		if err != nil {
+			return nil, ErrDenied
+		}
+		err = Authorize(v, Who{Tenant: actor.Tenant, Principal: id}, a, Scope{})
+		if errors.Is(err, ErrDenied) {
+			return []journal.Event{Denial(a, Scope{}, journal.ID{})}, err
+		}
+		return nil, err
+	}
+}

@@ -1,0 +1,145 @@
+package vault_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/anchor/journal/bolt"
+	"muniment/vault"
+	"muniment/vault/access"
+	"muniment/vault/objects"
+)
+
+// onDisk puts the journal into a bbolt file and the clock on the wall, as in production.
+func onDisk(b *testing.B) option {
+	return func(r *rig, c *vault.Config) {
+		backend, err := bolt.Open(bolt.Config{Path: filepath.Join(b.TempDir(), "journal.db"), Create: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = backend.Close() })
+		r.backend = backend
+		c.Clock = journal.SystemClock{}
+	}
+}
+
+// BenchmarkDeposit is whole deposits, one after the other: upload, commit, release, with every sync.
+func BenchmarkDeposit(b *testing.B) {
+	for _, size := range []int{10 << 10, 100 << 10, 64 << 20} {
+		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
+			r := newRig(b, onDisk(b))
+			content := make([]byte, size)
+			_, _ = rand.Read(content)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				r.deposit(vault.Deposit{FileName: "bench.bin", Title: "A benchmark"}, content)
+			}
+		})
+	}
+}
+
+// nowhere takes objects and keeps nothing of them: what is left is the journal's part of a deposit.
+type nowhere struct{ objects.Store }
+
+func (nowhere) Put(_ context.Context, key string, body io.Reader, _ objects.PutOptions) (objects.Info, error) {
+	var n int64
+	buf := make([]byte, 4<<10)
+	for {
+		m, err := body.Read(buf)
+		n += int64(m)
+		if err != nil {
+			return objects.Info{Key: key, Version: "1", Size: n, Tag: "t"}, nil
+		}
+	}
+}
+
+func (nowhere) Retain(context.Context, string, string, time.Time) error { return nil }
+
+// BenchmarkDepositEvent is deposits without their uploads: document.deposited with its sealed row and three tokens, waiting
+// for the commit and the release.
+func BenchmarkDepositEvent(b *testing.B) {
+	r := newRig(b, onDisk(b), func(_ *rig, c *vault.Config) { c.Objects = nowhere{c.Objects} })
+	var n int
+	var mu sync.Mutex
+	writers(b, func() error {
+		mu.Lock()
+		n++
+		name := fmt.Sprintf("bench-%09d", n)
+		mu.Unlock()
+		_, err := r.vault.Deposit(context.Background(), r.who, vault.Deposit{
+			FileName: "bench.txt", Title: "A benchmark", ExternalID: name, IdempotencyKey: name,
+			Length: 8, Content: bytes.NewReader([]byte("muniment")),
+		})
+		return err
+	})
+}
+
+// BenchmarkReadEvent is document.read: a thousand documents, each read for a new purpose, so that no session covers it.
+func BenchmarkReadEvent(b *testing.B) {
+	r := newRig(b, onDisk(b))
+	ids := make([]journal.ID, 1000)
+	for i := range ids {
+		id, err := journal.NewID(time.Now(), rand.Reader)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ids[i] = id
+	}
+	var n int
+	var mu sync.Mutex
+	writers(b, func() error {
+		mu.Lock()
+		n++
+		id := ids[n%len(ids)]
+		mu.Unlock()
+		event := vault.DocumentRead.New(id, vault.DocumentReadData{Purpose: "bench"})
+		_, err := r.journal.Commit(context.Background(), r.who.Actor(), func(view journal.View) (journal.Change, error) {
+			return journal.Change{Events: []journal.Event{event}}, access.Authorize(view, r.who, access.Read, access.Scope{})
+		})
+		return err
+	})
+}
+
+// writers runs do with 1, 64 and 1,024 writers at once, and reports events/s and the latencies that one writer sees.
+func writers(b *testing.B, do func() error) {
+	for _, n := range []int{1, 64, 1024} {
+		b.Run(fmt.Sprintf("writers=%d", n), func(b *testing.B) {
+			var all sync.WaitGroup
+			work := make(chan struct{})
+			latencies := make([][]time.Duration, n)
+			for i := range n {
+				all.Go(func() {
+					for range work {
+						start := time.Now()
+						if err := do(); err != nil {
+							b.Error(err)
+						}
+						latencies[i] = append(latencies[i], time.Since(start))
+					}
+				})
+			}
+			b.ResetTimer()
+			for range b.N {
+				work <- struct{}{}
+			}
+			close(work)
+			all.Wait()
+			b.StopTimer()
+			sorted := slices.Concat(latencies...)
+			slices.Sort(sorted)
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(sorted[len(sorted)/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(float64(sorted[len(sorted)*99/100].Microseconds())/1000, "p99-ms")
+		})
+	}
+}

@@ -1,0 +1,127 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"muniment/anchor/journal"
+	"muniment/vault/objects"
+	"muniment/vault/seal"
+)
+
+// Content is an open document. It is for one goroutine at a time; Close may be called more than once.
+type Content struct {
+	Document Document
+	Spans    []objects.Span
+	Receipt  journal.Receipt // of the document.read that this read is covered by, without proof and checkpoint
+
+	v       *Vault
+	rd      *reading
+	plain   bytes.Buffer  // all of a small document
+	decoder *seal.Decoder // nil for a small document
+
+	bytes  int64
+	served []bool // by span: written whole
+	once   sync.Once
+}
+
+// WriteSpan writes span i to w. Nothing that was not verified is written; after an error w may have a part of the span. It
+// returns ErrDamagedContent when the ciphertext is not what was recorded, which goes on record as an alarm, or the error of w,
+// of ctx, or of the store.
+func (c *Content) WriteSpan(ctx context.Context, w io.Writer, i int) error {
+	span := c.Spans[i]
+	counted := &counter{w: w}
+	var err error
+	if c.decoder == nil {
+		_, err = counted.Write(c.plain.Bytes()[span.Offset : span.Offset+span.Length])
+	} else {
+		err = c.decoder.WriteSpan(ctx, counted, span.Offset, span.Length)
+	}
+	c.bytes += counted.n
+	if err != nil && counted.err == nil {
+		err = c.v.damage(ctx, c.rd, err)
+	}
+	if err != nil {
+		return fmt.Errorf("serving a document: %w", err)
+	}
+	c.served[i] = true
+	return nil
+}
+
+// Close ends the read. How many bytes it took and whether it got all that it asked for goes on record when its session ends.
+func (c *Content) Close() error {
+	c.once.Do(func() {
+		broken := false
+		for _, whole := range c.served {
+			broken = broken || !whole
+		}
+		c.v.sessions.leave(c.rd.session, c.v.cfg.Clock.Now(), c.bytes, broken)
+	})
+	return nil
+}
+
+// counter counts what is written, and keeps the writer's own error apart from the source's.
+type counter struct {
+	w   io.Writer
+	n   int64
+	err error
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	if err != nil {
+		c.err = err
+	}
+	return n, err
+}
+
+var (
+	errSize   = errors.New("it has another size than was recorded")
+	errDigest = errors.New("its SHA-256 is not the one recorded")
+)
+
+// finding names what is wrong with stored content; "" when the error says nothing about the content.
+func finding(err error) string {
+	switch {
+	case errors.Is(err, objects.ErrNotFound):
+		return "missing"
+	case errors.Is(err, errSize), errors.Is(err, objects.ErrShort):
+		return "size"
+	case errors.Is(err, errDigest):
+		return "digest"
+	case errors.Is(err, objects.ErrDamaged):
+		return "damaged"
+	case errors.Is(err, seal.ErrCiphertext):
+		return "segment"
+	}
+	return ""
+}
+
+// damage raises the alarm when err says that the stored content is not what was recorded, once for each document, and turns
+// err into ErrDamagedContent.
+func (v *Vault) damage(ctx context.Context, rd *reading, err error) error {
+	found := finding(err)
+	if found == "" {
+		return err
+	}
+	v.cfg.Log.Error("stored content is not what was recorded", "document", rd.id.String(), "found", found)
+	o := rd.row.Object
+	event := ObjectDamaged.New(rd.id, ObjectDamagedData{Key: o.Key, Version: o.Version, Found: found})
+	// The alarm must not be lost because the client has gone.
+	_, recorded := v.cfg.Journal.Commit(context.WithoutCancel(ctx), rd.who.Actor(), func(view journal.View) (journal.Change, error) {
+		row, _, err := storedFor(view, rd.who.Tenant, rd.id)
+		if err != nil || row.Damaged {
+			return journal.Change{}, err
+		}
+		return journal.Change{Events: []journal.Event{event}}, nil
+	})
+	if recorded != nil {
+		v.cfg.Log.Error("an alarm could not be put on record", "document", rd.id.String(), "error", recorded)
+	}
+	return fmt.Errorf("%w: %w", ErrDamagedContent, err)
+}

@@ -1,0 +1,100 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+)
+
+// Describe describes a document; access.Describe is needed. That its sealed fields were opened goes on record first.
+// ErrNotFound for unknown ids and for those of other tenants. An erased document is described without the sealed fields.
+func (v *Vault) Describe(ctx context.Context, who access.Who, id journal.ID) (Document, error) {
+	doc, err := v.describe(ctx, who, func(journal.Reader) (journal.ID, error) { return id, nil })
+	if err != nil {
+		return Document{}, fmt.Errorf("describing a document: %w", err)
+	}
+	return doc, nil
+}
+
+// Find describes the document with the caller's own id. ErrErased when it was erased: the id stays taken.
+func (v *Vault) Find(ctx context.Context, who access.Who, externalID string) (Document, error) {
+	doc, err := v.find(ctx, who, externalID)
+	if err != nil {
+		return Document{}, fmt.Errorf("finding a document: %w", err)
+	}
+	return doc, nil
+}
+
+func (v *Vault) find(ctx context.Context, who access.Who, externalID string) (Document, error) {
+	if reason := externalIDFault(externalID); reason != "" || externalID == "" {
+		return Document{}, ErrNotFound // nothing can have been deposited under it
+	}
+	key, err := v.indexKey(ctx, who.Tenant)
+	if err != nil {
+		return Document{}, err
+	}
+	token := externalIDToken(key, externalID)
+	doc, err := v.describe(ctx, who, func(r journal.Reader) (journal.ID, error) {
+		id, _, err := resolve(r, token) // the zero ID is nobody's
+		return id, err
+	})
+	if err == nil && doc.State == Erased {
+		return Document{}, ErrErased
+	}
+	return doc, err
+}
+
+// describe commits that the document was described, then opens its sealed row.
+func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal.Reader) (journal.ID, error)) (Document, error) {
+	var (
+		id     journal.ID
+		row    document
+		sealed []byte
+	)
+	look := func(r journal.Reader) (change journal.Change, err error) {
+		if id, err = which(r); err == nil {
+			row, sealed, change, err = v.visible(r, who, access.Describe, id)
+		}
+		return change, err
+	}
+	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
+		change, err := look(view)
+		if err != nil || row.Erased {
+			return change, err
+		}
+		return journal.Change{Events: []journal.Event{DocumentDescribed.New(id, DocumentDescribedData{})}}, nil
+	})
+	if errors.Is(err, journal.ErrFull) {
+		return v.outline(ctx, look, func() Document { return row.public(id) })
+	}
+	if err != nil {
+		return Document{}, err
+	}
+	doc := row.public(id)
+	if row.Erased {
+		return doc, nil
+	}
+	opened, err := v.open(ctx, who.Tenant, id, sealed)
+	if err != nil {
+		return Document{}, err
+	}
+	opened.text.into(&doc)
+	return doc, nil
+}
+
+// outline describes a document without its sealed row, while nothing can be put on record.
+func (v *Vault) outline(ctx context.Context, look func(journal.Reader) (journal.Change, error), describe func() Document) (Document, error) {
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		_, err := look(r)
+		return err
+	})
+	if err != nil {
+		return Document{}, err
+	}
+	doc := describe()
+	doc.Withheld = doc.State == Kept
+	return doc, nil
+}

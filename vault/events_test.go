@@ -1,0 +1,102 @@
+package vault_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/anchor/journal"
+	"muniment/retention"
+	"muniment/vault"
+	"muniment/vault/access"
+)
+
+var update = flag.Bool("update", false, "write the golden files of new event types")
+
+// golden has an event of every type that the vault, access and retention define.
+func golden() map[string]any {
+	id := journal.ID{0x01, 0x90, 0xb5, 0xa0, 0x7c, 0x1e, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}
+	note := journal.ID{0x01, 0x90, 0xb5, 0xa0, 0x7c, 0x1e, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}
+	until := time.Date(2033, 9, 30, 0, 0, 0, 0, time.UTC)
+	digest := bytes.Repeat([]byte{0xab}, 32)
+	return map[string]any{
+		"access.denied/1": access.DeniedData{Action: access.Read, Series: "default"},
+		"principal.created/1": access.PrincipalCreatedData{
+			Principal: id, Origin: access.OriginCreated, Grants: []access.Grant{{Role: access.Auditor}, {Role: access.ReaderRole, Series: "a"}},
+		},
+		"principal.key_added/1":   access.KeyAddedData{Principal: id, Digest: digest},
+		"principal.key_revoked/1": access.KeyRevokedData{Principal: id, Digest: digest},
+		"series.created/1":        retention.SeriesCreatedData{Code: "default", Default: true},
+		"tenant.created/1":        vault.TenantCreatedData{IndexKey: id},
+		"document.deposited/1": vault.DocumentDepositedData{
+			Series: "default", Scheduled: true, RetainUntil: &until, RecordDate: "2026-01-31", Size: 12,
+			LedgerRefs: []vault.LedgerRef{{Chain: "eip155:1", Transaction: "0xabc", Role: "invoice"}}, Commitment: digest,
+			Object: vault.StoredObject{Key: "default/ab", Version: "1", Size: 68, SHA256: digest, CRC32C: 1},
+		},
+		"document.read/1":      vault.DocumentReadData{Purpose: "audit", Note: &note},
+		"document.served/1":    vault.DocumentServedData{Read: 7, Bytes: 12, Reads: 2, Broken: 1},
+		"document.described/1": vault.DocumentDescribedData{},
+		"documents.listed/1":   vault.DocumentsListedData{Count: 2, Root: digest, Nonce: digest[:16]},
+		"journal.consulted/1":  vault.JournalConsultedData{What: "feed"},
+		"evidence.issued/1":    vault.EvidenceIssuedData{Disclosed: true},
+		"object.damaged/1":     vault.ObjectDamagedData{Key: "default/ab", Version: "1", Found: "segment"},
+		"object.abandoned/1":   vault.ObjectAbandonedData{Key: "default/ab"},
+	}
+}
+
+// The data of each event type is written as the golden file has it, and what was written once is read with the same meaning.
+func TestGoldenEvents(t *testing.T) {
+	samples := golden()
+	for _, d := range append(vault.Definitions(), retention.Definitions()...) {
+		sample, ok := samples[d.Type]
+		if !ok {
+			t.Errorf("%s has no golden file", d.Type)
+			continue
+		}
+		delete(samples, d.Type)
+		got, err := json.Marshal(sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", "events", strings.ReplaceAll(d.Type, "/", ".v")+".json")
+		if *update {
+			if err := os.WriteFile(path, append(got, '\n'), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = bytes.TrimSuffix(want, []byte("\n"))
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s is written otherwise (-golden +written):\n%s", d.Type, diff)
+		}
+		if diff := cmp.Diff(sample, readAs(t, sample, want)); diff != "" {
+			t.Errorf("%s is read otherwise (-written +read):\n%s", d.Type, diff)
+		}
+	}
+	for kind := range samples {
+		t.Errorf("%s is not defined", kind)
+	}
+}
+
+// readAs reads JSON into a value of the sample's type, strictly.
+func readAs(t *testing.T, sample any, raw []byte) any {
+	t.Helper()
+	into := reflect.New(reflect.TypeOf(sample))
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into.Interface()); err != nil {
+		t.Fatal(err)
+	}
+	return into.Elem().Interface()
+}

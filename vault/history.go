@@ -1,0 +1,108 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+)
+
+// MaxFeed is the most bodies that one call of Feed returns.
+const MaxFeed = 1000
+
+// What a journal.consulted is about.
+const (
+	consultedFeed    = "feed"
+	consultedHistory = "history"
+)
+
+// History returns every event about a document, oldest first; access.History is needed. One journal.consulted event covers
+// all that the actor looks up within an hour.
+func (v *Vault) History(ctx context.Context, who access.Who, id journal.ID) ([]journal.Record, error) {
+	err := v.consult(ctx, who, consultedHistory, func(r journal.Reader) (journal.Change, error) {
+		_, _, change, err := v.visible(r, who, access.History, id)
+		return change, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading a document's history: %w", err)
+	}
+	story, err := v.cfg.Journal.Story(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading a document's history: %w", err)
+	}
+	return story, nil
+}
+
+// Feed returns up to limit (at most MaxFeed) events of who's tenant that follow its number after, in order; access.Feed is
+// needed. One journal.consulted event covers all that the actor takes within an hour.
+func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit int) ([]journal.Record, error) {
+	if limit < 1 || limit > MaxFeed {
+		return nil, fmt.Errorf("reading the feed: %w", &MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxFeed)})
+	}
+	err := v.consult(ctx, who, consultedFeed, func(r journal.Reader) (journal.Change, error) {
+		return v.authorize(r, who, access.Feed, access.Scope{}, journal.ID{})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the feed: %w", err)
+	}
+	records, err := v.cfg.Journal.Records(ctx, who.Tenant, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the feed: %w", err)
+	}
+	return records, nil
+}
+
+// consult puts on record that the actor is given bodies, once an hour, if check permits it. Bodies hold nothing sealed, so
+// they are given even while the journal's disk is full.
+func (v *Vault) consult(ctx context.Context, who access.Who, what string, check func(journal.Reader) (journal.Change, error)) error {
+	c := consultation{who: who, what: what}
+	hour := v.cfg.Clock.Now().Unix() / 3600
+	known := v.consults.known(c, hour)
+	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
+		change, err := check(view)
+		if err != nil || known {
+			return change, err
+		}
+		return journal.Change{Events: []journal.Event{JournalConsulted.New(journal.ID{}, JournalConsultedData{What: what})}}, nil
+	})
+	if errors.Is(err, journal.ErrFull) {
+		return v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+			_, err := check(r)
+			return err
+		})
+	}
+	if err == nil {
+		v.consults.note(c, hour)
+	}
+	return err
+}
+
+func (t *consultations) known(c consultation, hour int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.hour == hour && t.seen[c]
+}
+
+func (t *consultations) note(c consultation, hour int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.hour != hour || t.seen == nil {
+		t.hour, t.seen = hour, map[consultation]bool{}
+	}
+	t.seen[c] = true
+}
+
+// consultations remembers who was given bodies within the present hour, so that one event covers them.
+type consultations struct {
+	mu   sync.Mutex
+	hour int64
+	seen map[consultation]bool
+}
+
+type consultation struct {
+	who  access.Who
+	what string
+}

@@ -1,0 +1,125 @@
+package keystest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"muniment/vault/keys"
+)
+
+// Call is a method of keys.Service that can be made to fail.
+type Call string
+
+// The calls.
+const (
+	CreateTenant Call = "CreateTenant"
+	Wrap         Call = "Wrap"
+	Unwrap       Call = "Unwrap"
+	Check        Call = "Check"
+)
+
+// Fault is how a call fails.
+type Fault int
+
+// The faults.
+const (
+	// None lets the call through.
+	None Fault = iota
+	// Fail returns ErrUnavailable, and the service sees nothing of the call.
+	Fail
+	// FailAfter lets the service do it and then returns ErrUnavailable: the answer was lost.
+	FailAfter
+	// Deny returns ErrDenied, and the service sees nothing of the call.
+	Deny
+	// Hang waits until the caller's context ends.
+	Hang
+)
+
+// Faulty is a keys.Service whose calls fail as it is told. Unarmed it is the service that it wraps.
+type Faulty struct {
+	svc keys.Service
+
+	mu    sync.Mutex
+	armed map[Call]Fault
+	calls map[Call]int
+}
+
+// NewFaulty wraps a service.
+func NewFaulty(svc keys.Service) *Faulty {
+	return &Faulty{svc: svc, armed: map[Call]Fault{}, calls: map[Call]int{}}
+}
+
+// Arm makes every further call of the method fail that way, until it is armed with None.
+func (f *Faulty) Arm(c Call, how Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.armed[c] = how
+}
+
+// Calls is how often the method was called.
+func (f *Faulty) Calls(c Call) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls[c]
+}
+
+// inject counts the call and does it, or fails as armed.
+func (f *Faulty) inject(ctx context.Context, c Call, do func() error) error {
+	f.mu.Lock()
+	how := f.armed[c]
+	f.calls[c]++
+	f.mu.Unlock()
+	switch how {
+	case Fail:
+		return fmt.Errorf("faulty key service: %s: %w", c, keys.ErrUnavailable)
+	case FailAfter:
+		if err := do(); err != nil {
+			return err
+		}
+		return fmt.Errorf("faulty key service: %s: the answer was lost: %w", c, keys.ErrUnavailable)
+	case Deny:
+		return fmt.Errorf("faulty key service: %s: %w", c, keys.ErrDenied)
+	case Hang:
+		<-ctx.Done()
+		return fmt.Errorf("faulty key service: %s: %w: %w", c, keys.ErrUnavailable, ctx.Err())
+	default:
+		return do()
+	}
+}
+
+// CreateTenant is the service's, or fails as armed.
+func (f *Faulty) CreateTenant(ctx context.Context, tenant string) error {
+	return f.inject(ctx, CreateTenant, func() error { return f.svc.CreateTenant(ctx, tenant) })
+}
+
+// Wrap is the service's, or fails as armed.
+func (f *Faulty) Wrap(ctx context.Context, tenant string, secrets []keys.Secret) ([]string, error) {
+	var out []string
+	err := f.inject(ctx, Wrap, func() (err error) {
+		out, err = f.svc.Wrap(ctx, tenant, secrets)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Unwrap is the service's, or fails as armed.
+func (f *Faulty) Unwrap(ctx context.Context, tenant string, wrapped []string) ([]keys.Unwrapped, error) {
+	var out []keys.Unwrapped
+	err := f.inject(ctx, Unwrap, func() (err error) {
+		out, err = f.svc.Unwrap(ctx, tenant, wrapped)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Check is the service's, or fails as armed.
+func (f *Faulty) Check(ctx context.Context) error {
+	return f.inject(ctx, Check, func() error { return f.svc.Check(ctx) })
+}

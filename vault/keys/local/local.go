@@ -1,0 +1,278 @@
+// Package local keeps the tenants' keys, and the keys that sign, in one file beside the data: the key service of the embedded
+// default. Whoever can read the file can read every document; it is kept and backed up apart from the data.
+package local
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"muniment/vault/keys"
+)
+
+// Service is a keys.Service over a key file. It holds the file's lock until Close.
+type Service struct {
+	path  string
+	lock  io.Closer
+	state atomic.Pointer[state] // nil once closed
+
+	mu sync.Mutex // held while the file is written
+}
+
+// state is what the file says. It is never changed, only replaced.
+type state struct {
+	file    file
+	raw     []byte
+	tenants map[string][]version
+	signers map[string]*Signer
+}
+
+// version is one version of a tenant's key, ready for use.
+type version struct {
+	number uint32
+	aead   cipher.AEAD
+}
+
+var _ keys.Service = (*Service)(nil)
+
+// Create makes a key file with fresh signing keys and no tenant, and opens it. It never touches a file that exists: the error
+// then wraps fs.ErrExist.
+func Create(path string) (*Service, error) {
+	lock, err := lockFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("creating the key file: %w", err)
+	}
+	s, err := create(path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("creating the key file: %w", err), lock.Close())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+func create(path string) (*Service, error) {
+	if err := mustBeAbsent(path); err != nil {
+		return nil, err
+	}
+	f, err := newFile()
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.state()
+	if err != nil {
+		return nil, err
+	}
+	if err := writeFile(path, st.raw); err != nil {
+		return nil, err
+	}
+	s := &Service{path: path}
+	s.state.Store(st)
+	return s, nil
+}
+
+// Open opens a key file that exists. ErrMissing if there is none: it is never made here, since a new key file where there
+// should be an old one means that every document is lost. ErrLocked while another process has it; ErrMode if others than its
+// owner may read it; ErrNewer, ErrFile.
+func Open(path string) (*Service, error) {
+	if err := mustBePrivate(path); err != nil { // before a lock file is made where there is nothing to lock
+		return nil, fmt.Errorf("opening the key file: %w", err)
+	}
+	lock, err := lockFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the key file: %w", err)
+	}
+	st, err := load(path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the key file: %w", err), lock.Close())
+	}
+	s := &Service{path: path, lock: lock}
+	s.state.Store(st)
+	return s, nil
+}
+
+func load(path string) (*state, error) {
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseFile(raw)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.state()
+	if err != nil {
+		return nil, err
+	}
+	st.raw = raw
+	return st, nil
+}
+
+// Close gives the file's lock back. Later calls return keys.ErrUnavailable.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Swap(nil) == nil {
+		return nil
+	}
+	if err := s.lock.Close(); err != nil {
+		return fmt.Errorf("closing the key file: %w", err)
+	}
+	return nil
+}
+
+// Format keeps the keys out of whatever prints a Service.
+func (s *Service) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[local keys]") }
+
+var errClosed = fmt.Errorf("local key file: it is closed: %w", keys.ErrUnavailable)
+
+// CreateTenant draws a key for the tenant, unless it has one, and returns when the file with it is on stable storage. The
+// tenant's name is 1 to 256 bytes of UTF-8.
+func (s *Service) CreateTenant(_ context.Context, tenant string) error {
+	if tenant == "" || len(tenant) > 256 || !utf8.ValidString(tenant) {
+		return errors.New("local key file: a tenant's name must be 1 to 256 bytes of UTF-8")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state.Load()
+	if st == nil {
+		return errClosed
+	}
+	if _, ok := st.tenants[tenant]; ok {
+		return nil
+	}
+	first, err := newVersion(1)
+	if err != nil {
+		return fmt.Errorf("local key file: drawing a key: %w", err)
+	}
+	f := st.file
+	f.Tenants = maps.Clone(f.Tenants)
+	f.Tenants[tenant] = []fileKey{first}
+	next, err := f.state()
+	if err != nil {
+		return fmt.Errorf("local key file: %w", err)
+	}
+	if err := mustBeUnchanged(s.path, st.raw); err != nil {
+		return fmt.Errorf("local key file: %w: %w", keys.ErrUnavailable, err)
+	}
+	if err := writeFile(s.path, next.raw); err != nil {
+		// The new file may stand already. That is harmless: nothing was wrapped with the key in it, and the next
+		// CreateTenant puts another there.
+		return fmt.Errorf("local key file: %w: %w", keys.ErrUnavailable, err)
+	}
+	s.state.Store(next)
+	return nil
+}
+
+// Wrap encrypts with AES-256-GCM: "local:v" and the key's version, ":", and in base64 nonce, ciphertext and tag, as Tink's raw
+// keys write it. The associated data is the tenant's name.
+func (s *Service) Wrap(_ context.Context, tenant string, secrets []keys.Secret) ([]string, error) {
+	st := s.state.Load()
+	if st == nil {
+		return nil, errClosed
+	}
+	if err := keys.CheckSizes(secrets); err != nil {
+		return nil, fmt.Errorf("local key file: wrapping: %w", err)
+	}
+	versions := st.tenants[tenant]
+	if len(versions) == 0 {
+		return nil, fmt.Errorf("local key file: wrapping: %w", keys.ErrNoKey)
+	}
+	newest := versions[len(versions)-1]
+	out := make([]string, len(secrets))
+	for i, secret := range secrets {
+		sealed := newest.aead.Seal(nil, nil, secret, []byte(tenant))
+		out[i] = wrapPrefix + strconv.FormatUint(uint64(newest.number), 10) + ":" + base64.StdEncoding.EncodeToString(sealed)
+	}
+	return out, nil
+}
+
+// Unwrap decrypts what Wrap gave, under whichever version of the tenant's key.
+func (s *Service) Unwrap(_ context.Context, tenant string, wrapped []string) ([]keys.Unwrapped, error) {
+	st := s.state.Load()
+	if st == nil {
+		return nil, errClosed
+	}
+	out := make([]keys.Unwrapped, len(wrapped))
+	for i, w := range wrapped {
+		secret, err := st.unwrap(tenant, w)
+		if err != nil {
+			out[i].Err = fmt.Errorf("local key file: unwrapping: %w", err)
+			continue
+		}
+		out[i].Secret = secret
+	}
+	return out, nil
+}
+
+func (st *state) unwrap(tenant, wrapped string) (keys.Secret, error) {
+	versions := st.tenants[tenant]
+	if len(versions) == 0 {
+		return nil, keys.ErrNoKey
+	}
+	number, sealed, ok := parseWrapped(wrapped)
+	if !ok {
+		return nil, keys.ErrWrapped
+	}
+	for _, v := range versions {
+		if v.number != number {
+			continue
+		}
+		secret, err := v.aead.Open(nil, nil, sealed, []byte(tenant))
+		if err != nil || len(secret) == 0 {
+			return nil, keys.ErrWrapped
+		}
+		return secret, nil
+	}
+	return nil, keys.ErrNoKey
+}
+
+const wrapPrefix = "local:v"
+
+func parseWrapped(wrapped string) (number uint32, sealed []byte, ok bool) {
+	rest, ok := strings.CutPrefix(wrapped, wrapPrefix)
+	if !ok {
+		return 0, nil, false
+	}
+	digits, value, ok := strings.Cut(rest, ":")
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if !ok || err != nil || strconv.FormatUint(n, 10) != digits || strings.ContainsAny(value, "\r\n") {
+		return 0, nil, false // base64's decoder skips line ends
+	}
+	sealed, err = base64.StdEncoding.Strict().DecodeString(value)
+	return uint32(n), sealed, err == nil
+}
+
+// Check says whether the file still holds what this process has of it, so that a key file which was deleted or replaced is
+// noticed while its keys are still in memory.
+func (s *Service) Check(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state.Load()
+	if st == nil {
+		return errClosed
+	}
+	if err := mustBeUnchanged(s.path, st.raw); err != nil {
+		return fmt.Errorf("local key file: %w: %w", keys.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// newCipher draws its nonces inside the cryptographic module, which Tink's own AES-GCM does not, so that it also runs under
+// GODEBUG=fips140=only. The format is the same.
+func newCipher(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}

@@ -1,0 +1,174 @@
+package vault_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"muniment/anchor/journal"
+	"muniment/vault"
+)
+
+// kept is a document as the model has it.
+type kept struct {
+	id       journal.ID
+	content  string
+	external string
+	repeat   string
+	title    string
+	series   string
+}
+
+// model is what a vault must do, in a few lines: documents in the order of their deposits.
+type model struct {
+	r    *rig
+	docs []kept
+}
+
+// want says what becomes of a deposit: the document that answers it, or an error, or neither for a new document.
+func (m *model) want(d kept) (*kept, error) {
+	for i := range m.docs {
+		if old := &m.docs[i]; d.repeat != "" && old.repeat == d.repeat {
+			if old.content != d.content || old.external != d.external || old.title != d.title || old.series != d.series {
+				return nil, vault.ErrIdempotency
+			}
+			return old, nil
+		}
+	}
+	for i := range m.docs {
+		if old := &m.docs[i]; d.external != "" && old.external == d.external {
+			if old.content != d.content {
+				return nil, vault.ErrConflict
+			}
+			return old, nil
+		}
+	}
+	return nil, nil
+}
+
+func (m *model) deposit(t *rapid.T) {
+	d := kept{
+		content:  rapid.SampledFrom([]string{"", "a", "b", "some longer content"}).Draw(t, "content"),
+		external: rapid.SampledFrom([]string{"", "", "x", "y", "z"}).Draw(t, "external id"),
+		repeat:   rapid.SampledFrom([]string{"", "", "1", "2", "3"}).Draw(t, "idempotency key"),
+		title:    rapid.SampledFrom([]string{"", "title"}).Draw(t, "title"),
+		series:   rapid.SampledFrom([]string{"default", "a"}).Draw(t, "series"),
+	}
+	length := rapid.SampledFrom([]int64{int64(len(d.content)), -1}).Draw(t, "length")
+	size := m.r.journal.Size()
+	out, err := m.r.vault.Deposit(context.Background(), m.r.who, vault.Deposit{
+		Series: d.series, ExternalID: d.external, IdempotencyKey: d.repeat, Title: d.title, Length: length,
+		Content: bytes.NewReader([]byte(d.content)),
+	})
+	old, wrong := m.want(d)
+	if !errors.Is(err, wrong) || (err == nil) != (wrong == nil) {
+		t.Fatalf("depositing: got error %v, want %v", err, wrong)
+	}
+	switch {
+	case wrong != nil:
+	case old != nil:
+		if out.Created || out.ID != old.id {
+			t.Fatalf("depositing: got %s, created %v, want the earlier %s", out.ID, out.Created, old.id)
+		}
+	default:
+		if !out.Created {
+			t.Fatal("depositing: an earlier document answered")
+		}
+		size++
+		d.id = out.ID
+		m.docs = append(m.docs, d)
+	}
+	if got := m.r.journal.Size(); got < size || got > size && m.r.count("document.deposited/1") != len(m.docs) {
+		t.Fatalf("%d deposits on record, want %d", m.r.count("document.deposited/1"), len(m.docs))
+	}
+}
+
+func (m *model) some(t *rapid.T) kept {
+	if len(m.docs) == 0 {
+		t.Skip("no documents yet")
+	}
+	return m.docs[rapid.IntRange(0, len(m.docs)-1).Draw(t, "document")]
+}
+
+func (m *model) read(t *rapid.T) {
+	d := m.some(t)
+	if got, err := m.r.read(d.id); err != nil || string(got) != d.content {
+		t.Fatalf("reading: got %q, error %v, want %q", got, err, d.content)
+	}
+}
+
+func (m *model) describe(t *rapid.T) {
+	d := m.some(t)
+	doc, err := m.r.vault.Describe(context.Background(), m.r.who, d.id)
+	if err != nil || doc.Title != d.title || doc.ExternalID != d.external || doc.Size != int64(len(d.content)) || doc.Series != d.series {
+		t.Fatalf("describing: got %+v, error %v, want %+v", doc, err, d)
+	}
+	if d.external == "" {
+		return
+	}
+	if found, err := m.r.vault.Find(context.Background(), m.r.who, d.external); err != nil || found.ID != d.id {
+		t.Fatalf("finding: got %s, error %v, want %s", found.ID, err, d.id)
+	}
+}
+
+func (m *model) list(t *rapid.T) {
+	q := vault.Query{
+		Series: rapid.SampledFrom([]string{"", "default", "a"}).Draw(t, "series"),
+		Limit:  rapid.IntRange(1, 10).Draw(t, "limit"),
+	}
+	var want, got []string
+	for _, d := range m.docs {
+		if q.Series == "" || d.series == q.Series {
+			want = append(want, d.id.String())
+		}
+	}
+	for {
+		page, err := m.r.vault.List(context.Background(), m.r.who, q)
+		if err != nil {
+			t.Fatalf("listing: %v", err)
+		}
+		for _, d := range page.Documents {
+			got = append(got, d.ID.String())
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("listing %+v: got %v, want %v", q, got, want)
+	}
+}
+
+// A vault does what the model does, whatever the order.
+func TestModel(t *testing.T) {
+	r := newRig(t)
+	r.series("a")
+	tenant := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		// A tenant of its own for each round is faster than a vault of its own.
+		tenant++
+		round := *r
+		var err error
+		round.who, _, err = r.vault.CreateTenant(context.Background(), fmt.Sprint("round-", tenant), everyRole)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		round.tenant = round.who.Tenant
+		round.series("a")
+		m := &model{r: &round}
+		rt.Repeat(map[string]func(*rapid.T){
+			"deposit":  m.deposit,
+			"read":     m.read,
+			"describe": m.describe,
+			"list":     m.list,
+			"wait": func(t *rapid.T) {
+				r.clock.Advance(time.Duration(rapid.IntRange(0, 100).Draw(t, "seconds")) * time.Second)
+			},
+		})
+	})
+}

@@ -1,0 +1,196 @@
+package vault_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"muniment/anchor/journal"
+	"muniment/anchor/journal/journaltest"
+	"muniment/anchor/journal/memory"
+	"muniment/retention"
+	"muniment/vault"
+	"muniment/vault/access"
+	"muniment/vault/keys"
+	"muniment/vault/keys/local"
+	"muniment/vault/objects"
+	"muniment/vault/objects/dir"
+)
+
+// rig is a vault on a journal in memory, with objects in a folder and keys in a file.
+type rig struct {
+	t       testing.TB
+	clock   *journaltest.Clock
+	backend journal.Backend
+	bucket  *journaltest.Bucket
+	journal *journal.Journal
+	keys    keys.Service
+	objects objects.Store
+	vault   *vault.Vault
+	log     *logs
+	tenant  string
+	who     access.Who // the bootstrap principal
+	key     access.APIKey
+	cfg     vault.Config
+}
+
+// config is the configuration of a further vault on the same journal.
+func (r *rig) config(change func(*vault.Config)) vault.Config {
+	cfg := r.cfg
+	change(&cfg)
+	return cfg
+}
+
+// principal makes a principal of the default tenant.
+func (r *rig) principal(grants ...access.Grant) access.Who {
+	r.t.Helper()
+	who, _, err := r.vault.CreatePrincipal(context.Background(), r.who, grants)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return who
+}
+
+// series adds a series to the default tenant's file plan.
+func (r *rig) series(code string) {
+	r.t.Helper()
+	if err := retention.CreateSeries(context.Background(), r.journal, r.who, code); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// logs keeps all that is logged, at debug level.
+type logs struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logs) Bytes() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.buf.Bytes())
+}
+
+// option changes what a rig is made of.
+type option func(*rig, *vault.Config)
+
+// newRig opens a vault and creates its default tenant. The backend runs every third transaction twice.
+func newRig(t testing.TB, options ...option) *rig {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := context.Background()
+	r := &rig{t: t, clock: journaltest.NewClock(), bucket: journaltest.NewBucket(t), log: &logs{}, tenant: vault.DefaultTenant}
+	runs := 0
+	r.backend = memory.New(memory.Config{Abort: func(run int) bool {
+		runs++
+		return run == 1 && runs%3 == 0
+	}})
+	var err error
+	r.keys, err = local.Create(filepath.Join(t.TempDir(), "keys.json"))
+	must(err)
+	r.objects, err = dir.Open(ctx, dir.Config{
+		Dir: filepath.Join(t.TempDir(), "objects"), Versioned: true, Create: true, Clock: r.clock, Rand: rand.Reader,
+	})
+	must(err)
+	cfg := vault.Config{
+		Keys: r.keys, Objects: r.objects, Rules: retention.Rules{}, Clock: r.clock, Rand: rand.Reader,
+		Log: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, o := range options {
+		o(r, &cfg)
+	}
+	r.journal, err = journal.Open(ctx, journal.Config{
+		Backend: r.backend, Bucket: r.bucket, Signer: journaltest.Signer(), Clock: r.clock, Rand: rand.Reader,
+		Log: cfg.Log, Definitions: append(vault.Definitions(), retention.Definitions()...),
+		Origin: "muniment/test", Create: true,
+	})
+	must(err)
+	cfg.Journal = r.journal
+	r.cfg = cfg
+	r.vault, err = vault.Open(ctx, cfg)
+	must(err)
+	t.Cleanup(func() {
+		if err := r.vault.Close(); err != nil {
+			t.Errorf("closing the vault: %v", err)
+		}
+		if err := r.journal.Close(); err != nil {
+			t.Errorf("closing the journal: %v", err)
+		}
+	})
+	r.key, err = r.vault.Bootstrap(ctx)
+	must(err)
+	must(r.journal.View(ctx, func(rd journal.Reader) error {
+		r.who, err = access.Authenticate(rd, r.key.Reveal())
+		return err
+	}))
+	return r
+}
+
+// deposit makes a deposit of the content, which must succeed.
+func (r *rig) deposit(d vault.Deposit, content []byte) vault.Deposited {
+	r.t.Helper()
+	d.Length, d.Content = int64(len(content)), bytes.NewReader(content)
+	out, err := r.vault.Deposit(context.Background(), r.who, d)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+// read reads a document whole.
+func (r *rig) read(id journal.ID) ([]byte, error) {
+	c, err := r.vault.Read(context.Background(), r.who, id, vault.ReadRequest{Purpose: "test"})
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	var out bytes.Buffer
+	for i := range c.Spans {
+		if err := c.WriteSpan(context.Background(), &out, i); err != nil {
+			return out.Bytes(), err
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// records are all events of the tenant.
+func (r *rig) records() []journal.Record {
+	r.t.Helper()
+	records, err := r.journal.Records(context.Background(), r.tenant, 0, 1<<20)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return records
+}
+
+// count is how many events of a type there are.
+func (r *rig) count(kind string) int {
+	n := 0
+	for _, rec := range r.records() {
+		if rec.Type == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// everyRole is what the bootstrap principal holds.
+var everyRole = []access.Grant{
+	{Role: access.Depositor}, {Role: access.ReaderRole}, {Role: access.RecordsOfficer}, {Role: access.Auditor},
+	{Role: access.Administrator},
+}

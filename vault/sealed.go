@@ -1,0 +1,176 @@
+package vault
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"muniment/anchor/journal"
+	"muniment/vault/keys"
+	"muniment/vault/seal"
+)
+
+// What a sealed row is about stands in the first byte of its key; the rest is an id: the document's, or one of the row's own.
+const (
+	sealedDocument = 'd'
+	sealedNote     = 'n' // the free text of a purpose
+	sealedIndexKey = 't' // a tenant's index key
+)
+
+// Kinds of sealed rows that are not a document's, in their bindings.
+const (
+	noteBinding     = "note"
+	indexKeyBinding = "index key"
+)
+
+// textVersion is that of sealedText. A newer one is refused.
+const textVersion = 1
+
+// sealedText is what a document's sealed row holds besides its key and salt: all that is erased with it.
+type sealedText struct {
+	V             int               `json:"v"`
+	FileName      string            `json:"file_name,omitempty"`
+	Title         string            `json:"title,omitempty"`
+	MediaType     string            `json:"media_type,omitempty"`
+	Attributes    map[string]string `json:"attributes,omitempty"`
+	ExternalID    string            `json:"external_id,omitempty"`
+	ContentSHA256 []byte            `json:"content_sha256"`
+	// Fingerprint is what a replay of the request is compared with.
+	Fingerprint []byte `json:"fingerprint"`
+	// Idempotency is what the row's token is computed from, so that a restore can compute it again.
+	Idempotency *idempotency `json:"idempotency,omitempty"`
+}
+
+type idempotency struct {
+	Principal string `json:"principal"`
+	Key       string `json:"key"`
+}
+
+// sealedKey is the key of a sealed row.
+func sealedKey(kind byte, id journal.ID) []byte { return append([]byte{kind}, id[:]...) }
+
+// documentOf is the id in the key of a document's sealed row.
+func documentOf(key []byte) (id journal.ID, ok bool) {
+	if len(key) != 1+len(id) || key[0] != sealedDocument {
+		return id, false
+	}
+	copy(id[:], key[1:])
+	return id, true
+}
+
+// newText is the text of a deposit whose content has the digest.
+func newText(principal string, d *Deposit, digest [sha256.Size]byte) (sealedText, error) {
+	print, err := fingerprint(d, digest)
+	if err != nil {
+		return sealedText{}, err
+	}
+	text := sealedText{
+		V: textVersion, FileName: d.FileName, Title: d.Title, MediaType: d.MediaType, Attributes: d.Attributes,
+		ExternalID: d.ExternalID, ContentSHA256: digest[:], Fingerprint: print,
+	}
+	if d.IdempotencyKey != "" {
+		text.Idempotency = &idempotency{Principal: principal, Key: d.IdempotencyKey}
+	}
+	return text, nil
+}
+
+// fingerprint is SHA-256 over the canonical form of all that a request says: two requests with one idempotency key are the
+// same if theirs are. Go marshals maps in the order of their keys, so equal metadata gives equal bytes.
+func fingerprint(d *Deposit, digest [sha256.Size]byte) ([]byte, error) {
+	canonical, err := json.Marshal(struct {
+		V          int
+		Content    []byte
+		Series     string
+		ExternalID string
+		FileName   string
+		Title      string
+		MediaType  string
+		Attributes map[string]string `json:",omitempty"`
+		LedgerRefs []LedgerRef       `json:",omitempty"`
+		RecordDate string
+	}{1, digest[:], d.Series, d.ExternalID, d.FileName, d.Title, d.MediaType, d.Attributes, d.LedgerRefs, d.RecordDate})
+	if err != nil {
+		return nil, errors.New("fingerprinting a request: its metadata cannot be written as JSON")
+	}
+	sum := sha256.Sum256(canonical)
+	return sum[:], nil
+}
+
+// into fills the sealed fields of a description.
+func (t *sealedText) into(d *Document) {
+	d.FileName, d.Title, d.MediaType, d.ExternalID = t.FileName, t.Title, t.MediaType, t.ExternalID
+	d.Attributes, d.ContentSHA256 = t.Attributes, t.ContentSHA256
+}
+
+// opened is a document's sealed row after unwrapping. Its keyset lives for one request.
+type opened struct {
+	keyset keys.Secret
+	salt   keys.Secret
+	text   sealedText
+}
+
+// parseText reads the text of a document's sealed row.
+func parseText(raw []byte) (sealedText, error) {
+	var text sealedText
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return text, errors.New("the text of a sealed row is not what it should be")
+	}
+	if text.V > textVersion {
+		return text, fmt.Errorf("a sealed row is of format %d, this program knows %d: a newer program is needed", text.V, textVersion)
+	}
+	return text, nil
+}
+
+// open unwraps one document's sealed row.
+func (v *Vault) open(ctx context.Context, tenant string, id journal.ID, value []byte) (opened, error) {
+	rows, err := v.openAll(ctx, tenant, []journal.ID{id}, [][]byte{value})
+	if err != nil {
+		return opened{}, err
+	}
+	return rows[0], nil
+}
+
+// openAll unwraps the sealed rows of many documents in one batch. A row that cannot be opened fails the whole: it is not
+// what was recorded, or its key is gone without an erasure on record.
+func (v *Vault) openAll(ctx context.Context, tenant string, ids []journal.ID, values [][]byte) ([]opened, error) {
+	sealed := make([]seal.Sealed, len(values))
+	for i, value := range values {
+		sealed[i] = seal.Sealed{Binding: seal.Binding(tenant, ids[i]), Value: value}
+	}
+	results, err := seal.Open(ctx, v.cfg.Keys, tenant, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("opening sealed rows: %w", err)
+	}
+	out := make([]opened, len(results))
+	for i, r := range results {
+		if r.Err != nil {
+			return nil, fmt.Errorf("opening the sealed row of document %s: %w", ids[i], r.Err)
+		}
+		text, err := parseText(r.Text)
+		if err != nil {
+			return nil, fmt.Errorf("opening the sealed row of document %s: %w", ids[i], err)
+		}
+		out[i] = opened{keyset: r.Keyset, salt: r.Salt, text: text}
+	}
+	return out, nil
+}
+
+// sealText seals free text that stands by itself, in a row of its own.
+func (v *Vault) sealText(ctx context.Context, tenant, kind string, id journal.ID, text []byte) ([]byte, error) {
+	item := seal.Item{Binding: seal.RowBinding(tenant, kind, id[:]), Text: text}
+	values, err := seal.Seal(ctx, v.cfg.Keys, tenant, []seal.Item{item})
+	if err != nil {
+		return nil, fmt.Errorf("sealing a row: %w", err)
+	}
+	return values[0], nil
+}
+
+func (t *sealedText) marshal() ([]byte, error) {
+	raw, err := json.Marshal(t)
+	if err != nil {
+		return nil, errors.New("writing a sealed row: its text cannot be written as JSON")
+	}
+	return raw, nil
+}

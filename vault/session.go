@@ -1,0 +1,190 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+)
+
+const (
+	// sessionIdle is how long after its last read a session can still be joined.
+	sessionIdle = time.Minute
+	// sessionMost is how long a session lasts at most.
+	sessionMost = 5 * time.Minute
+	// outcomesEvery is how often ended sessions are looked for.
+	outcomesEvery = 10 * time.Second
+	// outcomesBatch is how many outcomes of one actor share a commit.
+	outcomesBatch = 256
+)
+
+// sessionKey is what the reads of one session have in common.
+type sessionKey struct {
+	who     access.Who
+	doc     journal.ID
+	purpose string
+	note    string
+}
+
+// session is the reads that one document.read covers. Its fields belong to sessions.mu.
+type session struct {
+	key     sessionKey
+	receipt journal.Receipt
+	opened  time.Time
+	used    time.Time
+	active  int // reads that have not been closed yet
+
+	bytes  int64
+	reads  int
+	broken int
+}
+
+func (s *session) ended(now time.Time) bool {
+	return now.Sub(s.used) > sessionIdle || now.Sub(s.opened) > sessionMost
+}
+
+// sessions holds the read sessions in memory. A crash loses their outcomes, never their document.read events.
+type sessions struct {
+	mu   sync.Mutex
+	open map[sessionKey]*session
+	past []*session // cannot be joined any more, outcome not on record yet
+}
+
+func newSessions() *sessions { return &sessions{open: map[sessionKey]*session{}} }
+
+// join enters a session that is open under the key; nil when there is none. The caller leaves it.
+func (t *sessions) join(key sessionKey, now time.Time) *session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.open[key]
+	if s == nil {
+		return nil
+	}
+	if s.ended(now) {
+		delete(t.open, key)
+		t.past = append(t.past, s)
+		return nil
+	}
+	s.used = now
+	s.active++
+	return s
+}
+
+// begin enters a new session. One that somebody else has begun under the key at the same time ends.
+func (t *sessions) begin(key sessionKey, receipt journal.Receipt, now time.Time) *session {
+	s := &session{key: key, receipt: receipt, opened: now, used: now, active: 1}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if other := t.open[key]; other != nil {
+		t.past = append(t.past, other)
+	}
+	t.open[key] = s
+	return s
+}
+
+// leave ends one read.
+func (t *sessions) leave(s *session, now time.Time, bytes int64, broken bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.used = now
+	s.active--
+	s.reads++
+	s.bytes += bytes
+	if broken {
+		s.broken++
+	}
+}
+
+// withdraw takes back a join that came to nothing.
+func (t *sessions) withdraw(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.active--
+}
+
+// collect takes out the sessions whose outcome is final; all of them when now is zero.
+func (t *sessions) collect(now time.Time) []*session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, s := range t.open {
+		if now.IsZero() || s.ended(now) {
+			delete(t.open, key)
+			t.past = append(t.past, s)
+		}
+	}
+	var out, rest []*session
+	for _, s := range t.past {
+		if s.active == 0 || now.IsZero() {
+			out = append(out, s)
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	t.past = rest
+	return out
+}
+
+// putBack returns sessions whose outcome could not be recorded.
+func (t *sessions) putBack(list []*session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.past = append(t.past, list...)
+}
+
+// workOutcomes puts the outcome of ended sessions on record until ctx ends.
+func (v *Vault) workOutcomes(ctx context.Context) {
+	ticker := time.NewTicker(outcomesEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := v.flushOutcomes(ctx, v.cfg.Clock.Now()); err != nil && ctx.Err() == nil {
+			v.cfg.Log.Warn("the outcome of reads could not be put on record yet", "error", err)
+		}
+	}
+}
+
+// flushOutcomes records the outcome of the sessions that have ended by now, or of all when now is zero: for each actor one
+// commit for many.
+func (v *Vault) flushOutcomes(ctx context.Context, now time.Time) error {
+	byActor := map[access.Who][]*session{}
+	for _, s := range v.sessions.collect(now) {
+		byActor[s.key.who] = append(byActor[s.key.who], s)
+	}
+	var failed []error
+	for who, list := range byActor {
+		for len(list) > 0 {
+			n := min(len(list), outcomesBatch)
+			if err := v.recordOutcomes(ctx, who, list[:n]); err != nil {
+				v.sessions.putBack(list[:n])
+				failed = append(failed, err)
+			}
+			list = list[n:]
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("recording the outcome of reads: %w", errors.Join(failed...))
+	}
+	return nil
+}
+
+func (v *Vault) recordOutcomes(ctx context.Context, who access.Who, list []*session) error {
+	v.sessions.mu.Lock()
+	events := make([]journal.Event, len(list))
+	for i, s := range list {
+		data := DocumentServedData{Read: s.receipt.Index, Bytes: s.bytes, Reads: s.reads, Broken: s.broken}
+		events[i] = DocumentServed.New(s.key.doc, data)
+	}
+	v.sessions.mu.Unlock()
+	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(journal.View) (journal.Change, error) {
+		return journal.Change{Events: events}, nil
+	})
+	return err
+}

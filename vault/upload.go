@@ -1,0 +1,225 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/vault/keys"
+	"muniment/vault/objects"
+	"muniment/vault/seal"
+)
+
+const (
+	// chunkSize is how much of the content is read at a time.
+	chunkSize = 64 << 10
+	// uploadLock is how long a new object is locked. The lock duty extends it once the deposit is on record; an object
+	// whose deposit never was can be swept after that time.
+	uploadLock = 24 * time.Hour
+)
+
+// content reads a deposit's content once: it counts, hashes and holds it against what was announced.
+type content struct {
+	ctx    context.Context
+	src    io.Reader
+	length int64  // announced, or -1
+	want   []byte // announced digest, or nil
+	most   int64
+	n      int64
+	hash   hash.Hash
+}
+
+func (v *Vault) newContent(ctx context.Context, d *Deposit) *content {
+	return &content{ctx: ctx, src: d.Content, length: d.Length, want: d.Digest, most: v.cfg.MaxSize, hash: sha256.New()}
+}
+
+// next reads a chunk, full but for the last one. At the end of content that is as announced it returns io.EOF, with the
+// last bytes. Errors of the source never leave as they are: a store could take a bare io.ErrUnexpectedEOF for the end.
+func (c *content) next(chunk []byte) (int, error) {
+	n := 0
+	var err error
+	for n < len(chunk) && err == nil {
+		if err = c.ctx.Err(); err == nil {
+			var more int
+			more, err = c.src.Read(chunk[n:])
+			n += more
+		}
+	}
+	c.n += int64(n)
+	c.hash.Write(chunk[:n])
+	switch {
+	case c.length >= 0 && c.n > c.length:
+		return n, fmt.Errorf("it goes on after its announced length: %w", ErrMismatch)
+	case c.n > c.most:
+		return n, ErrTooLarge
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return n, ErrInterrupted
+	case err == io.EOF:
+		return n, c.finish()
+	case err != nil:
+		return n, fmt.Errorf("reading the content: %w", err)
+	}
+	return n, nil
+}
+
+// finish is io.EOF when the content is as announced.
+func (c *content) finish() error {
+	if c.length >= 0 && c.n != c.length {
+		return fmt.Errorf("it ends before its announced length: %w", ErrMismatch)
+	}
+	if c.want != nil && !bytes.Equal(c.want, c.hash.Sum(nil)) {
+		return fmt.Errorf("its SHA-256 is another: %w", ErrMismatch)
+	}
+	return io.EOF
+}
+
+func (c *content) digest() (out [sha256.Size]byte) {
+	c.hash.Sum(out[:0])
+	return out
+}
+
+// digestOnly reads the content for its digest and keeps nothing of it.
+func (v *Vault) digestOnly(ctx context.Context, d *Deposit) ([sha256.Size]byte, error) {
+	c := v.newContent(ctx, d)
+	chunk := v.buffers.Get().(*[]byte)
+	defer v.buffers.Put(chunk)
+	for {
+		switch _, err := c.next(*chunk); {
+		case err == io.EOF:
+			return c.digest(), nil
+		case err != nil:
+			return [sha256.Size]byte{}, err
+		}
+	}
+}
+
+// encryption is a reader of the ciphertext of content. It holds one chunk and what the cipher has made of it, so memory does
+// not grow with the content. The cipher is closed, which makes the ciphertext whole, only after content that is as
+// announced; every other end is an error, upon which a store keeps nothing.
+type encryption struct {
+	plain  *content
+	chunk  []byte
+	out    bytes.Buffer
+	cipher io.WriteCloser
+	err    error // io.EOF once the ciphertext is whole
+
+	n      int64
+	sha256 hash.Hash
+	crc32c hash.Hash32
+}
+
+// Read reads ciphertext.
+func (e *encryption) Read(p []byte) (int, error) {
+	for e.out.Len() == 0 && e.err == nil {
+		e.fill()
+	}
+	if e.out.Len() == 0 || e.err != nil && e.err != io.EOF {
+		return 0, e.err
+	}
+	n, _ := e.out.Read(p)
+	e.n += int64(n)
+	e.sha256.Write(p[:n])
+	e.crc32c.Write(p[:n])
+	return n, nil
+}
+
+func (e *encryption) fill() {
+	n, err := e.plain.next(e.chunk)
+	if err != nil && err != io.EOF {
+		e.err = err
+		return
+	}
+	if _, failed := e.cipher.Write(e.chunk[:n]); failed != nil {
+		e.err = fmt.Errorf("encrypting: %w", failed)
+		return
+	}
+	if err == io.EOF {
+		if failed := e.cipher.Close(); failed != nil {
+			err = fmt.Errorf("encrypting: %w", failed)
+		}
+		e.err = err
+	}
+}
+
+// uploaded is content that has been stored and is not on record yet.
+type uploaded struct {
+	id     journal.ID
+	object StoredObject
+	keyset keys.Secret
+	size   int64
+	digest [sha256.Size]byte
+}
+
+// upload encrypts the content under a new key into a new object.
+func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit) (uploaded, error) {
+	now := v.cfg.Clock.Now()
+	id, err := journal.NewID(now, v.cfg.Rand)
+	if err != nil {
+		return uploaded{}, err
+	}
+	objectKey, err := v.newObjectKey(tenant, now)
+	if err != nil {
+		return uploaded{}, err
+	}
+	suite := seal.SuiteFor(d.Length, v.cfg.FIPS)
+	keyset, err := seal.NewKeyset(suite)
+	if err != nil {
+		return uploaded{}, fmt.Errorf("making a document's key: %w", err)
+	}
+	chunk := v.buffers.Get().(*[]byte)
+	defer v.buffers.Put(chunk)
+	e := &encryption{
+		plain: v.newContent(ctx, d), chunk: *chunk,
+		sha256: sha256.New(), crc32c: crc32.New(crc32.MakeTable(crc32.Castagnoli)),
+	}
+	if e.cipher, err = seal.Encrypt(&e.out, keyset, seal.Binding(tenant, id)); err != nil {
+		return uploaded{}, fmt.Errorf("encrypting: %w", err)
+	}
+	length := int64(-1)
+	if d.Length >= 0 {
+		length = suite.CiphertextSize(d.Length)
+	}
+	info, err := v.cfg.Objects.Put(ctx, objectKey, e, objects.PutOptions{
+		Length: length, Condition: objects.Condition{Absent: true}, RetainUntil: now.Add(uploadLock),
+	})
+	switch {
+	case e.err != nil && e.err != io.EOF:
+		return uploaded{}, fmt.Errorf("storing the content: %w", e.err)
+	case err != nil:
+		return uploaded{}, fmt.Errorf("storing the content: %w", err)
+	case e.err == nil || info.Size != e.n:
+		return uploaded{}, fmt.Errorf("storing the content: the store kept another length than it was given: %w", objects.ErrShort)
+	}
+	return uploaded{
+		id: id, keyset: keyset, size: e.plain.n, digest: e.plain.digest(),
+		object: StoredObject{
+			Key: objectKey, Version: info.Version, Size: e.n, SHA256: e.sha256.Sum(nil), CRC32C: e.crc32c.Sum32(),
+		},
+	}, nil
+}
+
+// newObjectKey draws an object's key, 80 random bits and the time. It says nothing about the document.
+func (v *Vault) newObjectKey(tenant string, now time.Time) (string, error) {
+	var raw [10 + 8]byte
+	if _, err := io.ReadFull(v.cfg.Rand, raw[:10]); err != nil {
+		return "", fmt.Errorf("drawing an object key: %w", err)
+	}
+	binary.BigEndian.PutUint64(raw[10:], uint64(now.UnixMilli()))
+	return tenant + "/" + hex.EncodeToString(raw[:10]) + hex.EncodeToString(raw[12:]), nil
+}
+
+// objectPlace is an object's key as the index has it. The key begins at random, so that stores spread their load; its last
+// twelve digits are the time, and rows that begin with it stay close together.
+func objectPlace(key string) []byte {
+	cut := max(len(key)-12, 0)
+	return join(key[cut:], key)
+}
