@@ -10,7 +10,7 @@ import (
 var ErrUnknown = errors.New("the outcome of the transaction is unknown")
 
 // Stop ends a Scan early without an error.
-var Stop = errors.New("stop scanning")
+var Stop = errors.New("stop scanning") //nolint:revive // not an error, but the way to end a scan, like fs.SkipAll
 
 // Range is a half-open range of keys in byte order. A nil From starts at the first key, a nil To ends after the last.
 type Range struct {

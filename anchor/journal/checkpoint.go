@@ -67,8 +67,13 @@ type noteSigner struct {
 	verifier note.Verifier
 }
 
-func (s noteSigner) Name() string    { return s.verifier.Name() }
+// Name is the key's name: the origin.
+func (s noteSigner) Name() string { return s.verifier.Name() }
+
+// KeyHash is the hash by which a note names the key.
 func (s noteSigner) KeyHash() uint32 { return s.verifier.KeyHash() }
+
+// Sign signs with the call's context.
 func (s noteSigner) Sign(msg []byte) ([]byte, error) {
 	return s.signer.Sign(s.ctx, msg)
 }

@@ -243,21 +243,27 @@ func (v view) Now() time.Time { return v.now }
 
 // decide runs a decide function; a panic is its own failure only.
 func decide(j *Journal, r *request, v View) (change Change, err error) {
-	defer j.contain(&err)
+	defer func() {
+		if recover() != nil {
+			change, err = Change{}, j.panicked()
+		}
+	}()
 	return r.decide(v)
 }
 
-// contain turns a panic into an error. The panic's value may carry somebody's data: only the stack is logged.
-func (j *Journal) contain(err *error) {
-	if recover() != nil {
-		j.cfg.Log.Error("a decide function or reducer panicked", "stack", string(debug.Stack()))
-		*err = ErrPanic
-	}
+// panicked logs where a panic came from. Its value may carry somebody's data, so that is left out.
+func (j *Journal) panicked() error {
+	j.cfg.Log.Error("a decide function or reducer panicked", "stack", string(debug.Stack()))
+	return ErrPanic
 }
 
 // take writes one change: its events in order, then its sealed rows.
 func (s *step) take(j *Journal, a Actor, change Change, time reading) (err error) {
-	defer j.contain(&err)
+	defer func() {
+		if recover() != nil {
+			err = j.panicked()
+		}
+	}()
 	for _, e := range change.Events {
 		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}
 		b.At, b.Tenant, b.Actor, b.Doc = time.now, a.Tenant, a.ID, e.Doc

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -228,7 +229,7 @@ func (j *Journal) lease(ctx context.Context, kind string) (held bool, err error)
 		}
 		return tx.Put(leaseTable, []byte(kind), row)
 	})
-	if err != nil && err != errNothing {
+	if err != nil && !errors.Is(err, errNothing) {
 		return false, fmt.Errorf("taking the lease of %s: %w", kind, err)
 	}
 	if held {

@@ -26,7 +26,7 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s %s: %s", f.Table, key, f.Problem)
 }
 
-// SealedRow names a sealed row and its ciphertext.
+// SealedRowAt names a sealed row and its ciphertext.
 type SealedRowAt struct {
 	Key, Value []byte
 }
@@ -120,29 +120,33 @@ func (f *fsck) replay(ctx context.Context) error {
 			return err
 		}
 		if len(items) == 0 {
-			return nil
+			break
 		}
-		var broken error
+		var (
+			g      *group
+			broken error
+		)
 		err := f.cfg.Scratch.Update(ctx, func(tx Txn) error {
-			g := &group{overlay: newOverlay(tx), schema: f.schema, head: head, edge: f.replayed.clone()}
+			g = &group{overlay: newOverlay(tx), schema: f.schema, head: head, edge: f.replayed.clone()}
 			broken = g.replay(items)
 			if err := g.seal(); err != nil {
 				return err
 			}
-			head, f.replayed = g.head, g.edge
 			return g.flush(tx)
 		})
 		if err != nil {
 			return err
 		}
+		head, f.replayed = g.head, g.edge
 		if broken != nil {
 			f.found(bodyTable, indexKey(f.replayed.size), "it cannot be replayed: %v", broken)
-			return nil
+			break
 		}
 		if f.cfg.Progress != nil {
 			f.cfg.Progress(f.replayed.size, f.head.Size)
 		}
 	}
+	return nil
 }
 
 // readBodies reads a chunk of bodies; a gap is found and ends the replay.

@@ -61,15 +61,7 @@ func diff(ctx context.Context, a, b *cursor, fn func(key, inA, inB []byte) error
 		return err
 	}
 	for x != nil || y != nil {
-		order := 0
-		switch {
-		case y == nil:
-			order = -1
-		case x == nil:
-			order = 1
-		default:
-			order = bytes.Compare(x.key, y.key)
-		}
+		order := compareRows(x, y)
 		switch {
 		case order < 0:
 			err = fn(x.key, x.value, nil)
@@ -93,6 +85,17 @@ func diff(ctx context.Context, a, b *cursor, fn func(key, inA, inB []byte) error
 		}
 	}
 	return nil
+}
+
+// compareRows orders two rows by key; one that is missing comes last.
+func compareRows(x, y *row) int {
+	switch {
+	case y == nil:
+		return -1
+	case x == nil:
+		return 1
+	}
+	return bytes.Compare(x.key, y.key)
 }
 
 // whole says whether every body could be replayed; where not, everything after it would differ, and says nothing more.

@@ -102,9 +102,8 @@ func TestRefusalsSpoilNobody(t *testing.T) {
 func TestRestoreFromRelease(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)
-	var last journal.Receipt
 	for i := range 700 { // enough batches to be merged
-		last = released(t, j, commit(t, j, noted.New(docID(i%3+1), note1(i))))
+		released(t, j, commit(t, j, noted.New(docID(i%3+1), note1(i))))
 	}
 	_, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {
 		return journal.Change{
@@ -115,7 +114,7 @@ func TestRestoreFromRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last = released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
+	last := released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
 	want := j.Checkpoint()
 	k.close(t, j)
 

@@ -1,7 +1,7 @@
 package journal
 
 import (
-	"bytes"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -68,7 +68,7 @@ func (o *overlay) Scan(t Table, r Range, fn func(key, value []byte) error) error
 	}
 	for _, key := range own {
 		if err := emit(key); err != nil {
-			if err == Stop {
+			if errors.Is(err, Stop) {
 				return nil
 			}
 			return err
@@ -133,6 +133,3 @@ func (o *overlay) flush(tx Txn) error {
 	}
 	return nil
 }
-
-// same says whether two values are equal, a missing one being equal to a missing one only.
-func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }

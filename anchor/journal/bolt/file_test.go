@@ -154,30 +154,32 @@ func TestForeignFileIsRefused(t *testing.T) {
 	refused(t, path, "not a bbolt file")
 }
 
+// TestTruncatedFileIsRefused has the newest meta page in the first place, and in the second.
 func TestTruncatedFileIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "journal.db")
-	fill(t, path, 500)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	used := usedBytes(whole)
-	for _, size := range []int{1, 63, 80, 4000, pageSize, pageSize + 80, 2 * pageSize, 3*pageSize + 1, used / 2, used - pageSize, used - 1} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "journal.db")
-			if err := os.WriteFile(path, whole[:size], 0o600); err != nil {
-				t.Fatal(err)
-			}
-			refused(t, path)
-		})
-	}
-	// bbolt grows the file ahead of what it uses: without that it is whole.
-	if err := os.Truncate(path, int64(used)); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := count(open(t, path)); n != 500 || err != nil {
-		t.Errorf("cut to what is used: %d rows, %v; want 500", n, err)
+	for _, rows := range []int{500, 600} {
+		path := filepath.Join(t.TempDir(), "journal.db")
+		fill(t, path, rows)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := usedBytes(whole)
+		for _, size := range []int{1, 63, 80, 4000, pageSize, pageSize + 80, 2 * pageSize, 3*pageSize + 1, used / 2, used - pageSize, used - 1} {
+			t.Run(fmt.Sprintf("%d rows in %d bytes", rows, size), func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "journal.db")
+				if err := os.WriteFile(path, whole[:size], 0o600); err != nil {
+					t.Fatal(err)
+				}
+				refused(t, path)
+			})
+		}
+		// bbolt grows the file ahead of what it uses: without that it is whole.
+		if err := os.Truncate(path, int64(used)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := count(open(t, path)); n != rows || err != nil {
+			t.Errorf("cut to what is used: %d rows, %v; want %d", n, err, rows)
+		}
 	}
 }
 
