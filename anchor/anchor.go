@@ -59,6 +59,7 @@ func New(cfg Config) (*Publisher, error) {
 		cfg.AlarmAfter = time.Hour
 	}
 	p := &Publisher{cfg: cfg}
+	shared := &heads{cfg: &p.cfg}
 	known := map[string]bool{}
 	for _, l := range cfg.Ledgers {
 		name := string(ledgerKey(l.Kind(), l.ID()))
@@ -66,7 +67,7 @@ func New(cfg Config) (*Publisher, error) {
 			return nil, fmt.Errorf("making a publisher: the ledger %s %s is given twice", l.Kind(), l.ID())
 		}
 		known[name] = true
-		p.workers = append(p.workers, newWorker(&p.cfg, l))
+		p.workers = append(p.workers, newWorker(&p.cfg, shared, l))
 	}
 	return p, nil
 }

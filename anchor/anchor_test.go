@@ -229,9 +229,9 @@ func TestLedgerDownForDays(t *testing.T) {
 
 func TestPendingAnchorIsNotPiledUpon(t *testing.T) {
 	k, clock := newStill(t)
-	f := k.fake("one")
+	f := ledgertest.NewFake(t, "fake", "one") // many anchors: looking each up at each step would take long
 	p := k.publisher(f)
-	for range 4 * anchor.MaxOpen {
+	for range 6 * anchor.MaxOpen {
 		k.commit(newsEvent)
 		k.turn(p)
 		clock.Advance(interval)
@@ -254,6 +254,34 @@ func TestTwoPublishersPrepareOnce(t *testing.T) {
 	k.turn(one)
 	k.turn(two)
 	wantStates(t, k, anchor.Final)
+}
+
+// overtaken is a ledger on which somebody else is faster: meanwhile runs while an attempt is being prepared.
+type overtaken struct {
+	*ledgertest.Fake
+	meanwhile func()
+}
+
+func (o *overtaken) Prepare(ctx context.Context, c ledger.Checkpoint, open []ledger.Attempt) (ledger.Attempt, error) {
+	if o.meanwhile != nil {
+		o.meanwhile()
+	}
+	return o.Fake.Prepare(ctx, c, open)
+}
+
+func TestOtherPublisherIsFaster(t *testing.T) {
+	k, _ := newStill(t)
+	f := k.fake("one")
+	fast := k.publisher(f.Handle())
+	slow := k.publisher(&overtaken{Fake: f, meanwhile: func() { k.turn(fast) }})
+	k.commit(newsEvent)
+	if wait := k.turn(slow); wait != poll {
+		t.Errorf("the slower one wants to wait %v, want %v", wait, poll)
+	}
+	wantStates(t, k, anchor.Submitted)
+	if f.Prepared() != 2 {
+		t.Errorf("%d attempts were prepared, want one by each", f.Prepared())
+	}
 }
 
 func TestNow(t *testing.T) {
@@ -293,6 +321,30 @@ func TestNow(t *testing.T) {
 	got, err := p.Now(k.ctx, journal.Actor{Tenant: "default", ID: "auditor"})
 	if !errors.Is(err, ledger.ErrUnavailable) || len(got) != 2 || got[1].Size() <= size {
 		t.Errorf("with one ledger down it gave %d anchors and %v", len(got), err)
+	}
+}
+
+// TestLedgersShareHeads lets two ledgers be anchored to at different moments, with other heads released in between.
+func TestLedgersShareHeads(t *testing.T) {
+	k, clock := newStill(t)
+	one, two := k.fake("one"), k.fake("two")
+	p := k.publisher(one, two)
+	for range 5 {
+		k.commit(newsEvent)
+		clock.Advance(interval)
+		k.turn(p)
+		one.Include()
+		k.commit(newsEvent)
+		clock.Advance(interval / 4)
+		if _, err := p.TurnOf(k.ctx, 1); err != nil {
+			t.Fatal(err)
+		}
+		two.Include()
+		one.Finalize()
+		two.Finalize()
+	}
+	if diff := cmp.Diff(one.Finals(), two.Finals()); diff != "" || len(one.Finals()) != 5 {
+		t.Errorf("the ledgers hold other heads (-one +two):\n%s", diff)
 	}
 }
 
@@ -340,6 +392,26 @@ func TestLedgerAheadOfJournal(t *testing.T) {
 				t.Errorf("the status is %+v, and %d anchors were prepared", p.Status()[0], f.Prepared())
 			}
 		})
+	}
+}
+
+func TestLedgerThatLostWhatWasFinal(t *testing.T) {
+	k, _ := newStill(t)
+	f := k.fake("one")
+	p := k.publisher(f)
+	k.commit(newsEvent)
+	k.turn(p)
+	f.Include()
+	f.Finalize()
+	k.turn(p)
+	empty := k.fake("one") // another chain under the same name
+	p = k.publisher(empty)
+	k.commit(newsEvent)
+	if _, err := p.Turn(k.ctx); !errors.Is(err, anchor.ErrContradicted) {
+		t.Errorf("the turn gave %v, want ErrContradicted", err)
+	}
+	if !p.Status()[0].Alarm || empty.Prepared() != 0 {
+		t.Errorf("the status is %+v, and %d anchors were prepared", p.Status()[0], empty.Prepared())
 	}
 }
 

@@ -12,6 +12,9 @@ const MaxOpen = maxOpen
 const Idle = idle
 
 // Turn takes one turn on the first ledger, as Run does between two sleeps.
-func (p *Publisher) Turn(ctx context.Context) (time.Duration, error) {
-	return p.workers[0].turn(ctx, false)
+func (p *Publisher) Turn(ctx context.Context) (time.Duration, error) { return p.TurnOf(ctx, 0) }
+
+// TurnOf takes one turn on a ledger.
+func (p *Publisher) TurnOf(ctx context.Context, ledger int) (time.Duration, error) {
+	return p.workers[ledger].turn(ctx, false)
 }

@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"muniment/anchor/journal"
 )
@@ -36,9 +35,9 @@ func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error
 		return nil, fmt.Errorf("asking for an anchor: %w", err)
 	}
 	failures := make([]error, len(p.workers))
-	var turns errgroup.Group
+	var turns sync.WaitGroup
 	for i, w := range p.workers {
-		turns.Go(func() error {
+		turns.Go(func() {
 			if _, err := w.turn(ctx, true); err != nil {
 				failures[i] = fmt.Errorf("anchoring to %s %s: %w", w.ledger.Kind(), w.ledger.ID(), err)
 			}
@@ -46,7 +45,6 @@ func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error
 			case w.wake <- struct{}{}:
 			default:
 			}
-			return nil
 		})
 	}
 	turns.Wait()

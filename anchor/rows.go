@@ -41,8 +41,9 @@ type Anchor struct {
 func (a Anchor) Size() uint64 { return a.Attempt.Checkpoint.Size }
 
 const (
-	byLive = "live" // kind, id, origin, size; without lost ones
-	byOpen = "open" // kind, id; those that are neither final nor lost
+	byLive  = "live"  // kind, id, origin, size; without lost ones
+	byOpen  = "open"  // kind, id; those that are neither final nor lost
+	byFinal = "final" // kind, id; in the order in which they were begun, whatever their origin
 )
 
 // anchors is the projection of all anchors, under the index of the event that began each.
@@ -57,6 +58,12 @@ func anchors() journal.Rows[Anchor] {
 		}},
 		journal.RowIndex[Anchor]{Name: byOpen, Keys: func(_ []byte, a Anchor) [][]byte {
 			if !a.State.open() {
+				return nil
+			}
+			return [][]byte{ledgerKey(a.Kind, a.ID)}
+		}},
+		journal.RowIndex[Anchor]{Name: byFinal, Keys: func(_ []byte, a Anchor) [][]byte {
+			if a.State != Final {
 				return nil
 			}
 			return [][]byte{ledgerKey(a.Kind, a.ID)}

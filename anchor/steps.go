@@ -9,9 +9,9 @@ import (
 	"muniment/anchor/ledger"
 )
 
-// prepare signs an anchor of the newest released head and puts it on record. Nothing is sent yet.
-func (w *worker) prepare(ctx context.Context, s situation) (Anchor, error) {
-	head := w.cfg.Journal.Checkpoint()
+// prepare signs an anchor of a released head and puts it on record. Nothing is sent yet.
+func (w *worker) prepare(ctx context.Context, s situation, urgent bool) (Anchor, error) {
+	head := w.heads.choose(s.live, w.cfg.Journal.LastNews(), urgent)
 	open := make([]ledger.Attempt, len(s.open))
 	for i, a := range s.open {
 		open[i] = a.Attempt

@@ -27,6 +27,7 @@ var errTaken = errors.New("another publisher was faster")
 // worker anchors to one ledger.
 type worker struct {
 	cfg    *Config
+	heads  *heads // shared with the other workers
 	ledger ledger.Ledger
 	turns  chan struct{} // holds a token while nobody takes a turn
 	wake   chan struct{} // ends the sleep of run
@@ -39,8 +40,8 @@ type worker struct {
 	status statusOfTurns
 }
 
-func newWorker(cfg *Config, l ledger.Ledger) *worker {
-	w := &worker{cfg: cfg, ledger: l, turns: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+func newWorker(cfg *Config, h *heads, l ledger.Ledger) *worker {
+	w := &worker{cfg: cfg, heads: h, ledger: l, turns: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 	w.turns <- struct{}{}
 	return w
 }
@@ -72,8 +73,6 @@ func (w *worker) sleep(ctx context.Context, wait time.Duration) error {
 		case err := <-news:
 			return err
 		case <-w.wake:
-			cancel()
-			<-news
 			return nil
 		}
 	}
@@ -146,7 +145,7 @@ func (w *worker) anchor(ctx context.Context, urgent bool) (time.Duration, error)
 	if !due {
 		return wait, nil
 	}
-	a, err := w.prepare(ctx, s)
+	a, err := w.prepare(ctx, s, urgent)
 	if errors.Is(err, errTaken) {
 		return w.cfg.Poll, nil
 	}

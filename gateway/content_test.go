@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -127,7 +128,7 @@ func parts(t *testing.T, a answer) []part {
 	reader := multipart.NewReader(bytes.NewReader(a.body), parameters["boundary"])
 	for {
 		p, err := reader.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out
 		}
 		if err != nil {
@@ -171,19 +172,23 @@ func TestRefusedRangesAreNotOnRecord(t *testing.T) {
 	}
 }
 
-// TestDamagedContent flips one bit of the ciphertext. A small document is a problem; of a large one the connection breaks,
-// and nothing that was sent before is wrong.
+// TestDamagedContent flips one bit of the ciphertext. A small document is a problem, and so is a large one whose beginning is
+// damaged; of others the connection breaks, and nothing that was sent before is wrong.
 func TestDamagedContent(t *testing.T) {
-	for _, size := range []int{1000, 4 << 20} {
+	for _, c := range []struct {
+		size, tenths int // where to flip
+		problem      bool
+	}{{1000, 5, true}, {4 << 20, 1, true}, {4 << 20, 8, false}} {
 		for _, header := range []string{"", "bytes=0-"} {
-			t.Run(fmt.Sprint(size, header), func(t *testing.T) {
+			size := c.size
+			t.Run(fmt.Sprint(size, c.tenths, header), func(t *testing.T) {
 				r := newRig(t)
 				before := r.stored()
 				content := noise(size)
 				d := r.deposit(content)
 				for _, path := range r.stored() {
 					if !slices.Contains(before, path) {
-						flipLast(t, path, int64(size))
+						flip(t, path, size, c.tenths)
 					}
 				}
 				req, err := http.NewRequest(http.MethodGet, r.url+"/v1/documents/"+d.ID+"/content?purpose=audit", nil)
@@ -200,7 +205,7 @@ func TestDamagedContent(t *testing.T) {
 				}
 				defer res.Body.Close()
 				got, err := io.ReadAll(res.Body)
-				if size == 1000 {
+				if c.problem {
 					a := answer{res.StatusCode, res.Header, got}
 					if a.status != http.StatusInternalServerError || a.problem() != "damaged" || a.header.Get("ETag") != "" {
 						t.Errorf("%d %s", a.status, a.body)
@@ -218,17 +223,17 @@ func TestDamagedContent(t *testing.T) {
 	}
 }
 
-// flipLast flips a bit near the end of a file that holds ciphertext of so much content; other files are left alone.
-func flipLast(t *testing.T, path string, size int64) {
+// flip flips a bit, so many tenths into a file that holds ciphertext of so much content; other files are left alone.
+func flip(t *testing.T, path string, size, tenths int) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if int64(len(data)) < size {
+	if len(data) < size {
 		return
 	}
-	data[len(data)-1-len(data)/8] ^= 1
+	data[len(data)*tenths/10] ^= 1
 	if err := os.Chmod(path, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package gateway
 
-import "strings"
+import (
+	"io"
+	"net/http"
+	"strings"
+)
 
 // Route is a route, for the test that compares routes and contract.
 type Route struct {
@@ -25,6 +29,11 @@ func ProblemCodes() []string {
 		out = append(out, p.code)
 	}
 	return out
+}
+
+// NewUpload makes the reader of a body.
+func NewUpload(w http.ResponseWriter, body io.Reader, limit int64, pace Pace) io.Reader {
+	return newUpload(w, body, limit, pace)
 }
 
 // The parsers of untrusted bytes.

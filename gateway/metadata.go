@@ -8,19 +8,6 @@ import (
 	"muniment/vault"
 )
 
-// metadataHeaders are the Muniment- headers of a deposit, with the query parameter that says the same.
-func metadataHeaders() map[string]string {
-	return map[string]string{
-		"Muniment-Series":      "series",
-		"Muniment-External-Id": "external_id",
-		"Muniment-File-Name":   "file_name",
-		"Muniment-Title":       "title",
-		"Muniment-Record-Date": "record_date",
-		"Muniment-Attribute":   "attribute",
-		"Muniment-Ledger-Ref":  "ledger_ref",
-	}
-}
-
 // fields is where the metadata of a request comes from: headers and the parsed query.
 type fields struct {
 	header http.Header

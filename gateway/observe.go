@@ -35,15 +35,16 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Response().Header().Set("Muniment-Request-Id", id.String())
 		s.metrics.begin()
-		broken := false
-		status := http.StatusOK
+		var broken bool
 		if err = s.guard(next, c); err != nil {
-			status, broken = s.answer(c, id.String(), err)
-		} else {
-			status = c.Response().Status
+			broken = s.answer(c, id.String(), err)
 		}
-		s.metrics.end(c, status, s.cfg.Clock.Now().Sub(begun))
-		s.log(c, id.String(), status, s.cfg.Clock.Now().Sub(begun), err)
+		took, status := s.cfg.Clock.Now().Sub(begun), c.Response().Status
+		if broken && !c.Response().Committed {
+			status = statusGone
+		}
+		s.metrics.end(c, status, took)
+		s.log(c, id.String(), status, took, err)
 		if broken {
 			// Nothing but a broken connection tells the client that what it has is not all of it.
 			panic(http.ErrAbortHandler)
@@ -71,13 +72,13 @@ func (s *Server) guard(next echo.HandlerFunc, c echo.Context) (err error) {
 
 // answer sends the problem that an error is. If the answer has begun already, or the client is gone, all that is left is to
 // break the connection.
-func (s *Server) answer(c echo.Context, id string, err error) (status int, broken bool) {
+func (s *Server) answer(c echo.Context, id string, err error) (broken bool) {
 	if c.Response().Committed {
-		return c.Response().Status, true
+		return true
 	}
 	r := refusalOf(err)
 	if r.status >= http.StatusInternalServerError && c.Request().Context().Err() != nil {
-		return statusGone, true
+		return true
 	}
 	if r.code == unauthenticated.code {
 		s.metrics.refused()
@@ -85,10 +86,7 @@ func (s *Server) answer(c echo.Context, id string, err error) (status int, broke
 	for _, of := range []string{"ETag", "Accept-Ranges", "Content-Disposition", "Content-Security-Policy", "Muniment-Index"} {
 		c.Response().Header().Del(of) // they were for the content
 	}
-	if err := sendProblem(c, id, r); err != nil {
-		return r.status, true
-	}
-	return r.status, false
+	return sendProblem(c, id, r) != nil
 }
 
 // log writes the access log: the route and never the path, the query or a header, for these may name people and documents.

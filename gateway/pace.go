@@ -13,10 +13,20 @@ type pacedWriter struct {
 	http.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
+	body     bool // the request has one
 }
 
 // Unwrap serves http.ResponseController.
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter. Before it sends the header of a refusal, the server reads what is left of the
+// body, so as to keep the connection: not for ever.
+func (w *pacedWriter) WriteHeader(status int) {
+	if w.body {
+		_ = w.control.SetReadDeadline(time.Now().Add(w.patience))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
 
 // Write implements io.Writer.
 func (w *pacedWriter) Write(p []byte) (int, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -76,11 +77,18 @@ func (l *logs) String() string {
 	return l.buf.String()
 }
 
-// faultyKeys is a key service that can be made to fail.
+// faultyKeys is a key service that can be made to fail, or to be slow.
 type faultyKeys struct {
 	keys.Service
-	mu  sync.Mutex
-	err error
+	mu   sync.Mutex
+	err  error
+	slow time.Duration
+}
+
+func (f *faultyKeys) delay(by time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.slow = by
 }
 
 func (f *faultyKeys) fail(err error) {
@@ -89,28 +97,36 @@ func (f *faultyKeys) fail(err error) {
 	f.err = err
 }
 
-func (f *faultyKeys) failure() error {
+func (f *faultyKeys) failure(ctx context.Context) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.err
+	err, slow := f.err, f.slow
+	f.mu.Unlock()
+	if slow > 0 {
+		select {
+		case <-time.After(slow):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return err
 }
 
 func (f *faultyKeys) Wrap(ctx context.Context, tenant string, secrets []keys.Secret) ([]string, error) {
-	if err := f.failure(); err != nil {
+	if err := f.failure(ctx); err != nil {
 		return nil, err
 	}
 	return f.Service.Wrap(ctx, tenant, secrets)
 }
 
 func (f *faultyKeys) Unwrap(ctx context.Context, tenant string, wrapped []string) ([]keys.Unwrapped, error) {
-	if err := f.failure(); err != nil {
+	if err := f.failure(ctx); err != nil {
 		return nil, err
 	}
 	return f.Service.Unwrap(ctx, tenant, wrapped)
 }
 
 func (f *faultyKeys) Check(ctx context.Context) error {
-	if err := f.failure(); err != nil {
+	if err := f.failure(ctx); err != nil {
 		return err
 	}
 	return f.Service.Check(ctx)
@@ -200,7 +216,7 @@ func (r *rig) listen(change ...func(*http.Server)) {
 	r.addr, r.url = l.Addr().String(), "http://"+l.Addr().String()
 	r.client = &http.Client{Transport: &http.Transport{DisableCompression: true, ExpectContinueTimeout: time.Minute}}
 	go func() {
-		if err := server.Serve(l); err != http.ErrServerClosed {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			r.t.Errorf("serving: %v", err)
 		}
 	}()

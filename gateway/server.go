@@ -96,12 +96,11 @@ func (l Limits) orDefault() Limits {
 // Handler serves the public API.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		control, patience := http.NewResponseController(w), s.cfg.Limits.Pace.Patience
-		s.echo.ServeHTTP(&pacedWriter{ResponseWriter: w, control: control, patience: patience}, r)
-		if r.Body != http.NoBody {
-			// The server still reads what is left of a refused body, so as to keep the connection: not for ever.
-			_ = control.SetReadDeadline(time.Now().Add(patience))
+		paced := &pacedWriter{
+			ResponseWriter: w, control: http.NewResponseController(w), patience: s.cfg.Limits.Pace.Patience,
+			body: r.Body != http.NoBody,
 		}
+		s.echo.ServeHTTP(paced, r)
 	})
 }
 

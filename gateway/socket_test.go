@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -147,6 +148,58 @@ func TestSlowBody(t *testing.T) {
 	<-done
 	if n := r.documents(); n != 0 {
 		t.Errorf("%d documents are kept", n)
+	}
+}
+
+// TestRefusedBodyIsNotAwaited refuses a deposit whose body never comes.
+func TestRefusedBodyIsNotAwaited(t *testing.T) {
+	r := newRig(t, impatient)
+	conn := r.dial()
+	r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nContent-Length: 100000\n\nthe beginning")
+	in := bufio.NewReader(conn)
+	if a := r.response(in); a.problem() != "unauthenticated" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection goes on: %v", err)
+	}
+}
+
+// deadlines is a response writer that notes read deadlines.
+type deadlines struct {
+	http.ResponseWriter
+	read []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.read = append(d.read, at)
+	return nil
+}
+
+// TestDeadlineEndsWithTheBody shows that there is a deadline while a body is read and none afterwards: it would strike while
+// the deposit is released, and cancel that.
+func TestDeadlineEndsWithTheBody(t *testing.T) {
+	d := new(deadlines)
+	pace := gateway.Pace{Patience: time.Minute, Rate: 1}
+	if _, err := io.ReadAll(gateway.NewUpload(d, strings.NewReader("x"), 10, pace)); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.read) < 2 || d.read[0].IsZero() || !d.read[len(d.read)-1].IsZero() {
+		t.Errorf("the deadlines are %v", d.read)
+	}
+}
+
+// TestSlowServer shows that the time a deposit takes after its last byte is not the client's: its deadline must not strike.
+func TestSlowServer(t *testing.T) {
+	r := newRig(t, impatient)
+	r.keys.delay(500 * time.Millisecond)
+	for name, body := range map[string]io.Reader{
+		"announced": bytes.NewReader(make([]byte, 100)),
+		"unknown":   io.MultiReader(bytes.NewReader(make([]byte, 100))),
+	} {
+		if a := r.do(http.MethodPost, "/v1/documents", body); a.status != http.StatusCreated {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
 	}
 }
 

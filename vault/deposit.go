@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"muniment/anchor/journal"
@@ -28,7 +29,7 @@ type Deposit struct {
 	Length int64
 	// Digest is the caller's SHA-256 of the content, or nil.
 	Digest  []byte
-	Content io.Reader
+	Content io.Reader // nil for an empty document
 }
 
 // Deposited is the result of a deposit.
@@ -81,6 +82,9 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 	}
 	if d.Length > v.cfg.MaxSize {
 		return Deposited{}, ErrTooLarge
+	}
+	if d.Content == nil {
+		d.Content = strings.NewReader("")
 	}
 	key, err := v.indexKey(ctx, who.Tenant)
 	if err != nil {

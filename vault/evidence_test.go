@@ -2,12 +2,19 @@ package vault_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"testing"
+	"time"
 
+	"muniment/anchor"
 	"muniment/anchor/evidence"
+	"muniment/anchor/journal/journaltest"
+	ledgers "muniment/anchor/ledger"
+	"muniment/anchor/ledger/local"
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/seal"
@@ -53,5 +60,55 @@ func TestEvidence(t *testing.T) {
 	approver := r.principal(access.Grant{Role: access.Approver})
 	if _, err := r.vault.Evidence(context.Background(), approver, done.ID, false); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("evidence for an approver: %v", err)
+	}
+}
+
+// An auditor who has the file, the document and a policy verifies an anchored deposit down to the ledger.
+func TestEvidenceVerifies(t *testing.T) {
+	r := newRig(t)
+	ctx := context.Background()
+	ledger, err := local.Open(local.Config{Dir: t.TempDir(), ID: "local/test", Signer: journaltest.Signer(), Clock: r.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publisher, err := anchor.New(anchor.Config{
+		Journal: r.journal, Ledgers: []ledgers.Ledger{ledger}, Interval: time.Hour, Clock: r.clock, Rand: rand.Reader,
+		Log: slog.New(slog.DiscardHandler), Permit: access.Permit(access.AnchorNow),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := []byte("content")
+	digest := sha256.Sum256(content)
+	done := r.deposit(vault.Deposit{}, content)
+	policy := &evidence.Policy{
+		V: evidence.Version, Require: 1,
+		Origins: []evidence.Origin{{Origin: r.journal.Origin(), Keys: []string{r.journal.VerifierKey()}}},
+		Ledgers: []evidence.Pin{{Kind: ledger.Kind(), ID: ledger.ID(), Pin: ledger.VerifierKey()}},
+	}
+	verify := func(digest []byte) evidence.Verdict {
+		t.Helper()
+		raw, err := r.vault.Evidence(ctx, r.who, done.ID, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return evidence.Verify(evidence.Input{Evidence: raw, Digest: digest, Policy: policy}).Verdict
+	}
+	if got := verify(digest[:]); got != evidence.CannotTell {
+		t.Errorf("before it is anchored: %s", got)
+	}
+	if _, err := publisher.Now(ctx, r.who.Actor()); err != nil {
+		t.Fatal(err)
+	}
+	if got := verify(digest[:]); got != evidence.Verified {
+		t.Errorf("anchored: %s", got)
+	}
+	r.deposit(vault.Deposit{}, []byte("a later one"))
+	if got := verify(digest[:]); got != evidence.Verified {
+		t.Errorf("after a later deposit: %s", got)
+	}
+	other := sha256.Sum256([]byte("other"))
+	if got := verify(other[:]); got != evidence.DoesNotMatch {
+		t.Errorf("another document: %s", got)
 	}
 }

@@ -237,8 +237,8 @@ func (l *listing) take(r journal.Reader) (journal.Change, error) {
 		if err != nil {
 			return journal.Change{}, err
 		}
-		if !permission.Covers(access.Scope{Series: row.Series}) {
-			return journal.Change{}, access.ErrDenied
+		if scope := (access.Scope{Series: row.Series}); !permission.Covers(scope) {
+			return journal.Change{Events: []journal.Event{access.Denial(access.Describe, scope, id)}}, access.ErrDenied
 		}
 		l.rows, l.sealed = append(l.rows, row), append(l.sealed, sealed)
 	}

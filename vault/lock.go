@@ -23,23 +23,29 @@ const (
 
 // workLocks performs the lock duty until ctx ends.
 func (v *Vault) workLocks(ctx context.Context) {
-	worker := journal.Worker{Kind: lockDuty, Batch: lockBatch, Every: lockEvery, Do: v.lock}
-	if err := v.cfg.Journal.Work(ctx, worker); err != nil && ctx.Err() == nil {
+	if err := v.cfg.Journal.Work(ctx, v.lockWorker()); err != nil && ctx.Err() == nil {
 		v.cfg.Log.Error("the lock duty has ended", "error", err)
 	}
 }
 
-// lock extends the locks of a batch of documents: to the retention date, or forward while there is none.
+func (v *Vault) lockWorker() journal.Worker {
+	return journal.Worker{Kind: lockDuty, Batch: lockBatch, Every: lockEvery, Do: v.lock}
+}
+
+// lock extends the locks of a batch of documents: to the retention date, or forward while there is none. One that fails stays
+// due and holds up no other.
 func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, error) {
 	var done []journal.Done
+	var failed []error
 	for _, duty := range due {
 		again, err := v.lockOne(ctx, duty.Doc)
 		if err != nil {
-			return done, fmt.Errorf("locking the content of document %s: %w", duty.Doc, err)
+			failed = append(failed, fmt.Errorf("locking the content of document %s: %w", duty.Doc, err))
+			continue
 		}
 		done = append(done, journal.Done{Duty: duty, Again: again})
 	}
-	return done, nil
+	return done, errors.Join(failed...)
 }
 
 // lockOne locks one document's object and says when to do so again. An object that is missing is not this duty's alarm to

@@ -6,54 +6,112 @@ import (
 	"fmt"
 
 	"muniment/anchor/journal"
+	"muniment/vault/keys"
+	"muniment/vault/seal"
 )
 
-// Tokens computes the lookup tokens of sealed rows again, from their keys and values: for a restore, to which tokens are
-// never shipped, and for checking those that are there. It opens the rows of each tenant in one batch; a row that does not
-// open, or is bound to another place, is an error that names it. Rows without tokens have none in the result.
-func (v *Vault) Tokens(ctx context.Context, rowKeys, values [][]byte) ([][][]byte, error) {
-	ids := map[string][]journal.ID{}
-	rows := map[string][][]byte{}
+// Indexer computes the lookup tokens of sealed rows again, from the rows themselves: for a restore, to which tokens are never
+// shipped, and for checking those that are there. It unwraps every row on the way and compares its binding.
+type Indexer struct{ *unsealer }
+
+// NewIndexer makes an indexer over the rows that view shows; no journal needs to be open.
+func NewIndexer(view func(context.Context, func(journal.Reader) error) error, svc keys.Service) Indexer {
+	return Indexer{&unsealer{view: view, keys: svc, indexes: map[string]keys.Secret{}}}
+}
+
+// Tokens unwraps sealed rows, one batch for each tenant, and says which tokens lead to each, in the order of the rows. A row
+// that does not unwrap, or is bound to another place, has a problem. The error is for what concerns none of them alone:
+// keys.ErrUnavailable, keys.ErrDenied.
+func (x Indexer) Tokens(ctx context.Context, rows []journal.SealedRowAt) ([]journal.TokensOf, error) {
+	out := make([]journal.TokensOf, len(rows))
 	places := map[string][]int{}
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		for i, key := range rowKeys {
-			id, ok := documentOf(key)
-			if !ok {
+	bindings := make([][]byte, len(rows))
+	err := x.view(ctx, func(r journal.Reader) error {
+		for i, row := range rows {
+			tenant, binding, err := bindingOf(r, row.Key)
+			if errors.Is(err, journal.ErrNotFound) {
+				out[i].Problem = "no event binds it"
 				continue
-			}
-			row, ok, err := documents.Get(r, id[:])
-			if err == nil && !ok {
-				err = fmt.Errorf("the sealed row of document %s has no record: %w", id, journal.ErrDamaged)
 			}
 			if err != nil {
 				return err
 			}
-			t := row.Tenant
-			ids[t], rows[t], places[t] = append(ids[t], id), append(rows[t], values[i]), append(places[t], i)
+			bindings[i] = binding
+			places[tenant] = append(places[tenant], i)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("computing tokens: %w", err)
 	}
-	out := make([][][]byte, len(rowKeys))
-	var failed []error
-	for tenant := range ids {
-		key, err := v.indexKey(ctx, tenant)
-		if err != nil {
+	for tenant, at := range places {
+		if err := x.tenantTokens(ctx, tenant, at, rows, bindings, out); err != nil {
 			return nil, fmt.Errorf("computing tokens: %w", err)
 		}
-		opened, err := v.openAll(ctx, tenant, ids[tenant], rows[tenant])
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		for i, o := range opened {
-			out[places[tenant][i]] = o.text.tokens(key, ids[tenant][i])
-		}
-	}
-	if len(failed) > 0 {
-		return nil, fmt.Errorf("computing tokens: %w", errors.Join(failed...))
 	}
 	return out, nil
+}
+
+// bindingOf is what a sealed row must be bound to. Its tenant is that of the event that binds it.
+func bindingOf(r journal.Reader, key []byte) (tenant string, binding []byte, err error) {
+	by, err := journal.BoundBy(r, key)
+	if err != nil {
+		return "", nil, err
+	}
+	var id journal.ID
+	if len(key) != 1+len(id) {
+		return "", nil, fmt.Errorf("a sealed row's key has %d bytes: %w", len(key), journal.ErrDamaged)
+	}
+	copy(id[:], key[1:])
+	switch key[0] {
+	case sealedDocument:
+		return by.Tenant, seal.Binding(by.Tenant, id), nil
+	case sealedNote:
+		return by.Tenant, seal.RowBinding(by.Tenant, noteBinding, id[:]), nil
+	case sealedIndexKey:
+		return by.Tenant, seal.RowBinding(by.Tenant, indexKeyBinding, id[:]), nil
+	}
+	return "", nil, fmt.Errorf("a sealed row is of the unknown kind %q: a newer program is needed", key[0])
+}
+
+// tenantTokens unwraps the rows of one tenant and fills in their results.
+func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows []journal.SealedRowAt, bindings [][]byte, out []journal.TokensOf) error {
+	sealed := make([]seal.Sealed, len(at))
+	for i, place := range at {
+		sealed[i] = seal.Sealed{Binding: bindings[place], Value: rows[place].Value}
+	}
+	opened, err := seal.Open(ctx, x.keys, tenant, sealed)
+	if err != nil {
+		return err
+	}
+	for i, place := range at {
+		id, isDocument := documentOf(rows[place].Key)
+		switch {
+		case opened[i].Err != nil:
+			out[place].Problem = "it cannot be unwrapped, or is not the row of this place"
+		case isDocument:
+			text, err := parseText(opened[i].Text)
+			if err != nil {
+				out[place].Problem = err.Error()
+				continue
+			}
+			key, err := x.indexKey(ctx, tenant)
+			if err != nil {
+				return err
+			}
+			out[place].Tokens = text.tokens(key, id)
+		}
+	}
+	return nil
+}
+
+// reindex computes the tokens again that a restore has left out. It comes before anything is served: without its token a
+// document is not found under its external id, and would be deposited twice.
+func (v *Vault) reindex(ctx context.Context) error {
+	began := v.cfg.Clock.Now()
+	n, err := v.cfg.Journal.Reindex(ctx, Indexer{v.unsealer}.Tokens)
+	if n > 0 {
+		v.cfg.Log.Info("the lookup index was computed again after a restore", "rows", n, "took", v.cfg.Clock.Now().Sub(began))
+	}
+	return err
 }

@@ -6,9 +6,11 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
+	"muniment/anchor"
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
 	"muniment/anchor/journal/memory"
@@ -116,7 +118,7 @@ func newRig(t testing.TB, options ...option) *rig {
 	}
 	r.journal, err = journal.Open(ctx, journal.Config{
 		Backend: r.backend, Bucket: r.bucket, Signer: journaltest.Signer(), Clock: r.clock, Rand: rand.Reader,
-		Log: cfg.Log, Definitions: append(vault.Definitions(), retention.Definitions()...),
+		Log: cfg.Log, Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
 		Origin: "muniment/test", Create: true,
 	})
 	must(err)

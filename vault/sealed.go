@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"muniment/anchor/journal"
 	"muniment/vault/keys"
@@ -123,9 +124,18 @@ func parseText(raw []byte) (sealedText, error) {
 	return text, nil
 }
 
+// unsealer opens sealed rows. It needs no open journal, so that a check of one that is closed can use it.
+type unsealer struct {
+	view func(ctx context.Context, fn func(journal.Reader) error) error
+	keys keys.Service
+
+	mu      sync.Mutex
+	indexes map[string]keys.Secret // see indexKey
+}
+
 // open unwraps one document's sealed row.
-func (v *Vault) open(ctx context.Context, tenant string, id journal.ID, value []byte) (opened, error) {
-	rows, err := v.openAll(ctx, tenant, []journal.ID{id}, [][]byte{value})
+func (u *unsealer) open(ctx context.Context, tenant string, id journal.ID, value []byte) (opened, error) {
+	rows, err := u.openAll(ctx, tenant, []journal.ID{id}, [][]byte{value})
 	if err != nil {
 		return opened{}, err
 	}
@@ -134,12 +144,12 @@ func (v *Vault) open(ctx context.Context, tenant string, id journal.ID, value []
 
 // openAll unwraps the sealed rows of many documents in one batch. A row that cannot be opened fails the whole: it is not
 // what was recorded, or its key is gone without an erasure on record.
-func (v *Vault) openAll(ctx context.Context, tenant string, ids []journal.ID, values [][]byte) ([]opened, error) {
+func (u *unsealer) openAll(ctx context.Context, tenant string, ids []journal.ID, values [][]byte) ([]opened, error) {
 	sealed := make([]seal.Sealed, len(values))
 	for i, value := range values {
 		sealed[i] = seal.Sealed{Binding: seal.Binding(tenant, ids[i]), Value: value}
 	}
-	results, err := seal.Open(ctx, v.cfg.Keys, tenant, sealed)
+	results, err := seal.Open(ctx, u.keys, tenant, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("opening sealed rows: %w", err)
 	}

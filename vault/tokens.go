@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
 
 	"muniment/anchor/journal"
 	"muniment/vault/keys"
@@ -17,41 +16,32 @@ import (
 // indexKeySize is the length of a tenant's index key, in bytes.
 const indexKeySize = 32
 
-// indexKeys caches the tenants' index keys for as long as the process lives. A document's key lives for one request; the
-// index key is needed by every deposit, and who reads it from memory can confirm a guessed external id or digest, but open
-// nothing. Fetching it anew would double the requests to the key service.
-type indexKeys struct {
-	mu   sync.Mutex
-	keys map[string]keys.Secret
-}
-
-// indexKey returns the tenant's index key.
-func (v *Vault) indexKey(ctx context.Context, tenant string) (keys.Secret, error) {
-	v.indexes.mu.Lock()
-	key := v.indexes.keys[tenant]
-	v.indexes.mu.Unlock()
+// indexKey returns the tenant's index key, and keeps it for as long as the process lives. A document's key lives for one
+// request; the index key is needed by every deposit, and who reads it from memory can confirm a guessed external id or
+// digest, but open nothing. Fetching it anew would double the requests to the key service.
+func (u *unsealer) indexKey(ctx context.Context, tenant string) (keys.Secret, error) {
+	u.mu.Lock()
+	key := u.indexes[tenant]
+	u.mu.Unlock()
 	if key != nil {
 		return key, nil
 	}
-	key, err := v.openIndexKey(ctx, tenant)
+	key, err := u.openIndexKey(ctx, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("opening the index key of tenant %s: %w", tenant, err)
 	}
-	v.indexes.mu.Lock()
-	defer v.indexes.mu.Unlock()
-	if v.indexes.keys == nil {
-		v.indexes.keys = map[string]keys.Secret{}
-	}
-	v.indexes.keys[tenant] = key
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.indexes[tenant] = key
 	return key, nil
 }
 
-func (v *Vault) openIndexKey(ctx context.Context, tenant string) (keys.Secret, error) {
+func (u *unsealer) openIndexKey(ctx context.Context, tenant string) (keys.Secret, error) {
 	var (
 		row   tenantRow
 		value []byte
 	)
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+	err := u.view(ctx, func(r journal.Reader) error {
 		var ok bool
 		var err error
 		if row, ok, err = tenants.Get(r, []byte(tenant)); err != nil {
@@ -71,7 +61,7 @@ func (v *Vault) openIndexKey(ctx context.Context, tenant string) (keys.Secret, e
 		return nil, fmt.Errorf("its sealed row is missing: %w", journal.ErrDamaged)
 	}
 	binding := seal.RowBinding(tenant, indexKeyBinding, row.IndexKey[:])
-	opened, err := seal.Open(ctx, v.cfg.Keys, tenant, []seal.Sealed{{Binding: binding, Value: value}})
+	opened, err := seal.Open(ctx, u.keys, tenant, []seal.Sealed{{Binding: binding, Value: value}})
 	if err != nil {
 		return nil, err
 	}

@@ -42,8 +42,8 @@ type Config struct {
 
 // Vault keeps documents. Its methods may be called concurrently.
 type Vault struct {
+	*unsealer
 	cfg      Config
-	indexes  indexKeys
 	sessions *sessions
 	consults consultations
 	buffers  sync.Pool // *[]byte of chunkSize
@@ -65,7 +65,10 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = DefaultPatience
 	}
-	v := &Vault{cfg: cfg, sessions: newSessions()}
+	v := &Vault{unsealer: NewIndexer(cfg.Journal.View, cfg.Keys).unsealer, cfg: cfg, sessions: newSessions()}
+	if err := v.reindex(ctx); err != nil {
+		return nil, fmt.Errorf("opening the vault: %w", err)
+	}
 	v.buffers.New = func() any { b := make([]byte, chunkSize); return &b }
 	ctx, v.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	v.start(func() { v.workLocks(ctx) })

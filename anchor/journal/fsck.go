@@ -26,11 +26,6 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s %s: %s", f.Table, key, f.Problem)
 }
 
-// SealedRowAt names a sealed row and its ciphertext.
-type SealedRowAt struct {
-	Key, Value []byte
-}
-
 // FsckConfig is what Fsck needs. The journal must not be open.
 type FsckConfig struct {
 	Backend     Backend
@@ -43,12 +38,6 @@ type FsckConfig struct {
 	Tokens func(ctx context.Context, rows []SealedRowAt) ([]TokensOf, error)
 	// Progress, if not nil, is told of how many of how many entries have been replayed.
 	Progress func(done, of uint64)
-}
-
-// TokensOf is what unwrapping a sealed row has shown.
-type TokensOf struct {
-	Tokens  [][]byte
-	Problem string // why the row cannot be unwrapped, or is not the one that its key names
 }
 
 // fsck is one run of Fsck.

@@ -108,7 +108,7 @@ func TestRestoreFromRelease(t *testing.T) {
 	_, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {
 		return journal.Change{
 			Events: []journal.Event{kept.New(journal.ID{}, secret{"k"})},
-			Sealed: []journal.Row{{Key: []byte("k"), Value: []byte("ciphertext")}},
+			Sealed: []journal.Row{{Key: []byte("k"), Value: []byte("sealed k")}},
 		}, nil
 	})
 	if err != nil {
@@ -135,7 +135,7 @@ func TestRestoreFromRelease(t *testing.T) {
 	}
 	err = restored.View(t.Context(), func(r journal.Reader) error {
 		row, err := journal.SealedRow(r, []byte("k"))
-		if string(row) != "ciphertext" {
+		if string(row) != "sealed k" {
 			t.Errorf("the sealed row is %q", row)
 		}
 		return err
@@ -143,8 +143,11 @@ func TestRestoreFromRelease(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+	if n, err := restored.Reindex(t.Context(), tokensOf); n != 1 || err != nil {
+		t.Errorf("reindexing: %d, %v", n, err)
+	}
 	fresh.close(t, restored)
-	if found := fresh.fsck(t); len(found) > 0 {
+	if found := fresh.fsckKeys(t); len(found) > 0 {
 		t.Errorf("fsck: %v", found)
 	}
 }

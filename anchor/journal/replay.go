@@ -19,8 +19,10 @@ func (g *group) replay(items []batchItem) error {
 			}
 		case 's':
 			g.set(sealedTable, item.key, slices.Clone(item.value))
+			g.set(unindexedTable, item.key, []byte{1})
 		case 'x':
 			g.set(sealedTable, item.key, nil)
+			g.set(unindexedTable, item.key, nil)
 		}
 	}
 	return nil

@@ -19,6 +19,22 @@ var (
 // SealedRow reads a sealed row; nil when it was erased, or never there.
 func SealedRow(r Reader, key []byte) ([]byte, error) { return r.Get(sealedTable, key) }
 
+// BoundBy reads the entry that binds a sealed row; ErrNotFound when none does.
+func BoundBy(r Reader, key []byte) (Record, error) {
+	row, err := r.Get(boundTable, key)
+	if err != nil {
+		return Record{}, err
+	}
+	if row == nil {
+		return Record{}, fmt.Errorf("what binds a sealed row: %w", ErrNotFound)
+	}
+	at, err := index(row)
+	if err != nil {
+		return Record{}, err
+	}
+	return readRecord(r, at)
+}
+
 // Lookup reads the key of the sealed row that a token leads to; nil when it leads nowhere. The row may have been erased since:
 // the token is then its tombstone.
 func Lookup(r Reader, token []byte) ([]byte, error) { return r.Get(tokenTable, token) }

@@ -1,5 +1,200 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
-func (p *program) benchCommand() *cobra.Command { return &cobra.Command{Use: "bench"} }
+	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/config"
+)
+
+// bench is one run of the measurements.
+type bench struct {
+	p         *program
+	parent    string        // where folders are made; empty means the system's temporary one
+	each      time.Duration // how long each rate is measured
+	size      config.Size   // of the large documents
+	documents int           // that the start-up is measured with
+	figures   []figure
+}
+
+// figure is one result.
+type figure struct {
+	Part  string  `json:"part"`
+	What  string  `json:"what"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+}
+
+// part is a group of measurements.
+type part struct {
+	name, what string
+	run        func(*bench, context.Context, string) error // in an empty folder
+}
+
+func parts() []part {
+	return []part{
+		{"journal", "events/s and latencies of the journal with 1, 64 and 1024 writers", (*bench).journal},
+		{"http", "deposits and reads over loopback with 8 clients, the server in a process of its own", (*bench).http},
+		{"memory", "the server's peak anonymous memory with 8 large uploads at once", (*bench).memory},
+		{"range", "a range of 1 MiB at the end of a large document, and reading all of it", (*bench).ranges},
+		{"proof", "making and verifying evidence", (*bench).proof},
+		{"start", "from starting the server over many documents to the first read and deposit", (*bench).startup},
+	}
+}
+
+func (p *program) benchCommand() *cobra.Command {
+	b := &bench{p: p, size: 1 << 30}
+	var names []string
+	long := "Measures this machine with this program, in folders of its own that it removes. The parts:\n"
+	for _, part := range parts() {
+		names = append(names, part.name)
+		long += fmt.Sprintf("\n  %-8s  %s", part.name, part.what)
+	}
+	size := b.size.String()
+	c := &cobra.Command{
+		Use:       "bench [" + strings.Join(names, "|") + "] …",
+		Short:     "Measure: events/s, deposits/s, memory, ranges, proofs, start-up",
+		Long:      long + "\n\nmemory and range write as much as their uploads have; start takes minutes to make a million documents.",
+		ValidArgs: names,
+		Args:      cobra.OnlyValidArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := b.size.UnmarshalText([]byte(size)); err != nil {
+				return fmt.Errorf("--size: %w", err)
+			}
+			return b.run(c.Context(), args)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&b.parent, "dir", "", "where to make the folders (default: the system's temporary folder)")
+	f.DurationVar(&b.each, "time", 3*time.Second, "how long to measure each rate")
+	f.StringVar(&size, "size", size, "the size of a large document")
+	f.IntVar(&b.documents, "documents", 1_000_000, "how many documents the start-up is measured with")
+	return c
+}
+
+// run runs the parts named, or all of them, and writes what was measured, also when one fails.
+func (b *bench) run(ctx context.Context, names []string) error {
+	var failed error
+	for _, part := range parts() {
+		if len(names) > 0 && !slices.Contains(names, part.name) {
+			continue
+		}
+		fmt.Fprintf(b.p.stderr, "bench %s: %s\n", part.name, part.what)
+		if err := b.inFolder(ctx, part); err != nil {
+			failed = fmt.Errorf("measuring %s: %w", part.name, err)
+			break
+		}
+	}
+	err := b.p.emit(b.figures, func(t *tableWriter) {
+		t.row("PART", "WHAT", "FIGURE>", "UNIT")
+		for _, f := range b.figures {
+			t.row(f.Part, f.What, number(f.Value), f.Unit)
+		}
+	})
+	return errors.Join(failed, err)
+}
+
+func (b *bench) inFolder(ctx context.Context, part part) (err error) {
+	dir, err := os.MkdirTemp(b.parent, "muniment-bench-*")
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	return part.run(b, ctx, dir)
+}
+
+func (b *bench) add(part, what string, value float64, unit string) {
+	b.figures = append(b.figures, figure{part, what, value, unit})
+}
+
+// addRate adds what a rate and its latencies came to.
+func (b *bench) addRate(part, what, unit string, r rate) {
+	b.add(part, what, float64(len(r.took))/r.elapsed.Seconds(), unit+"/s")
+	b.add(part, what+", p50", ms(r.percentile(50)), "ms")
+	b.add(part, what+", p99", ms(r.percentile(99)), "ms")
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// number writes three significant digits, and whole numbers from a hundred on.
+func number(v float64) string {
+	switch {
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case v >= 1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+// rate is how often something was done, and how long it took each time.
+type rate struct {
+	took    []time.Duration // sorted
+	elapsed time.Duration
+}
+
+func (r rate) percentile(p int) time.Duration {
+	if len(r.took) == 0 {
+		return 0
+	}
+	return r.took[(len(r.took)-1)*p/100]
+}
+
+// limit ends a measurement after a time or, if it is above 0, a number of repetitions.
+type limit struct {
+	time  time.Duration
+	count int
+}
+
+// measure lets workers do work until the limit. work is given a number that is different each time, from 0.
+func measure(ctx context.Context, workers int, until limit, work func(ctx context.Context, n int) error) (rate, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		mu   sync.Mutex
+		next int
+		all  rate
+		wg   sync.WaitGroup
+	)
+	began := time.Now()
+	take := func() (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		over := until.count > 0 && next >= until.count || until.count == 0 && time.Since(began) >= until.time
+		if ctx.Err() != nil || over {
+			return 0, false
+		}
+		next++
+		return next - 1, true
+	}
+	for range workers {
+		wg.Go(func() {
+			var took []time.Duration
+			for n, ok := take(); ok; n, ok = take() {
+				start := time.Now()
+				if err := work(ctx, n); err != nil {
+					cancel(err)
+					return
+				}
+				took = append(took, time.Since(start))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all.took = append(all.took, took...)
+		})
+	}
+	wg.Wait()
+	all.elapsed = time.Since(began)
+	slices.Sort(all.took)
+	return all, context.Cause(ctx)
+}

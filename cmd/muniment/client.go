@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"muniment/openapi"
 	"muniment/openapi/client"
@@ -71,9 +70,6 @@ func (e *problemError) Error() string {
 	}
 	return text
 }
-
-// code is the last element of the problem's type.
-func (e *problemError) code() string { return e.Type[strings.LastIndexByte(e.Type, '/')+1:] }
 
 // answered makes an error of an answer that is not one of those wanted.
 func answered(status int, body []byte, wanted ...int) error {

@@ -122,7 +122,7 @@ const patience = 5 * time.Second
 func (d *demo) start(ctx context.Context, data string) error {
 	cfg := config.Default()
 	cfg.Data, cfg.Listen, cfg.AdminListen = data, "127.0.0.1:0", "127.0.0.1:0"
-	s, err := startService(ctx, cfg, slog.New(slog.DiscardHandler))
+	s, err := startService(ctx, cfg, slog.New(slog.DiscardHandler), openStorage)
 	if err != nil {
 		return err
 	}

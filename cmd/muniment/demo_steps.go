@@ -121,11 +121,8 @@ func (d *demo) read(ctx context.Context) error {
 
 // verify gets each document's evidence and judges it with the verifier's own code, which asks no server.
 func (d *demo) verify(ctx context.Context) error {
-	policy, err := os.ReadFile(folder(d.data()).policy())
-	if err != nil {
-		return fmt.Errorf("reading the policy: %w", err)
-	}
-	if d.policy, err = evidence.ParsePolicy(policy); err != nil {
+	var err error
+	if d.policy, err = readPolicy(folder(d.data())); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(d.proofs(), 0o700); err != nil {

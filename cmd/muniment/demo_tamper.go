@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
@@ -178,17 +179,23 @@ func (d *demo) caught(what string, file []byte, p *paper) error {
 	if report.Verdict == evidence.Verified {
 		return errors.New("the swapped body was NOT caught: the verifier accepts it")
 	}
+	var steps []string
+	var why string
 	for _, s := range report.Steps {
 		if s.State == evidence.DoesNotHold {
-			d.line(what, fmt.Sprintf("caught at step %s: %s", s.Name, s.Why))
+			steps, why = append(steps, s.Name), s.Why
 		}
 	}
+	if len(steps) == 0 {
+		return fmt.Errorf("the verifier names no step: %s", report.Summary)
+	}
+	d.line(what, fmt.Sprintf("caught at step %s: %s", strings.Join(steps, " and "), why))
 	return nil
 }
 
 // catchFsck checks the copy as an operator would.
 func (d *demo) catchFsck(ctx context.Context, f folder, flipped, swapped *paper) error {
-	result, err := check(ctx, f, true)
+	result, err := check(ctx, f, true, true)
 	if err != nil {
 		return fmt.Errorf("checking the copy: %w", err)
 	}

@@ -29,7 +29,20 @@ type deposit struct {
 // bytes that it has sent.
 func (r *remote) deposit(ctx context.Context, d deposit) (*openapi.Deposit, error) {
 	sent := sha256.New()
-	req, err := r.depositRequest(ctx, d, io.TeeReader(d.content, sent))
+	d.content = io.TeeReader(d.content, sent)
+	out, err := r.send(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if got := out.Document.ContentSHA256; got != nil && *got != hex.EncodeToString(sent.Sum(nil)) {
+		return nil, fmt.Errorf("depositing: document %s does not have the SHA-256 of what was sent", out.ID)
+	}
+	return out, nil
+}
+
+// send sends a document and returns its receipt.
+func (r *remote) send(ctx context.Context, d deposit) (*openapi.Deposit, error) {
+	req, err := r.depositRequest(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("preparing a deposit: %w", err)
 	}
@@ -45,18 +58,15 @@ func (r *remote) deposit(ctx context.Context, d deposit) (*openapi.Deposit, erro
 	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
 		return nil, fmt.Errorf("reading the receipt: %w", err)
 	}
-	if got := out.Document.ContentSHA256; got != nil && *got != hex.EncodeToString(sent.Sum(nil)) {
-		return nil, fmt.Errorf("depositing: document %s does not have the SHA-256 of what was sent", out.ID)
-	}
 	return &out, nil
 }
 
-func (r *remote) depositRequest(ctx context.Context, d deposit, body io.Reader) (*http.Request, error) {
+func (r *remote) depositRequest(ctx context.Context, d deposit) (*http.Request, error) {
 	method, target := http.MethodPost, r.base+"/v1/documents"
 	if d.externalID != "" {
 		method, target = http.MethodPut, r.base+"/v1/documents/by-external-id/"+url.PathEscape(d.externalID)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target, body)
+	req, err := http.NewRequestWithContext(ctx, method, target, d.content)
 	if err != nil {
 		return nil, err
 	}

@@ -2,17 +2,21 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/config"
+	"muniment/vault"
 	"muniment/vault/objects"
 )
 
@@ -32,7 +36,7 @@ type checked struct {
 
 func (p *program) fsckCommand() *cobra.Command {
 	var data string
-	var content bool
+	var content, keys bool
 	c := &cobra.Command{
 		Use:   "fsck",
 		Short: "Check a data folder: replay the log, compare every row and every stored object",
@@ -48,16 +52,17 @@ The server must not be running. It exits 0 when all agrees, and 1 when there is 
 				}
 				data = cfg.Data
 			}
-			return p.fsck(c.Context(), folder(data), content)
+			return p.fsck(c.Context(), folder(data), content, keys)
 		},
 	}
 	c.Flags().StringVar(&data, "data", "", "the data folder (MUNIMENT_DATA; default "+config.Default().Data+")")
 	c.Flags().BoolVar(&content, "content", true, "read the stored objects too")
+	c.Flags().BoolVar(&keys, "keys", false, "unwrap every sealed row too, and compare bindings and lookup tokens")
 	return c
 }
 
-func (p *program) fsck(ctx context.Context, f folder, content bool) error {
-	result, err := check(ctx, f, content)
+func (p *program) fsck(ctx context.Context, f folder, content, keys bool) error {
+	result, err := check(ctx, f, content, keys)
 	if err != nil {
 		return err
 	}
@@ -81,7 +86,7 @@ func (p *program) fsck(ctx context.Context, f folder, content bool) error {
 }
 
 // check opens the folder and runs the checks over it.
-func check(ctx context.Context, f folder, content bool) (result checked, err error) {
+func check(ctx context.Context, f folder, content, keys bool) (result checked, err error) {
 	result.Findings = []finding{}
 	switch found, err := f.inspect(); {
 	case err != nil:
@@ -96,7 +101,7 @@ func check(ctx context.Context, f folder, content bool) (result checked, err err
 		return result, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err := checkJournal(ctx, s, &result); err != nil {
+	if err := checkJournal(ctx, s, keys, &result); err != nil {
 		return result, err
 	}
 	if !content {
@@ -106,7 +111,7 @@ func check(ctx context.Context, f folder, content bool) (result checked, err err
 }
 
 // checkJournal replays into a scratch file, which may come to be as large as the journal.
-func checkJournal(ctx context.Context, s *storage, result *checked) (err error) {
+func checkJournal(ctx context.Context, s *storage, keys bool, result *checked) (err error) {
 	temp, err := os.MkdirTemp("", "muniment-fsck-*")
 	if err != nil {
 		return fmt.Errorf("making a scratch folder: %w", err)
@@ -117,15 +122,32 @@ func checkJournal(ctx context.Context, s *storage, result *checked) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, scratch.Close()) }()
-	found, err := journal.Fsck(ctx, journal.FsckConfig{
+	cfg := journal.FsckConfig{
 		Backend: s.backend, Bucket: objects.NewBucket(s.release), Definitions: definitions(), Scratch: scratch,
 		Progress: func(done, _ uint64) { result.Entries = done },
-	})
+	}
+	if keys {
+		cfg.Tokens = vault.NewIndexer(s.backend.View, s.keys).Tokens
+	}
+	found, err := journal.Fsck(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	for _, f := range found {
-		result.Findings = append(result.Findings, finding{f.Table.String(), fmt.Sprintf("%x", f.Key), f.Problem})
+		result.Findings = append(result.Findings, finding{f.Table.String(), keyText(f.Table, f.Key), f.Problem})
 	}
 	return nil
+}
+
+// keyText is a key as a person can read it: an index, text, or else hexadecimal digits.
+func keyText(t journal.Table, key []byte) string {
+	if t == bodies() && len(key) == 8 {
+		return strconv.FormatUint(binary.BigEndian.Uint64(key), 10)
+	}
+	for _, b := range key {
+		if b <= ' ' || b > '~' {
+			return hex.EncodeToString(key)
+		}
+	}
+	return string(key)
 }

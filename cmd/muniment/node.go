@@ -41,14 +41,14 @@ func definitions() []journal.Definition {
 }
 
 // openNode opens a data folder, or makes one. Whatever it has opened is closed again when it fails.
-func openNode(ctx context.Context, cfg config.Config, log *slog.Logger) (n *node, err error) {
+func openNode(ctx context.Context, cfg config.Config, log *slog.Logger, open opener) (n *node, err error) {
 	n = &node{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.store, err = openStorage(ctx, folder(cfg.Data), log); err != nil {
+	if n.store, err = open(ctx, folder(cfg.Data), log); err != nil {
 		return n, err
 	}
 	if n.journal, err = n.store.openJournal(ctx, cfg.Origin, log); err != nil {

@@ -23,6 +23,7 @@ type surroundings struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	open           opener // of data folders to be served
 }
 
 // program is one run of the program.

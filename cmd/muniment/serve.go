@@ -56,7 +56,7 @@ func (p *program) serve(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	s, err := startService(ctx, cfg, log)
+	s, err := startService(ctx, cfg, log, p.open)
 	if err != nil {
 		return err
 	}
@@ -102,29 +102,34 @@ type service struct {
 }
 
 // startService listens before it opens the folder, so that a port that is taken is noticed before anything is made.
-func startService(ctx context.Context, cfg config.Config, log *slog.Logger) (s *service, err error) {
-	s = &service{ended: make(chan error, 2)}
-	defer func() {
-		if err != nil {
-			for _, l := range s.listeners {
-				if l != nil {
-					l.Close()
-				}
-			}
-		}
-	}()
+func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open opener) (*service, error) {
+	s := &service{ended: make(chan error, 2)}
 	var lc net.ListenConfig
 	for i, address := range []string{cfg.Listen, cfg.AdminListen} {
-		if s.listeners[i], err = lc.Listen(ctx, "tcp", address); err != nil {
+		l, err := lc.Listen(ctx, "tcp", address)
+		if err != nil {
+			s.unlisten()
 			return nil, hint(fmt.Errorf("listening: %w", err), "choose another address with --listen and --admin-listen; port 0 takes a free one")
 		}
+		s.listeners[i] = l
 	}
-	if s.node, err = openNode(ctx, cfg, log); err != nil {
+	var err error
+	if s.node, err = openNode(ctx, cfg, log, open); err != nil {
+		s.unlisten()
 		return nil, err
 	}
 	s.public, s.admin = s.node.gateway.HTTP(), s.node.gateway.AdminHTTP()
 	log.Info("serving", "url", s.url(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version", version)
 	return s, nil
+}
+
+// unlisten closes the listeners of a service that did not come to serve.
+func (s *service) unlisten() {
+	for _, l := range s.listeners {
+		if l != nil {
+			l.Close()
+		}
+	}
 }
 
 func (s *service) url() string { return "http://" + s.listeners[0].Addr().String() }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"muniment/anchor/journal/bolt"
 	"muniment/anchor/ledger"
 	ledgerlocal "muniment/anchor/ledger/local"
+	"muniment/vault/keys"
 	"muniment/vault/keys/local"
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
@@ -25,11 +27,35 @@ import (
 type storage struct {
 	folder  folder
 	found   state
-	backend *bolt.Store
-	release *dir.Store
-	objects *dir.Store
-	keys    *local.Service
+	backend journal.Backend
+	release store
+	objects store
+	keys    keyService
 }
+
+// store is an object store in a folder, which is let go of at the end.
+type store interface {
+	objects.Store
+	io.Closer
+	// Path is the file that holds a version's bytes.
+	Path(ctx context.Context, key, version string) (string, error)
+}
+
+// keyService is what holds the keys of tenants and signs in the name of the journal and its ledger.
+type keyService interface {
+	keys.Service
+	Signer(name string) (journal.Signer, error)
+	io.Closer
+}
+
+// keyFile is a keyService in a file.
+type keyFile struct{ *local.Service }
+
+// Signer is the signing key of that name.
+func (k keyFile) Signer(name string) (journal.Signer, error) { return k.Service.Signer(name) }
+
+// opener opens a data folder: openStorage, but for tests that put faults between.
+type opener func(ctx context.Context, f folder, log *slog.Logger) (*storage, error)
 
 // openStorage opens the parts of a data folder, or makes them in one that is fresh.
 func openStorage(ctx context.Context, f folder, log *slog.Logger) (s *storage, err error) {
@@ -48,11 +74,8 @@ func openStorage(ctx context.Context, f folder, log *slog.Logger) (s *storage, e
 		if err = f.begin(); err != nil {
 			return s, err
 		}
-		s.keys, err = local.Create(f.keys())
-	} else {
-		s.keys, err = local.Open(f.keys())
 	}
-	if err != nil {
+	if s.keys, err = openKeys(f.keys(), makeNew); err != nil {
 		return s, err
 	}
 	if s.release, err = openObjects(ctx, f.release(), false, makeNew); err != nil {
@@ -61,12 +84,32 @@ func openStorage(ctx context.Context, f folder, log *slog.Logger) (s *storage, e
 	if s.objects, err = openObjects(ctx, f.objects(), true, makeNew); err != nil {
 		return s, err
 	}
-	s.backend, err = bolt.Open(bolt.Config{Path: f.journal(), Create: s.found != whole, Log: log})
-	return s, err
+	backend, err := bolt.Open(bolt.Config{Path: f.journal(), Create: s.found != whole, Log: log})
+	if err != nil {
+		return s, err
+	}
+	s.backend = backend
+	return s, nil
 }
 
-func openObjects(ctx context.Context, path string, versioned, create bool) (*dir.Store, error) {
-	return dir.Open(ctx, dir.Config{Dir: path, Versioned: versioned, Create: create, Clock: journal.SystemClock{}, Rand: rand.Reader})
+func openKeys(path string, create bool) (keyService, error) {
+	open := local.Open
+	if create {
+		open = local.Create
+	}
+	s, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	return keyFile{s}, nil
+}
+
+func openObjects(ctx context.Context, path string, versioned, create bool) (store, error) {
+	s, err := dir.Open(ctx, dir.Config{Dir: path, Versioned: versioned, Create: create, Clock: journal.SystemClock{}, Rand: rand.Reader})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // openJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the release
@@ -142,19 +185,25 @@ func (s *storage) writePolicy(j *journal.Journal, b blocks) (*evidence.Policy, e
 	return &policy, nil
 }
 
+// readPolicy reads a folder's policy as an auditor would.
+func readPolicy(f folder) (*evidence.Policy, error) {
+	data, err := os.ReadFile(f.policy())
+	if err != nil {
+		return nil, fmt.Errorf("reading the policy: %w", err)
+	}
+	return evidence.ParsePolicy(data)
+}
+
 // close lets go of the folder.
 func (s *storage) close() error {
 	var errs []error
 	if s.backend != nil {
 		errs = append(errs, s.backend.Close())
 	}
-	for _, store := range []*dir.Store{s.release, s.objects} {
-		if store != nil {
-			errs = append(errs, store.Close())
+	for _, part := range []io.Closer{s.release, s.objects, s.keys} {
+		if part != nil {
+			errs = append(errs, part.Close())
 		}
-	}
-	if s.keys != nil {
-		errs = append(errs, s.keys.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -232,9 +232,9 @@ func TestSpansOutside(t *testing.T) {
 // TestReadsOnlyWhatItNeeds counts what is asked of the source.
 func TestReadsOnlyWhatItNeeds(t *testing.T) {
 	s := seal.GCMSmall
-	seg, size := segmentSize(s), int64(0)
+	seg := segmentSize(s)
 	good := newSample(t, s, text(firstPlain(s)+3*restPlain(s)+10))
-	size = int64(len(good.ciphertext))
+	size := int64(len(good.ciphertext))
 	var asked [][2]int64
 	open := 0
 	source := func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {

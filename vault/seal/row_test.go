@@ -146,31 +146,43 @@ func TestEveryByteOfARowCounts(t *testing.T) {
 	}
 }
 
-// TestPayloadsOfOtherMakes wraps payloads that Seal does not make, as another holder of the tenant's key might.
+// TestPayloadsOfOtherMakes wraps payloads that Seal does not make, as another holder of the tenant's key might, each beside
+// a text that opens under the row key in it.
 func TestPayloadsOfOtherMakes(t *testing.T) {
 	svc := newKeys(t)
-	_, sealed := rowParts(t, mustSeal(t, svc, reasonItem(1))[0].Value)
 	key := make([]byte, 32)
-	for name, payload := range map[string][]byte{
-		"one byte":        {0},
-		"three fields":    referenceFields(testBinding, nil, nil),
-		"five fields":     referenceFields(testBinding, nil, nil, key, nil),
-		"a byte more":     append(referenceFields(testBinding, nil, nil, key), 0),
-		"cut":             referenceFields(testBinding, nil, nil, key)[:len(testBinding)+20],
-		"a short row key": referenceFields(testBinding, nil, nil, key[:16]),
-		"a huge length":   {0xff, 0xff, 0xff, 0xff, 1, 2, 3},
+	whole := referenceFields(testBinding, nil, nil, key)
+	for _, test := range []struct {
+		name    string
+		payload []byte
+		rowKey  []byte
+		want    error
+	}{
+		{"as Seal makes it", whole, key, nil},
+		{"one byte", whole[:1], key, seal.ErrRow},
+		{"three fields", referenceFields(testBinding, nil, nil), key, seal.ErrRow},
+		{"five fields", referenceFields(testBinding, nil, nil, key, nil), key, seal.ErrRow},
+		{"a byte more", append(bytes.Clone(whole), 0), key, seal.ErrRow},
+		{"a byte less", whole[:len(whole)-1], key, seal.ErrRow},
+		{"a huge length", []byte{0xff, 0xff, 0xff, 0xff, 1, 2, 3}, key, seal.ErrRow},
+		{"a short row key", referenceFields(testBinding, nil, nil, key[:16]), key[:16], seal.ErrRow},
+		{"another binding", referenceFields(testBinding[1:], nil, nil, key), key, seal.ErrRow},
 	} {
-		wrapped, err := svc.Wrap(t.Context(), testTenant, []keys.Secret{payload})
+		wrapped, err := svc.Wrap(t.Context(), testTenant, []keys.Secret{test.payload})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := mustOpenRows(t, svc, seal.Sealed{Binding: testBinding, Value: referenceRow([]byte(wrapped[0]), sealed)})[0]
-		if !errors.Is(got.Err, seal.ErrRow) {
-			t.Errorf("a payload of %s: %v, want ErrRow", name, got.Err)
+		row := referenceRow([]byte(wrapped[0]), sealText(t, test.rowKey, testBinding))
+		if got := mustOpenRows(t, svc, seal.Sealed{Binding: testBinding, Value: row})[0]; !errors.Is(got.Err, test.want) {
+			t.Errorf("%s: %v, want %v", test.name, got.Err, test.want)
 		}
 	}
-	// One field too many must be what is refused, not the text: so with a text that opens.
-	block, err := aes.NewCipher(key)
+}
+
+// sealText encrypts a row's text under the row key.
+func sealText(t *testing.T, rowKey, binding []byte) []byte {
+	t.Helper()
+	block, err := aes.NewCipher(rowKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,18 +190,7 @@ func TestPayloadsOfOtherMakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed = aead.Seal(nil, nil, []byte("text"), append([]byte("MSR\x01"), testBinding...))
-	for extra, want := range map[string]error{"": nil, "x": seal.ErrRow} {
-		payload := append(referenceFields(testBinding, nil, nil, key), extra...)
-		wrapped, err := svc.Wrap(t.Context(), testTenant, []keys.Secret{payload})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := mustOpenRows(t, svc, seal.Sealed{Binding: testBinding, Value: referenceRow([]byte(wrapped[0]), sealed)})[0]
-		if !errors.Is(got.Err, want) {
-			t.Errorf("a payload with %q behind it: %v, want %v", extra, got.Err, want)
-		}
-	}
+	return aead.Seal(nil, nil, []byte("text"), append([]byte("MSR\x01"), binding...))
 }
 
 func TestNewerRowSaysWhatItNeeds(t *testing.T) {

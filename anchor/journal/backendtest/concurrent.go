@@ -164,9 +164,9 @@ func testReopened(s *store, reopen func(*testing.T, journal.Backend) journal.Bac
 	if !errors.Is(err, errRefused) {
 		s.t.Fatalf("Update: %v", err)
 	}
+	s.t.Cleanup(func() { s.b.Close() })
 	for range 2 {
 		s.b = reopen(s.t, s.b)
-		defer s.b.Close()
 		if d := diff.Diff(rows, s.rows(alpha)); d != "" {
 			s.t.Errorf("after opening it again (-want +got):\n%s", d)
 		}

@@ -39,36 +39,47 @@ func testOwnWrites(s *store) {
 	})
 }
 
-// testDeleteWhileScanning deletes and rewrites rows that the scan has passed, as a sweep does.
+// testDeleteWhileScanning deletes and rewrites rows that the scan has passed, as a sweep does: rows of earlier transactions,
+// and rows of the same one.
 func testDeleteWhileScanning(s *store) {
 	const n = 1000
-	key := func(i int) string { return fmt.Sprintf("%04d", i) }
-	for _, reverse := range []bool{false, true} {
-		s.update(func(x journal.Txn) error {
-			for i := range n {
-				if err := putAll(x, alpha, row{key(i), strings.Repeat("v", 50)}); err != nil {
+	fill := func(x journal.Txn) error {
+		for i := range n {
+			if err := putAll(x, alpha, row{fmt.Sprintf("%04d", i), strings.Repeat("v", 50)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	sweep := func(x journal.Txn, reverse bool) (seen int, err error) {
+		err = x.Scan(alpha, journal.Range{Reverse: reverse}, func(k, _ []byte) error {
+			seen++
+			own := slices.Clone(k)
+			if seen%10 == 0 {
+				return x.Put(alpha, own, []byte("kept"))
+			}
+			return x.Delete(alpha, own)
+		})
+		return seen, err
+	}
+	for i := range 4 {
+		reverse, same := i%2 == 1, i/2 == 1
+		seen := 0
+		if !same {
+			s.update(fill)
+		}
+		s.update(func(x journal.Txn) (err error) {
+			if same {
+				if err := fill(x); err != nil {
 					return err
 				}
 			}
-			return nil
-		})
-		s.update(func(x journal.Txn) error {
-			seen := 0
-			err := x.Scan(alpha, journal.Range{Reverse: reverse}, func(k, _ []byte) error {
-				seen++
-				own := slices.Clone(k)
-				if seen%10 == 0 {
-					return x.Put(alpha, own, []byte("kept"))
-				}
-				return x.Delete(alpha, own)
-			})
-			if err == nil && seen != n {
-				s.t.Errorf("reverse %v: the scan saw %d rows, want each of %d once", reverse, seen, n)
-			}
+			seen, err = sweep(x, reverse)
 			return err
 		})
-		if got := s.rows(alpha); len(got) != n/10 {
-			s.t.Errorf("reverse %v: %d rows are left, want %d", reverse, len(got), n/10)
+		if left := len(s.rows(alpha)); seen != n || left != n/10 {
+			s.t.Errorf("reverse %v, in the same transaction %v: the scan saw %d rows, and %d are left; want each of %d once, and %d",
+				reverse, same, seen, left, n, n/10)
 		}
 	}
 }

@@ -80,6 +80,40 @@ func TestFileCutShortWhileOpen(t *testing.T) {
 	}
 }
 
+// TestDamageCannotBeIgnored has fn go on as if nothing had happened.
+func TestDamageCannotBeIgnored(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	fill(t, path, 1000)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	if err := os.Truncate(path, 8*pageSize); err != nil {
+		t.Fatal(err)
+	}
+	other := journal.Table{Kind: journal.Log, Name: "other"}
+	err = s.Update(context.Background(), func(x journal.Txn) error {
+		if _, err := x.Get(table, rowKey(999)); !errors.Is(err, journal.ErrDamaged) {
+			t.Errorf("Get: %v, want ErrDamaged", err)
+		}
+		// The pages are back, so that a commit would succeed.
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			return err
+		}
+		return x.Put(other, []byte("key"), []byte("value"))
+	})
+	if !errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("Update: %v, want ErrDamaged", err)
+	}
+	if n, err := count(s); n != 1000 || err != nil {
+		t.Errorf("%d rows, %v; want 1000", n, err)
+	}
+	if tables, err := s.Tables(context.Background()); err != nil || len(tables) != 1 {
+		t.Errorf("tables: %v, %v; want the first alone", tables, err)
+	}
+}
+
 // TestValueGoneWhileInUse has fn itself touch a page that is gone.
 func TestValueGoneWhileInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")

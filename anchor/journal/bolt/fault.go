@@ -28,9 +28,10 @@ func (s *Store) isFault(p any) bool {
 	return fault.Addr() >= start && fault.Addr()-start < uintptr(mapSize)
 }
 
-// guard turns a panic of bbolt's over a damaged page into an error. No code of the caller's may run under it.
+// guard turns a panic of bbolt's over a damaged page into an error. It is to be deferred where no
+// code of the caller's runs.
 func (r *reader) guard(t journal.Table, err *error) {
-	if p := recover(); p != nil {
+	if p := recover(); p != nil { //nolint:revive // guard itself is what is deferred
 		*err = r.damaged(t, p)
 	}
 }

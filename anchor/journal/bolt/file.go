@@ -36,7 +36,7 @@ func create(path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("making it: %w", err)
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // what stays behind has a name that nobody uses
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("making it: %w", err)
 	}

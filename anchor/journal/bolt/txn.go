@@ -235,14 +235,14 @@ func (x *txn) copy(value []byte) []byte {
 }
 
 // fillPercent is how full bbolt leaves a page that it splits. Rows that only ever come at the end of a table leave behind
-// pages that are never touched again, so these may be full; where keys come in between, a full page would split at each.
+// pages that are never touched again, so these may be nearly full; where keys come in between, a full page would split at
+// each. BenchmarkUpdate's file is 1.3 times what was put with 0.9, 1.7 times with 0.7, 2.8 times with bbolt's default of
+// 0.5, which also spends twice the time in the kernel; 1.0 saves one more percent.
 func fillPercent(k journal.Kind) float64 {
 	switch k {
 	case journal.Index, journal.Volatile:
 		return bbolt.DefaultFillPercent
 	default:
-		return appendFillPercent
+		return 0.9
 	}
 }
-
-const appendFillPercent = 0.9

@@ -25,8 +25,7 @@ func (s *Store) Update(ctx context.Context, fn func(journal.Txn) error) error {
 		return fmt.Errorf("waiting to write %s: %w", s.path, ctx.Err())
 	}
 	if why := s.stopped.Load(); why != nil {
-		// The cause is text alone: this Update left nothing behind, and must not say what the earlier one says of itself.
-		return fmt.Errorf("writing %s: %w (%v)", s.path, journal.ErrStopped, *why)
+		return fmt.Errorf("writing %s: %w (%s)", s.path, journal.ErrStopped, *why)
 	}
 	defer panicOnFault()()
 	tx, err := s.begin(true)
@@ -93,7 +92,10 @@ func (s *Store) rollback(tx *bbolt.Tx) {
 	}
 }
 
-func (s *Store) stop(why error) { s.stopped.CompareAndSwap(nil, &why) }
+func (s *Store) stop(why error) {
+	text := why.Error()
+	s.stopped.CompareAndSwap(nil, &text)
+}
 
 // commit makes the transaction durable. If that fails it finds out what is known.
 func (s *Store) commit(tx *bbolt.Tx) error {

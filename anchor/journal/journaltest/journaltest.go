@@ -6,7 +6,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"io"
-	"math/rand/v2"
+	"math/rand/v2" //nolint:depguard // tests want randomness that repeats
 	"sync"
 	"time"
 
@@ -77,6 +77,7 @@ func Signer() journal.Signer {
 
 type signer struct{ key ed25519.PrivateKey }
 
+// Sign signs; it fails only when the context has ended.
 func (s signer) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -84,6 +85,7 @@ func (s signer) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	return ed25519.Sign(s.key, message), nil
 }
 
+// PublicKey is the key that everybody knows.
 func (s signer) PublicKey() []byte { return s.key.Public().(ed25519.PublicKey) }
 
 // Must returns v; it panics if there is an error. Use it as Must(f()).

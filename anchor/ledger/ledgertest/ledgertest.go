@@ -113,6 +113,7 @@ func newKnownSigner(origin string) knownSigner {
 	return knownSigner{Verifier: v, private: private}
 }
 
+// Sign is part of note.Signer.
 func (s knownSigner) Sign(message []byte) ([]byte, error) {
 	return ed25519.Sign(s.private, message), nil
 }

@@ -130,7 +130,7 @@ func (c *chain) add(height uint64, data []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name())
+	defer func() { _ = os.Remove(temp.Name()) }() // what stays behind is removed when the chain is opened
 	if err := errors.Join(writeAll(temp, data, c.files.sync), temp.Close()); err != nil {
 		return err
 	}

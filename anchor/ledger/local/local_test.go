@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -205,6 +208,32 @@ func TestUnfinishedBlockIsForgotten(t *testing.T) {
 	anchor(t, l, "muniment/a", 6)
 }
 
+// follow writes a block 4 after block 3, signed with the chain's key, in which one line is another than Ledger would write.
+func follow(t *testing.T, dir string, line int, text string) error {
+	t.Helper()
+	last, err := os.ReadFile(blockFile(dir, 3))
+	if err != nil {
+		return err
+	}
+	hash := sha256.Sum256(last)
+	lines := strings.SplitAfter(string(last), "\n")[:7]
+	lines[1], lines[2], lines[5] = "4\n", base64.StdEncoding.EncodeToString(hash[:])+"\n", "4\n"
+	lines[line] = text
+	return os.WriteFile(blockFile(dir, 4), []byte(resign(t, strings.Join(lines, ""))), 0o600)
+}
+
+func TestFollowingBlockIsAccepted(t *testing.T) {
+	cfg := config(t.TempDir())
+	l := mustOpen(t, cfg)
+	for _, size := range []uint64{1, 2, 3} {
+		anchor(t, l, "muniment/a", size)
+	}
+	if err := follow(t, cfg.Dir, 5, "4\n"); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, cfg) // so that what TestBrokenChainIsRefused writes is refused for its one line
+}
+
 func TestBrokenChainIsRefused(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, dir string) error{
 		"a bit flipped": func(t *testing.T, dir string) error {
@@ -223,13 +252,22 @@ func TestBrokenChainIsRefused(t *testing.T) {
 			other := config(t.TempDir())
 			l := mustOpen(t, other)
 			anchor(t, l, "muniment/a", 1)
-			anchor(t, l, "muniment/a", 3)
+			c := ledgertest.CheckpointAt("muniment/a", 2, bytes.Repeat([]byte{7}, 32))
+			a, err := l.Prepare(t.Context(), c, nil)
+			if err != nil {
+				return err
+			}
+			if err := l.Submit(t.Context(), a); err != nil {
+				return err
+			}
 			data, err := os.ReadFile(blockFile(other.Dir, 2))
 			if err != nil {
 				return err
 			}
 			return os.WriteFile(blockFile(dir, 2), data, 0o600)
 		},
+		"shrinking, with the key":          func(t *testing.T, dir string) error { return follow(t, dir, 5, "2\n") },
+		"going back in time, with the key": func(t *testing.T, dir string) error { return follow(t, dir, 3, "2025-12-31T00:00:00Z\n") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config(t.TempDir())

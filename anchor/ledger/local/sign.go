@@ -23,6 +23,7 @@ type noteSigner struct {
 	signer Signer
 }
 
+// Sign is part of note.Signer.
 func (s noteSigner) Sign(message []byte) ([]byte, error) {
 	signature, err := s.signer.Sign(s.ctx, message)
 	if err != nil {

@@ -71,3 +71,13 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
 
 // MarshalText hides the credential.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+// String writes the size as it is read, in the largest unit that it is a multiple of.
+func (s Size) String() string {
+	units := []string{"", "KiB", "MiB", "GiB", "TiB"}
+	n, i := int64(s), 0
+	for n != 0 && n%1024 == 0 && i < len(units)-1 {
+		n, i = n/1024, i+1
+	}
+	return strconv.FormatInt(n, 10) + units[i]
+}

@@ -169,7 +169,7 @@ func checkJSON(b []byte) error {
 func checkXML(b []byte) error {
 	d := xml.NewDecoder(bytes.NewReader(b))
 	for {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
@@ -185,7 +185,7 @@ func checkXMLish(b []byte) error {
 	d := xml.NewDecoder(bytes.NewReader(b))
 	d.Strict, d.AutoClose = false, []string{"meta"}
 	for {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
@@ -213,7 +213,7 @@ func checkMail(b []byte) error {
 	parts := multipart.NewReader(m.Body, params["boundary"])
 	for n := 0; ; n++ {
 		part, err := parts.NextPart()
-		if err == io.EOF && n == 2 {
+		if errors.Is(err, io.EOF) && n == 2 {
 			return nil
 		}
 		if err != nil {

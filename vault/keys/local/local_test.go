@@ -206,6 +206,12 @@ func TestFailedWriteChangesNothing(t *testing.T) {
 	if err := os.RemoveAll(obstacle); err != nil {
 		t.Fatal(err)
 	}
+	if err := svc.CreateTenant(t.Context(), "c"); err != nil {
+		t.Errorf("CreateTenant when it can write again: %v", err)
+	}
+	if strings.Contains(string(readFile(t, path)), `"b"`) {
+		t.Error("the tenant whose creation failed was written with the next")
+	}
 	if err := svc.CreateTenant(t.Context(), "b"); err != nil {
 		t.Errorf("CreateTenant again, when it can write: %v", err)
 	}

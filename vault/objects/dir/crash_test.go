@@ -71,7 +71,9 @@ func TestKilled(t *testing.T) {
 		for lines.Scan() { // what it had said before it died counts too
 			acknowledged = append(acknowledged, lines.Text())
 		}
-		c.Wait() //nolint:errcheck // it was killed
+		if err := c.Wait(); err == nil {
+			t.Fatal("a process that was to be killed ended by itself")
+		}
 		checkAfterCrash(t, root, acknowledged)
 	}
 	t.Logf("%d puts were acknowledged in 12 lives", len(acknowledged))

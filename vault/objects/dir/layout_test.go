@@ -271,6 +271,29 @@ func TestSameRandomness(t *testing.T) {
 	}
 }
 
+// TestVersionIsNoPath names, as a version, the files of another object: none may be touched or shown.
+func TestVersionIsNoPath(t *testing.T) {
+	root := t.TempDir()
+	s := open(t, root, true, objectstest.NewClock())
+	put(t, s, "a", "body")
+	other := put(t, s, "b", "other")
+	before := files(t, root)
+	aligned := "xx/" + strings.Repeat("./", 5) + "../../b+/b@versions" // as long as a version is
+	for _, version := range []string{aligned, "x/../../b+/b@versions", "x/../../b+/b@" + other.Version, "versions", "../b+/b@versions"} {
+		for _, key := range []string{"a", "none"} {
+			if err := s.Delete(t.Context(), key, version); err != nil {
+				t.Errorf("Delete of version %q: %v", version, err)
+			}
+			if _, err := get(t, s, key, version); !errors.Is(err, objects.ErrNotFound) {
+				t.Errorf("Get of version %q: %v, want ErrNotFound", version, err)
+			}
+		}
+	}
+	if diff := cmp.Diff(before, files(t, root)); diff != "" {
+		t.Errorf("Delete of a version that is a path touched files (-before +after):\n%s", diff)
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

@@ -67,6 +67,11 @@ func testBrokenBodies(e *env) {
 		e.fails(fmt.Sprintf("Put of 10000 bytes announced as %d", announced), err, objects.ErrShort)
 		e.absent(key)
 	}
+	endless := &counted{}
+	_, err := e.store.Put(e.Context(), e.key("endless"), endless, objects.PutOptions{Length: 10})
+	e.fails("Put of a body that goes on and on", err, objects.ErrShort)
+	endless.stopped(e)
+	e.absent(e.key("endless"))
 	causes := []error{io.ErrUnexpectedEOF, io.ErrClosedPipe, context.Canceled, context.DeadlineExceeded, errors.New("the caller hung up")}
 	big := content(e.opt.Large)
 	for _, cause := range causes {
@@ -78,7 +83,7 @@ func testBrokenBodies(e *env) {
 	}
 	key := e.key("kept")
 	e.put(key, body, objects.PutOptions{})
-	_, err := e.store.Put(e.Context(), key, cutAt(big, 5_000, io.ErrUnexpectedEOF), objects.PutOptions{Length: -1})
+	_, err = e.store.Put(e.Context(), key, cutAt(big, 5_000, io.ErrUnexpectedEOF), objects.PutOptions{Length: -1})
 	e.fails("Put of a broken body over an object", err, io.ErrUnexpectedEOF)
 	e.holds(key, "", body)
 	if n := len(e.list(key, "")); n != 1 {
@@ -123,6 +128,22 @@ func testCanceled(e *env) {
 	e.fails("Put whose context was canceled in the middle of the body", err, context.Canceled)
 	e.absent(key)
 
+	key = e.key("end")
+	ctx, cancel = context.WithCancel(e.Context())
+	defer cancel()
+	_, err = e.store.Put(ctx, key, io.MultiReader(bytes.NewReader(body), callback(cancel)), objects.PutOptions{Length: -1})
+	e.fails("Put whose context was canceled at the end of the body", err, context.Canceled)
+	e.absent(key)
+
+	key = e.key("endless")
+	ctx, cancel = context.WithCancel(e.Context())
+	defer cancel()
+	endless := &counted{}
+	_, err = e.store.Put(ctx, key, io.MultiReader(callback(cancel), endless), objects.PutOptions{Length: -1})
+	e.fails("Put of an endless body whose context was canceled", err, context.Canceled)
+	endless.stopped(e)
+	e.absent(key)
+
 	cause := errors.New("told why")
 	because, stop := context.WithCancelCause(e.Context())
 	stop(cause)
@@ -136,6 +157,26 @@ type callback func()
 func (c callback) Read([]byte) (int, error) {
 	c()
 	return 0, io.EOF
+}
+
+// counted is a body that does not end by itself: not for longer than a store may go on reading.
+type counted struct{ read int }
+
+const tooMuch = 256 << 20
+
+func (c *counted) Read(p []byte) (int, error) {
+	if c.read >= tooMuch {
+		return 0, io.EOF
+	}
+	c.read += len(p)
+	return len(p), nil
+}
+
+func (c *counted) stopped(e *env) {
+	e.Helper()
+	if c.read >= tooMuch {
+		e.Errorf("the store read %d bytes of a body that it had reason to stop reading", c.read)
+	}
 }
 
 func testConditions(e *env) {

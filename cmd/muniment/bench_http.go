@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+)
+
+// large is the number of documents of 64 MiB that are sent, and read, in all.
+const large = 16
+
+// http measures deposits and reads of several sizes with 8 clients.
+func (b *bench) http(ctx context.Context, dir string) error {
+	s, err := newStuff()
+	if err != nil {
+		return err
+	}
+	for _, size := range []struct {
+		name  string
+		bytes int64
+		limit limit
+	}{{"10 KiB", 10 << 10, limit{time: b.each}}, {"100 KiB", 100 << 10, limit{time: b.each}}, {"64 MiB", 64 << 20, limit{count: large}}} {
+		err := withServer(ctx, filepath.Join(dir, fmt.Sprint(size.bytes)), func(c *child) error {
+			return b.exchange(ctx, c, s, size.name, size.bytes, size.limit)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) exchange(ctx context.Context, c *child, s stuff, name string, n int64, until limit) error {
+	var mu sync.Mutex
+	var ids []string
+	put, err := measure(ctx, clients, until, func(ctx context.Context, _ int) error {
+		id, err := c.upload(ctx, s, n)
+		mu.Lock()
+		defer mu.Unlock()
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	get, err := measure(ctx, clients, until, func(ctx context.Context, i int) error {
+		return c.remote.read(ctx, ids[i%len(ids)], reading{purpose: fmt.Sprintf("bench-%d", i/len(ids))}, io.Discard)
+	})
+	if err != nil {
+		return err
+	}
+	for _, way := range []struct {
+		what, unit string
+		rate       rate
+	}{{"deposits", "deposits", put}, {"reads", "reads", get}} {
+		what := fmt.Sprintf("%s of %s, %d clients", way.what, name, clients)
+		b.addRate("http", what, way.unit, way.rate)
+		b.add("http", what, float64(len(way.rate.took))*float64(n)/way.rate.elapsed.Seconds()/1e6, "MB/s")
+	}
+	return nil
+}

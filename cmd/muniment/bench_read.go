@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"muniment/anchor/evidence"
+)
+
+// ranges compares a range at the end of a large document with reading all of it.
+func (b *bench) ranges(ctx context.Context, dir string) error {
+	s, err := newStuff()
+	if err != nil {
+		return err
+	}
+	return withServer(ctx, filepath.Join(dir, "data"), func(c *child) error {
+		n := int64(b.size)
+		id, err := c.upload(ctx, s, n)
+		if err != nil {
+			return err
+		}
+		for _, way := range []struct {
+			what, span string
+			count      int
+		}{
+			{"the last 1 MiB of " + size(n), fmt.Sprintf("bytes=%d-", max(0, n-1<<20)), 21},
+			{"all of " + size(n), "", 3},
+		} {
+			r, err := measure(ctx, 1, limit{count: way.count}, func(ctx context.Context, _ int) error {
+				return c.remote.read(ctx, id, reading{purpose: "bench", span: way.span}, io.Discard)
+			})
+			if err != nil {
+				return err
+			}
+			b.add("range", way.what+", median", ms(r.percentile(50)), "ms")
+		}
+		return nil
+	})
+}
+
+// logSize is how many documents the log has whose evidence is measured.
+const logSize = 2000
+
+// proof measures making evidence, over HTTP, and verifying it.
+func (b *bench) proof(ctx context.Context, dir string) error {
+	s, err := newStuff()
+	if err != nil {
+		return err
+	}
+	data := folder(filepath.Join(dir, "data"))
+	return withServer(ctx, string(data), func(c *child) error {
+		ids := make([]string, logSize)
+		if _, err := measure(ctx, 64, limit{count: logSize}, func(ctx context.Context, i int) (err error) {
+			ids[i], err = c.upload(ctx, s, 1<<10)
+			return err
+		}); err != nil {
+			return err
+		}
+		if _, err := c.remote.anchorNow(ctx); err != nil {
+			return err
+		}
+		policy, err := readPolicy(data)
+		if err != nil {
+			return err
+		}
+		files := make([][]byte, logSize)
+		made, err := measure(ctx, 1, limit{count: logSize / 10}, func(ctx context.Context, i int) (err error) {
+			files[i], err = c.remote.evidence(ctx, ids[i*10], true)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		b.add("proof", "evidence over HTTP, with its event on record, median", ms(made.percentile(50)), "ms")
+		checked, err := measure(ctx, 1, limit{count: logSize / 10}, func(_ context.Context, i int) error {
+			if r := evidence.Verify(evidence.Input{Evidence: files[i], Policy: policy}); r.Verdict != evidence.Verified {
+				return fmt.Errorf("the verifier says: %s: %s", r.Verdict, r.Summary)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		b.add("proof", "verifying an evidence file, median", ms(checked.percentile(50)), "ms")
+		return nil
+	})
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// child is a server in a process of its own.
+type child struct {
+	cmd    *exec.Cmd
+	token  string
+	remote *remote
+	log    *tail
+}
+
+// tail keeps the end of what is written to it.
+type tail struct{ text []byte }
+
+// Write implements [io.Writer].
+func (t *tail) Write(p []byte) (int, error) {
+	t.text = append(t.text, p...)
+	if over := len(t.text) - 2000; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
+}
+
+// spawn starts this program as a server of its own and waits for its URL. token is the API key of a folder that was served
+// before.
+func spawn(ctx context.Context, data, token string) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program: %w", err)
+	}
+	c := &child{token: token, log: &tail{}}
+	c.cmd = exec.CommandContext(ctx, self, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	c.cmd.Env = append(os.Environ(), "MUNIMENT_LOG_LEVEL=error")
+	c.cmd.Stderr = c.log
+	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
+	c.cmd.WaitDelay = 30 * time.Second
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting a server: %w", err)
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting a server: %w", err)
+	}
+	lines := bufio.NewReader(out)
+	url, err := lines.ReadString('\n')
+	if err == nil && token == "" {
+		c.token, err = lines.ReadString('\n')
+	}
+	if err != nil {
+		err = errors.Join(err, c.cmd.Wait())
+		return nil, fmt.Errorf("starting a server: it printed no URL or key: %w\n%s", err, c.log.text)
+	}
+	c.token = strings.TrimSpace(c.token)
+	c.remote, err = newRemote(strings.TrimSpace(url), c.token, newTransport())
+	return c, err
+}
+
+// stop ends the server and waits for it.
+func (c *child) stop() error {
+	c.remote.close()
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("ending the server: %w", err)
+	}
+	if err := c.cmd.Wait(); err != nil {
+		return fmt.Errorf("ending the server: %w\n%s", err, c.log.text)
+	}
+	return nil
+}
+
+// withServer runs a measurement against a server of its own.
+func withServer(ctx context.Context, data string, work func(*child) error) error {
+	c, err := spawn(ctx, data, "")
+	if err != nil {
+		return err
+	}
+	err = work(c)
+	return errors.Join(err, c.stop())
+}
+
+// stuff makes content of any size from one random block: it is encrypted, so repeating it makes nothing cheaper.
+type stuff struct{ block []byte }
+
+func newStuff() (stuff, error) {
+	s := stuff{make([]byte, 1<<20)}
+	if _, err := rand.Read(s.block); err != nil {
+		return s, fmt.Errorf("drawing content: %w", err)
+	}
+	return s, nil
+}
+
+// reader gives n bytes.
+func (s stuff) reader(n int64) io.Reader { return io.LimitReader(&repeater{block: s.block}, n) }
+
+type repeater struct {
+	block []byte
+	at    int
+}
+
+// Read implements [io.Reader].
+func (r *repeater) Read(p []byte) (int, error) {
+	n := copy(p, r.block[r.at:])
+	r.at = (r.at + n) % len(r.block)
+	return n, nil
+}
+
+// upload deposits n bytes.
+func (c *child) upload(ctx context.Context, s stuff, n int64) (id string, err error) {
+	out, err := c.remote.send(ctx, deposit{fileName: "bench.bin", title: "A benchmark", length: n, content: s.reader(n)})
+	if err != nil {
+		return "", err
+	}
+	return out.ID, nil
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/cmd/muniment/config"
+	"muniment/vault"
+	"muniment/vault/access"
+	"muniment/vault/objects"
+)
+
+// startup measures how long a server takes over many documents: until it prints its URL, until the first read, and until
+// the first deposit. The documents are deposited through the vault into a store that keeps nothing, all but one.
+func (b *bench) startup(ctx context.Context, dir string) error {
+	s, err := newStuff()
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(dir, "data")
+	token, err := b.fill(ctx, data)
+	if err != nil {
+		return fmt.Errorf("making documents: %w", err)
+	}
+	first, err := spawn(ctx, data, token)
+	if err != nil {
+		return err
+	}
+	id, err := first.upload(ctx, s, 10<<10)
+	if err := errors.Join(err, first.stop()); err != nil {
+		return err
+	}
+	began := time.Now()
+	c, err := spawn(ctx, data, token)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%d documents, until ", b.documents)
+	b.add("start", what+"the URL is printed", ms(time.Since(began)), "ms")
+	err = c.remote.read(ctx, id, reading{purpose: "bench"}, io.Discard)
+	b.add("start", what+"the first read is done", ms(time.Since(began)), "ms")
+	if err == nil {
+		_, err = c.upload(ctx, s, 10<<10)
+		b.add("start", what+"the first deposit after it is done", ms(time.Since(began)), "ms")
+	}
+	return errors.Join(err, c.stop())
+}
+
+// fill deposits the documents, and returns the folder's API key.
+func (b *bench) fill(ctx context.Context, data string) (token string, err error) {
+	cfg := config.Default()
+	cfg.Data = data
+	n, err := openNode(ctx, cfg, slog.New(slog.DiscardHandler), openNowhere)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	token = n.bootstrap.Reveal()
+	if err := n.store.folder.settled(); err != nil {
+		return "", err
+	}
+	var who access.Who
+	err = n.journal.View(ctx, func(r journal.Reader) (err error) {
+		who, err = access.Authenticate(r, token)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	bar := startProgress(b.p.stderr, "documents", b.documents)
+	r, err := measure(ctx, 1024, limit{count: b.documents}, func(ctx context.Context, i int) error {
+		defer bar.step()
+		name := fmt.Sprintf("bench-%09d", i)
+		_, err := n.vault.Deposit(ctx, who, vault.Deposit{
+			FileName: name + ".txt", Title: "A benchmark", ExternalID: name, Length: 8, Content: bytes.NewReader([]byte("muniment")),
+		})
+		return err
+	})
+	bar.end(fmt.Sprintf("%d deposited in %.1f s", len(r.took), r.elapsed.Seconds()))
+	return token, errors.Join(err, settleDuties(ctx, n.journal))
+}
+
+// quiet is for how long the journal must not grow before all that was due counts as done: the vault looks for what it owes
+// to the objects every few seconds.
+const quiet = 12 * time.Second
+
+// settleDuties waits until the vault has done what it owes to the objects, while they still go nowhere.
+func settleDuties(ctx context.Context, j *journal.Journal) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	last, since := j.Size(), time.Now()
+	for time.Since(since) < quiet {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			if now := j.Size(); now != last {
+				last, since = now, time.Now()
+			}
+		}
+	}
+	return nil
+}
+
+// openNowhere opens a data folder whose objects go nowhere.
+func openNowhere(ctx context.Context, f folder, log *slog.Logger) (*storage, error) {
+	s, err := openStorage(ctx, f, log)
+	if err != nil {
+		return nil, err
+	}
+	s.objects = nowhere{s.objects}
+	return s, nil
+}
+
+// nowhere is a store that accepts objects and keeps none.
+type nowhere struct{ store }
+
+// Put implements [objects.Store].
+func (nowhere) Put(_ context.Context, key string, body io.Reader, _ objects.PutOptions) (objects.Info, error) {
+	n, err := io.Copy(io.Discard, body)
+	return objects.Info{Key: key, Version: "0123456789abcdef0123456789abcdef", Size: n, Tag: "nowhere"}, err
+}
+
+// Retain implements [objects.Store].
+func (nowhere) Retain(context.Context, string, string, time.Time) error { return nil }
