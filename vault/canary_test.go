@@ -162,8 +162,10 @@ func TestCanary(t *testing.T) {
 	for what, canary := range canaries {
 		for form, trace := range traces(canary) {
 			for place, raw := range places {
-				// Of an API key the digest is what is stored: the key has 256 random bits.
-				if bytes.Contains(raw, trace) && !(what == "API key" && strings.HasPrefix(form, "SHA-256")) {
+				if what == "API key" && strings.HasPrefix(form, "SHA-256") {
+					continue // the digest is what is stored: the key has 256 random bits
+				}
+				if bytes.Contains(raw, trace) {
 					t.Errorf("%s: the %s shows, %s", place, what, form)
 				}
 			}

@@ -215,6 +215,9 @@ func TestRace(t *testing.T) {
 		if deleted, err := r.vault.Sweep(context.Background(), vault.DefaultTenant); err != nil || deleted != 0 {
 			t.Errorf("swept %d locked objects, error %v", deleted, err)
 		}
+		if n := r.count("object.abandoned/1"); n != 0 {
+			t.Errorf("%d objects abandoned while an upload could still want them", n)
+		}
 		r.clock.Advance(2 * time.Hour)
 		deleted, err := r.vault.Sweep(context.Background(), vault.DefaultTenant)
 		if err != nil || deleted != n-1 {

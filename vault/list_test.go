@@ -126,7 +126,7 @@ func TestListRefuses(t *testing.T) {
 		if _, err := r.vault.List(ctx, test.who, test.q); !errors.Is(err, test.want) {
 			t.Errorf("%s: got error %v, want %v", test.name, err, test.want)
 		}
-		if test.want == access.ErrDenied {
+		if errors.Is(test.want, access.ErrDenied) {
 			if rec := r.records()[len(r.records())-1]; rec.Type != "access.denied/1" {
 				t.Errorf("%s: the last event is %s", test.name, rec.Type)
 			}

@@ -283,9 +283,17 @@ func TestDamage(t *testing.T) {
 					t.Errorf("%d bytes, %s: read %d bytes, error %v", size, name, len(got), err)
 				}
 			}
+			want := map[string]string{"cut": "size", "longer": "size", "flipped": "digest", "exchanged": "digest"}[name]
+			if size > 1<<20 {
+				want = "segment"
+			}
+			if name == "missing" || name == "damaged" {
+				want = name
+			}
 			alarm, n := r.last("object.damaged/1")
-			if n != 1 || alarm.Doc != id {
-				t.Errorf("%d bytes, %s: %d alarms on record, %s", size, name, n, alarm.Body)
+			var found vault.ObjectDamagedData
+			if err := json.Unmarshal(alarm.Data, &found); err != nil || n != 1 || alarm.Doc != id || found.Found != want {
+				t.Errorf("%d bytes, %s: %d alarms on record, %s, want %s", size, name, n, alarm.Body, want)
 			}
 			if !bytes.Contains(r.log.Bytes(), []byte(id.String())) {
 				t.Errorf("%d bytes, %s: nothing in the log", size, name)

@@ -42,11 +42,10 @@ func (v *Vault) newContent(ctx context.Context, d *Deposit) *content {
 	return &content{ctx: ctx, src: d.Content, length: d.Length, want: d.Digest, most: v.cfg.MaxSize, hash: sha256.New()}
 }
 
-// next reads a chunk, full but for the last one. At the end of content that is as announced it returns io.EOF, with the
-// last bytes. Errors of the source never leave as they are: a store could take a bare io.ErrUnexpectedEOF for the end.
-func (c *content) next(chunk []byte) (int, error) {
-	n := 0
-	var err error
+// next reads a chunk, full but for the last one, and says whether it was the last. Content that does not end as it was
+// announced is an error. Errors of the source never leave as they are: a store could take a bare io.ErrUnexpectedEOF for the
+// end.
+func (c *content) next(chunk []byte) (n int, last bool, err error) {
 	for n < len(chunk) && err == nil {
 		if err = c.ctx.Err(); err == nil {
 			var more int
@@ -58,28 +57,28 @@ func (c *content) next(chunk []byte) (int, error) {
 	c.hash.Write(chunk[:n])
 	switch {
 	case c.length >= 0 && c.n > c.length:
-		return n, fmt.Errorf("it goes on after its announced length: %w", ErrMismatch)
+		return n, false, fmt.Errorf("it goes on after its announced length: %w", ErrMismatch)
 	case c.n > c.most:
-		return n, ErrTooLarge
+		return n, false, ErrTooLarge
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return n, ErrInterrupted
-	case err == io.EOF:
-		return n, c.finish()
+		return n, false, ErrInterrupted
+	case errors.Is(err, io.EOF):
+		return n, true, c.compare()
 	case err != nil:
-		return n, fmt.Errorf("reading the content: %w", err)
+		return n, false, fmt.Errorf("reading the content: %w", err)
 	}
-	return n, nil
+	return n, false, nil
 }
 
-// finish is io.EOF when the content is as announced.
-func (c *content) finish() error {
+// compare holds content that has ended against what was announced.
+func (c *content) compare() error {
 	if c.length >= 0 && c.n != c.length {
 		return fmt.Errorf("it ends before its announced length: %w", ErrMismatch)
 	}
 	if c.want != nil && !bytes.Equal(c.want, c.hash.Sum(nil)) {
 		return fmt.Errorf("its SHA-256 is another: %w", ErrMismatch)
 	}
-	return io.EOF
+	return nil
 }
 
 func (c *content) digest() (out [sha256.Size]byte) {
@@ -93,11 +92,12 @@ func (v *Vault) digestOnly(ctx context.Context, d *Deposit) ([sha256.Size]byte, 
 	chunk := v.buffers.Get().(*[]byte)
 	defer v.buffers.Put(chunk)
 	for {
-		switch _, err := c.next(*chunk); {
-		case err == io.EOF:
-			return c.digest(), nil
-		case err != nil:
+		_, last, err := c.next(*chunk)
+		if err != nil {
 			return [sha256.Size]byte{}, err
+		}
+		if last {
+			return c.digest(), nil
 		}
 	}
 }
@@ -110,7 +110,8 @@ type encryption struct {
 	chunk  []byte
 	out    bytes.Buffer
 	cipher io.WriteCloser
-	err    error // io.EOF once the ciphertext is whole
+	whole  bool // all of the ciphertext is in out, or has been read from it
+	err    error
 
 	n      int64
 	sha256 hash.Hash
@@ -119,35 +120,34 @@ type encryption struct {
 
 // Read reads ciphertext.
 func (e *encryption) Read(p []byte) (int, error) {
-	for e.out.Len() == 0 && e.err == nil {
-		e.fill()
+	for e.out.Len() == 0 && !e.whole && e.err == nil {
+		e.err = e.fill()
 	}
-	if e.out.Len() == 0 || e.err != nil && e.err != io.EOF {
+	if e.err != nil {
 		return 0, e.err
 	}
-	n, _ := e.out.Read(p)
+	n, err := e.out.Read(p) // io.EOF at the end
 	e.n += int64(n)
 	e.sha256.Write(p[:n])
 	e.crc32c.Write(p[:n])
-	return n, nil
+	return n, err
 }
 
-func (e *encryption) fill() {
-	n, err := e.plain.next(e.chunk)
-	if err != nil && err != io.EOF {
-		e.err = err
-		return
+// fill encrypts the next chunk.
+func (e *encryption) fill() error {
+	n, last, err := e.plain.next(e.chunk)
+	if err != nil {
+		return err
 	}
-	if _, failed := e.cipher.Write(e.chunk[:n]); failed != nil {
-		e.err = fmt.Errorf("encrypting: %w", failed)
-		return
+	_, err = e.cipher.Write(e.chunk[:n])
+	if err == nil && last {
+		err = e.cipher.Close()
 	}
-	if err == io.EOF {
-		if failed := e.cipher.Close(); failed != nil {
-			err = fmt.Errorf("encrypting: %w", failed)
-		}
-		e.err = err
+	if err != nil {
+		return fmt.Errorf("encrypting: %w", err)
 	}
+	e.whole = last
+	return nil
 }
 
 // uploaded is content that has been stored and is not on record yet.
@@ -192,11 +192,11 @@ func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit) (uploaded
 		Length: length, Condition: objects.Condition{Absent: true}, RetainUntil: now.Add(uploadLock),
 	})
 	switch {
-	case e.err != nil && e.err != io.EOF:
+	case e.err != nil:
 		return uploaded{}, fmt.Errorf("storing the content: %w", e.err)
 	case err != nil:
 		return uploaded{}, fmt.Errorf("storing the content: %w", err)
-	case e.err == nil || info.Size != e.n:
+	case !e.whole || info.Size != e.n:
 		return uploaded{}, fmt.Errorf("storing the content: the store kept another length than it was given: %w", objects.ErrShort)
 	}
 	return uploaded{

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 
 	"muniment/anchor/evidence"
@@ -50,7 +52,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		return err
 	}
 	data := folder(filepath.Join(dir, "data"))
-	return withServer(ctx, string(data), func(c *child) error {
+	err = withServer(ctx, string(data), func(c *child) error {
 		ids := make([]string, logSize)
 		if _, err := measure(ctx, 64, limit{count: logSize}, func(ctx context.Context, i int) (err error) {
 			ids[i], err = c.upload(ctx, s, 1<<10)
@@ -86,4 +88,32 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		b.add("proof", "verifying an evidence file, median", ms(checked.percentile(50)), "ms")
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return b.inclusion(ctx, data)
+}
+
+// inclusion measures an inclusion proof by itself, out of the journal.
+func (b *bench) inclusion(ctx context.Context, f folder) (err error) {
+	s, err := openStorage(ctx, f, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	j, err := s.openJournal(ctx, "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	size := j.Checkpoint().Size
+	r, err := measure(ctx, 1, limit{count: 1000}, func(ctx context.Context, i int) error {
+		_, err := j.ProveInclusion(ctx, uint64(i)*7919%size, size)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.add("proof", fmt.Sprintf("an inclusion proof of %d entries, median", size), ms(r.percentile(50)), "ms")
+	return nil
 }

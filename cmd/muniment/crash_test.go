@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ type victim struct {
 	token   string
 	url     string
 	cmd     *exec.Cmd
-	stderr  *bytes.Buffer
+	stderr  *logBuffer
 
 	mu    sync.Mutex
 	sent  map[string][]byte // content by idempotency key
@@ -55,6 +56,24 @@ type ack struct {
 	} `json:"receipt"`
 }
 
+// logBuffer is a buffer that is read while the server writes to it.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
 func newVictim(t *testing.T, program string) *victim {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -71,7 +90,7 @@ func newVictim(t *testing.T, program string) *victim {
 func (v *victim) start(behind []string, env ...string) bool {
 	v.t.Helper()
 	args := append(slices.Clone(behind), v.program, "serve", "--data", v.dir, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
-	v.cmd, v.stderr = exec.Command(args[0], args[1:]...), &bytes.Buffer{}
+	v.cmd, v.stderr = exec.Command(args[0], args[1:]...), &logBuffer{}
 	v.cmd.Env, v.cmd.Stderr = append(os.Environ(), env...), v.stderr
 	v.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := v.cmd.StdoutPipe()
@@ -165,21 +184,27 @@ func (v *victim) deposit(key string) bool {
 	return true
 }
 
-// load deposits from several clients until the server is gone, or each has deposited the number given.
-func (v *victim) load(round string, each int) {
-	var wg sync.WaitGroup
+// load deposits from several clients until the server is gone, or each has deposited the number given. It returns whether
+// the server went.
+func (v *victim) load(round string, each int) bool {
+	var (
+		wg   sync.WaitGroup
+		gone atomic.Bool
+	)
 	for client := range 4 {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			for i := range each {
 				if !v.deposit(fmt.Sprintf("%s-%d-%d", round, client, i)) {
+					gone.Store(true)
 					return
 				}
 			}
 		}()
 	}
 	wg.Wait()
+	return gone.Load()
 }
 
 // settle checks the promise after a crash: what was acknowledged reads back and is proved, what is visible is whole, and a
@@ -365,13 +390,18 @@ func TestCrashAtSyscalls(t *testing.T) {
 	v.load("first", 2)
 	v.end(syscall.SIGTERM)
 	for _, call := range []string{"pwrite64", "write", "fsync", "fdatasync", "renameat"} {
-		rounds := 0
+		starting, loaded, resting := 0, 0, 0
 		for _, n := range []int{1, 4, 15, 40} {
 			inject := fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, n)
-			if v.start([]string{strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", inject}) {
-				v.load(fmt.Sprintf("%s-%d", call, n), 30)
-				v.end(syscall.SIGKILL)
+			switch {
+			case !v.start([]string{strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", inject}):
+				starting++
+			case v.load(fmt.Sprintf("%s-%d", call, n), 30):
+				loaded++
+			default: // no thread has come to its n-th call
+				resting++
 			}
+			v.end(syscall.SIGKILL)
 			if !v.start(nil) {
 				t.Fatalf("after %s %d it does not start\n%s", call, n, v.stderr)
 			}
@@ -379,9 +409,12 @@ func TestCrashAtSyscalls(t *testing.T) {
 			if err := v.end(syscall.SIGTERM); err != nil {
 				t.Errorf("after %s %d it ends with %v\n%s", call, n, err, v.stderr)
 			}
-			rounds++
 		}
 		v.fsck()
-		t.Logf("%-10s %d rounds, %d documents so far", call, rounds, len(v.sent))
+		t.Logf("%-10s %d rounds: killed while starting %d, under load %d, at rest %d; %d documents so far",
+			call, starting+loaded+resting, starting, loaded, resting, len(v.sent))
+		if starting+loaded == 0 {
+			t.Errorf("%s: no round has struck", call)
+		}
 	}
 }

@@ -41,7 +41,8 @@ func (p *program) fsckCommand() *cobra.Command {
 		Use:   "fsck",
 		Short: "Check a data folder: replay the log, compare every row and every stored object",
 		Long: `Replays the log into scratch tables and compares them with those of the journal, row by row; holds the head against
-the one released; and reads every stored object and compares its digest with the recorded one. It changes nothing.
+the one released; and reads every stored object and compares its digest with the recorded one. With --keys it also
+unwraps every sealed row, and compares what it is bound to and the lookup tokens that lead to it. It changes nothing.
 The server must not be running. It exits 0 when all agrees, and 1 when there is a finding.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

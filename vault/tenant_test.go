@@ -1,0 +1,88 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/anchor/journal"
+	"muniment/vault"
+	"muniment/vault/access"
+)
+
+func TestBootstrap(t *testing.T) {
+	r := newRig(t)
+	ctx := context.Background()
+	var types []string
+	for _, rec := range r.records() {
+		types = append(types, rec.Type)
+	}
+	want := []string{"tenant.created/1", "series.created/1", "principal.created/1", "principal.key_added/1"}
+	if diff := cmp.Diff(want, types); diff != "" {
+		t.Errorf("the first events (-want +got):\n%s", diff)
+	}
+	if ok, err := r.vault.Bootstrapped(ctx); !ok || err != nil {
+		t.Errorf("bootstrapped: %v, %v", ok, err)
+	}
+	before := r.journal.Size()
+	if key, err := r.vault.Bootstrap(ctx); !errors.Is(err, vault.ErrBootstrapped) || !key.IsZero() {
+		t.Errorf("a second time: %v", err)
+	}
+	for _, name := range []string{"", "system", "A", "a/b", "../a", "-a", "a.b"} {
+		if _, _, err := r.vault.CreateTenant(ctx, name, nil); !errors.Is(err, vault.ErrMetadata) {
+			t.Errorf("tenant %q: %v", name, err)
+		}
+	}
+	if r.journal.Size() != before {
+		t.Error("something was recorded")
+	}
+}
+
+func TestCreatePrincipal(t *testing.T) {
+	r := newRig(t)
+	ctx := context.Background()
+	who, key, err := r.vault.CreatePrincipal(ctx, r.who, []access.Grant{{Role: access.Auditor}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = r.journal.View(ctx, func(rd journal.Reader) error {
+		got, err := access.Authenticate(rd, key.Reveal())
+		if got != who {
+			t.Errorf("the key speaks for %v, want %v", got, who)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.vault.CreatePrincipal(ctx, who, nil); !errors.Is(err, access.ErrDenied) {
+		t.Errorf("by an auditor: %v", err)
+	}
+	if last, n := r.last("access.denied/1"); n != 1 || last.Actor != who.Principal.String() {
+		t.Errorf("on record is %s", last.Body)
+	}
+	for _, g := range []access.Grant{{Role: "root"}, {Role: access.Auditor, Series: "../a"}} {
+		if _, _, err := r.vault.CreatePrincipal(ctx, r.who, []access.Grant{g}); !errors.Is(err, vault.ErrMetadata) {
+			t.Errorf("%+v: %v", g, err)
+		}
+	}
+}
+
+func TestOpenAndCheck(t *testing.T) {
+	r := newRig(t)
+	if err := r.vault.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(*vault.Config){
+		"journal": func(c *vault.Config) { c.Journal = nil }, "keys": func(c *vault.Config) { c.Keys = nil },
+		"objects": func(c *vault.Config) { c.Objects = nil }, "rules": func(c *vault.Config) { c.Rules = nil },
+		"clock": func(c *vault.Config) { c.Clock = nil }, "rand": func(c *vault.Config) { c.Rand = nil },
+		"log": func(c *vault.Config) { c.Log = nil },
+	} {
+		if _, err := vault.Open(context.Background(), r.config(spoil)); err == nil {
+			t.Errorf("without %s: no error", name)
+		}
+	}
+}
