@@ -85,20 +85,26 @@ func (p *program) demo(ctx context.Context, sources []source, dir string, once b
 			return err
 		}
 	}
-	d.next(once, temporary)
 	if once {
+		d.next(temporary)
 		return nil
 	}
+	return d.serveOn(ctx, temporary)
+}
+
+// serveOn serves the data that is whole until interrupted.
+func (d *demo) serveOn(ctx context.Context, temporary bool) error {
 	if err := d.start(ctx, d.data()); err != nil {
 		return err
 	}
+	d.try("MUNIMENT_URL="+d.service.url(), temporary)
 	token, err := os.ReadFile(d.tokenFile())
 	if err != nil {
 		return fmt.Errorf("reading the API key: %w", err)
 	}
-	d.say("\nServing until interrupted:\n")
-	d.line("MUNIMENT_URL", d.service.url())
-	d.line("MUNIMENT_TOKEN", strings.TrimSpace(string(token)))
+	d.say("\nServing until interrupted\n")
+	d.line("URL", d.service.url())
+	d.line("API key", strings.TrimSpace(string(token)))
 	select {
 	case <-ctx.Done():
 		return nil
@@ -161,34 +167,33 @@ func (d *demo) token(s *service) (string, error) {
 	return strings.TrimSpace(string(key)), nil
 }
 
-// next says what to try.
-func (d *demo) next(once, temporary bool) {
-	d.say("\nWhat to try next\n")
-	if once && temporary {
-		d.say("  muniment demo                      the same, and it goes on serving")
-		d.say("  muniment demo --once --dir try     keeps the data, the evidence files and the API key in ./try")
-		d.say("  muniment demo --once FOLDER        with your own files, which it only reads")
-		d.say("  muniment serve --data FOLDER       a vault of your own; cmd/muniment/README.md is the operator's guide")
+// next says what to try when the demonstration has ended.
+func (d *demo) next(temporary bool) {
+	if !temporary {
+		d.try("MUNIMENT_URL="+config.DefaultURL, false)
+		d.say("\n  with the server: muniment serve --data " + d.data())
 		return
 	}
+	d.say("\nWhat to try next\n")
+	d.say("  go install ./cmd/...               muniment and muniment-verify, to run without go run")
+	d.say("  muniment demo                      the same, and it goes on serving")
+	d.say("  muniment demo --once --dir try     keeps the data, the evidence files and the API key in ./try")
+	d.say("  muniment demo --once FOLDER        with your own files, which it only reads")
+	d.say("  muniment serve --data FOLDER       a vault of your own; cmd/muniment/README.md is the operator's guide")
+}
+
+// try says what to try with the data of the demonstration.
+func (d *demo) try(url string, temporary bool) {
 	first := d.papers[0]
-	d.say("  export MUNIMENT_URL=" + d.urlHint(once) + " MUNIMENT_TOKEN_FILE=" + d.tokenFile())
-	if once {
-		d.say("  muniment serve --data " + d.data())
-	}
+	d.say("\nWhat to try next, in another terminal\n")
+	d.say("  go install ./cmd/...               muniment and muniment-verify, to run without go run")
+	d.say("  export " + url + " MUNIMENT_TOKEN_FILE=" + d.tokenFile())
 	d.say("  muniment ls")
-	d.say("  muniment get " + first.id + " --purpose demo | sha256sum")
+	d.say("  muniment get " + first.id + " --purpose demo")
 	d.say("  muniment history " + first.id)
 	d.say("  muniment-verify " + first.proofFile(d) + " --policy " + folder(d.data()).policy())
 	d.say("  muniment put README.md && muniment anchor now")
 	if temporary {
 		d.say("\n  All of it is removed when this ends; --dir keeps it.")
 	}
-}
-
-func (d *demo) urlHint(once bool) string {
-	if once {
-		return config.DefaultURL
-	}
-	return "(the URL below)"
 }

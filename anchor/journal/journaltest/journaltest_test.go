@@ -58,7 +58,7 @@ func TestSigner(t *testing.T) {
 func TestMust(t *testing.T) {
 	fails := errors.New("fails")
 	defer func() {
-		if p := recover(); p != fails { //nolint:errorlint // the panic's value as it is
+		if p := recover(); p != fails {
 			t.Errorf("Must panicked with %v", p)
 		}
 	}()
