@@ -44,3 +44,9 @@ var (
 	EncodeExtValue     = encodeExtValue
 	ContentDisposition = contentDisposition
 )
+
+// ProblemOf is the code and status that an error has for a client; ok is false when nothing but "internal" fits.
+func ProblemOf(err error) (code string, status int, ok bool) {
+	r := refusalOf(err)
+	return r.code, r.status, r.code != internal.code
+}

@@ -148,6 +148,7 @@ func causes() []cause {
 		{journal.ErrClosed, stopping},
 		{journal.ErrDamaged, damaged},
 		{journal.ErrNotFound, notFound},
+		{journal.ErrTooLarge, badMetadata}, // each field may be legal and all of them too long
 		{keys.ErrUnavailable, keysDown},
 		{keys.ErrDenied, keysDenied},
 		{keys.ErrNoKey, keyLost},
@@ -155,6 +156,7 @@ func causes() []cause {
 		{objects.ErrFull, objectsFull},
 		{objects.ErrUnavailable, objectsDown},
 		{objects.ErrNotFound, damaged},
+		{objects.ErrDamaged, damaged},
 		{anchor.ErrContradicted, ledgerRefuses},
 		{ledger.ErrRefused, ledgerRefuses},
 		{ledger.ErrUnavailable, ledgerDown},

@@ -188,9 +188,10 @@ func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
 func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	before := g.edge.size
 	stepped := time.step == 0
+	seen := memo{}
 	for _, r := range batch {
 		r.receipt, r.err = Receipt{}, nil
-		change, err := decide(j, r, view{g.overlay, time.now})
+		change, err := decide(j, r, view{g.overlay, time.now, seen})
 		r.err = err
 		if len(change.Events) == 0 && len(change.Sealed) == 0 {
 			continue
@@ -235,7 +236,8 @@ func (g *group) recordStep(j *Journal, time reading) error {
 // view is what decide sees.
 type view struct {
 	Reader
-	now time.Time
+	now  time.Time
+	memo memo
 }
 
 // Now is the time of the group.

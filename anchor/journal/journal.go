@@ -159,9 +159,8 @@ func (j *Journal) halt(why error) {
 	})
 }
 
-// Size is the number of committed leaves. A release may overtake the committer's own note of what it has committed: it reads
-// the backend.
-func (j *Journal) Size() uint64 { return max(j.size.Load(), j.Checkpoint().Size) }
+// Size is the number of committed leaves.
+func (j *Journal) Size() uint64 { return j.size.Load() }
 
 // Origin is the log's name.
 func (j *Journal) Origin() string { return j.origin }

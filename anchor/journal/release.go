@@ -150,7 +150,8 @@ func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchIte
 	err = j.View(ctx, func(r Reader) error {
 		items, h.Count = nil, 0
 		touched := map[uint64][]byte{}
-		from := Range{From: indexKey(h.First)}
+		// What the committer has not told of yet may be here already; it is left for the next batch.
+		from := Range{From: indexKey(h.First), To: indexKey(j.Size())}
 		err := r.Scan(outboxTable, from, func(key, row []byte) error {
 			at, err := index(key)
 			touched[at] = bytes.Clone(row)

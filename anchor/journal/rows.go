@@ -29,14 +29,22 @@ func (t Rows[V]) indexTable(name string) Table {
 	return Table{Projection, t.table.Name + ".by_" + name}
 }
 
-// Get reads a row; ok is false when there is none.
+// Get reads a row; ok is false when there is none. What the value refers to (its slices and maps) must not be changed: in a
+// decide, group-mates that read the same row share it.
 func (t Rows[V]) Get(r Reader, key []byte) (v V, ok bool, err error) {
 	raw, err := r.Get(t.table, key)
 	if err != nil || raw == nil {
 		return v, false, err
 	}
-	v, err = t.decode(raw)
-	return v, err == nil, err
+	shared, _ := r.(view)
+	if v, ok := recall[V](shared.memo, t.table, key, raw); ok {
+		return v, true, nil
+	}
+	if v, err = t.decode(raw); err != nil {
+		return v, false, err
+	}
+	shared.memo.keep(t.table, key, raw, v)
+	return v, true, nil
 }
 
 func (t Rows[V]) decode(raw []byte) (v V, err error) {

@@ -67,7 +67,13 @@ func (p *program) demo(ctx context.Context, sources []source, dir string, once b
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	d := &demo{out: p.stdout, dir: dir, sources: sources}
+	d := &demo{out: p.stdout, sources: sources}
+	if d.dir, err = filepath.Abs(dir); err != nil {
+		return fmt.Errorf("finding the folder: %w", err)
+	}
+	if err := d.ours(); err != nil {
+		return err
+	}
 	if err := d.start(ctx, d.data()); err != nil {
 		return err
 	}
@@ -111,6 +117,19 @@ func (d *demo) serveOn(ctx context.Context, temporary bool) error {
 	case <-d.service.node.journal.Stopped():
 		return fmt.Errorf("the journal has stopped: %w", d.service.node.journal.Err())
 	}
+}
+
+// ours refuses a folder that holds something of the same name that no demonstration has made.
+func (d *demo) ours() error {
+	if found, err := folder(d.data()).inspect(); err != nil || found != fresh {
+		return err
+	}
+	for _, path := range []string{d.data(), d.tokenFile(), d.proofs()} {
+		if _, err := os.Lstat(path); err == nil {
+			return hint(fmt.Errorf("%s is there already, and no demonstration has made it", path), "give demo a folder of its own with --dir")
+		}
+	}
+	return nil
 }
 
 func (d *demo) data() string      { return filepath.Join(d.dir, "data") }

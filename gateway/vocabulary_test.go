@@ -1,0 +1,136 @@
+package gateway_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"muniment/anchor"
+	"muniment/anchor/journal"
+	"muniment/anchor/ledger"
+	"muniment/gateway"
+	"muniment/gateway/authn"
+	"muniment/vault"
+	"muniment/vault/access"
+	"muniment/vault/keys"
+	"muniment/vault/objects"
+)
+
+// TestErrorsBecomeProblems maps every sentinel that may reach the gateway.
+func TestErrorsBecomeProblems(t *testing.T) {
+	var mapped []string
+	for name, c := range map[string]struct {
+		err    error
+		status int
+		code   string
+	}{
+		"authn.ErrUnauthenticated": {authn.ErrUnauthenticated, 401, "unauthenticated"},
+		"access.ErrDenied":         {access.ErrDenied, 403, "denied"},
+		"vault.ErrNotFound":        {vault.ErrNotFound, 404, "not-found"},
+		"vault.ErrErased":          {vault.ErrErased, 410, "erased"},
+		"vault.ErrConflict":        {vault.ErrConflict, 409, "conflict"},
+		"vault.ErrIdempotency":     {vault.ErrIdempotency, 422, "idempotency-key-reused"},
+		"vault.ErrMismatch":        {vault.ErrMismatch, 422, "content-mismatch"},
+		"vault.ErrInterrupted":     {vault.ErrInterrupted, 400, "interrupted"},
+		"vault.ErrTooLarge":        {vault.ErrTooLarge, 413, "too-large"},
+		"vault.ErrMetadata":        {vault.ErrMetadata, 422, "bad-metadata"},
+		"vault.ErrNoSeries":        {vault.ErrNoSeries, 422, "unknown-series"},
+		"vault.ErrCursor":          {vault.ErrCursor, 400, "bad-cursor"},
+		"vault.ErrPurpose":         {vault.ErrPurpose, 400, "bad-purpose"},
+		"vault.ErrAbandoned":       {vault.ErrAbandoned, 503, "abandoned"},
+		"vault.ErrDamagedContent":  {vault.ErrDamagedContent, 500, "damaged"},
+		"vault.ErrUnreleased":      {vault.ErrUnreleased, 503, "unreleased"},
+		"journal.ErrFull":          {journal.ErrFull, 507, "journal-full"},
+		"journal.ErrStopped":       {journal.ErrStopped, 503, "journal-stopped"},
+		"journal.ErrUnknown":       {journal.ErrUnknown, 503, "journal-stopped"},
+		"journal.ErrClosed":        {journal.ErrClosed, 503, "stopping"},
+		"journal.ErrDamaged":       {journal.ErrDamaged, 500, "damaged"},
+		"journal.ErrNotFound":      {journal.ErrNotFound, 404, "not-found"},
+		"journal.ErrTooLarge":      {journal.ErrTooLarge, 422, "bad-metadata"},
+		"keys.ErrUnavailable":      {keys.ErrUnavailable, 503, "key-service-unavailable"},
+		"keys.ErrDenied":           {keys.ErrDenied, 503, "key-service-denies"},
+		"keys.ErrNoKey":            {keys.ErrNoKey, 500, "key-lost"},
+		"keys.ErrWrapped":          {keys.ErrWrapped, 500, "key-lost"},
+		"objects.ErrFull":          {objects.ErrFull, 507, "object-store-full"},
+		"objects.ErrUnavailable":   {objects.ErrUnavailable, 503, "object-store-unavailable"},
+		"objects.ErrNotFound":      {objects.ErrNotFound, 500, "damaged"},
+		"objects.ErrDamaged":       {objects.ErrDamaged, 500, "damaged"},
+		"ledger.ErrUnavailable":    {ledger.ErrUnavailable, 503, "ledger-unavailable"},
+		"ledger.ErrRefused":        {ledger.ErrRefused, 500, "ledger-refuses"},
+		"anchor.ErrContradicted":   {anchor.ErrContradicted, 500, "ledger-refuses"},
+	} {
+		if code, status, _ := gateway.ProblemOf(fmt.Errorf("doing this: %w", c.err)); code != c.code || status != c.status {
+			t.Errorf("%s is %d %s, not %d %s", name, status, code, c.status, c.code)
+		}
+		mapped = append(mapped, name)
+	}
+	for _, name := range sentinels(t) {
+		if !slices.Contains(mapped, name) && !slices.Contains(inner(), name) {
+			t.Errorf("%s is new: say which problem it is, or that it never gets here", name)
+		}
+	}
+}
+
+// inner are the sentinels that never reach the gateway, or that are faults of ours when they do.
+func inner() []string {
+	return []string{
+		"access.ErrUnknownKey",   // authn turns it into ErrUnauthenticated
+		"journal.ErrConflict",    // between the journal and its bucket
+		"journal.ErrNoObject",    // the same
+		"journal.ErrMissing",     // of Open
+		"journal.ErrContradicts", // of Open
+		"journal.ErrPanic",       // a fault of ours
+		"journal.ErrTaken",       // the vault looks tokens up in the same decide
+		"keys.ErrSize",           // the vault wraps keys only, which are short
+		"objects.ErrExists",      // object keys are random
+		"objects.ErrKey",         // the vault draws them
+		"objects.ErrLocked",      // of the lock duty
+		"objects.ErrShort",       // the vault turns it into ErrMismatch or ErrDamagedContent
+		"objects.ErrSpan",        // spans are computed from the size
+		"ledger.ErrUnknown",      // between the publisher and its ledgers
+		"vault.ErrBootstrapped",  // of cmd
+	}
+}
+
+// sentinels finds the exported errors of the packages below in their source.
+func sentinels(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for name, folder := range map[string]string{
+		"vault": "../vault", "access": "../vault/access", "keys": "../vault/keys", "objects": "../vault/objects",
+		"journal": "../anchor/journal", "ledger": "../anchor/ledger", "anchor": "../anchor", "authn": "authn",
+	} {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if spec, ok := n.(*ast.ValueSpec); ok {
+					for _, id := range spec.Names {
+						if strings.HasPrefix(id.Name, "Err") {
+							out = append(out, name+"."+id.Name)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	if len(out) < 20 {
+		t.Fatalf("only %d errors were found", len(out))
+	}
+	return out
+}
