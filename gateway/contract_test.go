@@ -67,6 +67,32 @@ func template(path string) string {
 	return strings.Join(elements, "/")
 }
 
+// TestUnknownParameters sends every call one that it does not have, and holds the refusal against the contract.
+func TestUnknownParameters(t *testing.T) {
+	r := newRig(t)
+	calls := 0
+	for _, op := range r.contract.Operations() {
+		path := op.Path
+		for _, p := range r.contract.Parameters(op) {
+			example, _ := p.Example.(string)
+			if p.In == "path" && example == "" {
+				example, _ = p.Schema["example"].(string)
+			}
+			path = strings.ReplaceAll(path, "{"+p.Name+"}", example)
+		}
+		if a := r.do(op.Method, path+"?unheard-of=1", nil); a.problem() != "unknown-parameter" {
+			t.Errorf("%s: %d %s", op.ID, a.status, a.body)
+		}
+		if a := r.do(op.Method, path, nil, with("Muniment-Unheard-Of", "1")); a.problem() != "unknown-parameter" {
+			t.Errorf("%s: %d %s", op.ID, a.status, a.body)
+		}
+		calls++
+	}
+	if calls != len(gateway.Routes()) {
+		t.Errorf("%d calls of %d", calls, len(gateway.Routes()))
+	}
+}
+
 // TestEveryProblemIsExplained fetches the type of each problem, and checks that its status is one that some call may give.
 func TestEveryProblemIsExplained(t *testing.T) {
 	r := newRig(t)

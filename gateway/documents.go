@@ -145,7 +145,7 @@ func (s *Server) describe(r *request) error {
 }
 
 func (s *Server) refuseDelete(*request) error {
-	return refuse(dispositionRequired, "").with("Allow", allow(http.MethodGet))
+	return refuse(dispositionRequired, "").with("Allow", http.MethodGet)
 }
 
 func (s *Server) history(r *request) error {

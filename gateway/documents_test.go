@@ -228,6 +228,11 @@ func TestProblems(t *testing.T) {
 		"other content": {func() answer {
 			return r.do(http.MethodPut, "/v1/documents/by-external-id/known", strings.NewReader("x"))
 		}, 409, "conflict"},
+		"list bad series":      {get("/v1/documents?series=%00"), 422, "bad-metadata"},
+		"list unknown series":  {get("/v1/documents?series=none"), 422, "unknown-series"},
+		"list bad chain":       {get("/v1/documents?chain=x&transaction=1"), 422, "bad-metadata"},
+		"raw purpose note":     {get(path+"/content?purpose=a", with("Muniment-Purpose-Note", "naïve")), 422, "bad-metadata"},
+		"endless purpose note": {get(path+"/content?purpose=a", with("Muniment-Purpose-Note", strings.Repeat("x", 5000))), 400, "bad-purpose"},
 		"bad limit":            {get("/v1/documents?limit=0"), 400, "bad-request"},
 		"bad state":            {get("/v1/documents?state=lost"), 400, "bad-request"},
 		"chain alone":          {get("/v1/documents?chain=eip155:1"), 400, "bad-request"},

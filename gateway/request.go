@@ -143,9 +143,6 @@ func sendBytes(c echo.Context, status int, contentType string, body []byte) erro
 	return nil
 }
 
-// allow names the methods of a resource, for a 405.
-func allow(methods ...string) string { return strings.Join(methods, ", ") }
-
 // explain tells what a problem's type means.
 func (s *Server) explain(r *request) error {
 	for _, p := range problems() {

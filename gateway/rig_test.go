@@ -174,6 +174,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	must(err)
 	publisher, err := anchor.New(anchor.Config{
 		Journal: r.journal, Ledgers: []ledger.Ledger{chain}, Interval: time.Hour, Clock: clock, Rand: rand.Reader, Log: log,
+		Permit: access.Permit(access.AnchorNow),
 	})
 	must(err)
 	vkey, err := note.NewEd25519VerifierKey("muniment/test", journaltest.Signer().PublicKey())

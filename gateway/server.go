@@ -37,7 +37,7 @@ type Limits struct {
 type Config struct {
 	Vault   *vault.Vault
 	Journal *journal.Journal
-	// Publisher anchors the journal. Its Permit need not ask for access.AnchorNow: the gateway does.
+	// Publisher anchors the journal. Its Permit asks for access.AnchorNow.
 	Publisher *anchor.Publisher
 	Authn     authn.Authenticator
 	// Policy is what this server itself trusts, for /v1/verify. Without one (nil) no verdict is better than "cannot tell".
@@ -108,7 +108,11 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) HTTP() *http.Server { return s.hardened(s.Handler()) }
 
 // AdminHTTP is a server for AdminHandler with every timeout set.
-func (s *Server) AdminHTTP() *http.Server { return s.hardened(s.AdminHandler()) }
+func (s *Server) AdminHTTP() *http.Server {
+	server := s.hardened(s.AdminHandler())
+	server.ReadTimeout, server.WriteTimeout = server.ReadHeaderTimeout, time.Minute
+	return server
+}
 
 func (s *Server) hardened(h http.Handler) *http.Server {
 	server := &http.Server{

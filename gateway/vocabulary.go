@@ -33,7 +33,7 @@ var (
 		"A purpose is a code of 1 to 64 lower-case letters, digits and hyphens; its note has at most 4 KiB."}
 	interrupted = problem{"interrupted", http.StatusBadRequest, "The body broke off", true,
 		"The body ended before its announced length, or its chunks are malformed. Nothing was kept."}
-	unauthenticated = problem{"unauthenticated", http.StatusUnauthorized, "Who are you?", false,
+	unauthenticated = problem{"unauthenticated", http.StatusUnauthorized, "No valid credential", false,
 		"Send Authorization: Bearer and a valid API key."}
 	denied = problem{"denied", http.StatusForbidden, "You may not do this", false,
 		"The principal has no role that permits it. The denial is on record."}
@@ -43,8 +43,8 @@ var (
 		"The contract, openapi/openapi.yaml, lists every call."}
 	methodNotAllowed = problem{"method-not-allowed", http.StatusMethodNotAllowed, "Not with this method", false,
 		"The header Allow names the methods that there are."}
-	dispositionRequired = problem{"disposition-required", http.StatusMethodNotAllowed, "Documents leave by disposition", false,
-		"A document is destroyed only by a disposition that was proposed, approved by somebody else and executed by the rules " +
+	dispositionRequired = problem{"disposition-required", http.StatusMethodNotAllowed, "Documents leave by disposition",
+		false, "A document is destroyed only by a disposition that was proposed, approved by somebody else and executed by the rules " +
 			"of its series: /v1/dispositions."}
 	tooSlow = problem{"too-slow", http.StatusRequestTimeout, "The body came too slowly", true,
 		"Nothing was kept."}
@@ -60,13 +60,14 @@ var (
 		"Send Content-Type: application/json."}
 	badRange = problem{"bad-range", http.StatusRequestedRangeNotSatisfiable, "These bytes cannot be served", false,
 		"The ranges are malformed, more than 16, or all outside of the document."}
-	contentMismatch = problem{"content-mismatch", http.StatusUnprocessableEntity, "The content is not what was announced", false,
-		"Its SHA-256 or its length is another than the headers say. Nothing was kept; check the file and send it again."}
+	contentMismatch = problem{"content-mismatch", http.StatusUnprocessableEntity, "The content is not what was announced",
+		false, "Its SHA-256 or its length is another than the headers say. Nothing was kept; check the file and send it again."}
 	badMetadata = problem{"bad-metadata", http.StatusUnprocessableEntity, "The metadata breaks a rule", false,
 		"The detail names the field and the rule."}
 	unknownSeries = problem{"unknown-series", http.StatusUnprocessableEntity, "There is no such record series", false,
 		"Name a series of your file plan, or none for the default one."}
-	keyReused = problem{"idempotency-key-reused", http.StatusUnprocessableEntity, "The idempotency key belongs to another deposit", false,
+	keyReused = problem{"idempotency-key-reused", http.StatusUnprocessableEntity,
+		"The idempotency key belongs to another deposit", false,
 		"The same key was used with other content or other metadata. Use a new key for a new deposit."}
 )
 

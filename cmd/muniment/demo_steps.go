@@ -75,7 +75,7 @@ func (d *demo) deposit(ctx context.Context) error {
 		total.Add(length)
 		return nil
 	}, func(took time.Duration) string {
-		text := fmt.Sprintf("%d documents, %s, encrypted and on record, in %.1f s", len(d.papers), size(total.Load()), took.Seconds())
+		text := fmt.Sprintf("%d documents, %s, encrypted and on record, in %.2f s", len(d.papers), size(total.Load()), took.Seconds())
 		if n := again.Load(); n > 0 {
 			text += fmt.Sprintf(" (%d were there already)", n)
 		}
@@ -115,7 +115,7 @@ func (d *demo) read(ctx context.Context) error {
 		}
 		return nil
 	}, func(took time.Duration) string {
-		return fmt.Sprintf("%d read back identical, each read on record, in %.1f s", len(d.papers), took.Seconds())
+		return fmt.Sprintf("%d read back identical, each read on record, in %.2f s", len(d.papers), took.Seconds())
 	})
 }
 
@@ -146,7 +146,7 @@ func (d *demo) verify(ctx context.Context) error {
 		}
 		return nil
 	}, func(took time.Duration) string {
-		return fmt.Sprintf("%d of %d verified by their evidence alone, in %.1f s", len(d.papers), len(d.papers), took.Seconds())
+		return fmt.Sprintf("%d of %d verified by their evidence alone, in %.2f s", len(d.papers), len(d.papers), took.Seconds())
 	})
 	if err != nil {
 		return err

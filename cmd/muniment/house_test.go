@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +64,38 @@ func TestReadmeNamesEveryDependency(t *testing.T) {
 		if !direct[path] {
 			t.Errorf("the README lists %s, which nothing imports", path)
 		}
+	}
+}
+
+// TestGuidesLinkToWhatIsThere: relative links in the guides lead to files.
+func TestGuidesLinkToWhatIsThere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	guides, err := filepath.Glob(filepath.Join(root, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"*/README.md", "*/*/README.md"} {
+		more, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		guides = append(guides, more...)
+	}
+	found := 0
+	for _, guide := range guides {
+		text, err := os.ReadFile(guide)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(guide), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", guide, m[1])
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("only %d links found", found)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": startServer, "stop": stopServer, "jsonfield": jsonField, "flip": flip, "repeat": repeat,
+			"server": startServer, "halt": haltServer, "jsonfield": jsonField, "flip": flip, "repeat": repeat,
 		},
 		RequireExplicitExec: true,
 	})
@@ -96,8 +96,8 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stopServer ends the server: "stop" with SIGTERM, after which it must exit 0, "stop kill" with SIGKILL.
-func stopServer(ts *testscript.TestScript, neg bool, args []string) {
+// haltServer ends the server: "halt" with SIGTERM, after which it must exit 0, "halt kill" with SIGKILL.
+func haltServer(ts *testscript.TestScript, neg bool, args []string) {
 	s := ts.Value(serverKey{}).(*server)
 	if s.cmd == nil {
 		ts.Fatalf("no server is running")
