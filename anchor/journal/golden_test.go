@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,8 +60,9 @@ func TestGoldenJournal(t *testing.T) {
 // TestGoldenRestore reads the golden objects: every log row and projection comes back as it was.
 func TestGoldenRestore(t *testing.T) {
 	k := newKit(t)
-	for name, data := range readGoldenBucket(t) {
-		if _, err := k.bucket.Put(t.Context(), name, data, ""); err != nil {
+	objects := readGoldenBucket(t)
+	for _, name := range slices.Sorted(maps.Keys(objects)) { // the head comes last
+		if _, err := k.bucket.Put(t.Context(), name, objects[name], ""); err != nil {
 			t.Fatal(err)
 		}
 	}
