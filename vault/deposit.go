@@ -197,7 +197,7 @@ func (v *Vault) record(ctx context.Context, in *intake, up uploaded) (Deposited,
 			return journal.Change{}, err
 		}
 		now = view.Now()
-		event := DocumentDeposited.New(up.id, newDeposited(in, up, filing, commitment[:]))
+		event := DocumentDeposited.New(up.id, newDeposited(in, up, filing, commitment[:], now))
 		return journal.Change{Events: []journal.Event{event}, Sealed: []journal.Row{row}}, nil
 	})
 	if err != nil {
@@ -246,10 +246,10 @@ func (v *Vault) sealDocument(ctx context.Context, in *intake, up uploaded, salt 
 	return journal.Row{Key: key, Value: values[0], Tokens: text.tokens(in.indexKey, up.id)}, nil
 }
 
-func newDeposited(in *intake, up uploaded, filing Filing, commitment []byte) DocumentDepositedData {
+func newDeposited(in *intake, up uploaded, filing Filing, commitment []byte, now time.Time) DocumentDepositedData {
 	data := DocumentDepositedData{
 		Series: filing.Series, Scheduled: filing.Scheduled, RecordDate: in.RecordDate, LedgerRefs: in.LedgerRefs,
-		Size: up.size, Commitment: commitment, Object: up.object,
+		LockDue: now.Add(lockAfter), Size: up.size, Commitment: commitment, Object: up.object,
 	}
 	if !filing.RetainUntil.IsZero() {
 		until := filing.RetainUntil.UTC().Truncate(time.Second)

@@ -34,10 +34,12 @@ type DocumentDepositedData struct {
 	Series    string `json:"series"`
 	Scheduled bool   `json:"scheduled"`
 	// RetainUntil is when it may be destroyed at the earliest; nil while that is not known.
-	RetainUntil *time.Time  `json:"retain_until,omitempty"`
-	RecordDate  string      `json:"record_date,omitempty"` // a civil date: the record's own
-	LedgerRefs  []LedgerRef `json:"ledger_refs,omitempty"`
-	Size        int64       `json:"size"` // of the content, in bytes
+	RetainUntil *time.Time `json:"retain_until,omitempty"`
+	// LockDue is when the lock duty is to take over from the lock that the object got at its upload.
+	LockDue    time.Time   `json:"lock_due"`
+	RecordDate string      `json:"record_date,omitempty"` // a civil date: the record's own
+	LedgerRefs []LedgerRef `json:"ledger_refs,omitempty"`
+	Size       int64       `json:"size"` // of the content, in bytes
 	// Commitment is HMAC-SHA-256(salt, "muniment content v1" ‖ SHA-256(content)). The salt is erased with the document.
 	Commitment []byte       `json:"commitment"`
 	Object     StoredObject `json:"object"`
@@ -145,7 +147,7 @@ func reduceDeposited(w *journal.Writer, e journal.Entry, d DocumentDepositedData
 	if err := w.Bind(sealedKey(sealedDocument, e.Doc)); err != nil {
 		return err
 	}
-	if err := w.Owe(lockDuty, e.At); err != nil {
+	if err := w.Owe(lockDuty, d.LockDue); err != nil {
 		return err
 	}
 	row := document{

@@ -37,7 +37,7 @@ func golden() map[string]any {
 		"series.created/1":        retention.SeriesCreatedData{Code: "default", Default: true},
 		"tenant.created/1":        vault.TenantCreatedData{IndexKey: id},
 		"document.deposited/1": vault.DocumentDepositedData{
-			Series: "default", Scheduled: true, RetainUntil: &until, RecordDate: "2026-01-31", Size: 12,
+			Series: "default", Scheduled: true, RetainUntil: &until, LockDue: until.AddDate(-7, 0, 0), RecordDate: "2026-01-31", Size: 12,
 			LedgerRefs: []vault.LedgerRef{{Chain: "eip155:1", Transaction: "0xabc", Role: "invoice"}}, Commitment: digest,
 			Object: vault.StoredObject{Key: "default/ab", Version: "1", Size: 68, SHA256: digest, CRC32C: 1},
 		},

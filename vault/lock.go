@@ -13,6 +13,9 @@ import (
 const (
 	// lockDuty is the duty to keep a document's object locked.
 	lockDuty = "lock"
+	// lockAfter is how long after a deposit the duty is due: the upload's own lock holds for a day, so a busy hour of deposits
+	// need not wait for its locks as well.
+	lockAfter = time.Hour
 	// rollingLock is how long an object is locked at a time while its retention date is not known.
 	rollingLock = 90 * 24 * time.Hour
 	// rollAgain is when such a lock is extended.

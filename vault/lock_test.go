@@ -52,6 +52,9 @@ func TestLockRollsForward(t *testing.T) {
 		}
 	}
 	r.deposit(vault.Deposit{}, []byte("x"))
+	r.settle() // not due yet
+	near(start.AddDate(0, 0, 1))
+	start = r.clock.Advance(time.Hour)
 	r.settle()
 	near(start.AddDate(0, 0, 90))
 	r.clock.Set(start.AddDate(0, 0, 59))
@@ -71,6 +74,7 @@ func TestLockUntilRetentionDate(t *testing.T) {
 	if out := r.deposit(vault.Deposit{}, []byte("x")); !out.Document.RetainUntil.Equal(until) {
 		t.Errorf("deposited until %v", out.Document.RetainUntil)
 	}
+	r.clock.Advance(time.Hour)
 	r.settle()
 	if got := r.lockedUntil(); !got.Equal(until) {
 		t.Errorf("locked until %v, want %v", got, until)

@@ -27,12 +27,16 @@ func sourcesOf(args []string) ([]source, error) {
 	}
 	var out []source
 	for _, arg := range args {
-		err := filepath.WalkDir(arg, func(path string, e fs.DirEntry, err error) error {
+		root, err := filepath.EvalSymlinks(arg) // of what was named, but of nothing in it
+		if err != nil {
+			return nil, fmt.Errorf("looking for files: %w", err)
+		}
+		err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
 			if e.Type().IsRegular() {
-				out = append(out, fromFile(arg, path))
+				out = append(out, fromFile(root, path))
 			}
 			return nil
 		})

@@ -29,7 +29,12 @@ type node struct {
 
 	stopAnchors context.CancelFunc
 	anchored    chan error // the publisher's end
+	stopSweeps  context.CancelFunc
+	swept       chan struct{} // closed when no sweep is under way any more
 }
+
+// sweepEvery is how often the store is searched for objects that uploads have left which broke off.
+const sweepEvery = time.Hour
 
 // definitions are the event types of all packages.
 func definitions() []journal.Definition {
@@ -73,7 +78,38 @@ func openNode(ctx context.Context, cfg config.Config, log *slog.Logger, open ope
 	anchors, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stopAnchors, n.anchored = stop, make(chan error, 1)
 	go func() { n.anchored <- n.publisher.Run(anchors) }()
+	sweeps, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stopSweeps, n.swept = stop, make(chan struct{})
+	go func() {
+		defer close(n.swept)
+		every(sweeps, sweepEvery, func(ctx context.Context) { n.sweep(ctx, log) })
+	}()
 	return n, nil
+}
+
+// sweep deletes the objects that no document has.
+func (n *node) sweep(ctx context.Context, log *slog.Logger) {
+	deleted, err := n.vault.Sweep(ctx, vault.DefaultTenant)
+	if err != nil && ctx.Err() == nil {
+		log.Warn("the sweep for abandoned objects failed; it will be tried again", "error", err)
+	}
+	if deleted > 0 {
+		log.Info("abandoned objects were deleted", "objects", deleted)
+	}
+}
+
+// every does work once in each interval, until ctx ends.
+func every(ctx context.Context, interval time.Duration, work func(context.Context)) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			work(ctx)
+		}
+	}
 }
 
 // openGateway wires what the journal and vault are reached through.
@@ -84,7 +120,7 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 	}
 	n.publisher, err = anchor.New(anchor.Config{
 		Journal: n.journal, Ledgers: blocks.all(), Interval: time.Duration(cfg.Anchor.Every),
-		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
+		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Permit: access.Permit(access.AnchorNow),
 	})
 	if err != nil {
 		return err
@@ -112,6 +148,10 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 // the journal.
 func (n *node) close() error {
 	var errs []error
+	if n.stopSweeps != nil {
+		n.stopSweeps()
+		<-n.swept
+	}
 	if n.vault != nil {
 		errs = append(errs, n.vault.Close())
 	}

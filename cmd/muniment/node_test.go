@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/cmd/muniment/config"
+	"muniment/vault/access"
+)
+
+func TestEveryWorksUntilItsContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	times := 0
+	every(ctx, time.Microsecond, func(context.Context) {
+		if times++; times == 3 {
+			cancel()
+		}
+	})
+	// A tick may have come together with the end of the context.
+	if times < 3 || times > 4 {
+		t.Errorf("it worked %d times, want 3", times)
+	}
+}
+
+// TestWiringAsksForPermission: who may only deposit is refused everything else, by whatever package decides it.
+func TestWiringAsksForPermission(t *testing.T) {
+	ctx := context.Background()
+	cfg := config.Default()
+	cfg.Data, cfg.Listen, cfg.AdminListen = filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", "127.0.0.1:0"
+	s, err := startService(ctx, cfg, slog.New(slog.DiscardHandler), openStorage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(patience); err != nil {
+			t.Error(err)
+		}
+	})
+	s.start()
+	var who access.Who
+	err = s.node.journal.View(ctx, func(r journal.Reader) (err error) {
+		who, err = access.Authenticate(r, s.node.bootstrap.Reveal())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key, err := s.node.vault.CreatePrincipal(ctx, who, []access.Grant{{Role: access.Depositor}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRemote(s.url(), key.Reveal(), newTransport())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	out, err := r.send(ctx, deposit{title: "mine", length: 0, content: http.NoBody})
+	if err != nil {
+		t.Fatalf("depositing: %v", err)
+	}
+	for name, call := range map[string]func() error{
+		"anchor now": func() error { _, err := r.anchorNow(ctx); return err },
+		"anchor ls":  func() error { _, err := r.anchors(ctx); return err },
+		"evidence":   func() error { _, err := r.evidence(ctx, out.ID, false); return err },
+		"history":    func() error { _, err := r.history(ctx, out.ID); return err },
+		"entries":    func() error { _, err := r.entries(ctx, 0, 10, 0); return err },
+		"ls":         func() error { _, err := r.list(ctx, listing{}); return err },
+		"get":        func() error { return r.read(ctx, out.ID, reading{purpose: "test"}, io.Discard) },
+	} {
+		var problem *problemError
+		if err := call(); !errors.As(err, &problem) || problem.Status != http.StatusForbidden {
+			t.Errorf("%s: %v, want 403", name, err)
+		}
+	}
+}
