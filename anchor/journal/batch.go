@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -63,8 +64,27 @@ func appendBatch(h batchHeader, items []batchItem) ([]byte, error) {
 			out = append(out, item.value...)
 		}
 	}
+	if len(out)+sha256.Size > maxBatchFile {
+		return nil, fmt.Errorf("writing a batch: it has more than %d bytes", maxBatchFile)
+	}
 	sum := sha256.Sum256(out)
 	return append(out, sum[:]...), nil
+}
+
+// getBatch reads a shipped batch and holds it against its name.
+func getBatch(ctx context.Context, b Bucket, name string) (batchHeader, []batchItem, error) {
+	raw, _, err := b.Get(ctx, name)
+	if err != nil {
+		return batchHeader{}, nil, fmt.Errorf("reading a shipped batch: %w", err)
+	}
+	h, items, err := parseBatch(raw)
+	if err == nil && batchName(h, raw) != name {
+		err = errBatch
+	}
+	if err != nil {
+		return h, nil, fmt.Errorf("reading the shipped batch %s: %w", name, err)
+	}
+	return h, items, nil
 }
 
 // batchName names a batch by its place and its content: two writers who ship the same place cannot overwrite each other.
@@ -113,7 +133,7 @@ func parseBatch(raw []byte) (h batchHeader, items []batchItem, err error) {
 		}
 		items = append(items, item)
 	}
-	if entries != h.Count {
+	if entries != h.Count || h.Count == 0 {
 		return h, nil, errBatch
 	}
 	return h, items, nil

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 )
@@ -106,13 +105,11 @@ func parseBody(raw []byte) (*body, error) {
 	if !bytes.Equal(b.appendTo(nil), raw) {
 		return nil, errors.New("reading a body: it is not in canonical form")
 	}
-	if err := uniqueKeys(b.Data); err != nil {
-		return nil, fmt.Errorf("reading a body: %w", err)
-	}
 	return b, nil
 }
 
-// check refuses names that would need escapes, or that another reader could take for something else.
+// check refuses what would not be read back as it is: names that would need escapes, and data that another reader could take
+// for something else. It stands before a body is written and after one is read.
 func (b *body) check() error {
 	switch {
 	case !plain(b.Type, 1, 64):
@@ -121,12 +118,12 @@ func (b *body) check() error {
 		return errors.New("the tenant is not 1 to 64 of [A-Za-z0-9._:/-]")
 	case !plain(b.Actor, 1, 128):
 		return errors.New("the actor is not 1 to 128 of [A-Za-z0-9._:/-]")
-	case len(b.Data) == 0 || b.Data[0] != '{':
-		return errors.New("the event's data is not a JSON object")
+	case !b.Doc.IsZero() && !b.Doc.isV7():
+		return errors.New("the document's id is not a UUID of version 7")
 	case b.Prev != nil && b.Doc.IsZero():
 		return errors.New("a previous event is named without a document")
 	}
-	return nil
+	return checkData(b.Data)
 }
 
 func plain(s string, shortest, longest int) bool {
@@ -140,46 +137,6 @@ func plain(s string, shortest, longest int) bool {
 		}
 	}
 	return true
-}
-
-// uniqueKeys refuses an object with the same key twice, at any depth: readers disagree on which of the two counts.
-func uniqueKeys(raw []byte) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	type frame struct {
-		keys   map[string]bool // nil in an array
-		isName bool
-	}
-	var stack []frame
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return errors.New("the data is not JSON")
-		}
-		top := len(stack) - 1
-		if name, ok := token.(string); ok && top >= 0 && stack[top].isName {
-			if stack[top].keys[name] {
-				return errors.New("the data has a key twice")
-			}
-			stack[top].keys[name] = true
-			stack[top].isName = false
-			continue
-		}
-		if top >= 0 && stack[top].keys != nil {
-			stack[top].isName = true // the value of the last name begins here
-		}
-		switch token {
-		case json.Delim('{'):
-			stack = append(stack, frame{keys: map[string]bool{}, isName: true})
-		case json.Delim('['):
-			stack = append(stack, frame{})
-		case json.Delim('}'), json.Delim(']'):
-			stack = stack[:top]
-		}
-	}
 }
 
 // indexKey is an index as a key, so that rows grow with time.

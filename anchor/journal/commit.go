@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 )
@@ -136,6 +135,7 @@ func (j *Journal) commitGroup(batch []*request) {
 		raw  = j.time.last
 	)
 	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) error {
+		g = nil
 		head, ok, err := readHead(tx)
 		if err == nil && !ok {
 			err = fmt.Errorf("the head row is missing: %w", ErrDamaged)
@@ -159,6 +159,9 @@ func (j *Journal) commitGroup(batch []*request) {
 		answer(batch, ErrStopped)
 		return
 	case err != nil:
+		if errors.Is(err, ErrStopped) {
+			j.halt(err)
+		}
 		answer(batch, fmt.Errorf("committing: %w", err))
 		return
 	}
@@ -247,25 +250,14 @@ func (v view) Now() time.Time { return v.now }
 func decide(j *Journal, r *request, v View) (change Change, err error) {
 	defer func() {
 		if recover() != nil {
-			change, err = Change{}, j.panicked()
+			change, err = Change{}, j.schema.panicked()
 		}
 	}()
 	return r.decide(v)
 }
 
-// panicked logs where a panic came from. Its value may carry somebody's data, so that is left out.
-func (j *Journal) panicked() error {
-	j.cfg.Log.Error("a decide function or reducer panicked", "stack", string(debug.Stack()))
-	return ErrPanic
-}
-
 // take writes one change: its events in order, then its sealed rows.
 func (s *step) take(j *Journal, a Actor, change Change, time reading) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = j.panicked()
-		}
-	}()
 	for _, e := range change.Events {
 		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}
 		b.At, b.Tenant, b.Actor, b.Doc = time.now, a.Tenant, a.ID, e.Doc
@@ -296,12 +288,22 @@ func (j *Journal) committed(g *group) bool {
 		}
 		return errNothing
 	})
-	if errors.Is(err, errNothing) && head.Size == g.head.Size && head.Root == g.head.Root {
+	if g != nil && errors.Is(err, errNothing) && head.Size == g.head.Size && head.Root == g.head.Root {
 		return true
 	}
 	j.cfg.Log.Error("the outcome of a write is unknown; stopping", "error", err)
 	j.halt(ErrStopped)
 	return false
+}
+
+// update runs a transaction of rows that no event explains. An unknown outcome stops the journal here too.
+func (j *Journal) update(ctx context.Context, fn func(Txn) error) error {
+	err := j.cfg.Backend.Update(ctx, fn)
+	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrStopped) {
+		j.halt(err)
+		return ErrStopped
+	}
+	return err
 }
 
 // accept makes a committed group the state that the next one begins with, and tells of it.

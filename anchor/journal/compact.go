@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -34,12 +35,12 @@ func (j *Journal) ripe() []string {
 	var names []string
 	size := 0
 	for i := 0; i < len(j.shipments)-1; i++ {
-		names = append(names, j.shipments[i].name)
 		size += j.shipments[i].size
 		if len(names) == compactAfter || size > compactBytes {
-			j.shipments = j.shipments[i+1:]
+			j.shipments = j.shipments[max(i, 1):]
 			return names
 		}
+		names = append(names, j.shipments[i].name)
 	}
 	return nil
 }
@@ -49,7 +50,10 @@ func (j *Journal) compact() {
 	defer j.workers.Done()
 	for {
 		swapped := j.swaps.wait()
-		for names := j.ripe(); len(names) > 1; names = j.ripe() {
+		for names := j.ripe(); names != nil; names = j.ripe() {
+			if len(names) < 2 {
+				continue // one that is as large as several
+			}
 			if err := mergeBatches(j.ctx, j.cfg.Bucket, names); err != nil {
 				if j.ctx.Err() == nil {
 					j.cfg.Log.Warn("shipped batches could not be merged; they stay as they are", "error", err)
@@ -71,13 +75,9 @@ func mergeBatches(ctx context.Context, b Bucket, names []string) error {
 		items  []batchItem
 	)
 	for i, name := range names {
-		raw, _, err := b.Get(ctx, name)
+		h, more, err := getBatch(ctx, b, name)
 		if err != nil {
-			return fmt.Errorf("reading a shipped batch: %w", err)
-		}
-		h, more, err := parseBatch(raw)
-		if err != nil {
-			return fmt.Errorf("reading the shipped batch %s: %w", name, err)
+			return err
 		}
 		if i == 0 {
 			merged = h
@@ -94,10 +94,15 @@ func mergeBatches(ctx context.Context, b Bucket, names []string) error {
 	if err != nil {
 		return err
 	}
+	if _, _, err := parseBatch(raw); err != nil {
+		return fmt.Errorf("reading a merged batch before it is shipped: %w", err)
+	}
 	if _, err := b.Put(ctx, batchName(merged, raw), raw, ""); err != nil {
 		return fmt.Errorf("shipping a merged batch: %w", err)
 	}
-	for _, name := range names {
+	// Newest first: a restore walks back by names, and takes the merged batch as soon as a named one is gone. Were the oldest
+	// gone first, it would come to a name that is there, and from it to one that is not.
+	for _, name := range slices.Backward(names) {
 		if err := b.Delete(ctx, name); err != nil {
 			return fmt.Errorf("deleting a merged batch: %w", err)
 		}

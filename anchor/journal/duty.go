@@ -18,6 +18,9 @@ var (
 	leaseTable = Table{Volatile, "lease"}          // kind → lease
 )
 
+// maxDuties is how many duties fit into the event that settles them.
+const maxDuties = 1000
+
 // leaseTime is how long a worker may work without renewing its lease.
 const leaseTime = time.Minute
 
@@ -126,6 +129,9 @@ func (j *Journal) Work(ctx context.Context, w Worker) error {
 // WorkOnce performs one batch of what is due now and returns how many duties were done. It does nothing while somebody else
 // holds the lease for this kind.
 func (j *Journal) WorkOnce(ctx context.Context, w Worker) (int, error) {
+	if w.Batch < 1 || w.Batch > maxDuties {
+		return 0, fmt.Errorf("a worker's batch of %d duties is not of 1 to %d", w.Batch, maxDuties)
+	}
 	due, err := j.due(ctx, w)
 	if err != nil || len(due) == 0 {
 		return 0, err
@@ -147,7 +153,13 @@ func (j *Journal) WorkOnce(ctx context.Context, w Worker) (int, error) {
 	}
 	_, err = j.Commit(ctx, Actor{System, "duty"}, func(v View) (Change, error) {
 		owed := Settled{Kind: data.Kind}
+		seen := map[[3]int64]bool{}
 		for _, d := range data.Done { // somebody else may have settled some: leases expire
+			place := [3]int64{d[0], d[1]}
+			if seen[place] {
+				continue
+			}
+			seen[place] = true
 			row, err := v.Get(dutyTable, Duty{Kind: w.Kind, Due: time.UnixMicro(d[0]), Index: uint64(d[1])}.key())
 			if err != nil {
 				return Change{}, err
@@ -212,7 +224,7 @@ func (j *Journal) lease(ctx context.Context, kind string) (held bool, err error)
 	if now.Add(leaseTime / 2).Before(j.leases[kind]) {
 		return true, nil
 	}
-	err = j.cfg.Backend.Update(ctx, func(tx Txn) error {
+	err = j.update(ctx, func(tx Txn) error {
 		var l lease
 		row, err := tx.Get(leaseTable, []byte(kind))
 		if err != nil {

@@ -8,9 +8,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// tileWidth is the number of hashes in a full tile (C2SP tlog-tiles: tile height 8).
-const tileWidth = 256
-
 var tileTable = Table{Log, "tile"}
 
 // tileKey orders tiles by level, then by place.
@@ -30,7 +27,7 @@ type edge struct {
 func (e *edge) clone() *edge {
 	c := &edge{size: e.size, levels: make([][]Hash, len(e.levels)), known: e.known}
 	for i, level := range e.levels {
-		c.levels[i] = append(make([]Hash, 0, tileWidth), level...)
+		c.levels[i] = append(make([]Hash, 0, TileWidth), level...)
 	}
 	return c
 }
@@ -42,10 +39,10 @@ func (e *edge) append(entry Hash, full func(level int, n uint64, hashes []Hash))
 	e.known = nil
 	for level := 0; ; level++ {
 		if level == len(e.levels) {
-			e.levels = append(e.levels, make([]Hash, 0, tileWidth))
+			e.levels = append(e.levels, make([]Hash, 0, TileWidth))
 		}
 		e.levels[level] = append(e.levels[level], hash)
-		if len(e.levels[level]) < tileWidth {
+		if len(e.levels[level]) < TileWidth {
 			return
 		}
 		n := e.size>>(8*(level+1)) - 1
@@ -92,8 +89,8 @@ func (e *edge) hash() Hash {
 func loadEdge(r Reader, size uint64) (*edge, error) {
 	e := &edge{size: size}
 	for level := 0; size>>(8*level) > 0; level++ {
-		width := int(size >> (8 * level) % tileWidth)
-		hashes := make([]Hash, 0, tileWidth)
+		width := int(size >> (8 * level) % TileWidth)
+		hashes := make([]Hash, 0, TileWidth)
 		if width > 0 {
 			tile, err := readTile(r, level, size>>(8*(level+1)), width)
 			if err != nil {

@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -35,8 +37,31 @@ func readRecord(r Reader, at uint64) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("body %d: %w: %w", at, ErrDamaged, err)
 	}
+	if err := checkLeaf(r, at, entryHash(nonce, raw)); err != nil {
+		return Record{}, err
+	}
 	b.Index = at
 	return Record{Entry: b.Entry, Type: b.Type, Nonce: nonce, Body: raw, Data: b.Data}, nil
+}
+
+// checkLeaf holds an entry against the tree, so that a body that was changed is not given out. An entry that a decide sees of
+// its own group is not in the tree yet.
+func checkLeaf(r Reader, at uint64, entry Hash) error {
+	row, err := r.Get(tileTable, tileKey(0, at/TileWidth))
+	if err != nil {
+		return fmt.Errorf("reading the leaf of body %d: %w", at, err)
+	}
+	place := int(at%TileWidth) * len(Hash{})
+	if len(row) >= place+len(Hash{}) {
+		if want := leafHash(entry); !bytes.Equal(row[place:place+len(want)], want[:]) {
+			return fmt.Errorf("body %d is not the one that the tree holds: %w", at, ErrDamaged)
+		}
+		return nil
+	}
+	if head, _, err := readHead(r); err != nil || at < head.Size {
+		return errors.Join(err, fmt.Errorf("the leaf of body %d is missing: %w", at, ErrDamaged))
+	}
+	return nil
 }
 
 // RecordAt reads one entry in a snapshot; ErrNotFound when there is none.
@@ -62,6 +87,9 @@ func (j *Journal) Receipt(ctx context.Context, at uint64) (Receipt, error) {
 
 // Records reads up to limit entries of one tenant that follow its number after, in order.
 func (j *Journal) Records(ctx context.Context, tenant string, after uint64, limit int) (records []Record, err error) {
+	if after == math.MaxUint64 {
+		return nil, nil
+	}
 	err = j.View(ctx, func(r Reader) error {
 		records = nil
 		rg := Range{From: seqKey(tenant, after+1), To: append([]byte(tenant), 1)}
@@ -74,6 +102,9 @@ func (j *Journal) Records(ctx context.Context, tenant string, after uint64, limi
 				return err
 			}
 			rec, err := readRecord(r, at)
+			if err == nil && rec.Tenant != tenant {
+				err = fmt.Errorf("body %d is not of the tenant whose list it stands in: %w", at, ErrDamaged)
+			}
 			records = append(records, rec)
 			return err
 		})
@@ -97,11 +128,17 @@ func StoryOf(r Reader, doc ID) ([]Record, error) {
 		return nil, err
 	}
 	var story []Record
-	at := binary.BigEndian.Uint64(row)
+	at, err := index(row)
+	if err != nil {
+		return nil, err
+	}
 	for {
 		rec, err := readRecord(r, at)
 		if err != nil {
 			return nil, err
+		}
+		if rec.Doc != doc {
+			return nil, fmt.Errorf("body %d is not about the document whose story it stands in: %w", at, ErrDamaged)
 		}
 		story = append(story, rec)
 		if rec.Prev == nil {

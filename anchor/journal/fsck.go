@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // fsckChunk is how many rows fsck reads, and replays, at a time.
@@ -48,18 +49,22 @@ type fsck struct {
 	replayed *edge
 	findings []Finding
 	released *releasedHead
+	// unindexed are the sealed rows whose tokens wait to be computed again.
+	unindexed map[string]bool
 }
 
 // Fsck replays the bodies into scratch tables and compares them with the journal's, row by row; it holds sealed rows against
 // the events that bind them, the index against the sealed rows, and the head against the released one. Findings are
 // what does not agree; an error says that the check itself could not be done.
 func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
-	s, err := newSchema(cfg.Definitions)
+	s, err := newSchema(cfg.Definitions, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
-	f := &fsck{cfg: cfg, schema: s}
-	for _, check := range []func(context.Context) error{f.readHead, f.replay, f.compareLog, f.compareSealed, f.compareIndex, f.compareVolatile, f.compareReleased} {
+	f := &fsck{cfg: cfg, schema: s, unindexed: map[string]bool{}}
+	for _, check := range []func(context.Context) error{
+		f.readHead, f.replay, f.compareLog, f.compareSealed, f.compareVolatile, f.compareIndex,
+		f.compareStrangers, f.compareReleased} {
 		if err := check(ctx); err != nil {
 			return f.findings, fmt.Errorf("checking the journal: %w", err)
 		}

@@ -5,10 +5,6 @@ import (
 	"context"
 )
 
-type row struct {
-	key, value []byte
-}
-
 // cursor walks a table in short transactions: a long one would keep bbolt from reusing pages.
 type cursor struct {
 	backend Backend

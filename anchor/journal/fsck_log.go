@@ -85,7 +85,7 @@ func (f *fsck) foundTile(ctx context.Context, key, stored, replayed []byte) erro
 	}
 	for i := 0; level == 0 && i < len(stored); i += len(Hash{}) {
 		if !bytes.Equal(stored[i:i+len(Hash{})], replayed[i:i+len(Hash{})]) {
-			f.found(bodyTable, indexKey(n*tileWidth+uint64(i/len(Hash{}))), "it is not the one that the tree holds")
+			f.found(bodyTable, indexKey(n*TileWidth+uint64(i/len(Hash{}))), "it is not the one that the tree holds")
 		}
 	}
 	return nil
@@ -94,13 +94,13 @@ func (f *fsck) foundTile(ctx context.Context, key, stored, replayed []byte) erro
 // agreesAbove says whether a stored tile is the one that the tile above it, or the head, stands on.
 func (f *fsck) agreesAbove(r Reader, level int, n uint64, stored []byte) bool {
 	width := len(stored) / len(Hash{})
-	if width == tileWidth {
+	if width == TileWidth {
 		tile, err := readTile(r, level, n, width)
 		if err != nil {
 			return false
 		}
-		above, err := readTile(r, level+1, n/tileWidth, int(n%tileWidth)+1)
-		return err == nil && rootOf(tile) == above[n%tileWidth]
+		above, err := readTile(r, level+1, n/TileWidth, int(n%TileWidth)+1)
+		return err == nil && rootOf(tile) == above[n%TileWidth]
 	}
 	edge, err := loadEdge(r, f.head.Size)
 	return err == nil && edge.root() == f.head.Root

@@ -1,8 +1,11 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 )
 
 // compareVolatile checks that the rows that nothing explains are at least of their form, and that the outbox holds every
@@ -11,11 +14,11 @@ func (f *fsck) compareVolatile(ctx context.Context) error {
 	return f.cfg.Backend.View(ctx, func(r Reader) error {
 		waiting := map[string]bool{}
 		err := r.Scan(outboxTable, Range{}, func(key, value []byte) error {
-			var keys [][]byte
-			if json.Unmarshal(value, &keys) != nil || len(key) != 8 || len(keys) == 0 {
+			out, err := parseOutgoing(value)
+			if err != nil || len(key) != 8 {
 				f.found(outboxTable, key, "it cannot be read")
 			}
-			for _, k := range keys {
+			for _, k := range out.Rows {
 				waiting[string(k)] = true
 			}
 			return nil
@@ -34,8 +37,49 @@ func (f *fsck) compareVolatile(ctx context.Context) error {
 		if err := f.checkShipped(r); err != nil {
 			return err
 		}
+		if err := f.checkUnindexed(r); err != nil {
+			return err
+		}
 		return f.checkOutbox(r, waiting)
 	})
+}
+
+// checkUnindexed looks for rows that wait for their tokens and are not there.
+func (f *fsck) checkUnindexed(r Reader) error {
+	return r.Scan(unindexedTable, Range{}, func(key, value []byte) error {
+		row, err := SealedRow(r, key)
+		if err == nil && (row == nil || !bytes.Equal(value, []byte{1})) {
+			f.found(unindexedTable, key, "it names no sealed row")
+		}
+		f.unindexed[string(key)] = true
+		return err
+	})
+}
+
+// compareStrangers names the rows of tables that nothing of ours writes.
+func (f *fsck) compareStrangers(ctx context.Context) error {
+	tables, err := f.cfg.Backend.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	ours := []Table{sealedTable, tokenTable, outboxTable, leaseTable, shippedTable, unindexedTable}
+	for _, t := range tables {
+		if t.Kind == Log || t.Kind == Projection || slices.Contains(ours, t) {
+			continue
+		}
+		c := &cursor{backend: f.cfg.Backend, table: t}
+		for {
+			row, err := c.next(ctx)
+			if err != nil {
+				return err
+			}
+			if row == nil {
+				break
+			}
+			f.found(t, row.key, "nothing writes such a table")
+		}
+	}
+	return nil
 }
 
 func (f *fsck) checkShipped(r Reader) error {
@@ -62,12 +106,18 @@ func (f *fsck) checkOutbox(r Reader, waiting map[string]bool) error {
 	if f.released != nil {
 		released = f.released.Size
 	}
-	return r.Scan(boundTable, Range{}, func(key, row []byte) error {
-		if at, err := index(row); err == nil && at >= released && !waiting[string(key)] {
-			f.found(outboxTable, indexKey(at), "it is missing: a sealed row would never be shipped")
+	for _, t := range []Table{boundTable, releasedRows} {
+		err := r.Scan(t, Range{}, func(key, row []byte) error {
+			if at, err := index(row); err == nil && at >= released && !waiting[string(key)] {
+				f.found(outboxTable, indexKey(at), "it is missing: a sealed row, or its erasure, would never be shipped")
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // compareReleased holds the head against the released one.
@@ -78,6 +128,11 @@ func (f *fsck) compareReleased(ctx context.Context) error {
 	if f.released.Size > f.replayed.size {
 		f.found(headTable, headKey, "the journal ends at %d, the released head is at %d", f.replayed.size, f.released.Size)
 		return nil
+	}
+	if _, err := chainTo(ctx, f.cfg.Bucket, f.released, 0); errors.Is(err, ErrDamaged) {
+		f.found(headTable, headKey, "what was shipped would not restore it: %v", err)
+	} else if err != nil {
+		return err
 	}
 	if !f.whole() {
 		return nil

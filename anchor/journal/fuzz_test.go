@@ -2,6 +2,9 @@ package journal
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
 	"testing"
 )
 
@@ -18,10 +21,64 @@ func FuzzBody(f *testing.F) {
 		if out := b.appendTo(nil); !bytes.Equal(out, raw) {
 			t.Errorf("%q was read, %q is written", raw, out)
 		}
-		if uniqueKeys(b.Data) != nil {
+		if twice, err := hasTwins(b.Data); err != nil || twice {
 			t.Errorf("%q was read in spite of its keys", raw)
 		}
 	})
+}
+
+// FuzzData: checkData finds a key that stands twice exactly when a decoder does.
+func FuzzData(f *testing.F) {
+	f.Add([]byte(`{"a":1,"b":{"a":[{"a":1},{"a":2}]}}`))
+	f.Add([]byte(`{"a":[],"\u0061":{}}`))
+	f.Add([]byte("{\"\xff\":1}"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		twice, err := hasTwins(raw)
+		switch checked := checkData(raw); {
+		case checked == nil && (err != nil || twice):
+			t.Errorf("%q is taken: a key twice %v, %v", raw, twice, err)
+		case errors.Is(checked, errTwice) && !twice:
+			t.Errorf("%q is refused for a key that stands once", raw)
+		}
+	})
+}
+
+// hasTwins says, by the standard decoder's tokens, whether an object has a key twice.
+func hasTwins(raw []byte) (bool, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	type frame struct {
+		keys map[string]bool // nil in an array
+		name bool            // whether a name comes next
+	}
+	var stack []frame
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		top := len(stack) - 1
+		if name, ok := token.(string); ok && top >= 0 && stack[top].name {
+			if stack[top].keys[name] {
+				return true, nil
+			}
+			stack[top].keys[name], stack[top].name = true, false
+			continue
+		}
+		if top >= 0 && stack[top].keys != nil {
+			stack[top].name = true
+		}
+		switch token {
+		case json.Delim('{'):
+			stack = append(stack, frame{keys: map[string]bool{}, name: true})
+		case json.Delim('['):
+			stack = append(stack, frame{})
+		case json.Delim('}'), json.Delim(']'):
+			stack = stack[:top]
+		}
+	}
 }
 
 // FuzzBatch: a batch that is read is written again to the same bytes, but for its header line's form.

@@ -35,11 +35,14 @@ func ParseID(s string) (ID, error) {
 	if _, err := hex.Decode(id[:], []byte(packed)); err != nil {
 		return ID{}, fmt.Errorf("not an id: want lower-case hexadecimal digits")
 	}
-	if id.String() != s || id[6]>>4 != 7 || id[8]>>6 != 2 {
+	if id.String() != s || !id.isV7() {
 		return ID{}, fmt.Errorf("not an id: want a lower-case UUID of version 7")
 	}
 	return id, nil
 }
+
+// isV7 says whether version and variant are those of a UUIDv7.
+func (id ID) isV7() bool { return id[6]>>4 == 7 && id[8]>>6 == 2 }
 
 // IsZero says whether the ID names nothing.
 func (id ID) IsZero() bool { return id == ID{} }

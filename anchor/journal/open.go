@@ -37,10 +37,22 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	go j.compact()
 	wait, cancel := context.WithTimeout(ctx, firstRelease)
 	defer cancel()
-	if _, err := j.Released(wait, Receipt{Index: head.Size - 1}); err != nil {
-		cfg.Log.Warn("no checkpoint could be released yet", "error", err)
-	}
+	j.awaitRelease(wait, head.Size)
 	return j, nil
+}
+
+// awaitRelease waits for a checkpoint of the size.
+func (j *Journal) awaitRelease(ctx context.Context, size uint64) {
+	for j.Checkpoint().Size < size {
+		signed := j.releases.wait()
+		if j.Checkpoint().Size >= size {
+			return
+		}
+		if err := j.await(ctx, signed); err != nil {
+			j.cfg.Log.Warn("no checkpoint could be released yet", "error", err)
+			return
+		}
+	}
 }
 
 // prepare checks the configuration and makes a journal that has nothing loaded yet.
@@ -51,7 +63,7 @@ func prepare(cfg Config) (*Journal, error) {
 	if len(cfg.Signer.PublicKey()) != ed25519.PublicKeySize {
 		return nil, errors.New("the signer's public key is not an Ed25519 key")
 	}
-	s, err := newSchema(cfg.Definitions)
+	s, err := newSchema(cfg.Definitions, cfg.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +96,8 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 		}
 	case released == nil && shipped > 0:
 		return head, nil, fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
+	case released != nil && released.Size < shipped:
+		return head, nil, fmt.Errorf("the released head is at %d, and was at %d or later: %w", released.Size, shipped, ErrContradicts)
 	case released != nil:
 		if err := j.meet(ctx, head, released); err != nil {
 			return head, nil, err
@@ -134,7 +148,10 @@ func (j *Journal) create(ctx context.Context) error {
 	if err := checkOrigin(j.cfg.Origin); err != nil {
 		return err
 	}
-	return j.cfg.Backend.Update(ctx, func(tx Txn) error {
+	err := j.cfg.Backend.Update(ctx, func(tx Txn) error {
+		if _, there, err := readHead(tx); err != nil || there {
+			return errors.Join(err, errNothing) // another process was faster
+		}
 		g := &group{overlay: newOverlay(tx), schema: j.schema, head: Head{Origin: j.cfg.Origin}, edge: &edge{}}
 		time, _ := j.time.read(g.head.At)
 		event := created.New(ID{}, Created{Origin: j.cfg.Origin, Key: verifierKey(j.cfg.Origin, j.cfg.Signer)})
@@ -148,6 +165,10 @@ func (j *Journal) create(ctx context.Context) error {
 		}
 		return g.flush(tx)
 	})
+	if errors.Is(err, errNothing) && !errors.Is(err, ErrDamaged) {
+		return nil
+	}
+	return err
 }
 
 // load reads what stays in memory, and checks the tree's edge and the signing key.

@@ -1,10 +1,15 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
 )
+
+type row struct {
+	key, value []byte
+}
 
 // overlay holds writes above a reader until it is known whether they are to stand: bbolt has no savepoints.
 type overlay struct {
@@ -26,70 +31,63 @@ func (o *overlay) Get(t Table, key []byte) ([]byte, error) {
 	return o.base.Get(t, key)
 }
 
-// Scan merges the overlay's rows into the base's.
+// Scan merges the overlay's rows into the base's. It shows both as they were when it began: what fn writes comes too late.
 func (o *overlay) Scan(t Table, r Range, fn func(key, value []byte) error) error {
 	own := o.within(t, r)
 	if len(own) == 0 {
 		return o.base.Scan(t, r, fn)
 	}
-	rows := o.tables[t]
-	before := func(a, b string) bool { return a < b != r.Reverse && a != b }
-	emit := func(key string) error {
-		if value := rows[key]; value != nil {
-			return fn([]byte(key), value)
-		}
-		return nil
+	before := func(a, b []byte) bool {
+		order := bytes.Compare(a, b)
+		return order < 0 && !r.Reverse || order > 0 && r.Reverse
 	}
-	stopped := false
-	err := o.base.Scan(t, r, func(key, value []byte) error {
-		for len(own) > 0 && before(own[0], string(key)) {
-			if err := emit(own[0]); err != nil {
-				stopped = true
-				return err
-			}
-			own = own[1:]
-		}
-		if len(own) > 0 && own[0] == string(key) {
-			own = own[1:]
-			if err := emit(string(key)); err != nil {
-				stopped = true
-				return err
-			}
+	emit := func() error {
+		first := own[0]
+		own = own[1:]
+		if first.value == nil {
 			return nil
 		}
-		if err := fn(key, value); err != nil {
-			stopped = true
-			return err
+		return fn(first.key, first.value)
+	}
+	stopped := false
+	err := o.base.Scan(t, r, func(key, value []byte) (err error) {
+		for err == nil && len(own) > 0 && before(own[0].key, key) {
+			err = emit()
 		}
-		return nil
-	})
-	if err != nil || stopped {
+		switch {
+		case err != nil:
+		case len(own) > 0 && bytes.Equal(own[0].key, key):
+			err = emit()
+		default:
+			err = fn(key, value)
+		}
+		stopped = err != nil
 		return err
+	})
+	for err == nil && !stopped && len(own) > 0 {
+		err = emit()
 	}
-	for _, key := range own {
-		if err := emit(key); err != nil {
-			if errors.Is(err, Stop) {
-				return nil
-			}
-			return err
-		}
+	if errors.Is(err, Stop) {
+		return nil
 	}
-	return nil
+	return err
 }
 
-// within is the overlay's keys of a range, in the order of a scan.
-func (o *overlay) within(t Table, r Range) []string {
-	var keys []string
-	for key := range o.tables[t] {
+// within is the overlay's rows of a range, in the order of a scan.
+func (o *overlay) within(t Table, r Range) []row {
+	var rows []row
+	for key, value := range o.tables[t] {
 		if (r.From == nil || key >= string(r.From)) && (r.To == nil || key < string(r.To)) {
-			keys = append(keys, key)
+			rows = append(rows, row{[]byte(key), value})
 		}
 	}
-	slices.Sort(keys)
-	if r.Reverse {
-		slices.Reverse(keys)
-	}
-	return keys
+	slices.SortFunc(rows, func(a, b row) int {
+		if r.Reverse {
+			a, b = b, a
+		}
+		return bytes.Compare(a.key, b.key)
+	})
+	return rows
 }
 
 // set writes a row, or deletes it when value is nil. The overlay keeps value; the caller must not change it again.
@@ -119,12 +117,12 @@ func (o *overlay) flush(tx Txn) error {
 	}
 	slices.SortFunc(tables, func(a, b Table) int { return strings.Compare(a.String(), b.String()) })
 	for _, t := range tables {
-		for _, key := range o.within(t, Range{}) {
+		for _, row := range o.within(t, Range{}) {
 			var err error
-			if value := o.tables[t][key]; value != nil {
-				err = tx.Put(t, []byte(key), value)
+			if row.value != nil {
+				err = tx.Put(t, row.key, row.value)
 			} else {
-				err = tx.Delete(t, []byte(key))
+				err = tx.Delete(t, row.key)
 			}
 			if err != nil {
 				return err

@@ -42,15 +42,19 @@ func (j *Journal) Reindex(ctx context.Context, tokens func(context.Context, []Se
 		if err != nil {
 			return done, fmt.Errorf("computing lookup tokens again: %w", err)
 		}
+		if len(found) != len(batch) {
+			return done, fmt.Errorf("computing lookup tokens again: %d results for %d rows", len(found), len(batch))
+		}
 		for i := range found {
-			if found[i].Problem != "" {
+			if found[i].Problem == "" {
+				done++
+			} else {
 				broken = fmt.Errorf("sealed row %x: %s: %w", batch[i].Key, found[i].Problem, ErrDamaged)
 			}
 		}
 		if err := j.writeTokens(ctx, batch, found); err != nil {
 			return done, fmt.Errorf("writing lookup tokens again: %w", err)
 		}
-		done += len(batch)
 	}
 }
 
@@ -63,8 +67,11 @@ func (j *Journal) unindexed(ctx context.Context, from []byte) (batch []SealedRow
 				return Stop
 			}
 			value, err := SealedRow(r, key)
+			if err != nil || value == nil {
+				return err // erased before it came to its tokens
+			}
 			batch = append(batch, SealedRowAt{Key: bytes.Clone(key), Value: bytes.Clone(value)})
-			return err
+			return nil
 		})
 	})
 	return batch, err
@@ -72,7 +79,7 @@ func (j *Journal) unindexed(ctx context.Context, from []byte) (batch []SealedRow
 
 // writeTokens writes index rows, which no event carries, and strikes the rows off the list.
 func (j *Journal) writeTokens(ctx context.Context, batch []SealedRowAt, found []TokensOf) error {
-	return j.cfg.Backend.Update(ctx, func(tx Txn) error {
+	return j.update(ctx, func(tx Txn) error {
 		for i, row := range batch {
 			if found[i].Problem != "" {
 				continue

@@ -38,33 +38,42 @@ func readReleased(ctx context.Context, b Bucket) (*releasedHead, error) {
 
 // ship releases what has been committed, again and again: ship, then swap the head object.
 func (j *Journal) ship() {
+	j.pursue("releasing", j.commits, func(ctx context.Context) (bool, error) {
+		if j.swapped.Load().Size == j.Size() {
+			return true, nil
+		}
+		err := j.shipBatch(ctx)
+		if errors.Is(err, ErrContradicts) {
+			j.cfg.Log.Error("the released head was changed by another journal; stopping", "error", err)
+			j.halt(err)
+		}
+		return false, err
+	})
+}
+
+// pursue does work again and again, and waits for the bell when there is none left. What fails is tried again after a pause.
+func (j *Journal) pursue(what string, news *bell, work func(context.Context) (none bool, err error)) {
 	defer j.workers.Done()
 	pause := firstPause
 	for {
-		committed := j.commits.wait()
-		if j.swapped.Load().Size == j.Size() {
-			if j.await(j.ctx, committed) != nil {
+		rung := news.wait()
+		none, err := work(j.ctx)
+		switch {
+		case j.ctx.Err() != nil || j.Err() != nil:
+			return
+		case err != nil:
+			j.cfg.Log.Warn(what+" failed; trying again", "error", err, "pause", pause)
+			if !j.sleep(pause) {
 				return
 			}
-			continue
-		}
-		err := j.shipBatch(j.ctx)
-		switch {
-		case err == nil:
+			pause = min(2*pause, pauseLimit)
+		case none:
+			if j.await(j.ctx, rung) != nil {
+				return
+			}
+		default:
 			pause = firstPause
-			continue
-		case errors.Is(err, ErrContradicts):
-			j.cfg.Log.Error("the released head was changed by another journal; stopping", "error", err)
-			j.halt(err)
-			return
-		case j.ctx.Err() != nil:
-			return
 		}
-		j.cfg.Log.Warn("releasing failed; trying again", "error", err, "pause", pause)
-		if !j.sleep(pause) {
-			return
-		}
-		pause = min(2*pause, pauseLimit)
 	}
 }
 
@@ -131,64 +140,89 @@ func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedH
 	if bytes.Equal(found.raw, ours.raw) {
 		return found, nil
 	}
-	if found.Origin != j.origin || found.Size > j.Size() {
-		return nil, fmt.Errorf("its head is of %s at %d, ours of %s at %d: %w", found.Origin, found.Size, j.origin, j.Size(), ErrContradicts)
+	if found.Origin != j.origin || found.Size < j.swapped.Load().Size {
+		return nil, fmt.Errorf("its head is of %s at %d, and was of %s at %d: %w", found.Origin, found.Size, j.origin, j.swapped.Load().Size, ErrContradicts)
 	}
-	root, err := j.RootAt(ctx, found.Size)
+	err = j.View(ctx, func(r Reader) error {
+		head, _, err := readHead(r) // not what this process has committed last: another gateway may have gone on
+		if err != nil {
+			return err
+		}
+		if found.Size > head.Size {
+			return fmt.Errorf("its head is at %d, ours at %d: %w", found.Size, head.Size, ErrContradicts)
+		}
+		root, err := rootAt(r, found.Size)
+		if err == nil && root != found.Root {
+			err = fmt.Errorf("at size %d the roots differ: %w", found.Size, ErrContradicts)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	if root != found.Root {
-		return nil, fmt.Errorf("at size %d the roots differ: %w", found.Size, ErrContradicts)
 	}
 	return found, nil
 }
 
 // collect reads the entries that follow the released head, and the sealed rows that their changes have touched, as they are
-// now; it fills in the header's count and root.
+// now; it fills in the header's count and root. A change is never cut in two.
 func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchItem, err error) {
 	err = j.View(ctx, func(r Reader) error {
 		items, h.Count = nil, 0
-		touched := map[uint64][]byte{}
+		size := 0
 		// What the committer has not told of yet may be here already; it is left for the next batch.
-		from := Range{From: indexKey(h.First), To: indexKey(j.Size())}
-		err := r.Scan(outboxTable, from, func(key, row []byte) error {
-			at, err := index(key)
-			touched[at] = bytes.Clone(row)
+		err := r.Scan(bodyTable, Range{From: indexKey(h.First), To: indexKey(j.Size())}, func(key, row []byte) error {
+			at := h.First + h.Count
+			if size > maxBatch {
+				inside, err := insideChange(r, at)
+				if err != nil {
+					return err
+				}
+				if !inside {
+					return Stop
+				}
+			}
+			item, err := entryItem(key, row, at)
+			if err != nil {
+				return err
+			}
+			items = append(items, item)
+			h.Count++
+			size += len(row)
+			rows, n, err := sealedItems(r, at)
+			items = append(items, rows...)
+			size += n
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		bytesShipped := 0
-		err = r.Scan(bodyTable, from, func(key, row []byte) error {
-			if bytesShipped > maxBatch {
-				return Stop
-			}
-			item, err := entryItem(key, row, h.First+h.Count)
-			if err != nil {
-				return err
-			}
-			items = append(items, item)
-			bytesShipped += len(row)
-			if out := touched[h.First+h.Count]; out != nil {
-				rows, n, err := sealedItems(r, out)
-				if err != nil {
-					return err
-				}
-				items = append(items, rows...)
-				bytesShipped += n
-			}
-			h.Count++
-			return nil
-		})
-		if err != nil {
-			return err
+		if h.Count == 0 {
+			return fmt.Errorf("body %d is missing: %w", h.First, ErrDamaged)
 		}
 		h.Root, err = rootAt(r, h.First+h.Count)
 		return err
 	})
 	return items, err
+}
+
+// insideChange says whether the entry at belongs to a change that began before it.
+func insideChange(r Reader, at uint64) (inside bool, err error) {
+	err = r.Scan(outboxTable, Range{From: indexKey(at)}, func(_, row []byte) error {
+		out, err := parseOutgoing(row)
+		if err != nil {
+			return err
+		}
+		inside = out.First < at
+		return Stop
+	})
+	return inside, err
+}
+
+func parseOutgoing(row []byte) (out outgoing, err error) {
+	if err := json.Unmarshal(row, &out); err != nil {
+		return out, fmt.Errorf("an outbox row is not one: %w", ErrDamaged)
+	}
+	return out, nil
 }
 
 // entryItem is the item of a body's row, which must be the one that is expected next.
@@ -204,13 +238,17 @@ func entryItem(key, row []byte, want uint64) (batchItem, error) {
 	return batchItem{kind: 'e', nonce: nonce, value: bytes.Clone(raw)}, nil
 }
 
-// sealedItems are the items of an outbox row.
-func sealedItems(r Reader, out []byte) (items []batchItem, size int, err error) {
-	var keys [][]byte
-	if err := json.Unmarshal(out, &keys); err != nil {
-		return nil, 0, fmt.Errorf("an outbox row is not one: %w", ErrDamaged)
+// sealedItems are the items of the sealed rows of the change that ends with the entry at, if any.
+func sealedItems(r Reader, at uint64) (items []batchItem, size int, err error) {
+	row, err := r.Get(outboxTable, indexKey(at))
+	if err != nil || row == nil {
+		return nil, 0, err
 	}
-	for _, key := range keys {
+	out, err := parseOutgoing(row)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, key := range out.Rows {
 		value, err := SealedRow(r, key)
 		if err != nil {
 			return nil, 0, err
@@ -227,30 +265,13 @@ func sealedItems(r Reader, out []byte) (items []batchItem, size int, err error) 
 
 // sign signs the newest swapped head, again and again. A signer that is down for long delays checkpoints, not shipping.
 func (j *Journal) sign() {
-	defer j.workers.Done()
-	pause := firstPause
-	for {
-		swapped := j.swaps.wait()
+	j.pursue("signing a checkpoint", j.swaps, func(ctx context.Context) (bool, error) {
 		head := j.swapped.Load()
-		if c := j.released.Load(); c != nil && c.Size == head.Size {
-			if j.await(j.ctx, swapped) != nil {
-				return
-			}
-			continue
+		if j.Checkpoint().Size == head.Size {
+			return true, nil
 		}
-		if err := j.publish(j.ctx, head); err != nil {
-			if j.ctx.Err() != nil {
-				return
-			}
-			j.cfg.Log.Warn("signing a checkpoint failed; trying again", "error", err, "pause", pause)
-			if !j.sleep(pause) {
-				return
-			}
-			pause = min(2*pause, pauseLimit)
-			continue
-		}
-		pause = firstPause
-	}
+		return false, j.publish(ctx, head)
+	})
 }
 
 // publish signs a released head and makes it the newest checkpoint.

@@ -8,6 +8,9 @@ import (
 	"slices"
 )
 
+// errPlace says that a body and its place in the log do not belong together.
+var errPlace = fmt.Errorf("names another place than the one it stands in: %w", ErrDamaged)
+
 // replay applies items as they were shipped: it gives each body its place again, which must be the one it names, and runs
 // the reducers. Sealed rows are taken as they are; what binds them is checked when all is there.
 func (g *group) replay(items []batchItem) error {
@@ -39,7 +42,7 @@ func (g *group) replayEntry(item batchItem) error {
 		return fmt.Errorf("body %d: %w", at, err)
 	}
 	if !bytes.Equal(s.lastRaw, item.value) {
-		return fmt.Errorf("body %d names another place than the one it stands in: %w", at, ErrDamaged)
+		return fmt.Errorf("body %d %w", at, errPlace)
 	}
 	s.finish()
 	return nil
@@ -53,13 +56,9 @@ func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, fro
 		return err
 	}
 	for _, name := range chain {
-		raw, _, err := cfg.Bucket.Get(ctx, name)
+		h, items, err := getBatch(ctx, cfg.Bucket, name)
 		if err != nil {
-			return fmt.Errorf("reading a shipped batch: %w", err)
-		}
-		h, items, err := parseBatch(raw)
-		if err != nil {
-			return fmt.Errorf("reading the shipped batch %s: %w", name, err)
+			return err
 		}
 		if err := applyBatch(ctx, cfg, s, head.Origin, h, items); err != nil {
 			return fmt.Errorf("applying the shipped batch %s: %w", name, err)
@@ -79,8 +78,8 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 	ending := map[uint64][]string{}
 	for _, name := range names {
 		first, count, err := batchPlace(name)
-		if err != nil {
-			return nil, err
+		if err != nil || count == 0 || first+count < first {
+			continue // not one of ours
 		}
 		ending[first+count] = append(ending[first+count], name)
 	}
@@ -100,7 +99,7 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 
 // findBatch finds the batch that leads to a root: the one named, or one that replaces it.
 func findBatch(ctx context.Context, b Bucket, want string, candidates []string, root Hash) (string, batchHeader, error) {
-	// The one that is named is tried first: it is authentic where others might be the leavings of a broken release.
+	// The one that is named is tried first: the others may be the leavings of a broken release.
 	slices.SortStableFunc(candidates, func(x, y string) int {
 		switch {
 		case x == want && y != want:
@@ -111,14 +110,14 @@ func findBatch(ctx context.Context, b Bucket, want string, candidates []string, 
 		return 0
 	})
 	for _, name := range candidates {
-		raw, _, err := b.Get(ctx, name)
-		if errors.Is(err, ErrNoObject) {
+		h, _, err := getBatch(ctx, b, name)
+		if errors.Is(err, ErrNoObject) || errors.Is(err, errBatch) {
 			continue
 		}
 		if err != nil {
 			return "", batchHeader{}, err
 		}
-		if h, _, err := parseBatch(raw); err == nil && h.Root == root && h.Count > 0 {
+		if h.Root == root {
 			return name, h, nil
 		}
 	}
@@ -143,7 +142,13 @@ func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h bat
 			return err
 		}
 		g := &group{overlay: newOverlay(tx), schema: s, head: head, edge: edge}
+		if head.Size == h.First && head.Size > 0 && edge.root() != h.PrevRoot {
+			return fmt.Errorf("it follows another history than the one here: %w", ErrContradicts)
+		}
 		if err := g.replay(after(items, head.Size-h.First)); err != nil {
+			if errors.Is(err, errPlace) { // by its digest the batch is whole, so the rows before it are not what it follows
+				err = fmt.Errorf("%w: %w", ErrContradicts, err)
+			}
 			return err
 		}
 		if g.edge.root() != h.Root {

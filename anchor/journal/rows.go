@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 )
 
@@ -14,7 +13,8 @@ type Rows[V any] struct {
 }
 
 // RowIndex is an index over Rows. An index row stands under the index key followed by the row's key, so rows with equal index
-// keys lie together in the order of their own keys.
+// keys lie together in the order of their own keys. Index keys must end visibly, or be of one length: no index key may be the
+// beginning of another.
 type RowIndex[V any] struct {
 	Name string
 	Keys func(key []byte, v V) [][]byte
@@ -68,12 +68,24 @@ func (t Rows[V]) Put(w *Writer, key []byte, v V) error {
 	}
 	for _, index := range t.indexes {
 		for _, indexKey := range index.Keys(key, v) {
-			if err := w.Put(t.indexTable(index.Name), bytes.Join([][]byte{indexKey, key}, nil), key); err != nil {
+			if err := t.putIndex(w, index.Name, bytes.Join([][]byte{indexKey, key}, nil), key); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// putIndex writes an index row, unless it would take the place of another row's.
+func (t Rows[V]) putIndex(w *Writer, name string, full, key []byte) error {
+	there, err := w.Get(t.indexTable(name), full)
+	if err != nil {
+		return err
+	}
+	if there != nil && !bytes.Equal(there, key) {
+		return fmt.Errorf("two rows of %s have one place in its index %s: its keys need an end or a fixed length", t.table, name)
+	}
+	return w.Put(t.indexTable(name), full, key)
 }
 
 // Delete removes a row and its index rows.
@@ -127,6 +139,3 @@ func (t Rows[V]) ScanBy(r Reader, index string, rg Range, fn func(indexKey, key 
 		return fn(full[:len(full)-len(key)], key, v)
 	})
 }
-
-// errNotProjection is what a reducer gets for writing elsewhere than to projections.
-var errNotProjection = errors.New("a reducer writes to projections only")

@@ -3,15 +3,18 @@ package journal
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 )
 
 // schema is the event types that a journal knows.
 type schema struct {
 	types map[string]Definition
+	log   *slog.Logger
 }
 
-func newSchema(definitions []Definition) (*schema, error) {
-	s := &schema{types: map[string]Definition{}}
+func newSchema(definitions []Definition, log *slog.Logger) (*schema, error) {
+	s := &schema{types: map[string]Definition{}, log: log}
 	for _, d := range append(ownDefinitions(), definitions...) {
 		if _, twice := s.types[d.Type]; twice || !plain(d.Type, 1, 64) || d.reduce == nil {
 			return nil, fmt.Errorf("event type %q: defined twice, without a reducer, or badly named", d.Type)
@@ -27,10 +30,21 @@ func (s *schema) reduce(w *Writer, typ string, data json.RawMessage) (err error)
 	if !known {
 		return fmt.Errorf("event type %s is not known: a newer program is needed, or it was never defined", typ)
 	}
+	defer func() {
+		if recover() != nil {
+			err = s.panicked()
+		}
+	}()
 	if err := d.reduce(w, w.entry, data); err != nil {
 		return fmt.Errorf("reducing %s: %w", typ, err)
 	}
 	return nil
+}
+
+// panicked logs where a panic came from. Its value may carry somebody's data, so that is left out.
+func (s *schema) panicked() error {
+	s.log.Error("a decide function or reducer panicked", "stack", string(debug.Stack()))
+	return ErrPanic
 }
 
 // created is the first event of every journal.

@@ -44,45 +44,58 @@ func LookupAll(r Reader, prefix []byte, fn func(token, sealedKey []byte) error) 
 	return r.Scan(tokenTable, Prefix(prefix), fn)
 }
 
+// outgoing is an outbox row: a change that must not be cut when it is shipped, for it has sealed rows or several events.
+type outgoing struct {
+	First uint64   `json:"first"` // the index of the change's first event
+	Rows  [][]byte `json:"rows"`  // the keys of the sealed rows that it touched
+}
+
 // seal writes a change's sealed rows and tokens after its events, and holds both against what the events have bound.
 func (s *step) seal(rows []Row) error {
 	if len(rows) > 0 && len(s.entries) == 0 {
 		return fmt.Errorf("sealed rows without an event: %w", errUnbound)
 	}
-	keys := make([][]byte, 0, len(rows))
+	out := outgoing{First: s.group.edge.size}
+	size := 0
 	for _, row := range rows {
 		if err := s.sealRow(row); err != nil {
 			return err
 		}
-		keys = append(keys, row.Key)
+		if size += len(row.Key) + len(row.Value); size > maxSealed {
+			return fmt.Errorf("a change's sealed rows have more than %d bytes: %w", maxSealed, ErrRow)
+		}
+		out.Rows = append(out.Rows, row.Key)
 	}
-	for _, key := range s.bound {
+	for _, key := range append(s.bound, s.unbound...) {
 		if err := s.agree(key); err != nil {
 			return err
 		}
 	}
-	for _, key := range s.unbound {
-		if err := s.agree(key); err != nil {
-			return err
-		}
-	}
-	if len(keys) == 0 {
+	if len(rows) == 0 && len(s.entries) < 2 {
 		return nil
 	}
-	out, err := json.Marshal(keys)
+	raw, err := json.Marshal(out)
 	if err != nil {
 		return fmt.Errorf("writing the outbox: %w", err)
 	}
-	s.set(outboxTable, indexKey(s.last.Index), out)
+	s.set(outboxTable, indexKey(s.last.Index), raw)
 	return nil
 }
 
 func (s *step) sealRow(row Row) error {
-	if len(row.Key) == 0 || row.Value != nil && len(row.Value) == 0 {
-		return errors.New("a sealed row needs a key, and a value that is not empty")
+	if err := checkKey(row.Key); err != nil {
+		return fmt.Errorf("writing %s: %w", sealedTable, err)
+	}
+	if row.Value == nil {
+		s.set(unindexedTable, row.Key, nil)
+	} else if err := checkValue(row.Value); err != nil {
+		return fmt.Errorf("writing %s: %w", sealedTable, err)
 	}
 	s.set(sealedTable, row.Key, row.Value)
 	for _, token := range row.Tokens {
+		if err := checkKey(token); err != nil {
+			return fmt.Errorf("writing %s: %w", tokenTable, err)
+		}
 		holder, err := s.Get(tokenTable, token)
 		if err != nil {
 			return err

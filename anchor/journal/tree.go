@@ -18,7 +18,7 @@ func hashes(r Reader) tlog.HashReader {
 			level, n := tlog.SplitStoredHashIndex(index)
 			height := level % 8
 			first := uint64(n) << height
-			tile, within := first/tileWidth, int(first%tileWidth)
+			tile, within := first/TileWidth, int(first%TileWidth)
 			key := string(tileKey(level/8, tile))
 			known := tiles[key]
 			if width := within + 1<<height; len(known) < width {
@@ -61,12 +61,29 @@ func (j *Journal) ProveInclusion(ctx context.Context, index, size uint64) (proof
 		return nil, fmt.Errorf("leaf %d of %d: %w", index, size, ErrNotFound)
 	}
 	err = j.View(ctx, func(r Reader) error {
-		path, err := tlog.ProveRecord(int64(size), int64(index), hashes(r))
-		proof = path
+		root, err := rootAt(r, size)
+		if err != nil {
+			return err
+		}
+		leaf, err := hashes(r).ReadHashes([]int64{tlog.StoredHashIndex(0, int64(index))})
+		if err != nil {
+			return err
+		}
+		proof, err = proveLeaf(r, index, size, root, leaf[0])
 		return err
 	})
+	return proof, err
+}
+
+// proveLeaf makes an inclusion proof and checks it, so that a damaged tile gives an error and not a proof that fails
+// somewhere else.
+func proveLeaf(r Reader, index, size uint64, root, leaf Hash) ([]Hash, error) {
+	proof, err := tlog.ProveRecord(int64(size), int64(index), hashes(r))
 	if err != nil {
 		return nil, fmt.Errorf("proving leaf %d of %d: %w", index, size, err)
+	}
+	if tlog.CheckRecord(proof, int64(size), root, int64(index), leaf) != nil {
+		return nil, fmt.Errorf("the tree does not prove leaf %d of %d: %w", index, size, ErrDamaged)
 	}
 	return proof, nil
 }
@@ -77,14 +94,23 @@ func (j *Journal) ProveConsistency(ctx context.Context, old, size uint64) (proof
 		return nil, fmt.Errorf("sizes %d and %d: %w", old, size, ErrNotFound)
 	}
 	err = j.View(ctx, func(r Reader) error {
-		path, err := tlog.ProveTree(int64(size), int64(old), hashes(r))
-		proof = path
-		return err
+		before, err := rootAt(r, old)
+		if err != nil {
+			return err
+		}
+		after, err := rootAt(r, size)
+		if err != nil {
+			return err
+		}
+		if proof, err = tlog.ProveTree(int64(size), int64(old), hashes(r)); err != nil {
+			return fmt.Errorf("proving size %d in %d: %w", old, size, err)
+		}
+		if tlog.CheckTree(proof, int64(size), after, int64(old), before) != nil {
+			return fmt.Errorf("the tree does not prove size %d in %d: %w", old, size, ErrDamaged)
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("proving size %d in %d: %w", old, size, err)
-	}
-	return proof, nil
+	return proof, err
 }
 
 // Tile is a tile of the released tree as C2SP tlog-tiles serves it: width hashes (1 to 256) of tile n at a level.
@@ -107,7 +133,7 @@ func (j *Journal) EntryTile(ctx context.Context, n uint64, width int) (bundle []
 	if !j.reaches(0, n, width) {
 		return nil, fmt.Errorf("entries %d of width %d: %w", n, width, ErrNotFound)
 	}
-	from := n * tileWidth
+	from := n * TileWidth
 	err = j.View(ctx, func(r Reader) error {
 		next := from
 		return r.Scan(bodyTable, Range{From: indexKey(from), To: indexKey(from + uint64(width))}, func(key, row []byte) error {
@@ -130,9 +156,9 @@ func (j *Journal) EntryTile(ctx context.Context, n uint64, width int) (bundle []
 
 // reaches says whether the released tree has the first width hashes of a tile.
 func (j *Journal) reaches(level int, n uint64, width int) bool {
-	if width < 1 || width > tileWidth || n >= 1<<48 {
+	if width < 1 || width > TileWidth || n >= 1<<48 {
 		return false
 	}
 	size := j.Checkpoint().Size
-	return n*tileWidth+uint64(width) <= size>>(8*level)
+	return n*TileWidth+uint64(width) <= size>>(8*level)
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,8 +28,8 @@ func (w *Writer) Put(t Table, key, value []byte) error {
 	if t.Kind != Projection {
 		return fmt.Errorf("writing %s: %w", t, errNotProjection)
 	}
-	if len(key) == 0 || len(value) == 0 {
-		return fmt.Errorf("writing %s: neither key nor value may be empty", t)
+	if err := errors.Join(checkKey(key), checkValue(value)); err != nil {
+		return fmt.Errorf("writing %s: %w", t, err)
 	}
 	w.set(t, key, slices.Clone(value))
 	return nil
@@ -38,6 +39,9 @@ func (w *Writer) Put(t Table, key, value []byte) error {
 func (w *Writer) Delete(t Table, key []byte) error {
 	if t.Kind != Projection {
 		return fmt.Errorf("deleting from %s: %w", t, errNotProjection)
+	}
+	if err := checkKey(key); err != nil {
+		return fmt.Errorf("deleting from %s: %w", t, err)
 	}
 	w.set(t, key, nil)
 	return nil
@@ -61,6 +65,9 @@ func (w *Writer) Unbind(sealedKey []byte) error {
 // Owe makes a duty of a kind (letters, digits, '_') that is due at a time, about this event's document. An event makes at most
 // one duty of a kind.
 func (w *Writer) Owe(kind string, due time.Time) error {
+	if due.Before(time.UnixMicro(0)) {
+		due = time.UnixMicro(0) // rows are in the order of their due times, which begin with 1970
+	}
 	d := Duty{Kind: kind, Due: due.UTC().Truncate(time.Microsecond), Index: w.entry.Index, Doc: w.entry.Doc}
 	return w.Put(dutyTable, d.key(), d.Doc[:])
 }
