@@ -27,6 +27,9 @@ type Config struct {
 	Ledgers []ledger.Ledger
 	// Interval is the least time between two anchors on one ledger; Now does not wait for it.
 	Interval time.Duration
+	// Asked is the least time between two anchors on one ledger that Now asks for: on some ledgers an anchor costs money, and
+	// callers are many. Optional: none.
+	Asked time.Duration
 	// Poll is how often the ledger is asked about anchors that are not final, and where retries begin. Optional: a quarter of
 	// Interval, but between a second and fifteen.
 	Poll time.Duration

@@ -3,6 +3,7 @@ package anchor_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -322,6 +323,47 @@ func TestNow(t *testing.T) {
 	if !errors.Is(err, ledger.ErrUnavailable) || len(got) != 2 || got[1].Size() <= size {
 		t.Errorf("with one ledger down it gave %d anchors and %v", len(got), err)
 	}
+}
+
+// TestNowIsPaced lets twenty callers ask at once, with news between, for a simulated minute.
+func TestNowIsPaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pace = 10 * time.Second
+		k := newKit(t.Context(), t, journal.SystemClock{})
+		f := k.fake("one")
+		p, err := anchor.New(anchor.Config{Journal: k.journal, Ledgers: []ledger.Ledger{f}, Interval: time.Hour, Asked: pace,
+			Clock: k.clock, Rand: journaltest.Rand(2), Log: k.log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		var callers sync.WaitGroup
+		for range 20 {
+			callers.Go(func() {
+				for time.Since(begun) < time.Minute {
+					size := k.commit(newsEvent)
+					got, err := p.Now(k.ctx, journal.Actor{Tenant: "default", ID: "auditor"})
+					if err != nil || len(got) != 1 || got[0].Size() < size {
+						t.Errorf("anchoring at once gave %+v (%v), want an anchor that covers size %d", got, err, size)
+						return
+					}
+				}
+			})
+		}
+		callers.Wait()
+		if took := time.Since(begun); took > time.Minute || f.Prepared() > 7 || f.Prepared() < 6 {
+			t.Errorf("%d anchors were prepared in %v, want one in %v, which all who wait share", f.Prepared(), took, pace)
+		}
+		k.commit(newsEvent)
+		ctx, cancel := context.WithTimeout(k.ctx, pace/2)
+		defer cancel()
+		if got, err := p.Now(ctx, journal.Actor{Tenant: "default", ID: "auditor"}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a caller that does not wait got %+v (%v)", got, err)
+		}
+		if err := k.journal.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestLedgersShareHeads lets two ledgers be anchored to at different moments, with other heads released in between.

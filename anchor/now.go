@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"muniment/anchor/journal"
 )
 
 // Now anchors at once, on record as asked by the actor, and returns the newest anchor of each ledger, in the order of
 // Config.Ledgers. It waits until the head is released and each ledger has taken it; where all entries but quiet ones are
-// covered already, that is the anchor there is. It works whether or not Run does.
+// covered already, that is the anchor there is. Within Config.Asked of the last anchor that was asked for it first waits, and
+// all who wait share the next one. It works whether or not Run does.
 //
 // Errors: what Config.Permit returned; a wrapped ctx.Err when ctx ended first; and, together with the anchors that there are,
 // what went wrong with each ledger that failed, which Run goes on trying.
@@ -38,7 +40,11 @@ func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error
 	var turns sync.WaitGroup
 	for i, w := range p.workers {
 		turns.Go(func() {
-			if _, err := w.turn(ctx, true); err != nil {
+			err := w.rest(ctx)
+			if err == nil {
+				_, err = w.turn(ctx, true)
+			}
+			if err != nil {
 				failures[i] = fmt.Errorf("anchoring to %s %s: %w", w.ledger.Kind(), w.ledger.ID(), err)
 			}
 			select {
@@ -50,6 +56,47 @@ func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error
 	turns.Wait()
 	newest, err := p.newest(ctx)
 	return newest, errors.Join(append(failures, err)...)
+}
+
+// asked is when an anchor was last prepared because somebody asked for one.
+type asked struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (a *asked) note(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = at
+}
+
+// left is for how long nobody may ask at the time now, and since when. A clock that was set back must not stop the anchors.
+func (a *asked) left(now time.Time, pace time.Duration) (time.Duration, time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	passed := now.Sub(a.last)
+	if a.last.IsZero() || passed < 0 {
+		return 0, a.last
+	}
+	return max(0, pace-passed), a.last
+}
+
+// rest waits until an anchor may be asked for, or until somebody else has asked, whose anchor is then everybody's.
+func (w *worker) rest(ctx context.Context) error {
+	left, begun := w.asked.left(w.cfg.Clock.Now(), w.cfg.Asked)
+	for last := begun; left > 0 && last.Equal(begun); left, last = w.asked.left(w.cfg.Clock.Now(), w.cfg.Asked) {
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-w.cfg.Journal.Stopped():
+			timer.Stop()
+			return w.cfg.Journal.Err()
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("waiting until an anchor may be asked for again: %w", ctx.Err())
+		}
+	}
+	return nil
 }
 
 // newest finds the anchor of the largest size on each ledger that has one.

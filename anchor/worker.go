@@ -37,6 +37,7 @@ type worker struct {
 	target  uint64 // a release must reach this size before the news are anchored; 0: none are awaited
 	retry   retry
 
+	asked  asked
 	status statusOfTurns
 }
 
@@ -145,6 +146,10 @@ func (w *worker) anchor(ctx context.Context, urgent bool) (time.Duration, error)
 	if !due {
 		return wait, nil
 	}
+	if urgent {
+		// Before the head is chosen: it then covers what those ask for who have not seen that they must wait.
+		w.asked.note(w.cfg.Clock.Now())
+	}
 	a, err := w.prepare(ctx, s, urgent)
 	if errors.Is(err, errTaken) {
 		return w.cfg.Poll, nil
@@ -184,7 +189,8 @@ func (w *worker) due(s situation, urgent bool) (time.Duration, bool) {
 	if w.cfg.Journal.Checkpoint().Size < w.target {
 		return min(w.cfg.Poll, time.Second), false
 	}
-	if urgent {
+	// Of those who rested for the same time, the first has prepared an anchor that covers what the others asked for.
+	if left, _ := w.asked.left(w.cfg.Clock.Now(), w.cfg.Asked); urgent && left == 0 {
 		return 0, true
 	}
 	pace := w.cfg.Interval

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"time"
 
@@ -22,7 +21,7 @@ const (
 const anchorTime = time.Minute
 
 func (s *Server) listAnchors(r *request) error {
-	before, err := r.number("before", 0, 0, math.MaxInt64)
+	before, err := r.number("before", 0, 0, maxNumber)
 	if err != nil {
 		return err
 	}
@@ -48,6 +47,11 @@ func (s *Server) listAnchors(r *request) error {
 func (s *Server) anchorNow(r *request) error {
 	ctx, cancel := context.WithTimeout(r.Request().Context(), anchorTime)
 	defer cancel()
+	// The publisher asks for permission in its own decide; the vault is asked before because it counts refusals, so that a
+	// flood of them shares an event.
+	if err := s.cfg.Vault.Permit(ctx, r.who, access.AnchorNow); err != nil {
+		return err
+	}
 	list, err := s.cfg.Publisher.Now(ctx, r.who.Actor())
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (s *Server) content(r *request) error {
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	h.Set("Muniment-Index", strconv.FormatUint(content.Receipt.Index, 10))
+	h.Set("Muniment-Index", strconv.FormatUint(content.Index, 10))
 	return out.send(r.Request().Context(), content, partial)
 }
 

@@ -3,8 +3,25 @@ package gateway
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"net/http"
 	"strings"
 )
+
+// trailersUnchecked is why trailers are refused.
+const trailersUnchecked = "Fields after the body are not read. Send Content-Digest as a header."
+
+// checkedDigests refuses what would promise an integrity that nobody checks: digests in other headers, and trailers.
+func checkedDigests(in *http.Request) error {
+	if len(in.Trailer) > 0 {
+		return refuse(badDigest, trailersUnchecked)
+	}
+	for _, name := range []string{"Repr-Digest", "Digest", "Content-Md5"} {
+		if len(in.Header.Values(name)) > 0 {
+			return refuse(badDigest, name+" is not checked. Send Content-Digest instead.")
+		}
+	}
+	return nil
+}
 
 // parseContentDigest reads the SHA-256 from the values of Content-Digest (RFC 9530, section 2): a structured-field
 // dictionary (RFC 9651, section 3.2) of algorithms and byte sequences. No header means no digest. A header without a

@@ -42,6 +42,9 @@ func (s *Server) take(r *request, d vault.Deposit) error {
 	if encoding := in.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return refuse(unsupportedEncoding, "")
 	}
+	if err := checkedDigests(in); err != nil {
+		return err
+	}
 	d.MediaType = in.Header.Get("Content-Type")
 	switch kind, _, _ := mime.ParseMediaType(d.MediaType); {
 	case strings.HasPrefix(kind, "multipart/"):
@@ -50,6 +53,7 @@ func (s *Server) take(r *request, d vault.Deposit) error {
 		d.MediaType = "" // what curl --data-binary says of everything
 	}
 	body := newUpload(r.Response(), in.Body, s.cfg.Limits.MaxBody, s.cfg.Limits.Pace)
+	body.trailer = &in.Trailer
 	d.Content, d.Length = body, in.ContentLength
 	done, err := s.cfg.Vault.Deposit(in.Context(), r.who, d)
 	s.metrics.taken(body.read)

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"time"
 
@@ -16,6 +15,10 @@ const tilePath = "/v1/journal/tile/"
 
 // maxWait is how long a feed is held open, in seconds.
 const maxWait = 60
+
+// maxNumber is the largest number that every reader of JSON takes exactly (RFC 8259, section 6), and that can still be counted
+// on from.
+const maxNumber = 1<<53 - 1
 
 func (s *Server) checkpoint(r *request) error {
 	// C2SP tlog-tiles asks for this type. A moment in a cache would be a moment in which the log seems not to grow.
@@ -48,7 +51,7 @@ func (s *Server) tile(r *request) error {
 
 // entries serves the feed. With wait, it stays open until there is something to tell.
 func (s *Server) entries(r *request) error {
-	after, err := r.number("after", 0, 0, math.MaxInt64)
+	after, err := r.number("after", 0, 0, maxNumber)
 	if err != nil {
 		return err
 	}

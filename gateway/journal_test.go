@@ -224,6 +224,22 @@ func TestAnchorAndVerify(t *testing.T) {
 	}
 }
 
+// TestFloodOfRefusals refuses a hundred anchors and finds the first on record, and no event for each.
+func TestFloodOfRefusals(t *testing.T) {
+	r := newRig(t)
+	nobody := r.principal()
+	before := r.journal.Size()
+	for range 100 {
+		a := r.do(http.MethodPost, "/v1/anchors", nil, with("Authorization", ""), with("Authorization", "Bearer "+nobody))
+		if a.status != http.StatusForbidden {
+			t.Fatalf("status %d", a.status)
+		}
+	}
+	if n := r.journal.Size() - before; n < 16 || n > 2*16+1 { // a minute may end in between
+		t.Errorf("%d events for a hundred refusals", n)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	r := newRig(t)
 	var v openapi.Version

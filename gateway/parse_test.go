@@ -111,12 +111,16 @@ func TestDecodeHeader(t *testing.T) {
 		"UTF-8''":                 "",
 		"UTF-8":                   "UTF-8",
 		"ISO-8859-1''x":           "ISO-8859-1''x",
+		"rock'n'roll":             "rock'n'roll",
+		"100%'n'50% of a deed":    "100%'n'50% of a deed",
+		"it's 5'%20":              "it's 5'%20",
 	} {
 		if got, ok := gateway.DecodeHeader(value); !ok || got != want {
 			t.Errorf("%q is %q, %v", value, got, ok)
 		}
 	}
-	for _, bad := range []string{"naïve", "tab\there", "\x00", "UTF-8'", "UTF-8'x", "UTF-8''a b", "UTF-8''%z0", "UTF-8''%", "UTF-8'a/b'x", "UTF-8''ü"} {
+	for _, bad := range []string{"naïve", "tab\there", "\x00", "UTF-8'", "UTF-8'x", "UTF-8''a b", "UTF-8''%z0", "UTF-8''%", "UTF-8'a/b'x", "UTF-8''ü",
+		"ISO-8859-1'en'%A3", "iso-8859-1''%e9t%e9", "windows-1252'de-CH'Z%fcrich"} {
 		if got, ok := gateway.DecodeHeader(bad); ok {
 			t.Errorf("%q is %q", bad, got)
 		}

@@ -33,6 +33,9 @@ func (s *Server) handle(rt route) echo.HandlerFunc {
 			}
 			req.who = who
 			c.Set(principalKey, who.Principal.String())
+			if err := s.callers.admit(who); err != nil {
+				return err
+			}
 		}
 		if err := req.parse(rt); err != nil {
 			return err

@@ -27,10 +27,13 @@ const (
 	DefaultRate     = 1 << 10 // bytes a second
 )
 
-// Limits bound what one client can take. The zero value of each means its default.
+// Limits bound what one client can take. The zero value of MaxBody and of Pace's fields means their defaults.
 type Limits struct {
 	MaxBody int64 // of a deposit, in bytes
 	Pace    Pace
+	// Requests is how many requests a second one principal may send on average, and five times as many at once; 0 means any
+	// number.
+	Requests int
 }
 
 // Config is what a gateway needs. Every field is required unless it says otherwise.
@@ -57,6 +60,8 @@ type Server struct {
 	cfg     Config
 	echo    *echo.Echo
 	metrics *metrics
+	callers *callers
+	judging chan struct{}   // holds an element for each file of evidence that is being judged
 	closing context.Context // ends when the server shuts down: nobody waits for news any longer
 	close   context.CancelFunc
 }
@@ -68,8 +73,12 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("opening the gateway: vault, journal, publisher, authn, clock, randomness and log are all " +
 			"required")
 	}
+	if cfg.Limits.Requests < 0 {
+		return nil, errors.New("opening the gateway: less than no requests a second")
+	}
 	cfg.Limits = cfg.Limits.orDefault()
-	s := &Server{cfg: cfg, echo: echo.New()}
+	s := &Server{cfg: cfg, echo: echo.New(), judging: make(chan struct{}, maxJudging)}
+	s.callers = newCallers(cfg.Limits.Requests, cfg.Clock)
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.metrics = newMetrics(cfg.Journal, cfg.Publisher)
 	s.echo.IPExtractor = ipExtractor(cfg.TrustedProxies)

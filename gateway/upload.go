@@ -23,6 +23,8 @@ type upload struct {
 	control *http.ResponseController
 	pace    Pace
 	limit   int64 // bytes
+	// trailer is where the server puts the fields that follow the body; they are there once the body has ended. nil: none do.
+	trailer *http.Header
 
 	read   int64
 	waited time.Duration // for the client
@@ -59,6 +61,8 @@ func (u *upload) Read(p []byte) (int, error) {
 		u.failure = refuse(tooSlow, "")
 	case err != nil && err != io.EOF:
 		u.failure = refuse(interrupted, "")
+	case err == io.EOF && u.trailer != nil && len(*u.trailer) > 0:
+		u.failure = refuse(badDigest, trailersUnchecked)
 	default:
 		return n, err
 	}

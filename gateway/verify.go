@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -10,6 +13,13 @@ import (
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	"muniment/openapi"
+)
+
+const (
+	// maxEvidence is the length of the longest body, in bytes: the story of a document with more than a thousand events.
+	maxEvidence = 4 << 20
+	// maxQuestion is more than a document id and a digest take, however they are written.
+	maxQuestion = 4 << 10
 )
 
 // verify judges an evidence file, or asks whether a digest is that of a document. Either way the verdict is that of the
@@ -21,22 +31,61 @@ func (s *Server) verify(r *request) error {
 	if r.Request().Header.Get("Content-Encoding") != "" {
 		return refuse(unsupportedEncoding, "")
 	}
-	body := newUpload(r.Response(), r.Request().Body, evidence.MaxSize, s.cfg.Limits.Pace)
+	done, err := s.mayVerify(r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	body := newUpload(r.Response(), r.Request().Body, maxEvidence, s.cfg.Limits.Pace)
 	data, err := io.ReadAll(body)
 	if err != nil {
 		return body.blame(err)
 	}
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(data, &top); err != nil {
+	if !json.Valid(data) || bytes.TrimLeft(data, " \t\r\n")[0] != '{' {
 		return refuse(badRequest, "The body is not a JSON object.")
 	}
 	in := evidence.Input{Evidence: data, Policy: s.cfg.Policy}
-	if _, isFile := top["v"]; !isFile {
-		if in.Evidence, in.Digest, err = s.question(r, top); err != nil {
-			return err
+	if len(data) <= maxQuestion { // more is not built before the verifier has counted what is in it
+		var top map[string]json.RawMessage
+		if err := json.Unmarshal(data, &top); err != nil {
+			return refuse(badRequest, "The body is not a JSON object.")
+		}
+		if _, isFile := top["v"]; !isFile {
+			if in.Evidence, in.Digest, err = s.question(r, top); err != nil {
+				return err
+			}
 		}
 	}
-	return r.reply(http.StatusOK, evidence.Verify(in))
+	report, err := s.judge(r.Request().Context(), in)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusOK, report)
+}
+
+// mayVerify waits until the caller has less than maxVerifying bodies of evidence in memory, and takes its turn until done is
+// called.
+func (s *Server) mayVerify(r *request) (done func(), err error) {
+	ctx, cancel := context.WithTimeout(r.Request().Context(), s.cfg.Limits.Pace.Patience)
+	defer cancel()
+	turns := s.callers.of(r.who).verifying
+	select {
+	case turns <- struct{}{}:
+		return func() { <-turns }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for other verifications: %w", ctx.Err())
+	}
+}
+
+// judge has a few files judged at a time: each may take many times its length.
+func (s *Server) judge(ctx context.Context, in evidence.Input) (evidence.Report, error) {
+	select {
+	case s.judging <- struct{}{}:
+	case <-ctx.Done():
+		return evidence.Report{}, fmt.Errorf("waiting for other verifications: %w", ctx.Err())
+	}
+	defer func() { <-s.judging }()
+	return evidence.Verify(in), nil
 }
 
 // question reads a document id with a digest, and gets the evidence that answers it. That discloses as much as the

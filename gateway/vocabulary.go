@@ -13,6 +13,7 @@ import (
 	"muniment/vault/access"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
+	"muniment/vault/seal"
 )
 
 // The problems of requests. Their codes are a promise: clients tell them apart by them.
@@ -24,7 +25,8 @@ var (
 	badID = problem{"bad-id", http.StatusBadRequest, "This is not a document id", false,
 		"Document ids are UUIDs of version 7 in lower-case canonical form."}
 	badDigest = problem{"bad-digest", http.StatusBadRequest, "The digest cannot be checked", false,
-		"Send Content-Digest: sha-256=:BASE64: (RFC 9530), or leave the header out."}
+		"Send Content-Digest: sha-256=:BASE64: (RFC 9530) as a header, or leave it out. No other header of its kind is accepted, " +
+			"and no trailer, because none would be checked."}
 	badCursor = problem{"bad-cursor", http.StatusBadRequest, "This cursor is not of this listing", false,
 		"Send the cursor of the page before, unchanged and with the same filters, or none."}
 	purposeMissing = problem{"purpose-missing", http.StatusBadRequest, "Every read states its purpose", false,
@@ -46,6 +48,8 @@ var (
 	dispositionRequired = problem{"disposition-required", http.StatusMethodNotAllowed, "Documents leave by disposition",
 		false, "A document is destroyed only by a disposition that was proposed, approved by somebody else and executed by the rules " +
 			"of its series: /v1/dispositions."}
+	tooMany = problem{"too-many-requests", http.StatusTooManyRequests, "Too many requests", true,
+		"This principal sends more requests than one may. Retry-After says when to send this one again; it was not looked at."}
 	tooSlow = problem{"too-slow", http.StatusRequestTimeout, "The body came too slowly", true,
 		"Nothing was kept."}
 	conflict = problem{"conflict", http.StatusConflict, "Other content is kept under this external id", false,
@@ -77,6 +81,8 @@ var (
 		"The log knows more under the request id."}
 	damaged = problem{"damaged", http.StatusInternalServerError, "What is stored is not what was recorded", false,
 		"The content or a row of the journal failed verification and was not served. An operator has to act: muniment fsck."}
+	newerFormat = problem{"newer-format", http.StatusInternalServerError, "This was written by a newer version", false,
+		"This gateway is older than what wrote the row. An operator has to bring it up to date."}
 	keyLost = problem{"key-lost", http.StatusInternalServerError, "The key cannot open this", false,
 		"The key service has no key for what is stored, or what is stored is not what it wrapped. An operator has to act."}
 	keysDown = problem{"key-service-unavailable", http.StatusServiceUnavailable, "The key service does not answer", true,
@@ -110,10 +116,10 @@ var (
 func problems() []problem {
 	return []problem{
 		badRequest, unknownParameter, badID, badDigest, badCursor, purposeMissing, badPurpose, interrupted, unauthenticated,
-		denied, notFound, noSuchRoute, methodNotAllowed, dispositionRequired, tooSlow, conflict, erased, tooLarge,
+		denied, notFound, noSuchRoute, methodNotAllowed, dispositionRequired, tooMany, tooSlow, conflict, erased, tooLarge,
 		unsupportedEncoding, notJSON, badRange, contentMismatch, badMetadata, unknownSeries, keyReused,
-		internal, damaged, keyLost, keysDown, keysDenied, objectsDown, ledgerDown, ledgerRefuses, timedOut, journalDown, unreleased, abandoned,
-		stopping, journalFull, objectsFull,
+		internal, damaged, newerFormat, keyLost, keysDown, keysDenied, objectsDown, ledgerDown, ledgerRefuses, timedOut, journalDown, unreleased,
+		abandoned, stopping, journalFull, objectsFull,
 	}
 }
 
@@ -150,6 +156,10 @@ func causes() []cause {
 		{journal.ErrDamaged, damaged},
 		{journal.ErrNotFound, notFound},
 		{journal.ErrTooLarge, badMetadata}, // each field may be legal and all of them too long
+		{seal.ErrRow, damaged},
+		{seal.ErrKeyset, damaged},
+		{seal.ErrCiphertext, damaged},
+		{seal.ErrNewer, newerFormat},
 		{keys.ErrUnavailable, keysDown},
 		{keys.ErrDenied, keysDenied},
 		{keys.ErrNoKey, keyLost},

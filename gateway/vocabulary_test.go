@@ -19,6 +19,7 @@ import (
 	"muniment/vault/access"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
+	"muniment/vault/seal"
 )
 
 // TestErrorsBecomeProblems maps every sentinel that may reach the gateway.
@@ -56,6 +57,10 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"keys.ErrDenied":           {keys.ErrDenied, 503, "key-service-denies"},
 		"keys.ErrNoKey":            {keys.ErrNoKey, 500, "key-lost"},
 		"keys.ErrWrapped":          {keys.ErrWrapped, 500, "key-lost"},
+		"seal.ErrRow":              {seal.ErrRow, 500, "damaged"},
+		"seal.ErrKeyset":           {seal.ErrKeyset, 500, "damaged"},
+		"seal.ErrCiphertext":       {seal.ErrCiphertext, 500, "damaged"},
+		"seal.ErrNewer":            {seal.ErrNewer, 500, "newer-format"},
 		"objects.ErrFull":          {objects.ErrFull, 507, "object-store-full"},
 		"objects.ErrUnavailable":   {objects.ErrUnavailable, 503, "object-store-unavailable"},
 		"objects.ErrNotFound":      {objects.ErrNotFound, 500, "damaged"},
@@ -85,6 +90,7 @@ func inner() []string {
 		"journal.ErrMissing",     // of Open
 		"journal.ErrContradicts", // of Open
 		"journal.ErrPanic",       // a fault of ours
+		"journal.ErrRow",         // a fault of ours
 		"journal.ErrTaken",       // the vault looks tokens up in the same decide
 		"keys.ErrSize",           // the vault wraps keys only, which are short
 		"objects.ErrExists",      // object keys are random
@@ -92,6 +98,7 @@ func inner() []string {
 		"objects.ErrLocked",      // of the lock duty
 		"objects.ErrShort",       // the vault turns it into ErrMismatch or ErrDamagedContent
 		"objects.ErrSpan",        // spans are computed from the size
+		"seal.ErrSpan",           // the same
 		"ledger.ErrUnknown",      // between the publisher and its ledgers
 		"vault.ErrBootstrapped",  // of cmd
 	}
@@ -103,6 +110,7 @@ func sentinels(t *testing.T) []string {
 	var out []string
 	for name, folder := range map[string]string{
 		"vault": "../vault", "access": "../vault/access", "keys": "../vault/keys", "objects": "../vault/objects",
+		"seal":    "../vault/seal",
 		"journal": "../anchor/journal", "ledger": "../anchor/ledger", "anchor": "../anchor", "authn": "authn",
 	} {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))

@@ -495,6 +495,9 @@ type Timeout = Problem
 // TooLarge An RFC 9457 problem.
 type TooLarge = Problem
 
+// TooMany An RFC 9457 problem.
+type TooMany = Problem
+
 // Unauthenticated An RFC 9457 problem.
 type Unauthenticated = Problem
 
@@ -573,7 +576,7 @@ type DepositDocumentParams struct {
 
 	// ContentDigest RFC 9530. The SHA-256 of the content in base64; the deposit is refused if it does not match. Other algorithms
 	// beside it are ignored; without a `sha-256` the header is refused, so that nobody takes an unchecked digest for a
-	// checked one.
+	// checked one. `Repr-Digest`, `Digest`, `Content-MD5` and trailers are refused for the same reason.
 	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
 
 	// MunimentSeries The record series; without one, the tenant's default series.
@@ -627,7 +630,7 @@ type PutDocumentByExternalIDParams struct {
 
 	// ContentDigest RFC 9530. The SHA-256 of the content in base64; the deposit is refused if it does not match. Other algorithms
 	// beside it are ignored; without a `sha-256` the header is refused, so that nobody takes an unchecked digest for a
-	// checked one.
+	// checked one. `Repr-Digest`, `Digest`, `Content-MD5` and trailers are refused for the same reason.
 	ContentDigest *ContentDigest `json:"Content-Digest,omitempty"`
 
 	// MunimentSeries The record series; without one, the tenant's default series.

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"muniment/anchor/journal"
+	"muniment/vault/access"
+	"muniment/vault/keys"
 	"muniment/vault/objects"
 	"muniment/vault/seal"
 )
@@ -17,7 +19,7 @@ import (
 type Content struct {
 	Document Document
 	Spans    []objects.Span
-	Receipt  journal.Receipt // of the document.read that this read is covered by, without proof and checkpoint
+	Index    uint64 // of the document.read that this read is covered by
 
 	v       *Vault
 	rd      *reading
@@ -43,7 +45,7 @@ func (c *Content) WriteSpan(ctx context.Context, w io.Writer, i int) error {
 	}
 	c.bytes += counted.n
 	if err != nil && counted.err == nil {
-		err = c.v.damage(ctx, c.rd, err)
+		err = c.v.damage(ctx, c.rd.who, c.rd.id, err)
 	}
 	if err != nil {
 		return fmt.Errorf("serving a document: %w", err)
@@ -83,7 +85,11 @@ func (c *counter) Write(p []byte) (int, error) {
 var (
 	errSize   = errors.New("it has another size than was recorded")
 	errDigest = errors.New("its SHA-256 is not the one recorded")
+	errRow    = errors.New("its sealed row is missing, or is not what was recorded")
 )
+
+// foundRow is the finding that a document's sealed row, without which its content cannot be opened, is not what was recorded.
+const foundRow = "row"
 
 // finding names what is wrong with stored content; "" when the error says nothing about the content.
 func finding(err error) string {
@@ -98,30 +104,39 @@ func finding(err error) string {
 		return "damaged"
 	case errors.Is(err, seal.ErrCiphertext):
 		return "segment"
+	case errors.Is(err, errRow), errors.Is(err, seal.ErrRow), errors.Is(err, seal.ErrKeyset), errors.Is(err, keys.ErrWrapped):
+		return foundRow
 	}
 	return ""
 }
 
-// damage raises the alarm when err says that the stored content is not what was recorded, once for each document, and turns
-// err into ErrDamagedContent.
-func (v *Vault) damage(ctx context.Context, rd *reading, err error) error {
+// damage raises the alarm when err says that the stored content or its sealed row is not what was recorded, once for each
+// document, and turns err into ErrDamagedContent.
+func (v *Vault) damage(ctx context.Context, who access.Who, id journal.ID, err error) error {
 	found := finding(err)
 	if found == "" {
 		return err
 	}
-	v.cfg.Log.Error("stored content is not what was recorded", "document", rd.id.String(), "found", found)
-	o := rd.row.Object
-	event := ObjectDamaged.New(rd.id, ObjectDamagedData{Key: o.Key, Version: o.Version, Found: found})
+	v.cfg.Log.Error("stored content is not what was recorded", "document", id.String(), "found", found)
 	// The alarm must not be lost because the client has gone.
-	_, recorded := v.cfg.Journal.Commit(context.WithoutCancel(ctx), rd.who.Actor(), func(view journal.View) (journal.Change, error) {
-		row, _, err := storedFor(view, rd.who.Tenant, rd.id)
-		if err != nil || row.Damaged {
+	_, recorded := v.cfg.Journal.Commit(context.WithoutCancel(ctx), who.Actor(), func(view journal.View) (journal.Change, error) {
+		row, ok, err := documents.Get(view, id[:])
+		if err != nil || !ok || row.Tenant != who.Tenant {
 			return journal.Change{}, err
 		}
-		return journal.Change{Events: []journal.Event{event}}, nil
+		return row.alarm(id, found), nil
 	})
 	if recorded != nil {
-		v.cfg.Log.Error("an alarm could not be put on record", "document", rd.id.String(), "error", recorded)
+		v.cfg.Log.Error("an alarm could not be put on record", "document", id.String(), "error", recorded)
 	}
 	return fmt.Errorf("%w: %w", ErrDamagedContent, err)
+}
+
+// alarm is the change that puts a finding on record, unless one is there already.
+func (d document) alarm(id journal.ID, found string) journal.Change {
+	if d.Damaged {
+		return journal.Change{}
+	}
+	data := ObjectDamagedData{Key: d.Object.Key, Version: d.Object.Version, Found: found}
+	return journal.Change{Events: []journal.Event{ObjectDamaged.New(id, data)}}
 }

@@ -16,9 +16,11 @@ import (
 
 // Deposit is a document as it comes in.
 type Deposit struct {
-	Series         string // "": the tenant's default one
-	ExternalID     string // the caller's own id, 1 to 256 visible characters; "" for none
-	IdempotencyKey string // 1 to 255 visible ASCII characters; "" for none
+	Series     string // "": the tenant's default one
+	ExternalID string // the caller's own id, 1 to 256 visible characters; "" for none
+	// IdempotencyKey is 1 to 255 visible ASCII characters; "" for none. A document that is there under the external id already
+	// is answered for without a key, or with its own.
+	IdempotencyKey string
 	FileName       string
 	Title          string
 	MediaType      string
@@ -62,6 +64,9 @@ type intake struct {
 // again in the commit. Memory is constant in the size of the content. What was read of content that breaks off, or is not as
 // announced, is never visible.
 //
+// A document that somebody else has deposited under the external id is answered for only to principals who may describe it and
+// have its digest disclosed: others are denied, whatever their content is.
+//
 // When it returns ErrUnreleased the result is filled in but for proof and checkpoint: the deposit is on record, and the
 // same request again is safe.
 //
@@ -98,10 +103,17 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 		in.repeat = idempotencyToken(key, who.Principal.String(), d.IdempotencyKey)
 	}
 	earlier, err := v.admit(ctx, in)
+	free := func() {}
+	if tokens := in.external != nil || in.repeat != nil; tokens && err == nil && earlier == nil {
+		free = v.claims.take(ctx, v.cfg.Patience, in.external, in.repeat)
+		defer free()
+		earlier, err = v.admit(ctx, in) // whoever had the claim may have deposited it
+	}
 	if err != nil {
 		return Deposited{}, err
 	}
 	if earlier != nil {
+		free()
 		digest, err := v.digestOnly(ctx, d)
 		if err != nil {
 			return Deposited{}, err
@@ -113,6 +125,7 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 		return Deposited{}, err
 	}
 	out, err := v.record(ctx, in, up)
+	free() // the others need not wait for the release
 	if errors.Is(err, errRaced) {
 		if earlier, err = v.admit(ctx, in); err != nil {
 			return Deposited{}, err
@@ -127,29 +140,29 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 
 // admit says before a byte is read whether the deposit may come in, and which earlier one it repeats, if any.
 func (v *Vault) admit(ctx context.Context, in *intake) (*earlier, error) {
-	var found *earlier
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		_, _, err := v.file(r, in)
-		if err == nil {
-			found, err = in.lookup(r)
+	var (
+		found  *earlier
+		change journal.Change
+	)
+	look := func(r journal.Reader) (err error) {
+		if _, change, err = v.file(r, in); err != nil {
+			return err
+		}
+		if found, err = in.lookup(r); err == nil && found != nil {
+			change, err = v.answerable(r, in, found)
 		}
 		return err
-	})
-	if errors.Is(err, access.ErrDenied) {
-		// On record it goes, unless it is permitted by now; it is refused all the same.
-		_, recorded := v.cfg.Journal.Commit(ctx, in.who.Actor(), func(view journal.View) (journal.Change, error) {
-			_, change, err := v.file(view, in)
+	}
+	err := v.cfg.Journal.View(ctx, look)
+	if len(change.Events) > 0 {
+		// A refusal goes on record; what is permitted by now is let in.
+		_, err = v.commit(ctx, in.who, func(view journal.View) (journal.Change, error) {
+			err := look(view)
 			return change, err
 		})
-		if recorded != nil && !errors.Is(recorded, ErrNoSeries) {
-			err = recorded
-		}
 	}
 	if err != nil {
 		return nil, err
-	}
-	if found != nil && found.row.Erased {
-		return nil, ErrErased
 	}
 	return found, nil
 }
@@ -208,7 +221,7 @@ func (v *Vault) record(ctx context.Context, in *intake, up uploaded) (Deposited,
 		Depositor: in.who.Actor().ID, Index: receipt.Index, RecordDate: in.RecordDate, LedgerRefs: in.LedgerRefs,
 		RetainUntil: filing.RetainUntil, Commitment: commitment[:], CiphertextSHA256: up.object.SHA256,
 	}
-	text.into(&doc)
+	text.into(&doc, true)
 	return Deposited{ID: up.id, Created: true, Receipt: receipt, Document: doc}, nil
 }
 

@@ -138,7 +138,8 @@ func TestReplay(t *testing.T) {
 		{"external id alone, same content", func(d *vault.Deposit) { d.IdempotencyKey = "" }, one, nil},
 		{"external id alone, other metadata", func(d *vault.Deposit) { d.IdempotencyKey, d.FileName = "", "b" }, one, nil},
 		{"external id alone, other content", func(d *vault.Deposit) { d.IdempotencyKey = "" }, two, vault.ErrConflict},
-		{"external id with a new key, other content", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, two, vault.ErrConflict},
+		{"external id with a new key", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, one, vault.ErrMetadata},
+		{"external id with a new key, other content", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, two, vault.ErrMetadata},
 		{"digest that does not match", func(d *vault.Deposit) { d.Digest = make([]byte, 32) }, one, vault.ErrMismatch},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -157,8 +158,13 @@ func TestReplay(t *testing.T) {
 			}
 		})
 	}
-	if got := r.journal.Size(); got != size {
-		t.Errorf("the repetitions recorded %d events", got-size)
+	conflict, n := r.last("document.compared/1")
+	if got := r.journal.Size(); got != size+1 || n != 1 || conflict.Doc != done.ID || string(conflict.Data) != `{"same":false}` {
+		t.Errorf("the repetitions recorded %d events, want one of the conflict: %s", got-size, conflict.Body)
+	}
+	// A key that was refused is free.
+	if out := r.deposit(vault.Deposit{IdempotencyKey: "key-2"}, two); !out.Created {
+		t.Error("a refused deposit took its key")
 	}
 	other := r.principal(access.Grant{Role: access.Depositor})
 	out, err := r.vault.Deposit(context.Background(), other, vault.Deposit{IdempotencyKey: "key-1", Length: 3, Content: bytes.NewReader(two)})
@@ -179,6 +185,7 @@ func (g *gate) Read(p []byte) (int, error) {
 	return g.Reader.Read(p)
 }
 
+// Deposits of several processes race for one token: in one process they would follow each other.
 func TestRace(t *testing.T) {
 	for _, d := range []vault.Deposit{{IdempotencyKey: "k"}, {ExternalID: "x"}, {IdempotencyKey: "k", ExternalID: "x"}} {
 		r := newRig(t)
@@ -187,10 +194,15 @@ func TestRace(t *testing.T) {
 		wait.Add(n)
 		results := make([]vault.Deposited, n)
 		for i := range n {
+			v, err := vault.Open(context.Background(), r.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
 			all.Go(func() {
 				d := d
 				d.Length, d.Content = 4, &gate{Reader: strings.NewReader("race"), wait: &wait}
-				out, err := r.vault.Deposit(context.Background(), r.who, d)
+				out, err := v.Deposit(context.Background(), r.who, d)
 				if err != nil {
 					t.Errorf("racing: %v", err)
 				}

@@ -10,7 +10,8 @@ import (
 )
 
 // Describe describes a document; access.Describe is needed. That its sealed fields were opened goes on record first.
-// ErrNotFound for unknown ids and for those of other tenants. An erased document is described without the sealed fields.
+// ErrNotFound for unknown ids and for those of other tenants. An erased document is described without the sealed fields; the
+// content's digest needs access.Disclose too.
 func (v *Vault) Describe(ctx context.Context, who access.Who, id journal.ID) (Document, error) {
 	doc, err := v.describe(ctx, who, func(journal.Reader) (journal.ID, error) { return id, nil })
 	if err != nil {
@@ -53,14 +54,21 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 		id     journal.ID
 		row    document
 		sealed []byte
+
+		disclose bool
 	)
 	look := func(r journal.Reader) (change journal.Change, err error) {
-		if id, err = which(r); err == nil {
-			row, sealed, change, err = v.visible(r, who, access.Describe, id)
+		if id, err = which(r); err != nil {
+			return change, err
 		}
+		if row, sealed, change, err = v.visible(r, who, access.Describe, id); err != nil {
+			return change, err
+		}
+		permission, err := access.PermissionFor(r, who, access.Disclose)
+		disclose = permission.Covers(access.Scope{Series: row.Series})
 		return change, err
 	}
-	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
+	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
 		change, err := look(view)
 		if err != nil || row.Erased {
 			return change, err
@@ -77,11 +85,11 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 	if row.Erased {
 		return doc, nil
 	}
-	opened, err := v.open(ctx, who.Tenant, id, sealed)
+	opened, err := v.open(ctx, who, id, sealed)
 	if err != nil {
 		return Document{}, err
 	}
-	opened.text.into(&doc)
+	opened.text.into(&doc, disclose)
 	return doc, nil
 }
 

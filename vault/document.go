@@ -35,11 +35,13 @@ type Document struct {
 	Commitment       []byte    // HMAC-SHA-256(salt, "muniment content v1" ‖ SHA-256(content))
 	CiphertextSHA256 []byte
 
-	// Withheld says that the fields below are left out because opening them could not be put on record: the journal's disk
-	// is full.
+	// Withheld says that the fields below are left out because opening them could not be put on record (the journal's disk is
+	// full) or, in a listing, because the sealed row is not what was recorded, which raises
+	// an alarm, or is of a newer program.
 	Withheld bool
 
-	// The fields below are sealed. They are empty when the document is erased.
+	// The fields below are sealed. They are empty when the document is erased. The digest is empty too where it may not be
+	// disclosed: see access.Disclose.
 	FileName      string
 	Title         string
 	MediaType     string

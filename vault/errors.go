@@ -5,7 +5,8 @@ import "errors"
 // What can be wrong with a request, or with what the vault finds. Besides these its methods return, wrapped,
 // access.ErrDenied, and the sentinels of journal, keys and objects, by which a caller sees whether a retry helps.
 var (
-	// ErrNotFound says that the tenant has no such document. Another tenant's document gives the same error.
+	// ErrNotFound says that the tenant has no such document. Another tenant's document gives the same error, and so does, to
+	// a principal of some series, one of another series.
 	ErrNotFound = errors.New("no such document")
 	// ErrErased says that the document was erased. Its record and its proofs remain.
 	ErrErased = errors.New("the document has been erased")
@@ -27,7 +28,8 @@ var (
 	ErrCursor = errors.New("not a cursor of this listing")
 	// ErrAbandoned says that the object was swept away as an orphan before the deposit was committed. A retry helps.
 	ErrAbandoned = errors.New("the upload took too long and was swept away")
-	// ErrDamagedContent says that the stored ciphertext is missing or is not what was recorded. It raises an alarm on record.
+	// ErrDamagedContent says that the stored ciphertext, or the sealed row with its key, is missing or is not what was
+	// recorded. It raises an alarm on record.
 	ErrDamagedContent = errors.New("the stored content is not what was recorded")
 	// ErrUnreleased says that the deposit is recorded but was not released in time. The same request again is safe and
 	// gives the same document.

@@ -17,6 +17,7 @@ const (
 	DocumentServed    journal.Type[DocumentServedData]    = "document.served/1"
 	DocumentDescribed journal.Type[DocumentDescribedData] = "document.described/1"
 	DocumentsListed   journal.Type[DocumentsListedData]   = "documents.listed/1"
+	DocumentCompared  journal.Type[DocumentComparedData]  = "document.compared/1"
 	JournalConsulted  journal.Type[JournalConsultedData]  = "journal.consulted/1"
 	EvidenceIssued    journal.Type[EvidenceIssuedData]    = "evidence.issued/1"
 	ObjectDamaged     journal.Type[ObjectDamagedData]     = "object.damaged/1"
@@ -72,6 +73,12 @@ type DocumentsListedData struct {
 	Nonce []byte `json:"nonce"`
 }
 
+// DocumentComparedData says that the actor sent content under the document's external id and was told whether it is the
+// document's. A depositor who sends the same content again is told so without an event.
+type DocumentComparedData struct {
+	Same bool `json:"same"`
+}
+
 // JournalConsultedData says that the actor was given bodies of the tenant's events within this hour. It is quiet, and about
 // no document.
 type JournalConsultedData struct {
@@ -83,11 +90,13 @@ type EvidenceIssuedData struct {
 	Disclosed bool `json:"disclosed"` // with content digest and salt
 }
 
-// ObjectDamagedData says that the document's ciphertext is missing or not what was recorded. It is recorded once.
+// ObjectDamagedData says that the document's ciphertext, or the sealed row with its key, is missing or not what was recorded.
+// It is recorded once.
 type ObjectDamagedData struct {
 	Key     string `json:"key"`
 	Version string `json:"version,omitempty"`
-	Found   string `json:"found"` // "missing", "size", "digest", "damaged" (says the store) or "segment"
+	// Found is "missing", "size", "digest", "damaged" (says the store), "segment", or "row" for the sealed row.
+	Found string `json:"found"`
 }
 
 // ObjectAbandonedData says that an object belongs to no document and is about to be deleted. A deposit that still wants it
@@ -121,6 +130,7 @@ func Definitions() []journal.Definition {
 		DocumentServed.On(nothing[DocumentServedData]),
 		DocumentDescribed.On(nothing[DocumentDescribedData]),
 		DocumentsListed.On(nothing[DocumentsListedData]),
+		DocumentCompared.On(nothing[DocumentComparedData]),
 		JournalConsulted.On(nothing[JournalConsultedData]).Quiet(),
 		EvidenceIssued.On(nothing[EvidenceIssuedData]),
 		ObjectDamaged.On(reduceDamaged),

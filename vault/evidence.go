@@ -44,7 +44,7 @@ func (v *Vault) evidence(ctx context.Context, who access.Who, id journal.ID, dis
 		}
 		return v.authorize(r, who, access.Disclose, access.Scope{Series: row.Series}, id)
 	}
-	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
+	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
 		change, err := check(view)
 		if err == nil {
 			change.Events = []journal.Event{EvidenceIssued.New(id, EvidenceIssuedData{Disclosed: disclose})}
@@ -65,7 +65,7 @@ func (v *Vault) evidence(ctx context.Context, who access.Who, id journal.ID, dis
 	if err != nil || !disclose {
 		return file, err
 	}
-	opened, err := v.open(ctx, who.Tenant, id, sealed)
+	opened, err := v.open(ctx, who, id, sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (v *Vault) consult(ctx context.Context, who access.Who, what string, check 
 	c := consultation{who: who, what: what}
 	hour := v.cfg.Clock.Now().Unix() / 3600
 	known := v.consults.known(c, hour)
-	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
+	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
 		change, err := check(view)
 		if err != nil || known {
 			return change, err

@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/keys"
+	"muniment/vault/seal"
 )
 
 // Sizes of a page, in documents.
@@ -75,11 +76,18 @@ func (v *Vault) list(ctx context.Context, who access.Who, q *Query) (Page, error
 	if err := l.choose(ctx); err != nil {
 		return Page{}, err
 	}
-	_, err = v.cfg.Journal.Commit(ctx, who.Actor(), l.decide)
+	event := l.event()
+	_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
+		change, err := l.permit(view)
+		if err == nil {
+			change.Events = event
+		}
+		return change, err
+	})
 	withheld := errors.Is(err, journal.ErrFull)
 	if withheld {
 		err = v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-			_, err := l.take(r)
+			_, err := l.permit(r)
 			return err
 		})
 	}
@@ -116,16 +124,18 @@ type listing struct {
 	nonce []byte
 
 	chosen []journal.ID
-	next   []byte // the place where the following page begins after; nil at the end
-
+	next   []byte     // the place where the following page begins after; nil at the end
 	rows   []document // of chosen
-	sealed [][]byte
+	sealed [][]byte   // nil for one that is erased, or missing
+
+	disclose access.Permission
 }
 
-// choose picks the documents of the page from a snapshot.
+// choose picks the documents of the page from a snapshot, and reads them: hundreds of rows would hold up everybody else's
+// commits in decide, which has only to ask whether they may be listed.
 func (l *listing) choose(ctx context.Context) error {
 	return l.v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		l.chosen, l.next = nil, nil
+		l.chosen, l.rows, l.sealed, l.next = nil, nil, nil, nil
 		permission, err := access.PermissionFor(r, l.who, access.Describe)
 		if err != nil || permission.None() {
 			return err // decide puts the refusal on record
@@ -138,9 +148,17 @@ func (l *listing) choose(ctx context.Context) error {
 			}
 			scanned++
 			l.next = d.place()
-			if l.query.fits(d) && permission.Covers(access.Scope{Series: d.Series}) {
-				l.chosen = append(l.chosen, journal.ID(key))
+			if d.Tenant != l.who.Tenant {
+				return fmt.Errorf("an index leads to another tenant's document: %w", journal.ErrDamaged)
 			}
+			if !l.query.fits(d) || !permission.Covers(access.Scope{Series: d.Series}) {
+				return nil
+			}
+			sealed, err := sealedOf(r, journal.ID(key), d)
+			if err != nil && !errors.Is(err, errRow) {
+				return err
+			}
+			l.chosen, l.rows, l.sealed = append(l.chosen, journal.ID(key)), append(l.rows, d), append(l.sealed, sealed)
 			return nil
 		})
 		if !more {
@@ -197,12 +215,8 @@ func (q *Query) fits(d document) bool {
 	return (q.Series == "" || q.Series == d.Series) && (q.State == "" || (q.State == Erased) == d.Erased)
 }
 
-// decide looks at the chosen documents again and puts their listing on record.
-func (l *listing) decide(view journal.View) (journal.Change, error) {
-	change, err := l.take(view)
-	if err != nil {
-		return change, err
-	}
+// event is what goes on record about the listing; none when it opens nothing.
+func (l *listing) event() []journal.Event {
 	var entries []tlog.Hash
 	for i, id := range l.chosen {
 		if l.sealed[i] != nil {
@@ -211,16 +225,15 @@ func (l *listing) decide(view journal.View) (journal.Change, error) {
 		}
 	}
 	if len(entries) == 0 {
-		return journal.Change{}, nil
+		return nil
 	}
 	root := treeHash(entries)
-	data := DocumentsListedData{Count: len(entries), Root: root[:], Nonce: l.nonce}
-	return journal.Change{Events: []journal.Event{DocumentsListed.New(journal.ID{}, data)}}, nil
+	return []journal.Event{DocumentsListed.New(journal.ID{}, DocumentsListedData{Count: len(entries), Root: root[:], Nonce: l.nonce})}
 }
 
-// take reads the chosen documents as they stand now, and checks the permission for each again.
-func (l *listing) take(r journal.Reader) (journal.Change, error) {
-	l.rows, l.sealed = nil, nil
+// permit asks whether the listing, and each of the chosen documents, is permitted. Its change puts a refusal on record. A
+// document's series does not change, so the chosen rows are as good as new ones.
+func (l *listing) permit(r journal.Reader) (journal.Change, error) {
 	scope := access.Scope{Series: l.query.Series}
 	permission, err := access.PermissionFor(r, l.who, access.Describe)
 	if err == nil && (permission.None() || scope.Series != "" && !permission.Covers(scope)) {
@@ -232,17 +245,13 @@ func (l *listing) take(r journal.Reader) (journal.Change, error) {
 	if err != nil {
 		return journal.Change{}, err
 	}
-	for _, id := range l.chosen {
-		row, sealed, err := stored(r, id)
-		if err != nil {
-			return journal.Change{}, err
-		}
-		if scope := (access.Scope{Series: row.Series}); !permission.Covers(scope) {
+	for i, id := range l.chosen {
+		if scope := (access.Scope{Series: l.rows[i].Series}); !permission.Covers(scope) {
 			return journal.Change{Events: []journal.Event{access.Denial(access.Describe, scope, id)}}, access.ErrDenied
 		}
-		l.rows, l.sealed = append(l.rows, row), append(l.sealed, sealed)
 	}
-	return journal.Change{}, nil
+	l.disclose, err = access.PermissionFor(r, l.who, access.Disclose)
+	return journal.Change{}, err
 }
 
 // treeHash is the Merkle tree hash of RFC 6962, section 2.1, over leaf hashes.
@@ -262,23 +271,29 @@ func (l *listing) page(ctx context.Context, withheld bool) (Page, error) {
 	var page Page
 	var ids []journal.ID
 	var values [][]byte
+	var at []int // the places of ids in the page
 	for i, id := range l.chosen {
 		doc := l.rows[i].public(id)
-		doc.Withheld = withheld && doc.State == Kept
-		page.Documents = append(page.Documents, doc)
-		if doc.State == Kept && !withheld {
-			ids, values = append(ids, id), append(values, l.sealed[i])
+		switch {
+		case doc.State != Kept:
+		case withheld:
+			doc.Withheld = true
+		case l.sealed[i] == nil:
+			doc.Withheld = true
+			_ = l.v.damage(ctx, l.who, id, errRow)
+		default:
+			ids, values, at = append(ids, id), append(values, l.sealed[i]), append(at, i)
 		}
+		page.Documents = append(page.Documents, doc)
 	}
 	if len(ids) > 0 {
 		texts, err := l.v.openAll(ctx, l.who.Tenant, ids, values)
 		if err != nil {
 			return Page{}, err
 		}
-		for i := range page.Documents {
-			if page.Documents[i].State == Kept {
-				texts[0].text.into(&page.Documents[i])
-				texts = texts[1:]
+		for i, opened := range texts {
+			if err := l.fill(ctx, &page.Documents[at[i]], opened); err != nil {
+				return Page{}, err
 			}
 		}
 	}
@@ -288,4 +303,19 @@ func (l *listing) page(ctx context.Context, withheld bool) (Page, error) {
 	var err error
 	page.Next, err = newCursor(l.key, l.who, l.query, l.next)
 	return page, err
+}
+
+// fill fills in a document's sealed fields. A sealed row that is not what was recorded raises the alarm; neither it nor one
+// that a newer program wrote spoils another document of the page.
+func (l *listing) fill(ctx context.Context, doc *Document, opened opened) error {
+	if opened.err == nil {
+		opened.text.into(doc, l.disclose.Covers(access.Scope{Series: doc.Series}))
+		return nil
+	}
+	err := l.v.damage(ctx, l.who, doc.ID, opened.err)
+	if !errors.Is(err, ErrDamagedContent) && !errors.Is(err, seal.ErrNewer) {
+		return err
+	}
+	doc.Withheld = true
+	return nil
 }

@@ -22,7 +22,8 @@ func resolve(r journal.Reader, token []byte) (journal.ID, bool, error) {
 	return id, true, nil
 }
 
-// stored reads a document's row and a copy of its sealed row, which is nil when it was erased.
+// stored reads a document's row and a copy of its sealed row, which is nil when it was erased. The row is returned with errRow
+// too: the sealed row is missing, or there though it was erased.
 func stored(r journal.Reader, id journal.ID) (document, []byte, error) {
 	row, ok, err := documents.Get(r, id[:])
 	if err != nil {
@@ -31,44 +32,63 @@ func stored(r journal.Reader, id journal.ID) (document, []byte, error) {
 	if !ok {
 		return document{}, nil, ErrNotFound
 	}
+	sealed, err := sealedOf(r, id, row)
+	return row, sealed, err
+}
+
+// sealedOf reads the sealed row that belongs to a document's row.
+func sealedOf(r journal.Reader, id journal.ID, row document) ([]byte, error) {
 	sealed, err := journal.SealedRow(r, sealedKey(sealedDocument, id))
 	if err != nil {
-		return document{}, nil, err
+		return nil, err
 	}
 	if (sealed == nil) != row.Erased {
-		return document{}, nil, fmt.Errorf("the sealed row of document %s does not agree with its record: %w", id, journal.ErrDamaged)
+		return nil, fmt.Errorf("the sealed row of document %s does not agree with its record: %w: %w", id, errRow, journal.ErrDamaged)
 	}
-	return row, slices.Clone(sealed), nil
+	return slices.Clone(sealed), nil
 }
 
 // storedFor is stored for the documents of one tenant: another's is not found.
 func storedFor(r journal.Reader, tenant string, id journal.ID) (document, []byte, error) {
 	row, sealed, err := stored(r, id)
-	if err == nil && row.Tenant != tenant {
+	if (err == nil || errors.Is(err, errRow)) && row.Tenant != tenant {
 		return document{}, nil, ErrNotFound
 	}
 	return row, sealed, err
 }
 
 // visible reads a document of who's tenant for an act that who must have permission for. Its change puts a refusal on
-// record. To a principal without permission anywhere every document is refused, so that it learns of none.
+// record, or the alarm that the sealed row is not what was recorded. To a principal without permission anywhere every document
+// is refused. One that has it in some series cannot tell other series' documents from none: neither is found, and either
+// attempt is on record.
 func (v *Vault) visible(r journal.Reader, who access.Who, a access.Action, id journal.ID) (document, []byte, journal.Change, error) {
+	fail := func(err error, change journal.Change) (document, []byte, journal.Change, error) {
+		return document{}, nil, change, err
+	}
 	permission, err := access.PermissionFor(r, who, a)
 	if err != nil {
-		return document{}, nil, journal.Change{}, err
+		return fail(err, journal.Change{})
 	}
 	row, sealed, err := storedFor(r, who.Tenant, id)
-	if errors.Is(err, ErrNotFound) && permission.None() {
-		change := journal.Change{Events: []journal.Event{access.Denial(a, access.Scope{}, journal.ID{})}}
-		return document{}, nil, change, access.ErrDenied
+	missing, torn := errors.Is(err, ErrNotFound), errors.Is(err, errRow)
+	if err != nil && !missing && !torn {
+		return fail(err, journal.Change{})
 	}
-	if err != nil {
-		return document{}, nil, journal.Change{}, err
+	if scope := (access.Scope{Series: row.Series}); !permission.Covers(scope) {
+		if missing {
+			id = journal.ID{}
+		}
+		refused := ErrNotFound
+		if permission.None() {
+			refused = access.ErrDenied
+		}
+		return fail(refused, journal.Change{Events: []journal.Event{access.Denial(a, scope, id)}})
 	}
-	scope := access.Scope{Series: row.Series}
-	if !permission.Covers(scope) {
-		change := journal.Change{Events: []journal.Event{access.Denial(a, scope, id)}}
-		return document{}, nil, change, access.ErrDenied
+	if missing {
+		return fail(err, journal.Change{})
+	}
+	if torn {
+		return fail(fmt.Errorf("%w: %w", ErrDamagedContent, err), row.alarm(id, foundRow))
 	}
 	return row, sealed, journal.Change{}, nil
 }

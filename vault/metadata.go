@@ -123,10 +123,17 @@ func externalIDFault(id string) string {
 		return "is too long"
 	case !utf8.ValidString(id):
 		return "is not UTF-8"
-	case strings.ContainsFunc(id, func(c rune) bool { return !unicode.IsGraphic(c) || unicode.IsSpace(c) }):
+	case strings.ContainsFunc(id, invisible):
 		return "has a character that cannot be seen"
 	}
 	return ""
+}
+
+// invisible says whether a character leaves no mark of its own, so that two ids that look the same would be two. Some that
+// Unicode calls graphic do not: fillers and variation selectors, which may be ignored (UAX #44), and the empty Braille cell.
+func invisible(c rune) bool {
+	return !unicode.IsGraphic(c) || unicode.IsSpace(c) || c == '\u2800' ||
+		unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 func idempotencyFault(key string) string {

@@ -49,6 +49,11 @@ func TestMetadata(t *testing.T) {
 		{"external_id", vault.Deposit{ExternalID: strings.Repeat("ä", 257)}, true},
 		{"external_id", vault.Deposit{ExternalID: "a b"}, true},
 		{"external_id", vault.Deposit{ExternalID: "a\u200bb"}, true},
+		{"external_id", vault.Deposit{ExternalID: "a\u3164"}, true}, // Hangul filler
+		{"external_id", vault.Deposit{ExternalID: "a\u2800"}, true}, // empty Braille cell
+		{"external_id", vault.Deposit{ExternalID: "a\ufe0f"}, true}, // variation selector
+		{"external_id", vault.Deposit{ExternalID: "a\u034f"}, true}, // combining grapheme joiner
+		{"", vault.Deposit{ExternalID: "Straße/é/ñ/क्षि/한/⠁"}, false},
 		{"", vault.Deposit{ExternalID: strings.Repeat("ä", 256)}, false},
 		{"idempotency_key", vault.Deposit{IdempotencyKey: strings.Repeat("a", 256)}, true},
 		{"idempotency_key", vault.Deposit{IdempotencyKey: "ä"}, true},

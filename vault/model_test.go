@@ -42,6 +42,9 @@ func (m *model) want(d kept) (*kept, error) {
 	}
 	for i := range m.docs {
 		if old := &m.docs[i]; d.external != "" && old.external == d.external {
+			if d.repeat != "" {
+				return nil, vault.ErrMetadata
+			}
 			if old.content != d.content {
 				return nil, vault.ErrConflict
 			}

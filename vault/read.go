@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -89,14 +88,17 @@ func (v *Vault) read(ctx context.Context, rd *reading) (*Content, error) {
 	return c, nil
 }
 
-// choose picks the spans from a snapshot, before anything is recorded. A refusal is left to the commit.
+// choose picks the spans from a snapshot, before anything is recorded. What has to go on record is left to the commit.
 func (v *Vault) choose(ctx context.Context, rd *reading) error {
-	var row document
+	var (
+		row    document
+		change journal.Change
+	)
 	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
-		row, _, _, err = v.visible(r, rd.who, access.Read, rd.id)
+		row, _, change, err = v.visible(r, rd.who, access.Read, rd.id)
 		return err
 	})
-	if errors.Is(err, access.ErrDenied) {
+	if len(change.Events) > 0 {
 		return nil
 	}
 	if err != nil {
@@ -122,14 +124,14 @@ func (v *Vault) choose(ctx context.Context, rd *reading) error {
 
 // recordRead puts the read on record, or joins the session of an earlier one. Either way permission is checked in a decide.
 func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
-	key := sessionKey{who: rd.who, doc: rd.id, purpose: rd.req.Purpose, note: rd.req.Note}
+	key := sessionKey{who: rd.who, doc: rd.id, purpose: rd.req.Purpose, note: sha256.Sum256([]byte(rd.req.Note))}
 	joined := v.sessions.join(key, v.cfg.Clock.Now())
 	if joined == nil && rd.req.Note != "" {
 		if err := v.sealNote(ctx, rd); err != nil {
 			return err
 		}
 	}
-	receipt, err := v.cfg.Journal.Commit(ctx, rd.who.Actor(), func(view journal.View) (change journal.Change, err error) {
+	receipt, err := v.commit(ctx, rd.who, func(view journal.View) (change journal.Change, err error) {
 		if rd.row, rd.sealed, change, err = v.visible(view, rd.who, access.Read, rd.id); err != nil {
 			return change, err
 		}
@@ -154,7 +156,7 @@ func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 	case joined != nil:
 		rd.session = joined
 	default:
-		rd.session = v.sessions.begin(key, receipt, v.cfg.Clock.Now())
+		rd.session = v.sessions.begin(key, receipt.Index, v.cfg.Clock.Now())
 	}
 	return nil
 }
@@ -171,35 +173,35 @@ func (v *Vault) sealNote(ctx context.Context, rd *reading) error {
 
 // openContent unwraps the document's key and makes its content ready to be written.
 func (v *Vault) openContent(ctx context.Context, rd *reading) (*Content, error) {
-	opened, err := v.open(ctx, rd.who.Tenant, rd.id, rd.sealed)
+	opened, err := v.open(ctx, rd.who, rd.id, rd.sealed)
 	if err != nil {
 		return nil, err
 	}
 	c := &Content{
-		Document: rd.row.public(rd.id), Spans: rd.spans, Receipt: rd.session.receipt,
+		Document: rd.row.public(rd.id), Spans: rd.spans, Index: rd.session.index,
 		v: v, rd: rd, served: make([]bool, len(rd.spans)),
 	}
-	opened.text.into(&c.Document)
+	opened.text.into(&c.Document, true)
 	source := v.source(rd.row.Object)
 	whole := rd.row.Size <= wholeUpTo
 	if whole {
 		if source, err = v.fetch(ctx, rd.row.Object); err != nil {
-			return nil, v.damage(ctx, rd, err)
+			return nil, v.damage(ctx, rd.who, rd.id, err)
 		}
 	} else if err := v.probe(ctx, rd.row.Object); err != nil {
-		return nil, v.damage(ctx, rd, err)
+		return nil, v.damage(ctx, rd.who, rd.id, err)
 	}
 	c.decoder, err = seal.NewDecoder(opened.keyset, seal.Binding(rd.who.Tenant, rd.id), rd.row.Object.Size, source)
 	if err != nil {
-		return nil, v.damage(ctx, rd, err)
+		return nil, v.damage(ctx, rd.who, rd.id, err)
 	}
 	if c.decoder.Size() != rd.row.Size {
-		return nil, v.damage(ctx, rd, errSize)
+		return nil, v.damage(ctx, rd.who, rd.id, errSize)
 	}
 	if whole {
 		c.plain.Grow(int(rd.row.Size))
 		if err := c.decoder.WriteSpan(ctx, &c.plain, 0, rd.row.Size); err != nil {
-			return nil, v.damage(ctx, rd, err)
+			return nil, v.damage(ctx, rd.who, rd.id, err)
 		}
 		c.decoder = nil
 	}

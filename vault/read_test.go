@@ -47,7 +47,7 @@ func TestReadSession(t *testing.T) {
 		if err := errors.Join(c.Close(), c.Close()); err != nil {
 			t.Fatal(err)
 		}
-		return c.Receipt.Index
+		return c.Index
 	}
 	first := read(id, r.who, "audit", "")
 	r.clock.Advance(50 * time.Second)
@@ -110,18 +110,18 @@ func TestReadDenied(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		grants []access.Grant
-		ok     bool
+		want   error
 	}{
-		{"administrator", []access.Grant{{Role: access.Administrator}}, false},
-		{"depositor", []access.Grant{{Role: access.Depositor}}, false},
-		{"auditor", []access.Grant{{Role: access.Auditor}}, false},
-		{"reader of another series", []access.Grant{{Role: access.ReaderRole, Series: "default"}}, false},
-		{"reader of the series", []access.Grant{{Role: access.ReaderRole, Series: "a"}}, true},
-		{"reader", []access.Grant{{Role: access.ReaderRole}}, true},
+		{"administrator", []access.Grant{{Role: access.Administrator}}, access.ErrDenied},
+		{"depositor", []access.Grant{{Role: access.Depositor}}, access.ErrDenied},
+		{"auditor", []access.Grant{{Role: access.Auditor}}, access.ErrDenied},
+		{"reader of another series", []access.Grant{{Role: access.ReaderRole, Series: "default"}}, vault.ErrNotFound},
+		{"reader of the series", []access.Grant{{Role: access.ReaderRole, Series: "a"}}, nil},
+		{"reader", []access.Grant{{Role: access.ReaderRole}}, nil},
 	} {
 		who := r.principal(test.grants...)
 		c, err := r.vault.Read(context.Background(), who, id, vault.ReadRequest{Purpose: "test"})
-		if test.ok {
+		if test.want == nil {
 			if err != nil {
 				t.Errorf("%s: %v", test.name, err)
 				continue
@@ -130,7 +130,7 @@ func TestReadDenied(t *testing.T) {
 			continue
 		}
 		denial, n := r.last("access.denied/1")
-		if !errors.Is(err, access.ErrDenied) || n == 0 || denial.Actor != who.Principal.String() || denial.Doc != id {
+		if !errors.Is(err, test.want) || n == 0 || denial.Actor != who.Principal.String() || denial.Doc != id {
 			t.Errorf("%s: got error %v, and on record %s", test.name, err, denial.Body)
 		}
 	}

@@ -39,9 +39,36 @@ func (in *intake) lookup(r journal.Reader) (*earlier, error) {
 	return nil, nil
 }
 
-// replay answers a deposit that another one has come before: by the same request, or under the same external id.
+// answerable says whether the deposit may be told anything about the document that it leads to. Whether content is another
+// document's, and all that is known of it, is for its depositor and for those to whom both are open anyway.
+func (v *Vault) answerable(r journal.Reader, in *intake, found *earlier) (journal.Change, error) {
+	acts := []access.Action{access.Deposit}
+	if !found.own(in.who) {
+		acts = append(acts, access.Describe, access.Disclose)
+	}
+	for _, act := range acts {
+		if change, err := v.authorize(r, in.who, act, access.Scope{Series: found.row.Series}, found.id); err != nil {
+			return change, err
+		}
+	}
+	if found.row.Erased {
+		return journal.Change{}, ErrErased
+	}
+	if in.repeat != nil && !found.repeat {
+		return journal.Change{}, &MetadataError{
+			Field: "idempotency_key", Reason: "is not the one that the document with this external id was deposited with",
+		}
+	}
+	return journal.Change{}, nil
+}
+
+// own says whether the document is the principal's own deposit.
+func (e *earlier) own(who access.Who) bool { return e.row.Actor == who.Actor().ID }
+
+// replay answers a deposit that another one has come before: by the same request, or under the same external id. That
+// somebody was told about a document's content goes on record first, unless its depositor sends it again.
 func (v *Vault) replay(ctx context.Context, in *intake, found *earlier, digest [sha256.Size]byte) (Deposited, error) {
-	opened, err := v.open(ctx, in.who.Tenant, found.id, found.sealed)
+	opened, err := v.open(ctx, in.who, found.id, found.sealed)
 	if err != nil {
 		return Deposited{}, err
 	}
@@ -49,25 +76,26 @@ func (v *Vault) replay(ctx context.Context, in *intake, found *earlier, digest [
 	if err != nil {
 		return Deposited{}, err
 	}
-	same := bytes.Equal(print, opened.text.Fingerprint)
-	if found.repeat && !same {
+	repeated := bytes.Equal(print, opened.text.Fingerprint)
+	if found.repeat && !repeated {
 		return Deposited{}, ErrIdempotency
 	}
-	if !bytes.Equal(opened.text.ContentSHA256, digest[:]) {
-		return Deposited{}, ErrConflict
-	}
-	_, err = v.cfg.Journal.Commit(ctx, in.who.Actor(), func(view journal.View) (journal.Change, error) {
-		row, _, err := stored(view, found.id)
-		if err != nil {
-			return journal.Change{}, err
+	same := bytes.Equal(opened.text.ContentSHA256, digest[:])
+	_, err = v.commit(ctx, in.who, func(view journal.View) (change journal.Change, err error) {
+		if found.row, _, err = stored(view, found.id); err != nil {
+			return change, err
 		}
-		if row.Erased {
-			return journal.Change{}, ErrErased
+		if change, err = v.answerable(view, in, found); err != nil || same && found.own(in.who) {
+			return change, err
 		}
-		return v.authorize(view, in.who, access.Deposit, access.Scope{Series: row.Series}, found.id)
+		change.Events = []journal.Event{DocumentCompared.New(found.id, DocumentComparedData{Same: same})}
+		return change, nil
 	})
 	if err != nil {
 		return Deposited{}, err
+	}
+	if !same {
+		return Deposited{}, ErrConflict
 	}
 	receipt, err := v.cfg.Journal.Receipt(ctx, found.row.Index)
 	if err != nil {
@@ -75,8 +103,8 @@ func (v *Vault) replay(ctx context.Context, in *intake, found *earlier, digest [
 	}
 	doc := found.row.public(found.id)
 	doc.ExternalID, doc.ContentSHA256 = in.ExternalID, digest[:]
-	if same {
-		opened.text.into(&doc)
+	if repeated {
+		opened.text.into(&doc, true)
 	}
 	return v.release(ctx, Deposited{ID: found.id, Receipt: receipt, Document: doc})
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"muniment/anchor/journal"
+	"muniment/vault/access"
 	"muniment/vault/keys"
 	"muniment/vault/seal"
 )
@@ -99,10 +100,14 @@ func fingerprint(d *Deposit, digest [sha256.Size]byte) ([]byte, error) {
 	return sum[:], nil
 }
 
-// into fills the sealed fields of a description.
-func (t *sealedText) into(d *Document) {
+// into fills the sealed fields of a description. The content's digest is among them for those to whom it may be disclosed:
+// whoever has it can tell whether a guess at the content is right.
+func (t *sealedText) into(d *Document, disclose bool) {
 	d.FileName, d.Title, d.MediaType, d.ExternalID = t.FileName, t.Title, t.MediaType, t.ExternalID
-	d.Attributes, d.ContentSHA256 = t.Attributes, t.ContentSHA256
+	d.Attributes = t.Attributes
+	if disclose {
+		d.ContentSHA256 = t.ContentSHA256
+	}
 }
 
 // opened is a document's sealed row after unwrapping. Its keyset lives for one request.
@@ -110,16 +115,17 @@ type opened struct {
 	keyset keys.Secret
 	salt   keys.Secret
 	text   sealedText
+	err    error // why it could not be opened
 }
 
 // parseText reads the text of a document's sealed row.
 func parseText(raw []byte) (sealedText, error) {
 	var text sealedText
 	if err := json.Unmarshal(raw, &text); err != nil {
-		return text, errors.New("the text of a sealed row is not what it should be")
+		return text, fmt.Errorf("the text of a sealed row is not what it should be: %w", errRow)
 	}
 	if text.V > textVersion {
-		return text, fmt.Errorf("a sealed row is of format %d, this program knows %d: a newer program is needed", text.V, textVersion)
+		return text, fmt.Errorf("%w: its text is of format %d, this program knows %d", seal.ErrNewer, text.V, textVersion)
 	}
 	return text, nil
 }
@@ -133,17 +139,20 @@ type unsealer struct {
 	indexes map[string]keys.Secret // see indexKey
 }
 
-// open unwraps one document's sealed row.
-func (u *unsealer) open(ctx context.Context, tenant string, id journal.ID, value []byte) (opened, error) {
-	rows, err := u.openAll(ctx, tenant, []journal.ID{id}, [][]byte{value})
+// open unwraps one document's sealed row. One that is not what was recorded raises the alarm: ErrDamagedContent.
+func (v *Vault) open(ctx context.Context, who access.Who, id journal.ID, value []byte) (opened, error) {
+	rows, err := v.openAll(ctx, who.Tenant, []journal.ID{id}, [][]byte{value})
+	if err == nil {
+		err = rows[0].err
+	}
 	if err != nil {
-		return opened{}, err
+		return opened{}, v.damage(ctx, who, id, err)
 	}
 	return rows[0], nil
 }
 
-// openAll unwraps the sealed rows of many documents in one batch. A row that cannot be opened fails the whole: it is not
-// what was recorded, or its key is gone without an erasure on record.
+// openAll unwraps the sealed rows of many documents in one batch. A row that cannot be opened has its own error and spoils no
+// other: it is not what was recorded, or its key is gone without an erasure on record.
 func (u *unsealer) openAll(ctx context.Context, tenant string, ids []journal.ID, values [][]byte) ([]opened, error) {
 	sealed := make([]seal.Sealed, len(values))
 	for i, value := range values {
@@ -155,12 +164,13 @@ func (u *unsealer) openAll(ctx context.Context, tenant string, ids []journal.ID,
 	}
 	out := make([]opened, len(results))
 	for i, r := range results {
-		if r.Err != nil {
-			return nil, fmt.Errorf("opening the sealed row of document %s: %w", ids[i], r.Err)
+		text, err := sealedText{}, r.Err
+		if err == nil {
+			text, err = parseText(r.Text)
 		}
-		text, err := parseText(r.Text)
 		if err != nil {
-			return nil, fmt.Errorf("opening the sealed row of document %s: %w", ids[i], err)
+			out[i].err = fmt.Errorf("opening the sealed row of document %s: %w", ids[i], err)
+			continue
 		}
 		out[i] = opened{keyset: r.Keyset, salt: r.Salt, text: text}
 	}

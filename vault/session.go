@@ -1,7 +1,9 @@
 package vault
 
 import (
+	"container/list"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,6 +18,8 @@ const (
 	sessionIdle = time.Minute
 	// sessionMost is how long a session lasts at most.
 	sessionMost = 5 * time.Minute
+	// sessionsOpen is how many sessions can be joined at a time: they are kept in memory.
+	sessionsOpen = 4096
 	// outcomesEvery is how often ended sessions are looked for.
 	outcomesEvery = 10 * time.Second
 	// outcomesBatch is how many outcomes of one actor share a commit.
@@ -27,16 +31,16 @@ type sessionKey struct {
 	who     access.Who
 	doc     journal.ID
 	purpose string
-	note    string
+	note    [sha256.Size]byte // SHA-256 of the note: its text is not kept
 }
 
 // session is the reads that one document.read covers. Its fields belong to sessions.mu.
 type session struct {
-	key     sessionKey
-	receipt journal.Receipt
-	opened  time.Time
-	used    time.Time
-	active  int // reads that have not been closed yet
+	key    sessionKey
+	index  uint64 // of its document.read
+	opened time.Time
+	used   time.Time
+	active int // reads that have not been closed yet
 
 	bytes  int64
 	reads  int
@@ -50,23 +54,33 @@ func (s *session) ended(now time.Time) bool {
 // sessions holds the read sessions in memory. A crash loses their outcomes, never their document.read events.
 type sessions struct {
 	mu   sync.Mutex
-	open map[sessionKey]*session
+	open map[sessionKey]*list.Element
+	ages *list.List // of the open *session, the oldest in front
 	past []*session // cannot be joined any more, outcome not on record yet
 }
 
-func newSessions() *sessions { return &sessions{open: map[sessionKey]*session{}} }
+func newSessions() *sessions {
+	return &sessions{open: map[sessionKey]*list.Element{}, ages: list.New()}
+}
+
+// end lets nobody join a session any more. The caller holds the lock.
+func (t *sessions) end(at *list.Element) {
+	s := t.ages.Remove(at).(*session)
+	delete(t.open, s.key)
+	t.past = append(t.past, s)
+}
 
 // join enters a session that is open under the key; nil when there is none. The caller leaves it.
 func (t *sessions) join(key sessionKey, now time.Time) *session {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.open[key]
-	if s == nil {
+	at := t.open[key]
+	if at == nil {
 		return nil
 	}
+	s := at.Value.(*session)
 	if s.ended(now) {
-		delete(t.open, key)
-		t.past = append(t.past, s)
+		t.end(at)
 		return nil
 	}
 	s.used = now
@@ -74,15 +88,18 @@ func (t *sessions) join(key sessionKey, now time.Time) *session {
 	return s
 }
 
-// begin enters a new session. One that somebody else has begun under the key at the same time ends.
-func (t *sessions) begin(key sessionKey, receipt journal.Receipt, now time.Time) *session {
-	s := &session{key: key, receipt: receipt, opened: now, used: now, active: 1}
+// begin enters a new session. One that somebody else has begun under the key at the same time ends, and so does the oldest
+// when there are too many: its next read has an event of its own.
+func (t *sessions) begin(key sessionKey, index uint64, now time.Time) *session {
+	s := &session{key: key, index: index, opened: now, used: now, active: 1}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if other := t.open[key]; other != nil {
-		t.past = append(t.past, other)
+		t.end(other)
+	} else if t.ages.Len() >= sessionsOpen {
+		t.end(t.ages.Front())
 	}
-	t.open[key] = s
+	t.open[key] = t.ages.PushBack(s)
 	return s
 }
 
@@ -110,10 +127,9 @@ func (t *sessions) withdraw(s *session) {
 func (t *sessions) collect(now time.Time) []*session {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for key, s := range t.open {
-		if now.IsZero() || s.ended(now) {
-			delete(t.open, key)
-			t.past = append(t.past, s)
+	for _, at := range t.open {
+		if now.IsZero() || at.Value.(*session).ended(now) {
+			t.end(at)
 		}
 	}
 	var out, rest []*session
@@ -129,13 +145,13 @@ func (t *sessions) collect(now time.Time) []*session {
 }
 
 // putBack returns sessions whose outcome could not be recorded.
-func (t *sessions) putBack(list []*session) {
+func (t *sessions) putBack(batch []*session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.past = append(t.past, list...)
+	t.past = append(t.past, batch...)
 }
 
-// workOutcomes puts the outcome of ended sessions on record until ctx ends.
+// workOutcomes puts the outcome of ended sessions, and the number of refusals, on record until ctx ends.
 func (v *Vault) workOutcomes(ctx context.Context) {
 	ticker := time.NewTicker(outcomesEvery)
 	defer ticker.Stop()
@@ -145,8 +161,9 @@ func (v *Vault) workOutcomes(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := v.flushOutcomes(ctx, v.cfg.Clock.Now()); err != nil && ctx.Err() == nil {
-			v.cfg.Log.Warn("the outcome of reads could not be put on record yet", "error", err)
+		now := v.cfg.Clock.Now()
+		if err := errors.Join(v.flushOutcomes(ctx, now), v.flushDenials(ctx, now)); err != nil && ctx.Err() == nil {
+			v.cfg.Log.Warn("the outcome of reads, or a number of refusals, could not be put on record yet", "error", err)
 		}
 	}
 }
@@ -159,14 +176,14 @@ func (v *Vault) flushOutcomes(ctx context.Context, now time.Time) error {
 		byActor[s.key.who] = append(byActor[s.key.who], s)
 	}
 	var failed []error
-	for who, list := range byActor {
-		for len(list) > 0 {
-			n := min(len(list), outcomesBatch)
-			if err := v.recordOutcomes(ctx, who, list[:n]); err != nil {
-				v.sessions.putBack(list[:n])
+	for who, batch := range byActor {
+		for len(batch) > 0 {
+			n := min(len(batch), outcomesBatch)
+			if err := v.recordOutcomes(ctx, who, batch[:n]); err != nil {
+				v.sessions.putBack(batch[:n])
 				failed = append(failed, err)
 			}
-			list = list[n:]
+			batch = batch[n:]
 		}
 	}
 	if len(failed) > 0 {
@@ -175,11 +192,11 @@ func (v *Vault) flushOutcomes(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func (v *Vault) recordOutcomes(ctx context.Context, who access.Who, list []*session) error {
+func (v *Vault) recordOutcomes(ctx context.Context, who access.Who, batch []*session) error {
 	v.sessions.mu.Lock()
-	events := make([]journal.Event, len(list))
-	for i, s := range list {
-		data := DocumentServedData{Read: s.receipt.Index, Bytes: s.bytes, Reads: s.reads, Broken: s.broken}
+	events := make([]journal.Event, len(batch))
+	for i, s := range batch {
+		data := DocumentServedData{Read: s.index, Bytes: s.bytes, Reads: s.reads, Broken: s.broken}
 		events[i] = DocumentServed.New(s.key.doc, data)
 	}
 	v.sessions.mu.Unlock()

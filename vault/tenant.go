@@ -101,7 +101,7 @@ func (v *Vault) newIndexKey(ctx context.Context, tenant string) (journal.ID, jou
 func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []access.Grant) (access.Who, access.APIKey, error) {
 	created, key, events, err := v.newPrincipal(who.Tenant, access.OriginCreated, grants)
 	if err == nil {
-		_, err = v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
+		_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
 			change, err := v.authorize(view, who, access.ManageUsers, access.Scope{}, journal.ID{})
 			if err != nil {
 				return change, err

@@ -46,14 +46,16 @@ type Vault struct {
 	cfg      Config
 	sessions *sessions
 	consults consultations
+	denials  denials
+	claims   claims
 	buffers  sync.Pool // *[]byte of chunkSize
 
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 }
 
-// Open starts a vault and its workers: the lock duty and the one that puts the outcome of reads on record. The caller
-// closes it before the journal.
+// Open starts a vault and its workers: the lock duty and the one that puts the outcome of reads and the
+// number of refusals on record. The caller closes it before the journal.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Journal == nil || cfg.Keys == nil || cfg.Objects == nil || cfg.Rules == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
@@ -65,7 +67,10 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = DefaultPatience
 	}
-	v := &Vault{unsealer: NewIndexer(cfg.Journal.View, cfg.Keys).unsealer, cfg: cfg, sessions: newSessions()}
+	v := &Vault{
+		unsealer: NewIndexer(cfg.Journal.View, cfg.Keys).unsealer, cfg: cfg, sessions: newSessions(),
+		denials: denials{seen: map[denialKey]*denialCount{}}, claims: claims{held: map[string]chan struct{}{}},
+	}
 	if err := v.reindex(ctx); err != nil {
 		return nil, fmt.Errorf("opening the vault: %w", err)
 	}
@@ -85,12 +90,13 @@ func (v *Vault) start(work func()) {
 	}()
 }
 
-// Close stops the workers and puts the outcome of every open read session on record. Reads that still stream go on; the
-// bytes that they take from now on are not counted any more.
+// Close stops the workers and puts on record the outcome of every open read session and what refusals were only counted.
+// Reads that still stream go on; the bytes that they take from now on are not counted any more.
 func (v *Vault) Close() error {
 	v.cancel()
 	v.workers.Wait()
-	if err := v.flushOutcomes(context.Background(), time.Time{}); err != nil {
+	ctx := context.Background()
+	if err := errors.Join(v.flushOutcomes(ctx, time.Time{}), v.flushDenials(ctx, time.Time{})); err != nil {
 		return fmt.Errorf("closing the vault: %w", err)
 	}
 	return nil
@@ -113,7 +119,7 @@ func (v *Vault) Check(ctx context.Context) error {
 // Permit says whether a principal may do an act of the whole tenant that needs no other word of the vault's, and puts a
 // refusal on record: access.ErrDenied.
 func (v *Vault) Permit(ctx context.Context, who access.Who, a access.Action) error {
-	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
+	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
 		return v.authorize(view, who, a, access.Scope{}, journal.ID{})
 	})
 	return err

@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -40,6 +41,9 @@ func TestParseRefuses(t *testing.T) {
 		{"a digest in capitals", `"digest": "060ffe`, `"digest": "060FFE`, "lower-case hexadecimal"},
 		{"an origin with a space", `"origin": "muniment/`, `"origin": "muniment `, "not a key name"},
 		{"deep nesting", `"proof": {`, `"proof": {"x": ` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `,`, "nested deeper"},
+		{"too many values", `"v": 1,`, `"x": [0` + strings.Repeat(",0", 1<<19) + `], "v": 1,`, "too many values"},
+		{"too many objects", `"v": 1,`, `"x": [{}` + strings.Repeat(",{}", 1<<15) + `], "v": 1,`, "too many values"},
+		{"many separators in a string", `"v": 1,`, `"x": "\"` + strings.Repeat("[{,", 1<<18) + `", "v": 1,`, "unknown field"},
 		{"too long", good, good + strings.Repeat(" ", evidence.MaxSize), "longer than"},
 	}
 	for _, test := range tests {
@@ -127,5 +131,28 @@ func TestParsePolicyRefuses(t *testing.T) {
 				t.Fatalf("got %v; want …%s…", err, test.why)
 			}
 		})
+	}
+}
+
+// TestTheLargestFileIsRead: the bound on values is above what the other limits allow.
+func TestTheLargestFileIsRead(t *testing.T) {
+	f := vectors()[0].file
+	leaf := f.Bodies[0]
+	leaf.Proof = nil
+	for range evidence.MaxProof {
+		leaf.Proof = append(leaf.Proof, make([]byte, evidence.HashSize))
+	}
+	leaf.Body = "{}"
+	f.Bodies = nil
+	for i := range evidence.MaxBodies {
+		leaf.Index = uint64(i)
+		f.Bodies = append(f.Bodies, leaf)
+	}
+	data, err := json.Marshal(f) // not indented, so that it stays below MaxSize
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := evidence.Parse(data); err != nil {
+		t.Errorf("a file of %d bytes: %v", len(data), err)
 	}
 }

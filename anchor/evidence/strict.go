@@ -15,7 +15,13 @@ import (
 // ErrNewer says that a format is newer than this program: a later one is needed to judge it. The error names the version.
 var ErrNewer = errors.New("a newer version of this program is needed")
 
-const maxDepth = 32
+const (
+	maxDepth = 32
+	// maxWeight bounds how much is built of one JSON value, whatever its length in bytes: an element or a field weighs 1, an
+	// object 16 more. The largest evidence file that is in order weighs some 350,000.
+	maxWeight    = 1 << 19
+	objectWeight = 16
+)
 
 // decode reads JSON that nobody vouches for. It refuses whatever two readers might understand differently, or that could be
 // changed without a reader noticing: duplicate keys, fields that are unknown, missing, null or written in another case,
@@ -83,9 +89,32 @@ func tree(data []byte, limit int) (any, error) {
 	if !json.Valid(data) {
 		return nil, errors.New("not one JSON value")
 	}
+	// A file of empty objects and short numbers takes fifty times its length once it is built.
+	if weight(data) > maxWeight {
+		return nil, errors.New("too many values")
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	return value(dec, 0)
+}
+
+// weight says, without building anything, how much there is in valid JSON.
+func weight(data []byte) int {
+	n, text := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{':
+			n += objectWeight
+		case c == '[' || c == ',':
+			n++
+		}
+	}
+	return n
 }
 
 func value(dec *json.Decoder, depth int) (any, error) {

@@ -40,7 +40,7 @@ type Reader interface {
 // Txn reads and writes rows.
 type Txn interface {
 	Reader
-	// Put writes a row. Neither key nor value may be empty; both are copied or written before Put returns.
+	// Put writes a row. Both key and value are copied or written before Put returns.
 	Put(t Table, key, value []byte) error
 	// Delete removes a row; it is no error if there is none.
 	Delete(t Table, key []byte) error
@@ -52,6 +52,9 @@ type Txn interface {
 //     so fn sees every earlier commit. It may run fn again after an abort; fn must not keep anything from an earlier run.
 //   - When Update returns nil, the transaction is on stable storage. When it returns an error, it left nothing behind,
 //     unless the error wraps ErrUnknown. An error of fn aborts the transaction and is returned as it is.
+//   - fn may Get, Scan, Put and Delete inside a Scan's callback; the rows passed may be deleted or rewritten. An error that wraps
+//     Stop ends a scan as Stop does. Both methods honour ctx.
+//   - Keys are of 1 to MaxKey bytes, values of 1 to MaxValue.
 //   - View gives a snapshot that does not change during fn and never blocks, or is blocked by, an Update for long.
 //   - A full disk is reported as an error that wraps ErrFull, with nothing written.
 type Backend interface {

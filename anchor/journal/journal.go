@@ -72,7 +72,8 @@ type Change struct {
 type Row struct {
 	Key   []byte
 	Value []byte // nil erases the row; its tokens stay, as tombstones
-	// Tokens are index rows that lead to this row. They are never shipped: a restore computes them again.
+	// Tokens are index rows that lead to this row, the same ones whenever it is written. They are never shipped: a restore
+	// computes them again.
 	Tokens [][]byte
 }
 

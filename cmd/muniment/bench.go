@@ -41,6 +41,7 @@ type part struct {
 
 func parts() []part {
 	return []part{
+		{"machine", "the machine's own limits, which the other figures stand beside", (*bench).machine},
 		{"journal", "events/s and latencies of the journal with 1, 64 and 1024 writers", (*bench).journal},
 		{"http", "deposits and reads over loopback with 8 clients, the server in a process of its own", (*bench).http},
 		{"memory", "the server's peak anonymous memory with 8 large uploads at once", (*bench).memory},

@@ -43,7 +43,7 @@ func spawn(ctx context.Context, data, token string) (*child, error) {
 	}
 	c := &child{token: token, log: &tail{}}
 	c.cmd = exec.CommandContext(ctx, self, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
-	c.cmd.Env = append(os.Environ(), "MUNIMENT_LOG_LEVEL=error")
+	c.cmd.Env = append(os.Environ(), "MUNIMENT_LOG_LEVEL=error", "MUNIMENT_LIMITS_REQUESTS=0") // one principal sends all
 	c.cmd.Stderr = c.log
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = 30 * time.Second

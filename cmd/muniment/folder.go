@@ -32,6 +32,9 @@ const (
 // inspect says what is in the folder, and refuses one that has lost what cannot be made anew. Nothing is created silently
 // in the place of something that was there.
 func (f folder) inspect() (state, error) {
+	if err := f.ownersAlone(); err != nil {
+		return 0, err
+	}
 	have := map[string]bool{}
 	for _, part := range []string{f.journal(), f.release(), f.objects(), f.keys(), f.starting()} {
 		_, err := os.Lstat(part)
@@ -61,6 +64,21 @@ func (f folder) inspect() (state, error) {
 		return restore, nil
 	}
 	return whole, nil
+}
+
+// ownersAlone refuses a folder that others may write to: they could put files of theirs in the place of ours.
+func (f folder) ownersAlone() error {
+	info, err := os.Stat(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking at the data folder: %w", err)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return hint(fmt.Errorf("others than its owner may write to %s (mode %04o)", f, info.Mode().Perm()), "chmod 700 "+string(f))
+	}
+	return nil
 }
 
 // begin marks that the first start is under way, until settled is called.

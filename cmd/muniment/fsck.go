@@ -42,7 +42,8 @@ func (p *program) fsckCommand() *cobra.Command {
 		Short: "Check a data folder: replay the log, compare every row and every stored object",
 		Long: `Replays the log into scratch tables and compares them with those of the journal, row by row; holds the head against
 the one released; and reads every stored object and compares its digest with the recorded one. With --keys it also
-unwraps every sealed row, and compares what it is bound to and the lookup tokens that lead to it. It changes nothing.
+unwraps every sealed row, and compares what it is bound to and the lookup tokens that lead to it; without, a sealed row
+that was swapped or damaged goes unnoticed. It changes nothing.
 The server must not be running. It exits 0 when all agrees, and 1 when there is a finding.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -79,6 +80,9 @@ func (p *program) fsck(ctx context.Context, f folder, content, keys bool) error 
 		return err
 	}
 	fmt.Fprintf(p.stderr, "%d entries replayed, %d objects read, %d findings\n", result.Entries, result.Objects, len(result.Findings))
+	if !keys {
+		fmt.Fprintln(p.stderr, "sealed rows (titles, file names, keys of contents) were not unwrapped: one that was swapped or damaged shows with --keys only")
+	}
 	if len(result.Findings) > 0 {
 		return hint(fmt.Errorf("%s is not what its log says", f),
 			"keep a copy of the folder as it is; then put back from a backup what is named above")

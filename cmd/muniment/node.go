@@ -119,7 +119,7 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.publisher, err = anchor.New(anchor.Config{
-		Journal: n.journal, Ledgers: blocks.all(), Interval: time.Duration(cfg.Anchor.Every),
+		Journal: n.journal, Ledgers: blocks.all(), Interval: time.Duration(cfg.Anchor.Every), Asked: time.Duration(cfg.Anchor.Asked),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Permit: access.Permit(access.AnchorNow),
 	})
 	if err != nil {
@@ -138,6 +138,7 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 		Policy: policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
 			MaxBody: int64(cfg.Limits.Document), Pace: gateway.Pace{Patience: time.Duration(cfg.Limits.Patience)},
+			Requests: cfg.Limits.Requests,
 		},
 		TrustedProxies: proxies, Version: version,
 	})

@@ -113,7 +113,11 @@ func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open
 		}
 		s.listeners[i] = l
 	}
-	var err error
+	err := s.limit(cfg)
+	if err != nil {
+		s.unlisten()
+		return nil, err
+	}
 	if s.node, err = openNode(ctx, cfg, log, open); err != nil {
 		s.unlisten()
 		return nil, err
@@ -121,6 +125,21 @@ func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open
 	s.public, s.admin = s.node.gateway.HTTP(), s.node.gateway.AdminHTTP()
 	log.Info("serving", "url", s.url(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version", version)
 	return s, nil
+}
+
+// limit bounds the connections of both listeners.
+func (s *service) limit(cfg config.Config) error {
+	proxies, err := cfg.Proxies()
+	if err != nil {
+		return err
+	}
+	most, err := maxConnections(cfg.Limits.Connections)
+	if err != nil {
+		return err
+	}
+	s.listeners[0] = limitListener(s.listeners[0], most, max(1, most/4), proxies)
+	s.listeners[1] = limitListener(s.listeners[1], adminConnections, adminConnections, nil)
+	return nil
 }
 
 // unlisten closes the listeners of a service that did not come to serve.

@@ -30,7 +30,14 @@ func startProcess(t *testing.T, data, token string, env ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{Cmd: exec.Command(program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"), token: token}
+	return startCommand(t, exec.Command(program, "serve"), data, token, env...)
+}
+
+// startCommand is startProcess for a command that runs serve by way of something else.
+func startCommand(t *testing.T, serve *exec.Cmd, data, token string, env ...string) *process {
+	t.Helper()
+	serve.Args = append(serve.Args, "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	p := &process{Cmd: serve, token: token}
 	p.Env = append(os.Environ(), env...)
 	p.Stderr = &p.stderr
 	out, err := p.StdoutPipe()

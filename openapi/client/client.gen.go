@@ -108,7 +108,8 @@ type ClientInterface interface {
 	// AnchorNow Anchor now
 	//
 	// Anchors the newest checkpoint on every ledger without waiting for the next time that one is due, and answers with
-	// the anchors' state. Nothing is anchored when nothing but anchoring has happened since the last one.
+	// the anchors' state. Nothing is anchored when nothing but anchoring has happened since the last one. Calls that follow
+	// one another closely wait for some seconds, and share an anchor.
 	//
 	// Corresponds with POST /v1/anchors (the `AnchorNow` operationId).
 	AnchorNow(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -286,7 +287,8 @@ func (c *Client) ListAnchors(ctx context.Context, params *ListAnchorsParams, req
 // AnchorNow Anchor now
 //
 // Anchors the newest checkpoint on every ledger without waiting for the next time that one is due, and answers with
-// the anchors' state. Nothing is anchored when nothing but anchoring has happened since the last one.
+// the anchors' state. Nothing is anchored when nothing but anchoring has happened since the last one. Calls that follow
+// one another closely wait for some seconds, and share an anchor.
 //
 // Corresponds with POST /v1/anchors (the `AnchorNow` operationId).
 func (c *Client) AnchorNow(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1874,7 +1876,8 @@ type ClientWithResponsesInterface interface {
 	// AnchorNowWithResponse Anchor now
 	//
 	// Anchors the newest checkpoint on every ledger without waiting for the next time that one is due, and answers with
-	// the anchors' state. Nothing is anchored when nothing but anchoring has happened since the last one.
+	// the anchors' state. Nothing is anchored when nothing but anchoring has happened since the last one. Calls that follow
+	// one another closely wait for some seconds, and share an anchor.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2106,6 +2109,11 @@ type ListAnchorsResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// ListAnchorsResponse429Headers the declared response headers of an HTTP 429 response for ListAnchors
+type ListAnchorsResponse429Headers struct {
+	RetryAfter *int
+}
+
 // ListAnchorsResponse503Headers the declared response headers of an HTTP 503 response for ListAnchors
 type ListAnchorsResponse503Headers struct {
 	RetryAfter *int
@@ -2122,6 +2130,8 @@ type ListAnchorsResponse struct {
 	ApplicationProblemJSON401 *Unauthenticated
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Denied
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2130,6 +2140,8 @@ type ListAnchorsResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListAnchorsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAnchorsResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListAnchorsResponse503Headers
 }
@@ -2152,6 +2164,11 @@ func (r ListAnchorsResponse) GetApplicationProblemJSON401() *Unauthenticated {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListAnchorsResponse) GetApplicationProblemJSON403() *Denied {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAnchorsResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -2203,6 +2220,11 @@ type AnchorNowResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// AnchorNowResponse429Headers the declared response headers of an HTTP 429 response for AnchorNow
+type AnchorNowResponse429Headers struct {
+	RetryAfter *int
+}
+
 // AnchorNowResponse503Headers the declared response headers of an HTTP 503 response for AnchorNow
 type AnchorNowResponse503Headers struct {
 	RetryAfter *int
@@ -2219,6 +2241,8 @@ type AnchorNowResponse struct {
 	ApplicationProblemJSON401 *Unauthenticated
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Denied
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2227,6 +2251,8 @@ type AnchorNowResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *AnchorNowResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AnchorNowResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *AnchorNowResponse503Headers
 }
@@ -2249,6 +2275,11 @@ func (r AnchorNowResponse) GetApplicationProblemJSON401() *Unauthenticated {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r AnchorNowResponse) GetApplicationProblemJSON403() *Denied {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AnchorNowResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -2300,6 +2331,11 @@ type ListDocumentsResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// ListDocumentsResponse429Headers the declared response headers of an HTTP 429 response for ListDocuments
+type ListDocumentsResponse429Headers struct {
+	RetryAfter *int
+}
+
 // ListDocumentsResponse503Headers the declared response headers of an HTTP 503 response for ListDocuments
 type ListDocumentsResponse503Headers struct {
 	RetryAfter *int
@@ -2318,6 +2354,8 @@ type ListDocumentsResponse struct {
 	ApplicationProblemJSON403 *Denied
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2326,6 +2364,8 @@ type ListDocumentsResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListDocumentsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListDocumentsResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListDocumentsResponse503Headers
 }
@@ -2353,6 +2393,11 @@ func (r ListDocumentsResponse) GetApplicationProblemJSON403() *Denied {
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r ListDocumentsResponse) GetApplicationProblemJSON422() *Unprocessable {
 	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListDocumentsResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -2420,6 +2465,11 @@ type DepositDocumentResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// DepositDocumentResponse429Headers the declared response headers of an HTTP 429 response for DepositDocument
+type DepositDocumentResponse429Headers struct {
+	RetryAfter *int
+}
+
 // DepositDocumentResponse503Headers the declared response headers of an HTTP 503 response for DepositDocument
 type DepositDocumentResponse503Headers struct {
 	RetryAfter *int
@@ -2450,6 +2500,8 @@ type DepositDocumentResponse struct {
 	ApplicationProblemJSON415 *UnsupportedEncoding
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2462,6 +2514,8 @@ type DepositDocumentResponse struct {
 	Headers201 *DepositDocumentResponse201Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DepositDocumentResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DepositDocumentResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DepositDocumentResponse503Headers
 }
@@ -2521,6 +2575,11 @@ func (r DepositDocumentResponse) GetApplicationProblemJSON422() *Unprocessable {
 	return r.ApplicationProblemJSON422
 }
 
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DepositDocumentResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
+}
+
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r DepositDocumentResponse) GetApplicationProblemJSON500() *Internal {
 	return r.ApplicationProblemJSON500
@@ -2570,6 +2629,11 @@ type GetDocumentByExternalIDResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// GetDocumentByExternalIDResponse429Headers the declared response headers of an HTTP 429 response for GetDocumentByExternalID
+type GetDocumentByExternalIDResponse429Headers struct {
+	RetryAfter *int
+}
+
 // GetDocumentByExternalIDResponse503Headers the declared response headers of an HTTP 503 response for GetDocumentByExternalID
 type GetDocumentByExternalIDResponse503Headers struct {
 	RetryAfter *int
@@ -2590,6 +2654,8 @@ type GetDocumentByExternalIDResponse struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
 	ApplicationProblemJSON410 *Erased
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2598,6 +2664,8 @@ type GetDocumentByExternalIDResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetDocumentByExternalIDResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetDocumentByExternalIDResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetDocumentByExternalIDResponse503Headers
 }
@@ -2630,6 +2698,11 @@ func (r GetDocumentByExternalIDResponse) GetApplicationProblemJSON404() *NotFoun
 // GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
 func (r GetDocumentByExternalIDResponse) GetApplicationProblemJSON410() *Erased {
 	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetDocumentByExternalIDResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -2697,6 +2770,11 @@ type PutDocumentByExternalIDResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// PutDocumentByExternalIDResponse429Headers the declared response headers of an HTTP 429 response for PutDocumentByExternalID
+type PutDocumentByExternalIDResponse429Headers struct {
+	RetryAfter *int
+}
+
 // PutDocumentByExternalIDResponse503Headers the declared response headers of an HTTP 503 response for PutDocumentByExternalID
 type PutDocumentByExternalIDResponse503Headers struct {
 	RetryAfter *int
@@ -2727,6 +2805,8 @@ type PutDocumentByExternalIDResponse struct {
 	ApplicationProblemJSON415 *UnsupportedEncoding
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2739,6 +2819,8 @@ type PutDocumentByExternalIDResponse struct {
 	Headers201 *PutDocumentByExternalIDResponse201Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *PutDocumentByExternalIDResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PutDocumentByExternalIDResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *PutDocumentByExternalIDResponse503Headers
 }
@@ -2798,6 +2880,11 @@ func (r PutDocumentByExternalIDResponse) GetApplicationProblemJSON422() *Unproce
 	return r.ApplicationProblemJSON422
 }
 
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PutDocumentByExternalIDResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
+}
+
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r PutDocumentByExternalIDResponse) GetApplicationProblemJSON500() *Internal {
 	return r.ApplicationProblemJSON500
@@ -2852,6 +2939,11 @@ type DeleteDocumentResponse405Headers struct {
 	Allow *string
 }
 
+// DeleteDocumentResponse429Headers the declared response headers of an HTTP 429 response for DeleteDocument
+type DeleteDocumentResponse429Headers struct {
+	RetryAfter *int
+}
+
 // DeleteDocumentResponse503Headers the declared response headers of an HTTP 503 response for DeleteDocument
 type DeleteDocumentResponse503Headers struct {
 	RetryAfter *int
@@ -2866,6 +2958,8 @@ type DeleteDocumentResponse struct {
 	ApplicationProblemJSON401 *Unauthenticated
 	// ApplicationProblemJSON405 the response for an HTTP 405 `application/problem+json` response
 	ApplicationProblemJSON405 *DispositionRequired
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2874,6 +2968,8 @@ type DeleteDocumentResponse struct {
 	Headers401 *DeleteDocumentResponse401Headers
 	// Headers405 the parsed response headers for an HTTP 405 response
 	Headers405 *DeleteDocumentResponse405Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteDocumentResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteDocumentResponse503Headers
 }
@@ -2891,6 +2987,11 @@ func (r DeleteDocumentResponse) GetApplicationProblemJSON401() *Unauthenticated 
 // GetApplicationProblemJSON405 returns the response for an HTTP 405 `application/problem+json` response
 func (r DeleteDocumentResponse) GetApplicationProblemJSON405() *DispositionRequired {
 	return r.ApplicationProblemJSON405
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteDocumentResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -2937,6 +3038,11 @@ type GetDocumentResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// GetDocumentResponse429Headers the declared response headers of an HTTP 429 response for GetDocument
+type GetDocumentResponse429Headers struct {
+	RetryAfter *int
+}
+
 // GetDocumentResponse503Headers the declared response headers of an HTTP 503 response for GetDocument
 type GetDocumentResponse503Headers struct {
 	RetryAfter *int
@@ -2957,6 +3063,8 @@ type GetDocumentResponse struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
 	ApplicationProblemJSON410 *Erased
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2965,6 +3073,8 @@ type GetDocumentResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetDocumentResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetDocumentResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetDocumentResponse503Headers
 }
@@ -2997,6 +3107,11 @@ func (r GetDocumentResponse) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
 func (r GetDocumentResponse) GetApplicationProblemJSON410() *Erased {
 	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetDocumentResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3070,6 +3185,11 @@ type GetContentResponse416Headers struct {
 	ContentRange *string
 }
 
+// GetContentResponse429Headers the declared response headers of an HTTP 429 response for GetContent
+type GetContentResponse429Headers struct {
+	RetryAfter *int
+}
+
 // GetContentResponse503Headers the declared response headers of an HTTP 503 response for GetContent
 type GetContentResponse503Headers struct {
 	RetryAfter *int
@@ -3092,6 +3212,8 @@ type GetContentResponse struct {
 	ApplicationProblemJSON416 *RangeNotSatisfiable
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3106,6 +3228,8 @@ type GetContentResponse struct {
 	Headers401 *GetContentResponse401Headers
 	// Headers416 the parsed response headers for an HTTP 416 response
 	Headers416 *GetContentResponse416Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetContentResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetContentResponse503Headers
 }
@@ -3143,6 +3267,11 @@ func (r GetContentResponse) GetApplicationProblemJSON416() *RangeNotSatisfiable 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r GetContentResponse) GetApplicationProblemJSON422() *Unprocessable {
 	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetContentResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3194,6 +3323,11 @@ type GetEvidenceResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// GetEvidenceResponse429Headers the declared response headers of an HTTP 429 response for GetEvidence
+type GetEvidenceResponse429Headers struct {
+	RetryAfter *int
+}
+
 // GetEvidenceResponse503Headers the declared response headers of an HTTP 503 response for GetEvidence
 type GetEvidenceResponse503Headers struct {
 	RetryAfter *int
@@ -3214,6 +3348,8 @@ type GetEvidenceResponse struct {
 	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
 	ApplicationProblemJSON410 *Erased
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3222,6 +3358,8 @@ type GetEvidenceResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetEvidenceResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetEvidenceResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetEvidenceResponse503Headers
 }
@@ -3254,6 +3392,11 @@ func (r GetEvidenceResponse) GetApplicationProblemJSON404() *NotFound {
 // GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
 func (r GetEvidenceResponse) GetApplicationProblemJSON410() *Erased {
 	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetEvidenceResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3305,6 +3448,11 @@ type GetHistoryResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// GetHistoryResponse429Headers the declared response headers of an HTTP 429 response for GetHistory
+type GetHistoryResponse429Headers struct {
+	RetryAfter *int
+}
+
 // GetHistoryResponse503Headers the declared response headers of an HTTP 503 response for GetHistory
 type GetHistoryResponse503Headers struct {
 	RetryAfter *int
@@ -3323,6 +3471,8 @@ type GetHistoryResponse struct {
 	ApplicationProblemJSON403 *Denied
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3331,6 +3481,8 @@ type GetHistoryResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetHistoryResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetHistoryResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetHistoryResponse503Headers
 }
@@ -3358,6 +3510,11 @@ func (r GetHistoryResponse) GetApplicationProblemJSON403() *Denied {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetHistoryResponse) GetApplicationProblemJSON404() *NotFound {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetHistoryResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3457,6 +3614,11 @@ type ListEntriesResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// ListEntriesResponse429Headers the declared response headers of an HTTP 429 response for ListEntries
+type ListEntriesResponse429Headers struct {
+	RetryAfter *int
+}
+
 // ListEntriesResponse503Headers the declared response headers of an HTTP 503 response for ListEntries
 type ListEntriesResponse503Headers struct {
 	RetryAfter *int
@@ -3473,6 +3635,8 @@ type ListEntriesResponse struct {
 	ApplicationProblemJSON401 *Unauthenticated
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *Denied
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3481,6 +3645,8 @@ type ListEntriesResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListEntriesResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListEntriesResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListEntriesResponse503Headers
 }
@@ -3503,6 +3669,11 @@ func (r ListEntriesResponse) GetApplicationProblemJSON401() *Unauthenticated {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListEntriesResponse) GetApplicationProblemJSON403() *Denied {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListEntriesResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3623,6 +3794,11 @@ type VerifyResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// VerifyResponse429Headers the declared response headers of an HTTP 429 response for Verify
+type VerifyResponse429Headers struct {
+	RetryAfter *int
+}
+
 // VerifyResponse503Headers the declared response headers of an HTTP 503 response for Verify
 type VerifyResponse503Headers struct {
 	RetryAfter *int
@@ -3649,6 +3825,8 @@ type VerifyResponse struct {
 	ApplicationProblemJSON413 *TooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedEncoding
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *Internal
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3657,6 +3835,8 @@ type VerifyResponse struct {
 	ApplicationProblemJSON507 *Full
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *VerifyResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *VerifyResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *VerifyResponse503Headers
 }
@@ -3704,6 +3884,11 @@ func (r VerifyResponse) GetApplicationProblemJSON413() *TooLarge {
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r VerifyResponse) GetApplicationProblemJSON415() *UnsupportedEncoding {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r VerifyResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3838,7 +4023,8 @@ func (c *ClientWithResponses) ListAnchorsWithResponse(ctx context.Context, param
 // AnchorNowWithResponse Anchor now
 //
 // Anchors the newest checkpoint on every ledger without waiting for the next time that one is due, and answers with
-// the anchors' state. Nothing is anchored when nothing but anchoring has happened since the last one.
+// the anchors' state. Nothing is anchored when nothing but anchoring has happened since the last one. Calls that follow
+// one another closely wait for some seconds, and share an anchor.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4187,6 +4373,13 @@ func ParseListAnchorsResponse(rsp *http.Response) (*ListAnchorsResponse, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4221,6 +4414,16 @@ func ParseListAnchorsResponse(rsp *http.Response) (*ListAnchorsResponse, error) 
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAnchorsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListAnchorsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4278,6 +4481,13 @@ func ParseAnchorNowResponse(rsp *http.Response) (*AnchorNowResponse, error) {
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4312,6 +4522,16 @@ func ParseAnchorNowResponse(rsp *http.Response) (*AnchorNowResponse, error) {
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers AnchorNowResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers AnchorNowResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4376,6 +4596,13 @@ func ParseListDocumentsResponse(rsp *http.Response) (*ListDocumentsResponse, err
 		}
 		response.ApplicationProblemJSON422 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4410,6 +4637,16 @@ func ParseListDocumentsResponse(rsp *http.Response) (*ListDocumentsResponse, err
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListDocumentsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListDocumentsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4516,6 +4753,13 @@ func ParseDepositDocumentResponse(rsp *http.Response) (*DepositDocumentResponse,
 		}
 		response.ApplicationProblemJSON422 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4612,6 +4856,16 @@ func ParseDepositDocumentResponse(rsp *http.Response) (*DepositDocumentResponse,
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DepositDocumentResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers DepositDocumentResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4683,6 +4937,13 @@ func ParseGetDocumentByExternalIDResponse(rsp *http.Response) (*GetDocumentByExt
 		}
 		response.ApplicationProblemJSON410 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4717,6 +4978,16 @@ func ParseGetDocumentByExternalIDResponse(rsp *http.Response) (*GetDocumentByExt
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetDocumentByExternalIDResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetDocumentByExternalIDResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4823,6 +5094,13 @@ func ParsePutDocumentByExternalIDResponse(rsp *http.Response) (*PutDocumentByExt
 		}
 		response.ApplicationProblemJSON422 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4919,6 +5197,16 @@ func ParsePutDocumentByExternalIDResponse(rsp *http.Response) (*PutDocumentByExt
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PutDocumentByExternalIDResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers PutDocumentByExternalIDResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4969,6 +5257,13 @@ func ParseDeleteDocumentResponse(rsp *http.Response) (*DeleteDocumentResponse, e
 		}
 		response.ApplicationProblemJSON405 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5006,6 +5301,16 @@ func ParseDeleteDocumentResponse(rsp *http.Response) (*DeleteDocumentResponse, e
 			headers.Allow = &value
 		}
 		response.Headers405 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteDocumentResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteDocumentResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5077,6 +5382,13 @@ func ParseGetDocumentResponse(rsp *http.Response) (*GetDocumentResponse, error) 
 		}
 		response.ApplicationProblemJSON410 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5111,6 +5423,16 @@ func ParseGetDocumentResponse(rsp *http.Response) (*GetDocumentResponse, error) 
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetDocumentResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetDocumentResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5188,6 +5510,13 @@ func ParseGetContentResponse(rsp *http.Response) (*GetContentResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
@@ -5302,6 +5631,16 @@ func ParseGetContentResponse(rsp *http.Response) (*GetContentResponse, error) {
 			headers.ContentRange = &value
 		}
 		response.Headers416 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetContentResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetContentResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5373,6 +5712,13 @@ func ParseGetEvidenceResponse(rsp *http.Response) (*GetEvidenceResponse, error) 
 		}
 		response.ApplicationProblemJSON410 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5407,6 +5753,16 @@ func ParseGetEvidenceResponse(rsp *http.Response) (*GetEvidenceResponse, error) 
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetEvidenceResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetEvidenceResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5471,6 +5827,13 @@ func ParseGetHistoryResponse(rsp *http.Response) (*GetHistoryResponse, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5505,6 +5868,16 @@ func ParseGetHistoryResponse(rsp *http.Response) (*GetHistoryResponse, error) {
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetHistoryResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetHistoryResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5595,6 +5968,13 @@ func ParseListEntriesResponse(rsp *http.Response) (*ListEntriesResponse, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5629,6 +6009,16 @@ func ParseListEntriesResponse(rsp *http.Response) (*ListEntriesResponse, error) 
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListEntriesResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListEntriesResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5781,6 +6171,13 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 		}
 		response.ApplicationProblemJSON415 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest Internal
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5815,6 +6212,16 @@ func ParseVerifyResponse(rsp *http.Response) (*VerifyResponse, error) {
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers VerifyResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers VerifyResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

@@ -62,6 +62,11 @@ func Denial(a Action, s Scope, doc journal.ID) journal.Event {
 	return Denied.New(doc, DeniedData{Action: a, Series: s.Series})
 }
 
+// MoreDenials is the event of n refusals of an act within a minute that had no event of their own.
+func MoreDenials(a Action, n int) journal.Event {
+	return Denied.New(journal.ID{}, DeniedData{Action: a, More: n})
+}
+
 // Permission says in which series a principal may do one act.
 type Permission struct {
 	All    bool     // in the whole tenant

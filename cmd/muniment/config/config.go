@@ -43,6 +43,8 @@ type Config struct {
 type Anchor struct {
 	// Every is the least time between two anchors. Nothing is anchored while nothing is new.
 	Every Duration `yaml:"every"`
+	// Asked is the least time between two anchors that callers ask for; whoever asks again sooner waits.
+	Asked Duration `yaml:"asked"`
 }
 
 // Limits bound what one client can take.
@@ -54,6 +56,12 @@ type Limits struct {
 	// Release is how long a deposit waits for its release before it is answered 503, which a retry with the same
 	// idempotency key settles.
 	Release Duration `yaml:"release"`
+	// Requests is how many requests a second one principal may send on average, and five times as many at once; more are
+	// answered 429. 0 means any number.
+	Requests int `yaml:"requests"`
+	// Connections is how many connections are served at a time; others wait. One address may have a quarter of them, unless
+	// it is in TrustedProxies. 0 means what the limit of open files allows, but at most 4096.
+	Connections int `yaml:"connections"`
 }
 
 // Log says what is logged, and how.
@@ -71,9 +79,11 @@ func Default() Config {
 		Listen:      "127.0.0.1:8080",
 		AdminListen: "127.0.0.1:8081",
 		Shutdown:    Duration(30 * time.Second),
-		Anchor:      Anchor{Every: Duration(10 * time.Minute)},
-		Limits:      Limits{Document: 5 << 40, Patience: Duration(30 * time.Second), Release: Duration(30 * time.Second)},
-		Log:         Log{Level: "info", Format: "text"},
+		Anchor:      Anchor{Every: Duration(10 * time.Minute), Asked: Duration(10 * time.Second)},
+		Limits: Limits{
+			Document: 5 << 40, Patience: Duration(30 * time.Second), Release: Duration(30 * time.Second), Requests: 1000,
+		},
+		Log: Log{Level: "info", Format: "text"},
 	}
 }
 
@@ -98,7 +108,7 @@ func (c *Config) Check() error {
 		errs = append(errs, err)
 	}
 	for field, d := range map[string]Duration{
-		"shutdown": c.Shutdown, "anchor.every": c.Anchor.Every,
+		"shutdown": c.Shutdown, "anchor.every": c.Anchor.Every, "anchor.asked": c.Anchor.Asked,
 		"limits.patience": c.Limits.Patience, "limits.release": c.Limits.Release,
 	} {
 		if d <= 0 {
@@ -107,6 +117,11 @@ func (c *Config) Check() error {
 	}
 	if c.Limits.Document <= 0 {
 		bad("limits.document", "must be more than 0; write a size such as 5TiB")
+	}
+	for field, n := range map[string]int{"limits.requests": c.Limits.Requests, "limits.connections": c.Limits.Connections} {
+		if n < 0 {
+			bad(field, "must not be less than 0")
+		}
 	}
 	if _, err := c.Log.SlogLevel(); err != nil {
 		errs = append(errs, err)

@@ -53,11 +53,13 @@ fips: true
 anchor: {every: 1h}
 limits:
   document: 64MiB
+  requests: 5
+  connections: 100
 log:
   level: debug
 `)
 	vars := map[string]string{
-		"MUNIMENT_LISTEN": "127.0.0.1:9001", "MUNIMENT_LIMITS_PATIENCE": "5s", "MUNIMENT_FIPS": "false",
+		"MUNIMENT_LISTEN": "127.0.0.1:9001", "MUNIMENT_LIMITS_PATIENCE": "5s", "MUNIMENT_LIMITS_REQUESTS": "0", "MUNIMENT_FIPS": "false",
 		"MUNIMENT_TRUSTED_PROXIES": "10.0.0.0/8, 172.16.0.0/12",
 	}
 	got, err := config.Load(path, func(name string) string { return vars[name] })
@@ -68,6 +70,7 @@ log:
 	want.Data, want.Listen = "/srv/muniment", "127.0.0.1:9001"
 	want.TrustedProxies = []string{"10.0.0.0/8", "172.16.0.0/12"}
 	want.Anchor.Every, want.Limits.Document = config.Duration(time.Hour), 64<<20
+	want.Limits.Requests, want.Limits.Connections = 0, 100
 	want.Limits.Patience, want.Log.Level = config.Duration(5*time.Second), "debug"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -108,6 +111,9 @@ func TestRefusals(t *testing.T) {
 		{"duration without unit", "shutdown: 30", "write a number with a unit, such as 90s"},
 		{"negative duration", "shutdown: -1s", "shutdown: must be longer than 0; write a duration such as 30s"},
 		{"no interval", "anchor: {every: 0s}", "anchor.every: must be longer than 0"},
+		{"no rate", "limits: {requests: many}", "write digits alone"},
+		{"negative rate", "limits: {requests: -1}", "limits.requests: must not be less than 0"},
+		{"negative connections", "limits: {connections: -1}", "limits.connections: must not be less than 0"},
 		{"no size", "limits: {document: 5TB}", "KiB, MiB, GiB or TiB"},
 		{"too large a size", "limits: {document: 9999999999TiB}", "is no size"},
 		{"no address", "listen: 8080", "write host:port, such as 127.0.0.1:8080"},
@@ -180,6 +186,18 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		if !strings.Contains(string(guide), name) {
 			t.Errorf("the operator's guide does not have %s (%s)", name, key)
 		}
+	}
+}
+
+func TestANumberInTheEnvironmentIsDigits(t *testing.T) {
+	_, err := config.Load("", func(name string) string {
+		if name == "MUNIMENT_LIMITS_REQUESTS" {
+			return "1e3"
+		}
+		return ""
+	})
+	if err == nil || !strings.Contains(err.Error(), `MUNIMENT_LIMITS_REQUESTS: "1e3" is no number; write digits alone`) {
+		t.Errorf("error %v, want one that says what to write", err)
 	}
 }
 

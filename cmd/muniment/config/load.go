@@ -107,6 +107,8 @@ func plainName(k reflect.Kind) string {
 	switch k {
 	case reflect.Bool:
 		return "truth value; write true or false"
+	case reflect.Int:
+		return "number; write digits alone"
 	case reflect.Slice:
 		return "list; write [a, b], or a line with a dash for each"
 	case reflect.Struct:
@@ -185,6 +187,12 @@ func set(v reflect.Value, text string) error {
 			return fmt.Errorf("%q is no truth value; write true or false", text)
 		}
 		v.SetBool(b)
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("%q is no %s", text, plainName(reflect.Int))
+		}
+		v.SetInt(int64(n))
 	case reflect.Slice:
 		var items []string
 		for item := range strings.SplitSeq(text, ",") {

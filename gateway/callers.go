@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"math"
+	"strconv"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+)
+
+const (
+	// burst is for how many seconds a principal that was quiet may go beyond its rate.
+	burst = 5
+	// maxVerifying is how many bodies of evidence one principal may have in memory.
+	maxVerifying = 2
+	// maxJudging is how many files of evidence are judged at a time, whoever sent them.
+	maxJudging = 2
+)
+
+// callers keeps what each principal takes of the gateway. Nothing is ever forgotten: an entry is small, and there are only as
+// many as there are principals on record.
+type callers struct {
+	rate  int // requests a second; 0: any number
+	clock journal.Clock
+
+	mu  sync.Mutex
+	all map[access.Who]*caller
+}
+
+type caller struct {
+	requests  *rate.Limiter
+	verifying chan struct{} // holds an element for each body in memory
+}
+
+func newCallers(perSecond int, clock journal.Clock) *callers {
+	return &callers{rate: perSecond, clock: clock, all: map[access.Who]*caller{}}
+}
+
+func (c *callers) of(who access.Who) *caller {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one, ok := c.all[who]
+	if !ok {
+		one = &caller{
+			requests:  rate.NewLimiter(rate.Limit(c.rate), burst*c.rate),
+			verifying: make(chan struct{}, maxVerifying),
+		}
+		c.all[who] = one
+	}
+	return one
+}
+
+// admit counts a request, or refuses it and says when to come again.
+func (c *callers) admit(who access.Who) error {
+	if c.rate == 0 {
+		return nil
+	}
+	now := c.clock.Now()
+	turn := c.of(who).requests.ReserveN(now, 1)
+	wait := turn.DelayFrom(now)
+	if wait == 0 {
+		return nil
+	}
+	turn.CancelAt(now)
+	return refuse(tooMany, "").with("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+}
