@@ -49,7 +49,11 @@ func appendBatch(h batchHeader, items []batchItem) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing a batch: %w", err)
 	}
-	out := append([]byte(batchMagic), line...)
+	size := len(batchMagic) + len(line) + 1 + sha256.Size
+	for _, item := range items {
+		size += 1 + NonceSize + 2 + len(item.key) + 4 + len(item.value)
+	}
+	out := append(append(make([]byte, 0, size), batchMagic...), line...)
 	out = append(out, '\n')
 	for _, item := range items {
 		out = append(out, item.kind)

@@ -85,6 +85,7 @@ func (j *Journal) Released(ctx context.Context, r Receipt) (Receipt, error) {
 	if r.Body == nil {
 		return r, nil // of a change without events
 	}
+	j.want(r.Index)
 	for {
 		signed := j.releases.wait()
 		if c := j.Checkpoint(); c.Size > r.Index {
@@ -107,6 +108,7 @@ func (j *Journal) Released(ctx context.Context, r Receipt) (Receipt, error) {
 // Shipped waits until the receipt's entry is shipped and in the head object: it will survive the loss of this machine. This
 // needs no signature.
 func (j *Journal) Shipped(ctx context.Context, r Receipt) error {
+	j.want(r.Index)
 	for {
 		swapped := j.swaps.wait()
 		if j.swapped.Load().Size > r.Index {

@@ -9,6 +9,7 @@ import (
 const (
 	compactAfter = 256      // batches are merged into one
 	compactBytes = 32 << 20 // or as many as hold this much
+	largeBatch   = 4 << 20  // is left as it is: merging it would only move it
 )
 
 // shipment is a batch that this process has shipped and not yet compacted.
@@ -24,6 +25,10 @@ func (j *Journal) remember(name string, h batchHeader, size int) {
 	defer j.shipmentsMu.Unlock()
 	if n := len(j.shipments); n > 0 && j.shipments[n-1].end != h.First {
 		j.shipments = nil
+	}
+	if size > largeBatch {
+		j.shipments = nil
+		return
 	}
 	j.shipments = append(j.shipments, shipment{name, h.First + h.Count, size})
 }

@@ -127,6 +127,9 @@ type Journal struct {
 	swaps    *bell // rings at every swap of the head object
 	releases *bell // rings at every new checkpoint
 
+	wanted atomic.Uint64 // somebody waits for the release of all entries below this index
+	hurry  *bell         // rings when that has grown
+
 	shipmentsMu sync.Mutex
 	shipments   []shipment // not yet compacted
 

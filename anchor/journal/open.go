@@ -43,6 +43,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 
 // awaitRelease waits for a checkpoint of the size.
 func (j *Journal) awaitRelease(ctx context.Context, size uint64) {
+	j.want(size - 1)
 	for j.Checkpoint().Size < size {
 		signed := j.releases.wait()
 		if j.Checkpoint().Size >= size {
@@ -74,7 +75,7 @@ func prepare(cfg Config) (*Journal, error) {
 	return &Journal{
 		cfg: cfg, schema: s, holder: holder.String(), leases: map[string]time.Time{}, time: timekeeper{clock: cfg.Clock},
 		requests: make(chan *request, maxGroup), died: make(chan struct{}),
-		news: newBell(), commits: newBell(), swaps: newBell(), releases: newBell(),
+		news: newBell(), commits: newBell(), swaps: newBell(), releases: newBell(), hurry: newBell(),
 	}, nil
 }
 

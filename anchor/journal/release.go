@@ -13,6 +13,9 @@ const (
 	headObject  = "head"
 	headVersion = 1
 
+	// lingerTime is how long an entry that nobody waits for may wait for its release.
+	lingerTime = 100 * time.Millisecond
+
 	firstPause = 50 * time.Millisecond // after a failed release
 	pauseLimit = 5 * time.Second
 )
@@ -42,6 +45,7 @@ func (j *Journal) ship() {
 		if j.swapped.Load().Size == j.Size() {
 			return true, nil
 		}
+		j.linger(ctx)
 		err := j.shipBatch(ctx)
 		if errors.Is(err, ErrContradicts) {
 			j.cfg.Log.Error("the released head was changed by another journal; stopping", "error", err)
@@ -49,6 +53,40 @@ func (j *Journal) ship() {
 		}
 		return false, err
 	})
+}
+
+// linger lets more gather while nobody waits for a release: reads and denials do not, and a release for each few of them would
+// cost more than they do.
+func (j *Journal) linger(ctx context.Context) {
+	timer := time.NewTimer(lingerTime)
+	defer timer.Stop()
+	for {
+		rung := j.hurry.wait()
+		if j.wanted.Load() > j.swapped.Load().Size {
+			return
+		}
+		select {
+		case <-rung:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// want says that somebody waits for the release of the entry at an index.
+func (j *Journal) want(at uint64) {
+	for {
+		before := j.wanted.Load()
+		if before > at {
+			return
+		}
+		if j.wanted.CompareAndSwap(before, at+1) {
+			j.hurry.ring()
+			return
+		}
+	}
 }
 
 // pursue does work again and again, and waits for the bell when there is none left. What fails is tried again after a pause.
