@@ -146,7 +146,8 @@ type Deposit struct {
 	Created bool `json:"created"`
 
 	// Document What is known of a document besides its content. `file_name`, `title`, `media_type`, `external_id`, `attributes` and
-	// `content_sha256` come from its sealed row and are absent once it is erased.
+	// `content_sha256` come from its sealed row and are absent once it is erased. `content_sha256` is given to principals
+	// only whose role covers disclosure: who has it can confirm a guess of the content.
 	Document Document `json:"document"`
 
 	// ID A UUIDv7 in its canonical form.
@@ -167,7 +168,8 @@ type DigestQuestion struct {
 }
 
 // Document What is known of a document besides its content. `file_name`, `title`, `media_type`, `external_id`, `attributes` and
-// `content_sha256` come from its sealed row and are absent once it is erased.
+// `content_sha256` come from its sealed row and are absent once it is erased. `content_sha256` is given to principals
+// only whose role covers disclosure: who has it can confirm a guess of the content.
 type Document struct {
 	Attributes *map[string]string `json:"attributes,omitempty"`
 
@@ -212,8 +214,8 @@ type Document struct {
 	State DocumentState `json:"state"`
 	Title *string       `json:"title,omitempty"`
 
-	// Withheld True when the sealed fields are left out because opening them could not be put on record (the journal's disk is
-	// full).
+	// Withheld True when the sealed fields are left out: opening them could not be put on record (the journal's disk is full),
+	// or the sealed row is not what was recorded.
 	Withheld *bool `json:"withheld,omitempty"`
 }
 

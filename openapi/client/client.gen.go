@@ -145,7 +145,9 @@ type ClientInterface interface {
 	// PutDocumentByExternalIDWithBody Deposit under the caller's own id
 	//
 	// The natural call for a system that has ids of its own: sending the same content again is `200` with the first
-	// receipt, other content is `409`, and after destruction it is `410`.
+	// receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
+	// deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
+	// `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -364,7 +366,9 @@ func (c *Client) GetDocumentByExternalID(ctx context.Context, externalID string,
 // PutDocumentByExternalIDWithBody Deposit under the caller's own id
 //
 // The natural call for a system that has ids of its own: sending the same content again is `200` with the first
-// receipt, other content is `409`, and after destruction it is `410`.
+// receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
+// deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
+// `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1919,7 +1923,9 @@ type ClientWithResponsesInterface interface {
 	// PutDocumentByExternalIDWithBodyWithResponse Deposit under the caller's own id
 	//
 	// The natural call for a system that has ids of its own: sending the same content again is `200` with the first
-	// receipt, other content is `409`, and after destruction it is `410`.
+	// receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
+	// deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
+	// `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4090,7 +4096,9 @@ func (c *ClientWithResponses) GetDocumentByExternalIDWithResponse(ctx context.Co
 // PutDocumentByExternalIDWithBodyWithResponse Deposit under the caller's own id
 //
 // The natural call for a system that has ids of its own: sending the same content again is `200` with the first
-// receipt, other content is `409`, and after destruction it is `410`.
+// receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
+// deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
+// `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
