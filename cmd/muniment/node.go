@@ -102,10 +102,9 @@ func (n *node) sweep(ctx context.Context, log *slog.Logger) {
 func every(ctx context.Context, interval time.Duration, work func(context.Context)) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	for {
+	for ctx.Err() == nil { // a tick may have come together with the end
 		select {
 		case <-ctx.Done():
-			return
 		case <-tick.C:
 			work(ctx)
 		}
