@@ -53,8 +53,13 @@ cannot be told. Without a document the record alone is verified. No network is u
 Exit status: 0 verified, 1 does not match, 2 cannot tell (no policy, not anchored yet,
 nothing disclosed to compare the document with, a newer format), 3 wrong usage or an
 unreadable file.`,
-		Example:       "  muniment-verify evidence.json letter.pdf --policy policy.json",
-		Args:          cobra.RangeArgs(1, 2),
+		Example: "  muniment-verify evidence.json letter.pdf --policy policy.json",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.RangeArgs(1, 2)(cmd, args); err != nil {
+				return fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())
+			}
+			return nil
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// The only command there is; cobra would add one for shell completion to it.
@@ -70,6 +75,7 @@ unreadable file.`,
 			}
 			report := evidence.Verify(in)
 			*status = report.Verdict.ExitCode()
+			report.Summary += inPlainWords(report)
 			return write(cmd.OutOrStdout(), report)
 		},
 	}
@@ -114,6 +120,26 @@ func readEvidence(name string) ([]byte, error) {
 	}
 	defer file.Close()
 	return io.ReadAll(io.LimitReader(file, evidence.MaxSize+1))
+}
+
+// inPlainWords adds to the summary which of the two files is the wrong one. Of the document it says so only if every other
+// step holds: a digest that is not proved may have been changed in the evidence, and the document be the right one.
+func inPlainWords(r evidence.Report) string {
+	wrongDocument := false
+	for _, s := range r.Steps {
+		switch {
+		case s.Name == "file" && s.State == evidence.DoesNotHold:
+			return " This is not an evidence file."
+		case s.Name == "document" && s.State == evidence.DoesNotHold:
+			wrongDocument = true
+		case s.State != evidence.Holds:
+			return ""
+		}
+	}
+	if wrongDocument {
+		return " This is not the file that was deposited."
+	}
+	return ""
 }
 
 func asJSON(w io.Writer, r evidence.Report) error {

@@ -147,12 +147,11 @@ func (d *demo) catchServed(ctx context.Context, flipped, swapped *paper) error {
 	if swapped == nil {
 		return nil
 	}
-	file, err := d.remote.evidence(ctx, swapped.id, true)
-	if err != nil {
-		d.line("evidence", "caught: "+err.Error())
-		return nil
+	if _, err = d.remote.evidence(ctx, swapped.id, true); err == nil {
+		return errors.New("the swapped body was NOT caught: the server proves it")
 	}
-	return d.caught("evidence", file, swapped)
+	d.line("evidence", "caught: it is not proved: "+err.Error())
+	return nil
 }
 
 // catchSwapped puts the same lie into the evidence file that was issued before.

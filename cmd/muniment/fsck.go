@@ -79,7 +79,8 @@ func (p *program) fsck(ctx context.Context, f folder, content, keys bool) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stderr, "%d entries replayed, %d objects read, %d findings\n", result.Entries, result.Objects, len(result.Findings))
+	fmt.Fprintf(p.stderr, "%s replayed, %s read, %s\n", count(result.Entries, "entry", "entries"),
+		count(uint64(result.Objects), "object", "objects"), count(uint64(len(result.Findings)), "finding", "findings"))
 	if !keys {
 		fmt.Fprintln(p.stderr, "sealed rows (titles, file names, keys of contents) were not unwrapped: one that was swapped or damaged shows with --keys only")
 	}

@@ -27,7 +27,15 @@ func (p *program) getCommand() *cobra.Command {
 		Long: `Reads a document to standard output, or to the file that --to names. Every read states its purpose, a code of your
 house, and is on record before the first byte leaves the server.`,
 		Example: "  muniment get 0190b5a0-7c1e-7000-8000-000000000001 --purpose audit --to plan.pdf",
-		Args:    idOrExternal(&g.external),
+		Args: func(c *cobra.Command, args []string) error {
+			if err := idOrExternal(&g.external)(c, args); err != nil {
+				return err
+			}
+			if g.purpose == "" {
+				return errors.New("why is it read? give --purpose CODE, such as audit")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := p.server()
 			if err != nil {

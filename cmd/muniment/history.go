@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +32,12 @@ func (p *program) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.emit(story, func(t *tableWriter) { entryRows(t, story.Entries) })
+			return p.emit(story, func(t *tableWriter) {
+				t.row("INDEX>", "AT", "TYPE", "ACTOR", "DETAIL")
+				for _, e := range story.Entries {
+					t.row(e.Index, e.At.Format(time.DateTime), e.Type, e.Actor, detail(e))
+				}
+			})
 		},
 	}
 	externalFlag(c.Flags(), &external)
@@ -46,8 +54,46 @@ func (r *remote) history(ctx context.Context, id string) (*openapi.History, erro
 
 // entryRows are events as a table.
 func entryRows(t *tableWriter, entries []openapi.Entry) {
-	t.row("INDEX>", "SEQ>", "AT", "TYPE", "ACTOR", "DOCUMENT")
+	t.row("INDEX>", "SEQ>", "AT", "TYPE", "ACTOR", "DOCUMENT", "DETAIL")
 	for _, e := range entries {
-		t.row(e.Index, e.Seq, e.At.Format(time.DateTime), e.Type, e.Actor, text(e.Document))
+		t.row(e.Index, e.Seq, e.At.Format(time.DateTime), e.Type, e.Actor, text(e.Document), detail(e))
 	}
+}
+
+// detail is what a person wants to know of an event besides who did it and when: for what, how much, and what was given out.
+// Events that say nothing of the kind have none.
+func detail(e openapi.Entry) string {
+	var body struct {
+		Data struct {
+			Purpose   string `json:"purpose"`
+			Note      string `json:"note"` // an id: the text is sealed
+			Series    string `json:"series"`
+			Action    string `json:"action"`
+			Bytes     *int64 `json:"bytes"`
+			Disclosed *bool  `json:"disclosed"`
+		} `json:"data"`
+	}
+	if json.Unmarshal([]byte(e.Body), &body) != nil {
+		return ""
+	}
+	var said []string
+	add := func(what, value string) {
+		if value != "" {
+			said = append(said, what+" "+value)
+		}
+	}
+	d := body.Data
+	add("purpose", d.Purpose)
+	if d.Note != "" {
+		said = append(said, "with a note")
+	}
+	add("action", d.Action)
+	add("series", d.Series)
+	if d.Bytes != nil {
+		said = append(said, fmt.Sprintf("%d bytes", *d.Bytes))
+	}
+	if d.Disclosed != nil && *d.Disclosed {
+		said = append(said, "with the content's digest")
+	}
+	return strings.Join(said, ", ")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -24,7 +25,15 @@ func (p *program) lsCommand() *cobra.Command {
 		Short: "List documents in the order of their deposits",
 		Long: `Lists documents. Because their titles and file names are opened for it, a listing is itself on record. Dates are
 taken as midnight UTC.`,
-		Args: cobra.NoArgs,
+		Args: func(c *cobra.Command, args []string) error {
+			switch {
+			case l.chain != "" && l.transaction == "":
+				return errors.New("--chain needs --transaction")
+			case l.transaction != "" && l.chain == "":
+				return errors.New("--transaction needs --chain")
+			}
+			return cobra.NoArgs(c, args)
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := p.server()
 			if err != nil {

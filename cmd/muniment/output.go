@@ -104,6 +104,14 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", v, units[unit])
 }
 
+// count writes a number of things for people.
+func count(n uint64, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", more)
+}
+
 // isTerminal says whether w is one, and how wide.
 func isTerminal(w io.Writer) (width int, ok bool) {
 	f, ok := w.(interface{ Fd() uintptr })

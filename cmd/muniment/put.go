@@ -24,7 +24,7 @@ func (p *program) putCommand() *cobra.Command {
 		Short: "Deposit files; - is standard input",
 		Long: `Deposits files and writes their receipts. A regular file's SHA-256 is sent along, so that a file which changes in
 between is refused. With --external-id the same command can be repeated: the same content gives the first receipt.`,
-		Example: "  muniment put --series permits --title 'Site plan' plan.pdf",
+		Example: "  muniment put --series default --title 'Site plan' plan.pdf",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 && d.externalID+d.fileName+d.title+d.idempotencyKey != "" {
@@ -58,10 +58,18 @@ between is refused. With --external-id the same command can be repeated: the sam
 func (p *program) put(ctx context.Context, r *remote, d deposit, names []string) error {
 	var out []*openapi.Deposit
 	var failed error
-	for _, name := range names {
+	for i, name := range names {
 		one, err := p.putFile(ctx, r, d, name)
 		if err != nil {
 			failed = fmt.Errorf("depositing %s: %w", name, err)
+			if errors.Is(err, context.Canceled) {
+				failed = hint(failed, "whether it was kept is not known; muniment ls shows it; "+
+					"with --idempotency-key or --external-id the same command is safe to repeat")
+			}
+			if len(names) > 1 {
+				fmt.Fprintf(p.stderr, "%d of %d deposited; not tried: %d; repeat with the remaining files only\n",
+					len(out), len(names), len(names)-i-1)
+			}
 			break
 		}
 		out = append(out, one)

@@ -62,7 +62,11 @@ func openStorage(ctx context.Context, f folder, log *slog.Logger) (s *storage, e
 	s = &storage{folder: f}
 	defer func() {
 		if err != nil {
+			locked := errors.Is(err, local.ErrLocked)
 			err = errors.Join(fmt.Errorf("opening the data folder: %w", err), s.close())
+			if locked {
+				err = hint(err, "a muniment process serves or checks this folder; one process at a time: stop it first")
+			}
 			s = nil
 		}
 	}()
