@@ -18,6 +18,7 @@ const (
 	batchMagic   = "muniment batch/1\n"
 	batchPrefix  = "batch/"
 	maxBatch     = 8 << 20  // bytes after which a batch is shipped though more is waiting
+	maxGrown     = 32 << 20 // bytes after which it is shipped though a row of it was erased later
 	maxBatchFile = 64 << 20 // a longer object is not a batch
 )
 

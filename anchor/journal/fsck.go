@@ -49,8 +49,8 @@ type fsck struct {
 	replayed *edge
 	findings []Finding
 	released *releasedHead
-	// unindexed are the sealed rows whose tokens wait to be computed again.
-	unindexed map[string]bool
+	// untold are the sealed rows whose tokens cannot be told: they wait to be computed again, or the row cannot be opened.
+	untold map[string]bool
 }
 
 // Fsck replays the bodies into scratch tables and compares them with the journal's, row by row; it holds sealed rows against
@@ -61,7 +61,7 @@ func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fsck{cfg: cfg, schema: s, unindexed: map[string]bool{}}
+	f := &fsck{cfg: cfg, schema: s, untold: map[string]bool{}}
 	for _, check := range []func(context.Context) error{
 		f.readHead, f.replay, f.compareLog, f.compareSealed, f.compareVolatile, f.compareIndex,
 		f.compareStrangers, f.compareReleased} {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 )
 
 // compareSealed holds the sealed rows against the events that bind them.
@@ -31,7 +30,6 @@ func (f *fsck) compareIndex(ctx context.Context) error {
 	if !f.whole() {
 		return nil
 	}
-	byRow := map[string][][]byte{}
 	c := &cursor{backend: f.cfg.Backend, table: tokenTable}
 	for {
 		token, err := c.next(ctx)
@@ -41,16 +39,35 @@ func (f *fsck) compareIndex(ctx context.Context) error {
 		if token == nil {
 			break
 		}
-		if !f.everBound(ctx, token.value) {
-			f.found(tokenTable, token.key, "it leads to a row that never was")
-		}
-		if f.cfg.Tokens != nil {
-			byRow[string(token.value)] = append(byRow[string(token.value)], token.key)
+		if there, err := f.hasSealed(ctx, token.value); err != nil {
+			return err
+		} else if !there {
+			f.found(tokenTable, token.key, "it leads to a row that is not there")
 		}
 	}
 	if f.cfg.Tokens == nil {
 		return nil
 	}
+	if err := f.computeTokens(ctx); err != nil {
+		return err
+	}
+	have := &cursor{backend: f.cfg.Backend, table: tokenTable}
+	want := &cursor{backend: f.cfg.Scratch, table: tokenTable}
+	return diff(ctx, have, want, func(token, have, want []byte) error {
+		switch {
+		case f.untold[string(have)] || f.untold[string(want)]:
+		case have == nil:
+			f.found(tokenTable, token, "it is missing")
+		case !bytes.Equal(have, want):
+			f.found(tokenTable, token, "it leads to a row that it does not belong to")
+		}
+		return nil
+	})
+}
+
+// computeTokens unwraps every sealed row and writes the tokens that must lead to it into the scratch backend, so that memory
+// does not grow with them.
+func (f *fsck) computeTokens(ctx context.Context) error {
 	sealed := &cursor{backend: f.cfg.Backend, table: sealedTable}
 	for {
 		batch, err := takeRows(ctx, sealed, 256)
@@ -64,14 +81,22 @@ func (f *fsck) compareIndex(ctx context.Context) error {
 		if len(want) != len(batch) {
 			return fmt.Errorf("computing tokens: %d results for %d rows", len(want), len(batch))
 		}
-		for i, row := range batch {
-			if want[i].Problem != "" {
-				f.found(sealedTable, row.Key, "%s", want[i].Problem)
-				continue
+		err = f.cfg.Scratch.Update(ctx, func(tx Txn) error {
+			for i, row := range batch {
+				if want[i].Problem != "" {
+					f.found(sealedTable, row.Key, "%s", want[i].Problem)
+					f.untold[string(row.Key)] = true
+				}
+				for _, token := range want[i].Tokens {
+					if err := tx.Put(tokenTable, token, row.Key); err != nil {
+						return err
+					}
+				}
 			}
-			if !f.unindexed[string(row.Key)] {
-				f.compareTokens(byRow[string(row.Key)], want[i].Tokens)
-			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -91,27 +116,12 @@ func takeRows(ctx context.Context, c *cursor, n int) (batch []SealedRowAt, err e
 	return batch, nil
 }
 
-// everBound says whether an event has bound the row now; a tombstone's row was bound once, and is in the story only.
-func (f *fsck) everBound(ctx context.Context, key []byte) (known bool) {
-	_ = f.cfg.Scratch.View(ctx, func(r Reader) error {
-		for _, t := range []Table{boundTable, releasedRows} {
-			value, err := r.Get(t, key)
-			known = known || err == nil && value != nil
-		}
-		return nil
+// hasSealed says whether there is a sealed row under the key.
+func (f *fsck) hasSealed(ctx context.Context, key []byte) (there bool, err error) {
+	err = f.cfg.Backend.View(ctx, func(r Reader) error {
+		row, err := SealedRow(r, key)
+		there = row != nil
+		return err
 	})
-	return known
-}
-
-func (f *fsck) compareTokens(have, want [][]byte) {
-	for _, token := range want {
-		if !slices.ContainsFunc(have, func(x []byte) bool { return bytes.Equal(x, token) }) {
-			f.found(tokenTable, token, "it is missing")
-		}
-	}
-	for _, token := range have {
-		if !slices.ContainsFunc(want, func(x []byte) bool { return bytes.Equal(x, token) }) {
-			f.found(tokenTable, token, "it leads to a row that it does not belong to")
-		}
-	}
+	return there, err
 }

@@ -51,7 +51,7 @@ func (f *fsck) checkUnindexed(r Reader) error {
 		if err == nil && (row == nil || !bytes.Equal(value, []byte{1})) {
 			f.found(unindexedTable, key, "it names no sealed row")
 		}
-		f.unindexed[string(key)] = true
+		f.untold[string(key)] = true
 		return err
 	})
 }

@@ -67,13 +67,15 @@ type Change struct {
 	Sealed []Row   // rows that may one day be erased; a nil value erases
 }
 
-// Row is a sealed row: ciphertext that may be erased while every proof goes on verifying. An event of the same change must
-// bind it (Writer.Bind) or release it (Writer.Unbind); Commit refuses the change otherwise.
+// Row is a sealed row: ciphertext that may be erased while every proof goes on verifying. An event of this or an earlier
+// change must bind it (Writer.Bind), and one of the same change releases it (Writer.Unbind) when it is erased; Commit refuses
+// the change otherwise. A row that is bound may be written again, with an event that says so.
 type Row struct {
 	Key   []byte
-	Value []byte // nil erases the row; its tokens stay, as tombstones
-	// Tokens are index rows that lead to this row, the same ones whenever it is written. They are never shipped: a restore
-	// computes them again.
+	Value []byte // nil erases the row
+	// Tokens are index rows that lead to this row: those to add, or, of a row that is erased, all that there are. They are
+	// never shipped: a restore computes them again. What was erased and must still be found leaves its tokens to another row,
+	// which follows it in the change.
 	Tokens [][]byte
 }
 

@@ -72,7 +72,7 @@ func randomStep(rt *rapid.T, t *testing.T, j *journal.Journal, k *kit, model map
 		_, err := j.Commit(t.Context(), alice, func(v journal.View) (journal.Change, error) {
 			row, err := journal.SealedRow(v, []byte(name))
 			if err != nil || row != nil {
-				return journal.Change{Events: []journal.Event{erased.New(doc, secret{name})}, Sealed: []journal.Row{{Key: []byte(name)}}}, err
+				return journal.Change{Events: []journal.Event{erased.New(doc, secret{name})}, Sealed: []journal.Row{{Key: []byte(name), Tokens: [][]byte{[]byte("token-" + name)}}}}, err
 			}
 			return journal.Change{
 				Events: []journal.Event{kept.New(doc, secret{name})},

@@ -202,15 +202,16 @@ func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedH
 }
 
 // collect reads the entries that follow the released head, and the sealed rows that their changes have touched, as they are
-// now; it fills in the header's count and root. A change is never cut in two.
+// now; it fills in the header's count and root. A change is never cut in two, and a row that has been erased meanwhile goes
+// together with the event that erased it as far as a batch can hold both: without that a restore would miss the row.
 func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchItem, err error) {
 	err = j.View(ctx, func(r Reader) error {
 		items, h.Count = nil, 0
-		size := 0
+		size, erased := 0, uint64(0)
 		// What the committer has not told of yet may be here already; it is left for the next batch.
 		err := r.Scan(bodyTable, Range{From: indexKey(h.First), To: indexKey(j.Size())}, func(key, row []byte) error {
 			at := h.First + h.Count
-			if size > maxBatch {
+			if size > maxBatch && at > erased || size > maxGrown {
 				inside, err := insideChange(r, at)
 				if err != nil {
 					return err
@@ -226,9 +227,9 @@ func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchIte
 			items = append(items, item)
 			h.Count++
 			size += len(row)
-			rows, n, err := sealedItems(r, at)
+			rows, n, until, err := sealedItems(r, at)
 			items = append(items, rows...)
-			size += n
+			size, erased = size+n, max(erased, until)
 			return err
 		})
 		if err != nil {
@@ -276,29 +277,48 @@ func entryItem(key, row []byte, want uint64) (batchItem, error) {
 	return batchItem{kind: 'e', nonce: nonce, value: bytes.Clone(raw)}, nil
 }
 
-// sealedItems are the items of the sealed rows of the change that ends with the entry at, if any.
-func sealedItems(r Reader, at uint64) (items []batchItem, size int, err error) {
+// sealedItems are the items of the sealed rows of the change that ends with the entry at, if any, their size, and the index of
+// the last event that has erased one of them.
+func sealedItems(r Reader, at uint64) (items []batchItem, size int, erased uint64, err error) {
 	row, err := r.Get(outboxTable, indexKey(at))
 	if err != nil || row == nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	out, err := parseOutgoing(row)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	for _, key := range out.Rows {
 		value, err := SealedRow(r, key)
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, 0, err
 		}
 		item := batchItem{kind: 'x', key: key}
 		if value != nil {
 			item.kind, item.value = 's', bytes.Clone(value)
+		} else {
+			by, err := releasedBy(r, key)
+			if err != nil {
+				return nil, 0, 0, err
+			}
+			erased = max(erased, by)
 		}
 		items = append(items, item)
 		size += len(key) + len(value)
 	}
-	return items, size, nil
+	return items, size, erased, nil
+}
+
+// releasedBy is the index of the event that has released a sealed row.
+func releasedBy(r Reader, key []byte) (uint64, error) {
+	row, err := r.Get(releasedRows, key)
+	if err != nil {
+		return 0, err
+	}
+	if row == nil {
+		return 0, fmt.Errorf("a sealed row is missing, and no event has erased it: %w", ErrDamaged)
+	}
+	return index(row)
 }
 
 // sign signs the newest swapped head, again and again. A signer that is down for long delays checkpoints, not shipping.

@@ -11,6 +11,9 @@ import (
 // errPlace says that a body and its place in the log do not belong together.
 var errPlace = fmt.Errorf("names another place than the one it stands in: %w", ErrDamaged)
 
+// errDangling says that a token leads to no row.
+var errDangling = errors.New("the token leads nowhere")
+
 // replay applies items as they were shipped: it gives each body its place again, which must be the one it names, and runs
 // the reducers. Sealed rows are taken as they are; what binds them is checked when all is there.
 func (g *group) replay(items []batchItem) error {
@@ -55,6 +58,7 @@ func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, fro
 	if err != nil {
 		return err
 	}
+	erases := false
 	for _, name := range chain {
 		h, items, err := getBatch(ctx, cfg.Bucket, name)
 		if err != nil {
@@ -64,8 +68,37 @@ func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, fro
 			return fmt.Errorf("applying the shipped batch %s: %w", name, err)
 		}
 		cfg.Log.Info("caught up", "size", h.First+h.Count, "of", head.Size)
+		erases = erases || slices.ContainsFunc(items, func(i batchItem) bool { return i.kind == 'x' })
 	}
-	return nil
+	if from == 0 || !erases {
+		return nil
+	}
+	return dropTokens(ctx, cfg.Backend)
+}
+
+// dropTokens removes the tokens of the rows that were erased after the backend's own time: which they were is nowhere on
+// record, for an erased row's tokens go without a trace.
+func dropTokens(ctx context.Context, b Backend) error {
+	tokens := &cursor{backend: b, table: tokenTable}
+	for {
+		token, err := tokens.next(ctx)
+		if err != nil || token == nil {
+			return err
+		}
+		err = b.View(ctx, func(r Reader) error {
+			row, err := SealedRow(r, token.value)
+			if err == nil && row == nil {
+				err = errDangling
+			}
+			return err
+		})
+		if errors.Is(err, errDangling) {
+			err = b.Update(ctx, func(tx Txn) error { return tx.Delete(tokenTable, token.key) })
+		}
+		if err != nil {
+			return fmt.Errorf("removing the lookup tokens of erased rows: %w", err)
+		}
+	}
 }
 
 // chainTo lists the batches from the one in which the leaf at from lies to the released head, oldest first. Each batch names

@@ -37,7 +37,7 @@ func keep(t testing.TB, j *journal.Journal, key string) journal.Receipt {
 func erase(t testing.TB, j *journal.Journal, key string) journal.Receipt {
 	t.Helper()
 	return journaltest.Must(j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {
-		return journal.Change{Events: []journal.Event{erased.New(docID(1), secret{key})}, Sealed: []journal.Row{{Key: []byte(key)}}}, nil
+		return journal.Change{Events: []journal.Event{erased.New(docID(1), secret{key})}, Sealed: []journal.Row{{Key: []byte(key), Tokens: [][]byte{[]byte("token-" + key)}}}}, nil
 	}))
 }
 

@@ -35,8 +35,7 @@ func BoundBy(r Reader, key []byte) (Record, error) {
 	return readRecord(r, at)
 }
 
-// Lookup reads the key of the sealed row that a token leads to; nil when it leads nowhere. The row may have been erased since:
-// the token is then its tombstone.
+// Lookup reads the key of the sealed row that a token leads to; nil when it leads nowhere.
 func Lookup(r Reader, token []byte) ([]byte, error) { return r.Get(tokenTable, token) }
 
 // LookupAll calls fn with the sealed key of each token that starts with the prefix, in the order of tokens.
@@ -103,7 +102,11 @@ func (s *step) sealRow(row Row) error {
 		if holder != nil && !bytes.Equal(holder, row.Key) {
 			return ErrTaken
 		}
-		s.set(tokenTable, token, row.Key)
+		if row.Value == nil {
+			s.set(tokenTable, token, nil)
+		} else {
+			s.set(tokenTable, token, row.Key)
+		}
 	}
 	return s.agree(row.Key)
 }

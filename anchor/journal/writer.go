@@ -12,7 +12,7 @@ import (
 // it is an alarm.
 var boundTable = Table{Projection, "journal.bound"}
 
-// releasedRows remembers the sealed rows that an event has released, and which event: their tokens stay as tombstones.
+// releasedRows remembers the sealed rows that an event has released, and which event.
 var releasedRows = Table{Projection, "journal.released"}
 
 // Writer is what a reducer writes to.

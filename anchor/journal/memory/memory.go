@@ -71,6 +71,13 @@ func New(c Config) *Store {
 // closed or not.
 func (s *Store) Reopen(c Config) *Store { return &Store{config: c, data: s.data} }
 
+// Clone is a store of its own with the rows that this one has now, as a copy of its file would be.
+func (s *Store) Clone() *Store {
+	clone := New(Config{})
+	clone.data.current.Store(s.data.current.Load())
+	return clone
+}
+
 // Close ends this handle only. Later calls return [journal.ErrClosed], wrapped.
 func (s *Store) Close() error {
 	s.closed.Store(true)
