@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -132,24 +131,4 @@ func (j *Journal) await(ctx context.Context, rung <-chan struct{}) error {
 	case <-j.ctx.Done():
 		return ErrClosed
 	}
-}
-
-// releasedHead is the head object in the release bucket.
-type releasedHead struct {
-	V            int    `json:"v"`
-	Origin       string `json:"origin"`
-	Size         uint64 `json:"size"`
-	Root         Hash   `json:"root"`
-	LastBatch    string `json:"lastBatch"`
-	PrevHeadHash Hash   `json:"prevHeadHash"` // SHA-256 of the head object before; zero for the first
-
-	raw []byte // as it stands in the bucket
-	tag string // its tag there
-}
-
-func (h *releasedHead) hash() Hash {
-	if h.raw == nil {
-		return Hash{}
-	}
-	return sha256.Sum256(h.raw)
 }

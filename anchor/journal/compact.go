@@ -123,7 +123,7 @@ func lastWrites(items []batchItem) []batchItem {
 			last[string(item.key)] = i
 		}
 	}
-	kept := items[:0]
+	kept := items[:0:0]
 	for i, item := range items {
 		if item.kind == 'e' || last[string(item.key)] == i {
 			kept = append(kept, item)

@@ -107,6 +107,36 @@ func FuzzBatch(f *testing.F) {
 	})
 }
 
+// FuzzHead: a head object that is read leads where its tail leads, and is written again to one that reads the same.
+func FuzzHead(f *testing.F) {
+	tail, err := appendBatch(batchHeader{First: 3, Count: 1, Prev: "batch/0-3-00"}, []batchItem{{kind: 'e', value: []byte("{}")}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	h := releasedHead{Origin: "o", Size: 4, LastBatch: "batch/0-3-00", Tail: tail}
+	if err := h.write(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(h.raw)
+	f.Add([]byte(`{"v":1,"origin":"o","size":3,"lastBatch":"batch/0-3-00"}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		h, err := parseReleased(raw, "tag")
+		if err != nil {
+			return
+		}
+		if h.tail != nil && h.tail.header.First+h.tail.header.Count != h.Size {
+			t.Errorf("the head is at %d, its tail elsewhere", h.Size)
+		}
+		again := *h
+		if err := again.write(); err != nil {
+			t.Fatal(err)
+		}
+		if h2, err := parseReleased(again.raw, "tag"); err != nil || h2.Size != h.Size || h2.Root != h.Root {
+			t.Errorf("written again it reads %v, %v", h2, err)
+		}
+	})
+}
+
 func TestBodiesThatAreRefused(t *testing.T) {
 	good := `{"v":1,"type":"t/1","at":"2026-11-22T10:00:00.000000Z","tenant":"default","seq":7,"actor":"alice","data":{"a":1}}`
 	if _, err := parseBody([]byte(good)); err != nil {

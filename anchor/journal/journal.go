@@ -47,6 +47,9 @@ type Config struct {
 	// Origin names the log: the key name of its checkpoints (C2SP tlog-checkpoint). It is used when a journal is created,
 	// and must then be given; afterwards it must be empty or the same.
 	Origin string
+	// Tail is how many bytes of the newest entries the released head may hold itself, so that a release writes one object and
+	// not two; 0 means 64 KiB. What does not fit is shipped as a batch.
+	Tail int
 	// Create permits the start of a new, empty journal where there is neither one nor a released copy. Without it Open
 	// returns ErrMissing.
 	Create bool

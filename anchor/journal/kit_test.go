@@ -60,23 +60,25 @@ func definitions() []journal.Definition {
 
 var start = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
-// kit is what a journal stands on; it outlives the journal.
+// kit is what a journal stands on; it outlives the journal. Its heads have no tails, so that each release makes a batch.
 type kit struct {
 	backend *memory.Store
 	bucket  *journaltest.Bucket
 	clock   *journaltest.Clock
+	tail    int
 }
 
 func newKit(t testing.TB) *kit {
 	clock := journaltest.NewClock()
 	clock.Set(start)
-	return &kit{backend: memory.New(memory.Config{}), bucket: journaltest.NewBucket(t), clock: clock}
+	return &kit{backend: memory.New(memory.Config{}), bucket: journaltest.NewBucket(t), clock: clock, tail: 1}
 }
 
 func (k *kit) config(t testing.TB) journal.Config {
 	return journal.Config{
 		Backend: k.backend, Bucket: k.bucket, Signer: journaltest.Signer(), Clock: k.clock, Rand: journaltest.Rand(1),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Definitions: definitions(), Origin: "muniment/test", Create: true,
+		Tail: k.tail,
 	}
 }
 

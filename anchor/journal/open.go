@@ -64,6 +64,9 @@ func prepare(cfg Config) (*Journal, error) {
 	if len(cfg.Signer.PublicKey()) != ed25519.PublicKeySize {
 		return nil, errors.New("the signer's public key is not an Ed25519 key")
 	}
+	if cfg.Tail == 0 {
+		cfg.Tail = defaultTail
+	}
 	s, err := newSchema(cfg.Definitions, cfg.Log)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ func TestProjectionsAreTheReplay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		aborts := rapid.SliceOfN(rapid.IntRange(0, 2), 8, 8).Draw(rt, "aborts")
 		k := newKit(t)
+		k.tail = rapid.SampledFrom([]int{0, 1, 2000}).Draw(rt, "tail")
 		n := 0
 		k.backend = memory.New(memory.Config{Abort: func(run int) bool {
 			n++
@@ -54,6 +55,8 @@ func TestProjectionsAreTheReplay(t *testing.T) {
 		if found := k.fsckKeys(t); len(found) > 0 {
 			rt.Errorf("fsck: %v", first(found))
 		}
+		k.close(t, k.open(t)) // ships the rest
+		restoredEqual(t, k)
 	})
 }
 

@@ -6,38 +6,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
 const (
-	headObject  = "head"
-	headVersion = 1
-
 	// lingerTime is how long an entry that nobody waits for may wait for its release.
 	lingerTime = 100 * time.Millisecond
 
 	firstPause = 50 * time.Millisecond // after a failed release
 	pauseLimit = 5 * time.Second
 )
-
-// readReleased reads the head object; nil when there is none.
-func readReleased(ctx context.Context, b Bucket) (*releasedHead, error) {
-	raw, tag, err := b.Get(ctx, headObject)
-	if errors.Is(err, ErrNoObject) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the released head: %w", err)
-	}
-	h := &releasedHead{raw: raw, tag: tag}
-	if err := json.Unmarshal(raw, h); err != nil {
-		return nil, fmt.Errorf("the released head is not one: %w", ErrDamaged)
-	}
-	if h.V > headVersion {
-		return nil, fmt.Errorf("the released head is of format %d, this program knows %d: a newer program is needed", h.V, headVersion)
-	}
-	return h, nil
-}
 
 // ship releases what has been committed, again and again: ship, then swap the head object.
 func (j *Journal) ship() {
@@ -129,7 +108,8 @@ func (j *Journal) sleep(pause time.Duration) bool {
 	}
 }
 
-// shipBatch ships the next batch and swaps the head object to it.
+// shipBatch ships what has been committed since the last release, as far as one batch holds it, and swaps the head object to
+// it. What is little goes into the head object itself, behind what stands there already, until that is worth a batch.
 func (j *Journal) shipBatch(ctx context.Context) error {
 	before := j.swapped.Load()
 	h := batchHeader{First: before.Size, Prev: before.LastBatch, PrevRoot: before.Root}
@@ -137,32 +117,47 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("collecting what is to be shipped: %w", err)
 	}
+	if before.tail != nil {
+		h.First, h.Prev, h.PrevRoot = before.tail.header.First, before.tail.header.Prev, before.tail.header.PrevRoot
+		h.Count += before.tail.header.Count
+		items = lastWrites(slices.Concat(before.tail.items, items))
+	}
 	raw, err := appendBatch(h, items)
 	if err != nil {
 		return err
 	}
-	name := batchName(h, raw)
-	// The name carries the content's digest: an object that is there already is this one.
-	if _, err := j.cfg.Bucket.Put(ctx, name, raw, ""); err != nil && !errors.Is(err, ErrConflict) {
-		return fmt.Errorf("shipping a batch: %w", err)
+	next := &releasedHead{Origin: j.origin, Size: h.First + h.Count, Root: h.Root, LastBatch: h.Prev, PrevHeadHash: before.hash()}
+	if len(raw) <= j.cfg.Tail {
+		next.Tail, next.tail = raw, &batch{h, items}
+	} else {
+		next.LastBatch = batchName(h, raw)
+		// The name carries the content's digest: an object that is there already is this one.
+		if _, err := j.cfg.Bucket.Put(ctx, next.LastBatch, raw, ""); err != nil && !errors.Is(err, ErrConflict) {
+			return fmt.Errorf("shipping a batch: %w", err)
+		}
 	}
-	next := &releasedHead{V: headVersion, Origin: j.origin, Size: h.First + h.Count, Root: h.Root, LastBatch: name, PrevHeadHash: before.hash()}
-	if next.raw, err = json.Marshal(next); err != nil {
-		return fmt.Errorf("swapping the released head: %w", err)
-	}
-	next.tag, err = j.cfg.Bucket.Put(ctx, headObject, next.raw, before.tag)
-	if errors.Is(err, ErrConflict) {
-		next, err = j.reconcile(ctx, next)
-	}
+	swapped, err := j.swap(ctx, before, next)
 	if err != nil {
 		return fmt.Errorf("swapping the released head: %w", err)
 	}
-	if next.LastBatch == name {
-		j.remember(name, h, len(raw))
+	if next.Tail == nil && swapped.LastBatch == next.LastBatch {
+		j.remember(next.LastBatch, h, len(raw))
 	}
-	j.swapped.Store(next)
+	j.swapped.Store(swapped)
 	j.swaps.ring()
 	return nil
+}
+
+// swap puts the next head object in the place of the one before, and returns the one that stands there now.
+func (j *Journal) swap(ctx context.Context, before, next *releasedHead) (*releasedHead, error) {
+	err := next.write()
+	if err == nil {
+		next.tag, err = j.cfg.Bucket.Put(ctx, headObject, next.raw, before.tag)
+	}
+	if errors.Is(err, ErrConflict) {
+		return j.reconcile(ctx, next)
+	}
+	return next, err
 }
 
 // reconcile looks at a head object that is not the one we meant to replace. It is ours if a swap took effect and its answer

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,10 +15,14 @@ import (
 // TestReleaseFaults lets each call that a release makes go wrong, once so that it failed and once so that only its answer was
 // lost. The release comes all the same, the bucket's own invariants hold, and a restore from it gives the same journal.
 func TestReleaseFaults(t *testing.T) {
-	for _, c := range []struct{ op, prefix string }{{"put", "batch/"}, {"put", "head"}, {"get", "head"}} {
+	for _, c := range []struct {
+		op, prefix string
+		tail       int
+	}{{"put", "batch/", 1}, {"put", "head", 1}, {"get", "head", 1}, {"put", "head", 0}, {"get", "head", 0}, {"put", "batch/", 1500}} {
 		for name, fault := range map[string]journaltest.Fault{"failed": journaltest.Fails, "failed but done": journaltest.FailsDone} {
-			t.Run(c.op+" "+c.prefix+" "+name, func(t *testing.T) {
+			t.Run(fmt.Sprint(c.op, " ", c.prefix, " ", name, ", tail ", c.tail), func(t *testing.T) {
 				k := newKit(t)
+				k.tail = c.tail
 				j := k.open(t)
 				released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
 				left := 2

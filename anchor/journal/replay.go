@@ -59,16 +59,27 @@ func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, fro
 		return err
 	}
 	erases := false
-	for _, name := range chain {
-		h, items, err := getBatch(ctx, cfg.Bucket, name)
-		if err != nil {
-			return err
-		}
+	apply := func(name string, h batchHeader, items []batchItem) error {
 		if err := applyBatch(ctx, cfg, s, head.Origin, h, items); err != nil {
 			return fmt.Errorf("applying the shipped batch %s: %w", name, err)
 		}
 		cfg.Log.Info("caught up", "size", h.First+h.Count, "of", head.Size)
 		erases = erases || slices.ContainsFunc(items, func(i batchItem) bool { return i.kind == 'x' })
+		return nil
+	}
+	for _, name := range chain {
+		h, items, err := getBatch(ctx, cfg.Bucket, name)
+		if err == nil {
+			err = apply(name, h, items)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if head.tail != nil {
+		if err := apply("in the head", head.tail.header, head.tail.items); err != nil {
+			return err
+		}
 	}
 	if from == 0 || !erases {
 		return nil
@@ -101,8 +112,9 @@ func dropTokens(ctx context.Context, b Backend) error {
 	}
 }
 
-// chainTo lists the batches from the one in which the leaf at from lies to the released head, oldest first. Each batch names
-// the one before it; where that has been compacted away, the one that took its place ends at the same leaf with the same root.
+// chainTo lists the batches from the one in which the leaf at from lies to the released head or its tail, oldest first. Each
+// batch names the one before it; where that has been compacted away, the one that took its place ends at the same leaf with the
+// same root.
 func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]string, error) {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
@@ -118,6 +130,9 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 	}
 	var chain []string
 	want, end, root := head.LastBatch, head.Size, head.Root
+	if head.tail != nil {
+		end, root = head.tail.header.First, head.tail.header.PrevRoot
+	}
 	for end > from {
 		name, h, err := findBatch(ctx, b, want, ending[end], root)
 		if err != nil {

@@ -1,6 +1,7 @@
 package journaltest
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,21 @@ type head struct {
 	Origin    string `json:"origin"`
 	Size      uint64 `json:"size"`
 	LastBatch string `json:"lastBatch"`
+	Tail      []byte `json:"tail"`
+}
+
+// tailSpan is where in the log the entries of the head's own batch stand: its second line says.
+func (h head) tailSpan() (s span, ok bool) {
+	if h.Tail == nil {
+		return span{h.Size, h.Size}, true
+	}
+	_, rest, _ := bytes.Cut(h.Tail, []byte("\n"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	var place struct{ First, Count uint64 }
+	if err := json.Unmarshal(line, &place); err != nil {
+		return span{}, false
+	}
+	return span{place.First, place.First + place.Count}, true
 }
 
 // span is where in the log a batch's entries stand.
@@ -56,14 +72,21 @@ func (b *Bucket) watchHead(before, after []byte) {
 	if before != nil && json.Unmarshal(before, &old) == nil && old.Origin == next.Origin && next.Size < old.Size {
 		b.t.Errorf("the head goes back from %d to %d", old.Size, next.Size)
 	}
+	tail, ok := next.tailSpan()
+	if !ok || tail.end != next.Size {
+		b.t.Errorf("the head is at %d, and its tail ends at %d", next.Size, tail.end)
+	}
 	if next.LastBatch == "" {
+		if tail.first != 0 && next.Tail != nil {
+			b.t.Errorf("the head names no batch, and its tail begins at %d", tail.first)
+		}
 		return
 	}
 	if b.objects[next.LastBatch] == nil {
 		b.t.Errorf("the head names the batch %s, which is not there", next.LastBatch)
 	}
-	if s, ok := spanOf(next.LastBatch); !ok || s.end != next.Size {
-		b.t.Errorf("the head is at %d, and its last batch %s ends at %d", next.Size, next.LastBatch, s.end)
+	if s, ok := spanOf(next.LastBatch); !ok || s.end != tail.first {
+		b.t.Errorf("the head goes on at %d, and its last batch %s ends at %d", tail.first, next.LastBatch, s.end)
 	}
 }
 

@@ -1,0 +1,142 @@
+package journal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/anchor/journal"
+	"muniment/anchor/journal/journaltest"
+)
+
+const goldenTail = "testdata/golden-tail/head"
+
+// batches are the names of the batches that a kit's bucket holds.
+func batches(k *kit) (names []string) {
+	for name := range k.bucket.Objects() {
+		if strings.HasPrefix(name, "batch/") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// TestLittleIsReleasedInTheHead: small releases write one object each, until what the head holds is worth a batch.
+func TestLittleIsReleasedInTheHead(t *testing.T) {
+	k := newKit(t)
+	k.tail = 4000
+	j := k.open(t)
+	for i := 0; len(batches(k)) < 3; i++ {
+		if i > 200 {
+			t.Fatal("no batch was made")
+		}
+		released(t, j, keep(t, j, strings.Repeat("k", i+1)))
+		if head := len(k.bucket.Objects()["head"]); head > 2*k.tail {
+			t.Fatalf("the head has %d bytes", head)
+		}
+	}
+	if n := int(j.Size()); n < 10 {
+		t.Errorf("%d releases made three batches", n)
+	}
+	erase(t, j, "kk")
+	released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
+	k.close(t, j)
+	if found := k.fsckKeys(t); len(found) > 0 {
+		t.Errorf("fsck says %s", first(found))
+	}
+	restoredEqual(t, k)
+}
+
+// TestCatchingUpWithinATail: from each place in the head's own batch.
+func TestCatchingUpWithinATail(t *testing.T) {
+	k := newKit(t)
+	k.tail = 0
+	j := k.open(t)
+	var old []*kit
+	for i := range 5 {
+		released(t, j, keep(t, j, strings.Repeat("k", i+1)))
+		before := newKit(t)
+		before.backend, before.tail = k.backend.Clone(), 0
+		old = append(old, before)
+	}
+	k.close(t, j)
+	if n := len(batches(k)); n > 0 {
+		t.Fatalf("%d batches were made", n)
+	}
+	for i, before := range old {
+		before.bucket = k.bucket.Clone(t)
+		j := before.open(t)
+		if got, want := j.Size(), uint64(6); got != want {
+			t.Errorf("from backend %d it caught up to %d, want %d", i, got, want)
+		}
+		before.close(t, j)
+		if found := before.fsck(t); len(found) > 0 {
+			t.Errorf("fsck says %s", first(found))
+		}
+	}
+}
+
+// TestADamagedTailIsRefused: with any byte of it changed, or of another place.
+func TestADamagedTailIsRefused(t *testing.T) {
+	k := newKit(t)
+	k.tail = 0
+	j := k.open(t)
+	released(t, j, keep(t, j, "k"))
+	k.close(t, j)
+	whole := k.bucket.Objects()["head"]
+	var head map[string]any
+	if err := json.Unmarshal(whole, &head); err != nil {
+		t.Fatal(err)
+	}
+	tail := []byte(head["tail"].(string))
+	for at := 0; at < len(tail)-2; at += 7 {
+		changed := bytes.Clone(tail)
+		changed[at] = map[bool]byte{true: 'A', false: 'B'}[changed[at] != 'A']
+		refuseHead(t, bytes.Replace(whole, tail, changed, 1))
+	}
+	refuseHead(t, bytes.Replace(whole, []byte(`"size":2`), []byte(`"size":3`), 1))
+	refuseHead(t, bytes.Replace(whole, []byte(`"lastBatch":""`), []byte(`"lastBatch":"batch/0-1-00"`), 1))
+}
+
+// refuseHead restores from a bucket whose head was changed.
+func refuseHead(t *testing.T, head []byte) {
+	t.Helper()
+	fresh := newKit(t)
+	fresh.bucket = journaltest.NewBucket(silent{})
+	journaltest.Must(fresh.bucket.Put(t.Context(), "head", head, ""))
+	if _, err := journal.Open(t.Context(), fresh.config(t)); !errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("restoring from a damaged head says %v", err)
+	}
+}
+
+// TestGoldenTail: a head with a tail is written as ever, and read as ever.
+func TestGoldenTail(t *testing.T) {
+	k := newKit(t)
+	k.tail = 0
+	j := k.open(t)
+	released(t, j, commit(t, j, noted.New(docID(1), noteData{Name: "a", Text: "b"})))
+	released(t, j, keep(t, j, "k"))
+	k.close(t, j)
+	if *update {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(goldenTail), 0o755), os.WriteFile(goldenTail, k.bucket.Objects()["head"], 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden := journaltest.Must(os.ReadFile(goldenTail))
+	if diff := cmp.Diff(string(golden), string(k.bucket.Objects()["head"])); diff != "" {
+		t.Errorf("the head has changed (-want +got):\n%s", diff)
+	}
+	fresh := newKit(t)
+	journaltest.Must(fresh.bucket.Put(t.Context(), "head", golden, ""))
+	j = fresh.open(t)
+	if j.Size() != 3 {
+		t.Errorf("%d entries were restored, want 3", j.Size())
+	}
+	fresh.close(t, j)
+}
