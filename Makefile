@@ -6,7 +6,7 @@ VULNCHECK := $(GO) tool -modfile=.ci/vuln/go.mod govulncheck
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 
-.PHONY: build test fmt vet lint vuln unit fuzz bench generate clean
+.PHONY: build test fmt vet lint vuln servers unit fuzz bench generate clean
 
 build: ## the two binaries, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
@@ -26,9 +26,13 @@ vuln: ## govulncheck, when GOVULNDB names a vulnerability database (a URL, file:
 	@if [ -n "$$GOVULNDB" ]; then $(VULNCHECK) -db "$$GOVULNDB" ./...; \
 	else echo "govulncheck not run: it needs a vulnerability database; give its URL in GOVULNDB (https://vuln.go.dev is Go's)"; fi
 
-# The crash rounds and the other long tests are part of it; -short leaves them out, and each says so.
-unit:
-	$(GO) test -race -timeout 30m ./...
+servers: ## the real servers that tests run against, the versions pinned in .ci/servers; FORCE=1 builds those that are there, too
+	@GO="$(GO)" FORCE="$(FORCE)" .ci/servers/build
+
+# The crash rounds and the other long tests are part of it; -short leaves them out, and each says so. A test that lacks
+# something of the machine (a server, strace) fails here, and is skipped by a plain `go test`.
+unit: servers
+	MUNIMENT_TESTS=complete $(GO) test -race -timeout 30m ./...
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; grep -rHoE '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' --exclude-dir=testdata . | sort | while IFS=: read -r file func; do \

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"muniment/anchor/evidence"
+	"muniment/anchor/servertest"
 )
 
 // guideScript takes the shell commands out of the auditor's guide and writes them to a file.
@@ -19,7 +20,7 @@ func guideScript(t *testing.T) string {
 	t.Helper()
 	for _, tool := range []string{"sh", "openssl", "sha256sum", "curl", "base64", "sed", "od", "cmp"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("the guide's commands cannot be tried on this machine: %v", err)
+			servertest.Missing(t, tool+", which the guide's commands call, is missing", "the system's packages have it")
 		}
 	}
 	guide, err := os.ReadFile(filepath.Join("..", "README.md"))

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"muniment/anchor/journal"
+	"muniment/anchor/servertest"
 )
 
 // tileServer serves a journal as C2SP tlog-tiles under a prefix.
@@ -73,7 +74,8 @@ func buildChecker(t *testing.T) string {
 	download := exec.CommandContext(t.Context(), "go", "mod", "download")
 	download.Dir = dir
 	if out, err := download.CombinedOutput(); err != nil {
-		t.Skipf("skipped: the modules of %s cannot be had here: %v\n%s", dir, err, out)
+		servertest.Missing(t, fmt.Sprintf("the modules of %s are missing", dir),
+			fmt.Sprintf("`go mod download` there says what keeps them away: %v\n%s", err, out))
 	}
 	binary := filepath.Join(t.TempDir(), "tessera")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")

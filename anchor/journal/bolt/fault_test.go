@@ -20,6 +20,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
+	"muniment/anchor/servertest"
 )
 
 const (
@@ -135,10 +136,11 @@ func play(t *testing.T, scenario, path string, injections ...string) (report, er
 func strace(t *testing.T) string {
 	path, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is not on PATH; it injects the faults of a disk (Debian and Ubuntu: apt-get install strace)")
+		servertest.Missing(t, "strace, which injects the faults of a disk, is missing", "apt-get install strace")
 	}
 	if out, err := exec.Command(path, "-qq", "-o", os.DevNull, "true").CombinedOutput(); err != nil {
-		t.Skipf("strace may not trace here (in a container, add the capability SYS_PTRACE): %v: %s", err, out)
+		servertest.Missing(t, fmt.Sprintf("strace may not trace here: %v: %s", err, out),
+			"in a container, add the capability SYS_PTRACE")
 	}
 	return path
 }

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package servertest
+
+import (
+	"os"
+	"syscall"
+)
+
+func childAttributes() *syscall.SysProcAttr { return nil }
+
+func kill(p *os.Process) { _ = p.Kill() }
