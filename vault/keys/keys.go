@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 )
 
 var (
@@ -20,6 +22,9 @@ var (
 	ErrWrapped = errors.New("the wrapped secret cannot be unwrapped with this tenant's key")
 	// ErrSize says that a secret to be wrapped is empty or longer than MaxSecret.
 	ErrSize = errors.New("a secret must be 1 byte to 64 KiB long")
+	// ErrVersion says that the tenant's key has no version of that number yet: an older copy of the keys has been put back, or
+	// the caller has mistaken the key.
+	ErrVersion = errors.New("the key has no such version yet")
 )
 
 // MaxSecret is the longest secret that can be wrapped, in bytes.
@@ -50,6 +55,31 @@ type Unwrapped struct {
 	Err    error // ErrWrapped, ErrNoKey
 }
 
+// Rewrapped is one result of Rewrap: the same secret wrapped with the newest version of the key, or why there is none.
+type Rewrapped struct {
+	Wrapped string
+	Err     error // ErrWrapped, ErrNoKey
+}
+
+// Versions are those of a tenant's key, which count from 1.
+type Versions struct {
+	Newest int // what Wrap and Rewrap use
+	Oldest int // the least that Unwrap accepts
+	Kept   int // the least that is still stored: below Oldest while a Trim was broken off between its two steps
+}
+
+// VersionOf says with which version of its tenant's key a secret was wrapped. Every implementation's wrapping begins with a
+// name, ":v", the version and ":" ("vault:v3:…"). ErrWrapped when this one does not.
+func VersionOf(wrapped string) (int, error) {
+	name, rest, _ := strings.Cut(wrapped, ":v")
+	digits, _, ok := strings.Cut(rest, ":")
+	version, err := strconv.Atoi(digits)
+	if !ok || err != nil || version < 1 || strconv.Itoa(version) != digits || name == "" || strings.Contains(name, ":") {
+		return 0, fmt.Errorf("reading the key version of a wrapped secret: %w", ErrWrapped)
+	}
+	return version, nil
+}
+
 // CheckSizes says whether each of the secrets may be wrapped: ErrSize if not. Implementations call it first.
 func CheckSizes(secrets []Secret) error {
 	for _, s := range secrets {
@@ -72,6 +102,26 @@ type Service interface {
 	// Unwrap decrypts each of a batch, in order. One that cannot be unwrapped has its own Err and spoils no other, also
 	// when the tenant has no key at all; the returned error is for the batch as a whole (ErrUnavailable, ErrDenied).
 	Unwrap(ctx context.Context, tenant string, wrapped []string) ([]Unwrapped, error)
+	// Rewrap wraps each secret of a batch anew with the newest version of the tenant's key, in order, without showing it to the
+	// caller. One that cannot be rewrapped has its own Err and spoils no other. What has the newest version already may come
+	// back as it was.
+	Rewrap(ctx context.Context, tenant string, wrapped []string) ([]Rewrapped, error)
+	// Versions describes the tenant's key: ErrNoKey if it has none.
+	Versions(ctx context.Context, tenant string) (Versions, error)
 	// Check says whether the service can wrap and unwrap now, as one sentence in the error when it cannot.
 	Check(ctx context.Context) error
+}
+
+// Custodian performs the acts on the keys themselves (NIST SP 800-57 part 1, section 8.3.4). Where keys are held apart from
+// the gateway, it acts under the key custodian's own credentials, never the gateway's. Acts on one tenant's key are for one
+// caller at a time; two that rotate it at once may both add a version, which does no harm.
+type Custodian interface {
+	// Rotate adds a version to the tenant's key and returns its number. from is the newest version that the caller knows:
+	// when there is a newer one already, none is added and newest is that one, so that a repeated call does not rotate twice.
+	// ErrNoKey; ErrVersion if there is no version from; ErrDenied.
+	Rotate(ctx context.Context, tenant string, from int) (newest int, err error)
+	// Trim destroys every version of the tenant's key below oldest, for good: what they wrapped, in any copy, is unreadable
+	// from then on. It can be repeated, and one that was broken off is finished by the next. ErrNoKey; ErrVersion if oldest is
+	// above the newest version; ErrDenied.
+	Trim(ctx context.Context, tenant string, oldest int) error
 }

@@ -12,7 +12,7 @@ import (
 	"muniment/vault/keys/local"
 )
 
-func newFaulty(t *testing.T) *keystest.Faulty {
+func newLocal(t *testing.T) *local.Service {
 	t.Helper()
 	svc, err := local.Create(filepath.Join(t.TempDir(), "keys.json"))
 	if err != nil {
@@ -23,11 +23,19 @@ func newFaulty(t *testing.T) *keystest.Faulty {
 			t.Error(err)
 		}
 	})
-	return keystest.NewFaulty(svc)
+	return svc
+}
+
+func newFaulty(t *testing.T) *keystest.Faulty {
+	t.Helper()
+	return keystest.NewFaulty(newLocal(t))
 }
 
 func TestFaultyUnarmedConforms(t *testing.T) {
-	keystest.Run(t, func(t *testing.T) keys.Service { return newFaulty(t) })
+	keystest.Run(t, func(t *testing.T) (keys.Service, keys.Custodian) {
+		svc := newLocal(t)
+		return keystest.NewFaulty(svc), keystest.NewFaultyCustodian(svc)
+	})
 }
 
 func TestFaultyFails(t *testing.T) {
@@ -84,4 +92,31 @@ func TestFaultyHangsUntilTheContextEnds(t *testing.T) {
 			t.Errorf("after the context's end: %v, want ErrUnavailable and context.Canceled", err)
 		}
 	})
+}
+
+func TestFaultyCustodianFails(t *testing.T) {
+	svc := newLocal(t)
+	f := keystest.NewFaultyCustodian(svc)
+	ctx := t.Context()
+	if err := svc.CreateTenant(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	f.Arm(keystest.Rotate, keystest.Fail)
+	if newest, err := f.Rotate(ctx, "a", 1); !errors.Is(err, keys.ErrUnavailable) || newest != 0 {
+		t.Errorf("armed to fail: %d, %v", newest, err)
+	}
+	f.Arm(keystest.Rotate, keystest.FailAfter)
+	if _, err := f.Rotate(ctx, "a", 1); !errors.Is(err, keys.ErrUnavailable) {
+		t.Errorf("armed to fail afterwards: %v", err)
+	}
+	f.Arm(keystest.Trim, keystest.Deny)
+	if err := f.Trim(ctx, "a", 2); !errors.Is(err, keys.ErrDenied) {
+		t.Errorf("armed to deny: %v", err)
+	}
+	if v, err := svc.Versions(ctx, "a"); err != nil || v != (keys.Versions{Newest: 2, Oldest: 1, Kept: 1}) {
+		t.Errorf("the versions are %+v, %v; want one rotation and no trim", v, err)
+	}
+	if n := f.Calls(keystest.Rotate); n != 2 {
+		t.Errorf("Rotate was counted %d times, want 2", n)
+	}
 }

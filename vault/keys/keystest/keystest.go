@@ -1,4 +1,4 @@
-// Package keystest holds every keys.Service to the contract of package keys, and wraps one to make it fail.
+// Package keystest holds every keys.Service and keys.Custodian to the contract of package keys, and wraps them to make them fail.
 package keystest
 
 import (
@@ -21,9 +21,9 @@ const (
 	tenantB = "tenant-b"
 )
 
-// Run runs the conformance suite. open returns a service without the tenants tenant-a, tenant-b and tenant-none, and closes
-// it with t.Cleanup; it is called once for each test.
-func Run(t *testing.T, open func(t *testing.T) keys.Service) {
+// Run runs the conformance suite. open returns a service without the tenants tenant-a, tenant-b and tenant-none, and what has
+// custody of its keys, and closes them with t.Cleanup; it is called once for each test.
+func Run(t *testing.T, open func(t *testing.T) (keys.Service, keys.Custodian)) {
 	tests := []struct {
 		name string
 		run  func(t *testing.T, svc keys.Service)
@@ -45,15 +45,22 @@ func Run(t *testing.T, open func(t *testing.T) keys.Service) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			svc := open(t)
-			for _, tenant := range []string{tenantA, tenantB} {
-				if err := svc.CreateTenant(t.Context(), tenant); err != nil {
-					t.Fatalf("CreateTenant: %v", err)
-				}
-			}
+			svc, _ := openWithTenants(t, open)
 			test.run(t, svc)
 		})
 	}
+	runLife(t, open)
+}
+
+func openWithTenants(t *testing.T, open func(t *testing.T) (keys.Service, keys.Custodian)) (keys.Service, keys.Custodian) {
+	t.Helper()
+	svc, custodian := open(t)
+	for _, tenant := range []string{tenantA, tenantB} {
+		if err := svc.CreateTenant(t.Context(), tenant); err != nil {
+			t.Fatalf("CreateTenant: %v", err)
+		}
+	}
+	return svc, custodian
 }
 
 func secretNumber(i int) keys.Secret { return keys.Secret(fmt.Sprintf("%s-%d", canary, i)) }
@@ -184,12 +191,15 @@ func testFresh(t *testing.T, svc keys.Service) {
 	}
 }
 
+// damaged gives what is no wrap of the tenant whose wrap good is.
+func damaged(good, foreign string) []string {
+	prefix := good[:strings.LastIndex(good, ":")+1]
+	return []string{"", "rubbish", prefix, prefix + "!!!!", prefix + "AAAA", good[:len(good)-8], good + "AAAA", foreign}
+}
+
 func testItemErrors(t *testing.T, svc keys.Service) {
 	good := mustWrap(t, svc, tenantA, secretNumber(0), secretNumber(1))
-	foreign := mustWrap(t, svc, tenantB, secretNumber(2))[0]
-	prefix := good[0][:strings.LastIndex(good[0], ":")+1]
-	bad := []string{"", "rubbish", prefix, prefix + "!!!!", prefix + "AAAA", good[0][:len(good[0])-8], good[0] + "AAAA", foreign}
-	for _, b := range bad {
+	for _, b := range damaged(good[0], mustWrap(t, svc, tenantB, secretNumber(2))[0]) {
 		got := mustUnwrap(t, svc, tenantA, good[0], b, good[1])
 		for i, at := range []int{0, 2} {
 			if got[at].Err != nil || !bytes.Equal(got[at].Secret, secretNumber(i)) {

@@ -1,5 +1,5 @@
 // Package local keeps the tenants' keys, and the keys that sign, in one file beside the data: the key service of the embedded
-// default. Whoever can read the file can read every document; it is kept and backed up apart from the data.
+// default, and its key custodian. Whoever can read the file can read every document; it is kept and backed up apart from the data.
 package local
 
 import (
@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
@@ -150,23 +149,7 @@ func (s *Service) CreateTenant(_ context.Context, tenant string) error {
 	if err != nil {
 		return fmt.Errorf("local key file: drawing a key: %w", err)
 	}
-	f := st.file
-	f.Tenants = maps.Clone(f.Tenants)
-	f.Tenants[tenant] = []fileKey{first}
-	next, err := f.state()
-	if err != nil {
-		return fmt.Errorf("local key file: %w", err)
-	}
-	if err := mustBeUnchanged(s.path, st.raw); err != nil {
-		return fmt.Errorf("local key file: %w: %w", keys.ErrUnavailable, err)
-	}
-	if err := writeFile(s.path, next.raw); err != nil {
-		// The new file may stand already. That is harmless: nothing was wrapped with the key in it, and the next
-		// CreateTenant puts another there.
-		return fmt.Errorf("local key file: %w: %w", keys.ErrUnavailable, err)
-	}
-	s.state.Store(next)
-	return nil
+	return s.replace(st, tenant, []fileKey{first})
 }
 
 // Check says whether the file still holds what this process has of it, so that a key file which was deleted or replaced is

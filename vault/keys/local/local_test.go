@@ -87,17 +87,18 @@ func putFile(t *testing.T, raw []byte) (path string) {
 }
 
 func TestConformance(t *testing.T) {
-	keystest.Run(t, func(t *testing.T) keys.Service {
+	keystest.Run(t, func(t *testing.T) (keys.Service, keys.Custodian) {
 		svc, _ := create(t)
-		return svc
+		return svc, svc
 	})
 }
 
 func TestConformanceReopened(t *testing.T) {
-	keystest.Run(t, func(t *testing.T) keys.Service {
+	keystest.Run(t, func(t *testing.T) (keys.Service, keys.Custodian) {
 		svc, path := create(t)
 		mustClose(t, svc)
-		return mustOpen(t, path)
+		svc = mustOpen(t, path)
+		return svc, svc
 	})
 }
 
@@ -317,10 +318,13 @@ func TestClosed(t *testing.T) {
 	ctx := t.Context()
 	_, wrapErr := svc.Wrap(ctx, "a", []keys.Secret{keys.Secret("x")})
 	_, unwrapErr := svc.Unwrap(ctx, "a", []string{"x"})
+	_, rewrapErr := svc.Rewrap(ctx, "a", []string{"x"})
+	_, versionsErr := svc.Versions(ctx, "a")
+	_, rotateErr := svc.Rotate(ctx, "a", 1)
 	_, signerErr := svc.Signer(local.Checkpoint)
 	for what, err := range map[string]error{
 		"CreateTenant": svc.CreateTenant(ctx, "a"), "Wrap": wrapErr, "Unwrap": unwrapErr, "Check": svc.Check(ctx),
-		"Signer": signerErr,
+		"Rewrap": rewrapErr, "Versions": versionsErr, "Rotate": rotateErr, "Trim": svc.Trim(ctx, "a", 1), "Signer": signerErr,
 	} {
 		if !errors.Is(err, keys.ErrUnavailable) {
 			t.Errorf("%s after Close: %v, want ErrUnavailable", what, err)

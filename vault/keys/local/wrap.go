@@ -31,10 +31,14 @@ func (s *Service) Wrap(_ context.Context, tenant string, secrets []keys.Secret) 
 	newest := versions[len(versions)-1]
 	out := make([]string, len(secrets))
 	for i, secret := range secrets {
-		sealed := newest.aead.Seal(nil, nil, secret, []byte(tenant))
-		out[i] = wrapPrefix + strconv.FormatUint(uint64(newest.number), 10) + ":" + base64.StdEncoding.EncodeToString(sealed)
+		out[i] = newest.wrap(tenant, secret)
 	}
 	return out, nil
+}
+
+func (v version) wrap(tenant string, secret keys.Secret) string {
+	sealed := v.aead.Seal(nil, nil, secret, []byte(tenant))
+	return wrapPrefix + strconv.FormatUint(uint64(v.number), 10) + ":" + base64.StdEncoding.EncodeToString(sealed)
 }
 
 // Unwrap decrypts what Wrap gave, under whichever version of the tenant's key.
@@ -51,6 +55,32 @@ func (s *Service) Unwrap(_ context.Context, tenant string, wrapped []string) ([]
 			continue
 		}
 		out[i].Secret = secret
+	}
+	return out, nil
+}
+
+// Rewrap decrypts each and encrypts it with the newest version; what has that already comes back as it was, once it is known to
+// open.
+func (s *Service) Rewrap(_ context.Context, tenant string, wrapped []string) ([]keys.Rewrapped, error) {
+	st := s.state.Load()
+	if st == nil {
+		return nil, errClosed
+	}
+	out := make([]keys.Rewrapped, len(wrapped))
+	for i, w := range wrapped {
+		secret, err := st.unwrap(tenant, w)
+		if err != nil {
+			out[i].Err = fmt.Errorf("local key file: rewrapping: %w", err)
+			continue
+		}
+		versions := st.tenants[tenant]
+		newest := versions[len(versions)-1]
+		if number, _, _ := parseWrapped(w); number == newest.number {
+			out[i].Wrapped = w
+		} else {
+			out[i].Wrapped = newest.wrap(tenant, secret)
+		}
+		clear(secret)
 	}
 	return out, nil
 }
