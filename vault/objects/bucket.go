@@ -69,6 +69,7 @@ func bucketError(doing string, err error) error {
 		{ErrNotFound, journal.ErrNoObject},
 		{ErrExists, journal.ErrConflict},
 		{ErrFull, journal.ErrFull},
+		{ErrDamaged, journal.ErrDamaged},
 	} {
 		if errors.Is(err, same.ours) {
 			return fmt.Errorf("release bucket: %s: %w: %w", doing, same.theirs, err)

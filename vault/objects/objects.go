@@ -98,8 +98,15 @@ type Store interface {
 	// Hold sets or lifts the version's legal hold.
 	Hold(ctx context.Context, key, version string, on bool) error
 	// List yields every version of every key with the prefix that sorts after the key given, in the byte order of keys,
-	// the versions of one key newest first. An error ends it. Objects that are put or deleted meanwhile may be left out.
+	// the versions of one key newest first. An error ends it. Objects that are put or deleted meanwhile may be left out. A
+	// store may not know of locks and holds here: RetainUntil and Held say something only where they are set, and Stat has them.
 	List(ctx context.Context, prefix, after string) iter.Seq2[Info, error]
 	// Check says whether the store can be written and read now.
 	Check(ctx context.Context) error
+}
+
+// Tidier is a store that keeps what uploads have sent until they end, as S3 keeps the parts of a multipart upload.
+type Tidier interface {
+	// TidyUploads forgets the uploads of keys with the prefix that began before the time given and never ended.
+	TidyUploads(ctx context.Context, prefix string, before time.Time) error
 }

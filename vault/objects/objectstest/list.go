@@ -13,6 +13,7 @@ func testList(e *env) {
 		"a", "a-", "a-b", "a.", "a/a", "a/b", "a/bc/d", "a0", "aa", "aa-", "aa/b", "aa/b/c", "aa/bb", "aab", "ab", "ab-/x", "ab-c",
 		"ab/-", "ab/d", "abc", "abe/f", "b", "b/0123", "b/01234", "b/0223", "b/a0", "c0/x", "c1/x", "A", "B/a", "_", "-", ".x", "..x", "...",
 	}
+	names = e.flat(names)
 	slices.Sort(names)
 	for _, i := range shuffled(len(names)) {
 		e.put(e.key(names[i]), content(10), objects.PutOptions{})
@@ -86,7 +87,7 @@ func testListStops(e *env) {
 
 func testListVersions(e *env) {
 	var want []objects.Info
-	for _, name := range []string{"a", "b", "b-", "b/c", "d"} {
+	for _, name := range e.flat([]string{"a", "b", "b-", "b/c", "d"}) {
 		var versions []objects.Info
 		count := 2
 		if name == "b" {

@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +27,11 @@ type Options struct {
 	// Clock is the clock that the store's locks end by. Without one (a server has its own) nothing is shown of the end of
 	// locks, and the suite says so.
 	Clock *Clock
+	// Flat stores keep no key that begins with another one and a slash (a and a/b), as those on file systems. The suite leaves
+	// such keys out.
+	Flat bool
+	// BareLists says that lists tell nothing of locks and holds.
+	BareLists bool
 	// Versions is how many versions of one key are written to see them listed in pages; 0: 30. For a server, more than its
 	// page.
 	Versions int
@@ -209,6 +216,16 @@ func (e *env) now() time.Time {
 		return e.opt.Clock.Now()
 	}
 	return time.Now()
+}
+
+// flat leaves out of keys those that lie under another one, if the store cannot have both.
+func (e *env) flat(names []string) []string {
+	if !e.opt.Flat {
+		return names
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(names, func(other string) bool { return strings.HasPrefix(name, other+"/") })
+	})
 }
 
 func random(n int) string { return hex.EncodeToString(content(n)) }

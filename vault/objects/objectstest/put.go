@@ -237,7 +237,7 @@ func testKeys(e *env) {
 		"a", "A", "0", "-", "_", ".a", "a.", "...", "..a", "a..b", "-rf", "a/b/c", "a.b-c_d/e",
 		repeat("x", objects.MaxElement), longest(len(e.prefix)),
 	}
-	for _, name := range good {
+	for _, name := range e.flat(good) {
 		body := content(10)
 		e.put(e.key(name), body, objects.PutOptions{})
 		e.holds(e.key(name), "", body)
@@ -264,6 +264,7 @@ func testNeighbours(e *env) {
 		"a", "a/a", "a/a/a", "a/b", "ab", "ab/a", "ab/c", "abc", "abc/a", "a-", "a.", "a.versions", "a-versions", "versions", "data",
 		"a.json", "a/versions", "ab/ab/ab", "ab/ab", "aba",
 	}
+	names = e.flat(names)
 	bodies := map[string][]byte{}
 	for _, name := range names {
 		bodies[name] = content(100)

@@ -1,0 +1,138 @@
+package s3_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"muniment/anchor/servertest"
+	"muniment/vault/objects"
+	"muniment/vault/objects/s3"
+)
+
+// A body that breaks off is an error of Read, at whatever byte and in whatever way.
+func TestPartialGet(t *testing.T) {
+	r := newRig(t, servertest.Versitygw(t), true)
+	body := content(300_000)
+	key := r.key()
+	version := r.put(key, body, objects.PutOptions{}).Version
+	span := &objects.Span{Offset: 100_000, Length: 100_000}
+	for _, s := range []*objects.Span{nil, span} {
+		want := body
+		if s != nil {
+			want = body[s.Offset : s.Offset+s.Length]
+		}
+		for _, kind := range []servertest.Kind{servertest.CutAnswer, servertest.StallAnswer} {
+			for _, n := range []int{1, 4096, 65_536, 99_999} {
+				r.proxy.Inject(servertest.Fault{Kind: kind, Match: servertest.On("GET", key), Bytes: int64(n)})
+				got, err := read(t.Context(), r.store, key, version, s)
+				if !errors.Is(err, objects.ErrUnavailable) || errors.Is(err, io.EOF) || !bytes.HasPrefix(want, got) || len(got) > n {
+					t.Errorf("%s after %d bytes: read %d, %v", kind, n, len(got), err)
+				}
+			}
+		}
+		if got, err := read(t.Context(), r.store, key, version, s); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("read %d of %d bytes, %v", len(got), len(want), err)
+		}
+	}
+}
+
+// Answers that are not about what was asked for.
+func TestStrangeAnswers(t *testing.T) {
+	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.Patience = 200 * time.Millisecond })
+	key := r.key()
+	version := r.put(key, content(100), objects.PutOptions{}).Version
+	head := func(more ...string) http.Header {
+		h := http.Header{
+			"Etag": {`"x"`}, "Last-Modified": {"Sun, 22 Nov 2026 10:00:00 GMT"}, "X-Amz-Request-Id": {"1"}, "X-Amz-Version-Id": {version},
+		}
+		for i := 0; i < len(more); i += 2 {
+			h.Set(more[i], more[i+1])
+		}
+		return h
+	}
+	span := &objects.Span{Offset: 10, Length: 10}
+	for name, c := range map[string]struct {
+		fault servertest.Fault
+		span  *objects.Span
+		want  error
+	}{
+		"another version":          {servertest.Fault{Status: 200, Header: head("X-Amz-Version-Id", "other"), Body: "x"}, nil, objects.ErrDamaged},
+		"no version":               {servertest.Fault{Status: 200, Header: head("X-Amz-Version-Id", ""), Body: "x"}, nil, objects.ErrUnavailable},
+		"a part of the whole":      {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 0-9/100"), Body: "0123456789"}, nil, objects.ErrUnavailable},
+		"the whole for a part":     {servertest.Fault{Status: 200, Header: head(), Body: string(content(100))}, span, objects.ErrUnavailable},
+		"another part":             {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 11-20/100"), Body: "0123456789"}, span, objects.ErrUnavailable},
+		"less of the part":         {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-18/100"), Body: "012345678"}, span, objects.ErrUnavailable},
+		"a part of something else": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-19/15"), Body: "0123456789"}, span, objects.ErrSpan},
+		"a 404 by a proxy":         {servertest.Fault{Status: 404, Body: "<html>not found</html>"}, nil, objects.ErrUnavailable},
+		"a 405 by a proxy":         {servertest.Fault{Status: 405}, nil, objects.ErrUnavailable},
+		"a redirect":               {servertest.Fault{Status: 301, Header: http.Header{"Location": {"http://127.0.0.1:1/"}}}, nil, objects.ErrUnavailable},
+	} {
+		c.fault.Match, c.fault.Times = servertest.On("GET", key), -1
+		fault := r.proxy.Inject(c.fault)
+		if got, err := read(t.Context(), r.store, key, version, c.span); !errors.Is(err, c.want) {
+			t.Errorf("%s: read %d bytes, %v, want %v", name, len(got), err, c.want)
+		}
+		fault.Remove()
+	}
+}
+
+// What others do to the bucket: objects replaced, hidden by a marker, deleted.
+func TestOutOfBand(t *testing.T) {
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, start(t), true)
+			ctx, key, body := t.Context(), r.key(), content(1000)
+			version := r.put(key, body, objects.PutOptions{}).Version
+			other, err := r.client().PutObject(ctx, bucket, key, bytes.NewReader([]byte("other")), 5, "", "", minio.PutObjectOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := read(ctx, r.store, key, version, nil); err != nil || !bytes.Equal(got, body) {
+				t.Errorf("after another put: %d bytes, %v", len(got), err)
+			}
+			if got, err := read(ctx, r.store, key, "", nil); err != nil || string(got) != "other" {
+				t.Errorf("the newest: %q, %v", got, err)
+			}
+			if err := r.client().RemoveObject(ctx, bucket, key, minio.RemoveObjectOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			marker := ""
+			for object := range r.client().ListObjectsIter(ctx, bucket, minio.ListObjectsOptions{Prefix: key, Recursive: true, WithVersions: true}) {
+				if object.IsDeleteMarker {
+					marker = object.VersionID
+				}
+			}
+			for _, version := range []string{"", marker} {
+				if _, err := r.store.Stat(ctx, key, version); !errors.Is(err, objects.ErrNotFound) {
+					t.Errorf("Stat of a marker, version %q: %v", version, err)
+				}
+				if _, err := read(ctx, r.store, key, version, nil); !errors.Is(err, objects.ErrNotFound) {
+					t.Errorf("Get of a marker, version %q: %v", version, err)
+				}
+			}
+			if got, err := read(ctx, r.store, key, version, nil); err != nil || !bytes.Equal(got, body) {
+				t.Errorf("under a marker: %d bytes, %v", len(got), err)
+			}
+			var listed []string
+			for _, info := range r.versions(key) {
+				listed = append(listed, info.Version)
+			}
+			if fmt.Sprint(listed) != fmt.Sprint([]string{other.VersionID, version}) {
+				t.Errorf("listed %v", listed)
+			}
+			if err := r.client().RemoveObject(ctx, bucket, key, minio.RemoveObjectOptions{VersionID: version}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := read(ctx, r.store, key, version, nil); !errors.Is(err, objects.ErrNotFound) {
+				t.Errorf("after it was deleted: %v", err)
+			}
+		})
+	}
+}

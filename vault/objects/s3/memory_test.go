@@ -1,0 +1,124 @@
+package s3_test
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"muniment/anchor/servertest"
+	"muniment/vault/objects"
+	"muniment/vault/objects/s3"
+)
+
+var uploadSize = flag.Int64("upload", 40, "the size of each of the eight uploads of TestMemory, in MiB")
+
+// anonymous is the process's resident memory that no file backs, in bytes.
+func anonymous(t *testing.T) int64 {
+	t.Helper()
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		t.Skipf("there is no /proc/self/status here to tell the memory by: %v", err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), "RssAnon:"); ok {
+			var n int64
+			if _, err := fmt.Sscan(value, &n); err != nil {
+				t.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	t.Skip("the kernel tells no RssAnon")
+	return 0
+}
+
+// patterned is an endless body.
+type patterned struct{ n byte }
+
+func (p *patterned) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = p.n
+	}
+	p.n++
+	return len(b), nil
+}
+
+// Eight uploads at once hold no more memory than their parts, whatever their size: much less than the bodies.
+func TestMemory(t *testing.T) {
+	const uploads, most = 8, 120 << 20
+	server := servertest.Versitygw(t)
+	for name, c := range map[string]struct {
+		known bool
+		size  int64 // StreamSize
+	}{
+		"in parts": {true, 1}, "of unknown length": {false, 0}, "in one request": {true, 8 << 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config(t, server, bucket, true)
+			cfg.PartSize, cfg.StreamSize, cfg.Patience = 0, c.size, 0
+			store := open(t, cfg)
+			debug.FreeOSMemory()
+			before, peak := anonymous(t), atomic.Int64{}
+			done := make(chan struct{})
+			var watch, wait sync.WaitGroup
+			watch.Go(func() {
+				tick := time.NewTicker(5 * time.Millisecond)
+				defer tick.Stop()
+				for {
+					select {
+					case <-done:
+						return
+					case <-tick.C:
+						peak.Store(max(peak.Load(), anonymous(t)))
+					}
+				}
+			})
+			start, size := time.Now(), *uploadSize<<20+1
+			for i := range uploads {
+				wait.Go(func() {
+					length := int64(-1)
+					if c.known {
+						length = size
+					}
+					body := io.LimitReader(&patterned{byte(i)}, size)
+					info, err := store.Put(t.Context(), strings.ReplaceAll(fmt.Sprint("memory/", name, "/", i), " ", "-"), body, objects.PutOptions{Length: length})
+					if err != nil || info.Size != size {
+						t.Errorf("Put: %d bytes, %v", info.Size, err)
+					}
+				})
+			}
+			wait.Wait()
+			close(done)
+			watch.Wait()
+			grown := peak.Load() - before
+			t.Logf("%d uploads of %d MiB: %d MiB of memory, %.0f MB/s", uploads, *uploadSize, grown>>20,
+				float64(uploads*size)/1e6/time.Since(start).Seconds())
+			if grown > most {
+				t.Errorf("%d MiB of memory, want at most %d", grown>>20, most>>20)
+			}
+		})
+	}
+}
+
+// A body that cannot fit is refused before anything is read or sent.
+func TestTooLarge(t *testing.T) {
+	server := &servertest.S3{Endpoint: "127.0.0.1:1", AccessKey: "a", SecretKey: "s"}
+	store, err := s3.New(config(t, server, bucket, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := callback(func() { t.Error("the body was read") })
+	if _, err := store.Put(t.Context(), "a", body, objects.PutOptions{Length: s3.MaxSize + 1}); err == nil {
+		t.Error("a body that cannot fit was taken")
+	}
+}

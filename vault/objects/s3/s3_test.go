@@ -1,0 +1,70 @@
+package s3_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/anchor/servertest"
+	"muniment/vault/objects"
+	"muniment/vault/objects/objectstest"
+	"muniment/vault/objects/s3"
+)
+
+// servers are the real stores that the tests run against.
+var servers = map[string]func(testing.TB) *servertest.S3{"versitygw": servertest.Versitygw, "minio": servertest.MinIO}
+
+// config is of a bucket in a server, which is made when it is opened. Bodies of more than one part are multipart uploads.
+func config(t testing.TB, server *servertest.S3, bucket string, versioned bool) s3.Config {
+	t.Helper()
+	return s3.Config{
+		Endpoint: server.URL(), Region: server.Region, Bucket: bucket, CAFile: server.CAFile,
+		Credentials: s3.Static(server.AccessKey, server.SecretKey),
+		Versioned:   versioned, Create: true, PartSize: s3.MinPartSize, StreamSize: 1, Patience: 5 * time.Second,
+		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// open opens a store for the length of a test. A server that has just started may ask for patience.
+func open(t testing.TB, cfg s3.Config) *s3.Store {
+	t.Helper()
+	store, err := s3.Open(t.Context(), cfg)
+	for end := time.Now().Add(20 * time.Second); errors.Is(err, objects.ErrUnavailable) && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+		store, err = s3.Open(t.Context(), cfg)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+func TestConformance(t *testing.T) {
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			server := start(t)
+			for _, versioned := range []bool{true, false} {
+				t.Run(fmt.Sprintf("versioned=%t", versioned), func(t *testing.T) {
+					cfg := config(t, server, fmt.Sprintf("conformance-%t", versioned), versioned)
+					if versioned { // once with large bodies sent as they come, once in parts
+						cfg.StreamSize = 0
+					}
+					store := open(t, cfg)
+					options := objectstest.Options{
+						Unversioned: !versioned, Large: 2*s3.MinPartSize + 1, Flat: true, BareLists: true,
+					}
+					objectstest.Run(t, func(*testing.T) objects.Store { return store }, options)
+				})
+			}
+		})
+	}
+}
