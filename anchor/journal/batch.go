@@ -80,7 +80,7 @@ func appendBatch(h batchHeader, items []batchItem) ([]byte, error) {
 func getBatch(ctx context.Context, b Bucket, name string) (batchHeader, []batchItem, error) {
 	raw, _, err := b.Get(ctx, name)
 	if err != nil {
-		return batchHeader{}, nil, fmt.Errorf("reading a shipped batch: %w", err)
+		return batchHeader{}, nil, fmt.Errorf("reading the shipped batch %s: %w", name, err)
 	}
 	h, items, err := parseBatch(raw)
 	if err == nil && batchName(h, raw) != name {

@@ -50,6 +50,9 @@ type Config struct {
 	// Tail is how many bytes of the newest entries the released head may hold itself, so that a release writes one object and
 	// not two; 0 means 64 KiB. What does not fit is shipped as a batch.
 	Tail int
+	// Remembered is the note of a checkpoint of this journal that the caller has kept; may be empty. It is the newest one until
+	// another is signed, so that a start while the signer is down can still prove what it covers.
+	Remembered []byte
 	// Create permits the start of a new, empty journal where there is neither one nor a released copy. Without it Open
 	// returns ErrMissing.
 	Create bool
@@ -111,6 +114,7 @@ type Journal struct {
 	cfg    Config
 	schema *schema
 	origin string
+	eras   []Era
 
 	requests chan *request
 	ctx      context.Context // of the workers; ends at Close

@@ -3,14 +3,17 @@ package journal
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 )
 
-// firstRelease bounds how long Open waits for the first checkpoint: a signer that is down keeps nobody from reading.
-const firstRelease = 10 * time.Second
+// How long Open waits for the first checkpoint at most: a signer that is down keeps nobody from reading. There is little to wait
+// for when an earlier checkpoint is remembered.
+const (
+	firstRelease = 10 * time.Second
+	nextRelease  = time.Second
+)
 
 // Open opens a journal: it compares backend and released head, catches up from what was shipped where the backend is behind
 // (from nothing, that is a restore), and starts the workers.
@@ -35,7 +38,11 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	go j.ship()
 	go j.sign()
 	go j.compact()
-	wait, cancel := context.WithTimeout(ctx, firstRelease)
+	patience := firstRelease
+	if j.Checkpoint().Size > 0 {
+		patience = nextRelease
+	}
+	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	j.awaitRelease(wait, head.Size)
 	return j, nil
@@ -92,9 +99,11 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 	switch {
 	case err != nil:
 		return head, nil, err
-	case !ok && released == nil && !j.cfg.Create:
-		return head, nil, ErrMissing
 	case !ok && released == nil:
+		// Batches without a head are somebody's history: no other may be begun beside them.
+		if err := noHead(ctx, j.cfg.Bucket); !errors.Is(err, ErrMissing) || !j.cfg.Create {
+			return head, nil, err
+		}
 		if err := j.create(ctx); err != nil {
 			return head, nil, err
 		}
@@ -121,12 +130,17 @@ func (j *Journal) meet(ctx context.Context, head Head, released *releasedHead) e
 	}
 	if head.Size < released.Size {
 		j.cfg.Log.Info("the journal is behind the released head; catching up", "size", head.Size, "released", released.Size)
-		return catchUp(ctx, j.cfg, j.schema, released, head.Size)
+		if err := catchUp(ctx, j.cfg, j.schema, released, head.Size); err != nil {
+			return fmt.Errorf("bringing it from its head (size %d, root %s) to the released one (size %d, root %s): %w",
+				head.Size, head.Root, released.Size, released.Root, err)
+		}
+		return nil
 	}
 	return j.cfg.Backend.View(ctx, func(r Reader) error {
 		root, err := rootAt(r, released.Size)
 		if err == nil && root != released.Root {
-			err = fmt.Errorf("at size %d its root is another than the released one: %w", released.Size, ErrContradicts)
+			err = fmt.Errorf("its head is at size %d, and at %d its root is %s, that of the released head %s: %w",
+				head.Size, released.Size, root, released.Root, ErrContradicts)
 		}
 		return err
 	})
@@ -189,12 +203,12 @@ func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) e
 			return fmt.Errorf("the tree's right edge does not give the head's root: %w", ErrDamaged)
 		}
 		j.edge = edge
-		first, err := readRecord(r, 0)
-		if err != nil {
-			return err
-		}
-		return j.checkKey(first, head.Origin)
+		return j.checkKey(r, head.Origin)
 	})
+	if err != nil {
+		return err
+	}
+	recalled, err := j.recall(ctx, head)
 	if err != nil {
 		return err
 	}
@@ -202,18 +216,19 @@ func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) e
 	j.size.Store(head.Size)
 	j.known.Store(head.News)
 	j.swapped.Store(released)
-	j.released.Store(&Checkpoint{Origin: head.Origin})
+	j.released.Store(recalled)
 	return nil
 }
 
-// checkKey refuses another signing key than the one that the journal was created with.
-func (j *Journal) checkKey(first Record, origin string) error {
-	var data Created
-	if err := json.Unmarshal(first.Data, &data); err != nil || first.Type != string(created) {
-		return fmt.Errorf("the first entry is not %s: %w", created, ErrDamaged)
+// checkKey refuses another signing key than the one that the journal's present origin was begun with.
+func (j *Journal) checkKey(r Reader, origin string) error {
+	eras, err := Eras(r)
+	if err != nil {
+		return err
 	}
-	if data.Key != verifierKey(origin, j.cfg.Signer) {
+	if eras[len(eras)-1].Key != verifierKey(origin, j.cfg.Signer) {
 		return errors.New("the signing key is not the one that this journal was created with")
 	}
+	j.eras = eras
 	return nil
 }

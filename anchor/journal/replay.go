@@ -54,37 +54,43 @@ func (g *group) replayEntry(item batchItem) error {
 // catchUp brings the backend from its size to the released head, from what was shipped. From an empty backend that is a
 // restore.
 func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, from uint64) error {
-	chain, err := chainTo(ctx, cfg.Bucket, head, from)
-	if err != nil {
-		return err
-	}
 	erases := false
-	apply := func(name string, h batchHeader, items []batchItem) error {
+	err := eachBatch(ctx, cfg.Bucket, head, from, func(name string, h batchHeader, items []batchItem) error {
 		if err := applyBatch(ctx, cfg, s, head.Origin, h, items); err != nil {
 			return fmt.Errorf("applying the shipped batch %s: %w", name, err)
 		}
 		cfg.Log.Info("caught up", "size", h.First+h.Count, "of", head.Size)
 		erases = erases || slices.ContainsFunc(items, func(i batchItem) bool { return i.kind == 'x' })
 		return nil
-	}
-	for _, name := range chain {
-		h, items, err := getBatch(ctx, cfg.Bucket, name)
-		if err == nil {
-			err = apply(name, h, items)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if head.tail != nil {
-		if err := apply("in the head", head.tail.header, head.tail.items); err != nil {
-			return err
-		}
+	})
+	if err != nil {
+		return err
 	}
 	if from == 0 || !erases {
 		return nil
 	}
 	return dropTokens(ctx, cfg.Backend)
+}
+
+// eachBatch reads the batches from the one in which the leaf at from lies to the released head, oldest first, its tail included.
+func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64, fn func(name string, h batchHeader, items []batchItem) error) error {
+	chain, err := chainTo(ctx, b, head, from)
+	if err != nil {
+		return err
+	}
+	for _, name := range chain {
+		h, items, err := getBatch(ctx, b, name)
+		if err != nil {
+			return err
+		}
+		if err := fn(name, h, items); err != nil {
+			return err
+		}
+	}
+	if head.tail == nil {
+		return nil
+	}
+	return fn("in the head", head.tail.header, head.tail.items)
 }
 
 // dropTokens removes the tokens of the rows that were erased after the backend's own time: which they were is nowhere on
@@ -135,6 +141,9 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 	}
 	for end > from {
 		name, h, err := findBatch(ctx, b, want, ending[end], root)
+		if errors.Is(err, ErrDamaged) {
+			err = lostBatch(ctx, b, want, end, ending)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("looking for the batch that ends at %d: %w", end, err)
 		}
@@ -159,7 +168,7 @@ func findBatch(ctx context.Context, b Bucket, want string, candidates []string, 
 	})
 	for _, name := range candidates {
 		h, _, err := getBatch(ctx, b, name)
-		if errors.Is(err, ErrNoObject) || errors.Is(err, errBatch) {
+		if unusable(err) {
 			continue
 		}
 		if err != nil {

@@ -71,5 +71,6 @@ func ownDefinitions() []Definition {
 		created.On(func(w *Writer, e Entry, _ Created) error { return nothing(w, e) }),
 		clockStepped.On(func(w *Writer, e Entry, _ ClockStepped) error { return nothing(w, e) }),
 		settled.On(reduceSettled).Quiet(),
+		lossAccepted.On(reduceLossAccepted),
 	}
 }

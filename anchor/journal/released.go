@@ -1,0 +1,135 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+)
+
+// ReleasedHead is the head object of a release bucket: how far the history goes that was shipped there.
+type ReleasedHead struct {
+	Origin string
+	Size   uint64
+	Root   Hash
+
+	object *releasedHead
+}
+
+// ReadReleased reads a release bucket's head object. ErrMissing when the bucket has neither a head nor batches; ErrDamaged when
+// the head cannot be read, or is missing although there are batches.
+func ReadReleased(ctx context.Context, b Bucket) (ReleasedHead, error) {
+	h, err := readReleased(ctx, b)
+	if err == nil && h == nil {
+		err = noHead(ctx, b)
+	}
+	if err != nil {
+		return ReleasedHead{}, fmt.Errorf("reading the release bucket: %w", err)
+	}
+	return ReleasedHead{Origin: h.Origin, Size: h.Size, Root: h.Root, object: h}, nil
+}
+
+// noHead says what it means that a bucket has no head object.
+func noHead(ctx context.Context, b Bucket) error {
+	names, err := b.List(ctx, batchPrefix)
+	if err != nil {
+		return fmt.Errorf("listing the shipped batches: %w", err)
+	}
+	if len(names) == 0 {
+		return ErrMissing
+	}
+	return fmt.Errorf("the head object %q is missing, though there are %d shipped batches: %w", headObject, len(names), ErrDamaged)
+}
+
+// CheckConfig is what CheckReleased needs.
+type CheckConfig struct {
+	Bucket      Bucket
+	Head        ReleasedHead // of this bucket, or of the one that it is a copy of
+	Definitions []Definition
+	// Scratch is an empty backend that the history is replayed into. The caller may look at it afterwards.
+	Scratch Backend
+	// Before are earlier heads that the history must contain. Those of size 0 are passed over.
+	Before []ReleasedHead
+	// Tokens is as in FsckConfig. Nil: that sealed rows are there is checked, not that they can be unwrapped.
+	Tokens func(ctx context.Context, rows []SealedRowAt) ([]TokensOf, error)
+	// Progress, if not nil, is told of how many of how many entries have been replayed.
+	Progress func(done, of uint64)
+}
+
+// CheckReleased replays what was shipped into a scratch backend: every batch must be whole, follow the one before, and give the
+// root that it names, the last one the head's; every body must name the place that it stands in, be known to the reducers, and
+// every sealed row be there if and only if an event binds it. Findings are what is wrong with single rows. The error says that
+// the history is not whole, and from which leaf on (ErrDamaged), that it is another than a head says (ErrContradicts), or that
+// the check could not be done.
+func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
+	s, err := newSchema(cfg.Definitions, slog.New(slog.DiscardHandler))
+	if err == nil {
+		err = replayReleased(ctx, cfg, s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checking what was released: %w", err)
+	}
+	// What the replay has made of the bodies is what fsck would make of them, so both sides of its comparisons are the scratch.
+	f := &fsck{
+		cfg:  FsckConfig{Backend: cfg.Scratch, Scratch: cfg.Scratch, Tokens: cfg.Tokens},
+		head: Head{Size: cfg.Head.Size}, replayed: &edge{size: cfg.Head.Size}, untold: map[string]bool{},
+	}
+	if err := f.compareSealed(ctx); err != nil {
+		return f.findings, fmt.Errorf("checking what was released: %w", err)
+	}
+	if cfg.Tokens == nil {
+		return f.findings, nil
+	}
+	if err := f.computeTokens(ctx); err != nil {
+		return f.findings, fmt.Errorf("checking what was released: %w", err)
+	}
+	return f.findings, nil
+}
+
+// replayReleased replays the chain of batches and compares the heads with it.
+func replayReleased(ctx context.Context, cfg CheckConfig, s *schema) error {
+	err := eachBatch(ctx, cfg.Bucket, cfg.Head.object, 0, func(name string, h batchHeader, items []batchItem) error {
+		if err := applyBatch(ctx, Config{Backend: cfg.Scratch}, s, cfg.Head.Origin, h, items); err != nil {
+			return fmt.Errorf("replaying the shipped batch %s, from leaf %d on: %w", name, h.First, err)
+		}
+		if cfg.Progress != nil {
+			cfg.Progress(h.First+h.Count, cfg.Head.Size)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return cfg.Scratch.View(ctx, func(r Reader) error {
+		for _, head := range append(slices.Clone(cfg.Before), cfg.Head) {
+			if err := contains(r, head); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// contains checks that the log has a head in it.
+func contains(r Reader, head ReleasedHead) error {
+	if head.Size == 0 {
+		return nil
+	}
+	root, err := TreeRoot(r, head.Size)
+	if err == nil && root != head.Root {
+		err = fmt.Errorf("at size %d its root is %s, another than the head's, %s: %w", head.Size, root, head.Root, ErrContradicts)
+	}
+	return err
+}
+
+// TreeRoot is the Merkle tree hash of the first size leaves of a snapshot; ErrNotFound when there are fewer.
+func TreeRoot(r Reader, size uint64) (Hash, error) {
+	head, _, err := readHead(r)
+	if err != nil {
+		return Hash{}, err
+	}
+	if size > head.Size {
+		return Hash{}, fmt.Errorf("size %d of %d: %w", size, head.Size, ErrNotFound)
+	}
+	return rootAt(r, size)
+}
