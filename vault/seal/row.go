@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
@@ -46,40 +45,17 @@ type Item struct {
 // Seal seals each item for the tenant, in order, under a fresh row key each. It makes one call to the key service, whose
 // errors it wraps; all or none.
 func Seal(ctx context.Context, svc keys.Service, tenant string, items []Item) ([][]byte, error) {
-	if len(items) == 0 {
-		return nil, nil
-	}
-	payloads := make([]keys.Secret, len(items))
-	defer func() {
-		for _, p := range payloads {
-			clear(p)
-		}
-	}()
-	texts := make([][]byte, len(items))
-	for i, item := range items {
-		if len(item.Binding) == 0 {
-			return nil, fmt.Errorf("sealing row %d of %d: it has no binding", i+1, len(items))
-		}
-		rowKey := make([]byte, rowKeySize)
-		rand.Read(rowKey) // never fails: it ends the process instead
-		payloads[i] = fields(item.Binding, item.Keyset, item.Salt, rowKey)
-		aead, err := rowCipher(rowKey)
-		if err != nil {
-			return nil, fmt.Errorf("sealing row %d of %d: %w", i+1, len(items), err)
-		}
-		texts[i] = aead.Seal(nil, nil, item.Text, rowData(item.Binding))
-		clear(rowKey)
-	}
-	wrapped, err := svc.Wrap(ctx, tenant, payloads)
+	envelopes, err := Address(ctx, svc, tenant, items)
 	if err != nil {
-		return nil, fmt.Errorf("sealing %d rows: %w", len(items), err)
+		return nil, err
 	}
-	if len(wrapped) != len(items) {
-		return nil, fmt.Errorf("sealing rows: the key service wrapped %d of %d", len(wrapped), len(items))
-	}
-	rows := make([][]byte, len(items))
-	for i := range items {
-		rows[i] = formatRow([]byte(wrapped[i]), texts[i])
+	var rows [][]byte
+	for i, item := range items {
+		row, err := envelopes[i].Seal(item.Text)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
 	}
 	return rows, nil
 }
