@@ -27,13 +27,16 @@ type SeriesCreatedData struct {
 	Code string `json:"code"`
 	// Default says that deposits which name no series are filed here. The first series of a tenant is its default one.
 	Default bool `json:"default,omitempty"`
+	// Immutable says that documents are filed here only while the store was seen to enforce its locks.
+	Immutable bool `json:"immutable,omitempty"`
 }
 
 // Series is a record series of a tenant's file plan.
 type Series struct {
-	Code    string    `json:"code"`
-	Default bool      `json:"default,omitempty"`
-	Created time.Time `json:"created"`
+	Code      string    `json:"code"`
+	Default   bool      `json:"default,omitempty"`
+	Immutable bool      `json:"immutable,omitempty"`
+	Created   time.Time `json:"created"`
 }
 
 // series is the projection of series, under tenant, 0, code.
@@ -45,7 +48,9 @@ func rowKey(tenant, code string) []byte { return []byte(tenant + "\x00" + code) 
 func Definitions() []journal.Definition {
 	return []journal.Definition{
 		SeriesCreated.On(func(w *journal.Writer, e journal.Entry, d SeriesCreatedData) error {
-			return series.Put(w, rowKey(e.Tenant, d.Code), Series{Code: d.Code, Default: d.Default, Created: e.At})
+			return series.Put(w, rowKey(e.Tenant, d.Code), Series{
+				Code: d.Code, Default: d.Default, Immutable: d.Immutable, Created: e.At,
+			})
 		}),
 	}
 }
@@ -68,7 +73,7 @@ func (Rules) File(r journal.Reader, tenant, code string) (vault.Filing, error) {
 	if !ok {
 		return vault.Filing{}, vault.ErrNoSeries
 	}
-	return vault.Filing{Series: row.Code}, nil
+	return vault.Filing{Series: row.Code, Immutable: row.Immutable}, nil
 }
 
 // NewTenant returns the event that gives a new tenant its default series.
@@ -76,15 +81,23 @@ func (Rules) NewTenant() []journal.Event {
 	return []journal.Event{SeriesCreated.New(journal.ID{}, SeriesCreatedData{Code: DefaultSeries, Default: true})}
 }
 
-// CreateSeries adds a series to the tenant's file plan; access.ManageFile is needed for the whole tenant. The code is 1 to 64
-// of [a-z0-9._-] with a letter or digit first, and stands in bodies: it must name no person.
+// NewSeries is a series to be created.
+type NewSeries struct {
+	// Code is 1 to 64 of [a-z0-9._-] with a letter or digit first. It stands in bodies: it must name no person.
+	Code string
+	// Immutable demands a store that enforces its locks: see [vault.Filing]. It cannot be changed afterwards.
+	Immutable bool
+}
+
+// CreateSeries adds a series to the tenant's file plan; access.ManageFile is needed for the whole tenant.
 //
 // Errors: a *vault.MetadataError, ErrSeriesExists, access.ErrDenied.
-func CreateSeries(ctx context.Context, j *journal.Journal, who access.Who, code string) error {
-	if !vault.ValidSeries(code) {
+func CreateSeries(ctx context.Context, j *journal.Journal, who access.Who, wanted NewSeries) (Series, error) {
+	if !vault.ValidSeries(wanted.Code) {
 		reason := "is not 1 to 64 of [a-z0-9._-] with a letter or digit first"
-		return fmt.Errorf("creating a series: %w", &vault.MetadataError{Field: "series", Reason: reason})
+		return Series{}, fmt.Errorf("creating a series: %w", &vault.MetadataError{Field: "code", Reason: reason})
 	}
+	created := Series{Code: wanted.Code, Immutable: wanted.Immutable}
 	_, err := j.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
 		err := access.Authorize(view, who, access.ManageFile, access.Scope{})
 		if errors.Is(err, access.ErrDenied) {
@@ -94,23 +107,24 @@ func CreateSeries(ctx context.Context, j *journal.Journal, who access.Who, code 
 		if err != nil {
 			return journal.Change{}, err
 		}
-		_, ok, err := series.Get(view, rowKey(who.Tenant, code))
+		_, ok, err := series.Get(view, rowKey(who.Tenant, wanted.Code))
 		if err != nil {
 			return journal.Change{}, err
 		}
 		if ok {
 			return journal.Change{}, ErrSeriesExists
 		}
-		event := SeriesCreated.New(journal.ID{}, SeriesCreatedData{Code: code})
+		created.Created = view.Now()
+		event := SeriesCreated.New(journal.ID{}, SeriesCreatedData{Code: wanted.Code, Immutable: wanted.Immutable})
 		return journal.Change{Events: []journal.Event{event}}, nil
 	})
 	if err != nil {
-		return fmt.Errorf("creating a series: %w", err)
+		return Series{}, fmt.Errorf("creating a series: %w", err)
 	}
-	return nil
+	return created, nil
 }
 
-// ListSeries returns the tenant's series in the order of their codes. The caller has authorized that.
+// ListSeries returns the tenant's series in the order of their codes. The caller has asked for permission.
 func ListSeries(r journal.Reader, tenant string) ([]Series, error) {
 	var out []Series
 	err := series.Scan(r, journal.Prefix(rowKey(tenant, "")), func(_ []byte, s Series) error {

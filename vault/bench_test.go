@@ -20,7 +20,7 @@ import (
 )
 
 // onDisk puts the journal into a bbolt file and the clock on the wall, as in production.
-func onDisk(b *testing.B) option {
+func onDisk(b testing.TB) option {
 	return func(r *rig, c *vault.Config) {
 		backend, err := bolt.Open(bolt.Config{Path: filepath.Join(b.TempDir(), "journal.db"), Create: true})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
@@ -32,11 +33,11 @@ type Content struct {
 }
 
 // WriteSpan writes span i to w. Nothing that was not verified is written; after an error w may have a part of the span. It
-// returns ErrDamagedContent when the ciphertext is not what was recorded, which goes on record as an alarm, or the error of w,
-// of ctx, or of the store.
+// returns ErrDamagedContent when the ciphertext is not what was recorded, which goes on record as an alarm, ErrErased when the
+// document was erased meanwhile, or the error of w, of ctx, or of the store.
 func (c *Content) WriteSpan(ctx context.Context, w io.Writer, i int) error {
 	span := c.Spans[i]
-	counted := &counter{w: w}
+	counted := &counter{w: w, expelled: &c.rd.session.expelled}
 	var err error
 	if c.decoder == nil {
 		_, err = counted.Write(c.plain.Bytes()[span.Offset : span.Offset+span.Length])
@@ -66,14 +67,20 @@ func (c *Content) Close() error {
 	return nil
 }
 
-// counter counts what is written, and keeps the writer's own error apart from the source's.
+// counter counts what is written, and keeps the writer's own error apart from the source's. It writes nothing of a document
+// that has been erased.
 type counter struct {
-	w   io.Writer
-	n   int64
-	err error
+	w        io.Writer
+	expelled *atomic.Bool
+	n        int64
+	err      error
 }
 
 func (c *counter) Write(p []byte) (int, error) {
+	if c.expelled.Load() {
+		c.err = ErrErased
+		return 0, c.err
+	}
 	n, err := c.w.Write(p)
 	c.n += int64(n)
 	if err != nil {
@@ -130,6 +137,11 @@ func (v *Vault) damage(ctx context.Context, who access.Who, id journal.ID, err e
 		v.cfg.Log.Error("an alarm could not be put on record", "document", id.String(), "error", recorded)
 	}
 	return fmt.Errorf("%w: %w", ErrDamagedContent, err)
+}
+
+// keysDown logs why sealed fields are left out; the answer says only that they are.
+func (v *Vault) keysDown(err error) {
+	v.cfg.Log.Warn("descriptions go without their sealed fields: the key service does not serve us", "error", err)
 }
 
 // alarm is the change that puts a finding on record, unless one is there already.

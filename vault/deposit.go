@@ -32,6 +32,9 @@ type Deposit struct {
 	// Digest is the caller's SHA-256 of the content, or nil.
 	Digest  []byte
 	Content io.Reader // nil for an empty document
+	// Committed asks for an answer as soon as the deposit is on record here, without waiting for its release. Its receipt is no
+	// proof yet, and the deposit is lost with the journal's database if that is lost first.
+	Committed bool
 }
 
 // Deposited is the result of a deposit.
@@ -44,9 +47,6 @@ type Deposited struct {
 	// Document has its sealed fields only as far as the caller's own request says the same.
 	Document Document
 }
-
-// saltSize is the length of a commitment's salt, in bytes.
-const saltSize = 32
 
 // errRaced says that another deposit under the same token was committed while this one uploaded.
 var errRaced = errors.New("another deposit came first")
@@ -61,7 +61,8 @@ type intake struct {
 }
 
 // Deposit takes a document in. Permission, series, external id and idempotency key are looked at before a byte is read, and
-// again in the commit. Memory is constant in the size of the content. What was read of content that breaks off, or is not as
+// again in the commit; the document's keys are wrapped before a byte is read, so that a key service that is down costs nobody
+// an upload. Memory is constant in the size of the content. What was read of content that breaks off, or is not as
 // announced, is never visible.
 //
 // A document that somebody else has deposited under the external id is answered for only to principals who may describe it and
@@ -70,9 +71,9 @@ type intake struct {
 // When it returns ErrUnreleased the result is filled in but for proof and checkpoint: the deposit is on record, and the
 // same request again is safe.
 //
-// Errors: a *MetadataError, ErrNoSeries, ErrConflict, ErrErased, ErrIdempotency, ErrMismatch, ErrInterrupted, ErrTooLarge,
-// ErrAbandoned, ErrUnreleased, access.ErrDenied; objects.ErrFull and journal.ErrFull for a full disk; objects.ErrUnavailable
-// and keys.ErrUnavailable where a retry may help.
+// Errors: a *MetadataError, ErrNoSeries, ErrNotImmutable, ErrConflict, ErrErased, ErrIdempotency, ErrMismatch,
+// ErrInterrupted, ErrTooLarge, ErrAbandoned, ErrUnreleased, access.ErrDenied; objects.ErrFull and journal.ErrFull for a
+// full disk; objects.ErrUnavailable and keys.ErrUnavailable where a retry may help.
 func (v *Vault) Deposit(ctx context.Context, who access.Who, d Deposit) (Deposited, error) {
 	out, err := v.deposit(ctx, who, &d)
 	if err != nil && !errors.Is(err, ErrUnreleased) {
@@ -114,20 +115,23 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 	}
 	if earlier != nil {
 		free()
-		digest, err := v.digestOnly(ctx, d)
-		if err != nil {
-			return Deposited{}, err
-		}
-		return v.replay(ctx, in, earlier, digest)
+		return v.repeat(ctx, in, earlier)
 	}
-	up, err := v.upload(ctx, who.Tenant, d)
+	own, err := v.drawKeys(ctx, who.Tenant, d)
 	if err != nil {
 		return Deposited{}, err
 	}
-	out, err := v.record(ctx, in, up)
+	up, err := v.upload(ctx, who.Tenant, d, own)
+	if err != nil {
+		return Deposited{}, err
+	}
+	out, err := v.record(ctx, in, own, up)
 	free() // the others need not wait for the release
 	if errors.Is(err, errRaced) {
 		if earlier, err = v.admit(ctx, in); err != nil {
+			return Deposited{}, err
+		}
+		if err := v.openEarlier(ctx, in, earlier); err != nil {
 			return Deposited{}, err
 		}
 		return v.replay(ctx, in, earlier, up.digest)
@@ -135,7 +139,28 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 	if err != nil {
 		return Deposited{}, err
 	}
-	return v.release(ctx, out)
+	return v.acknowledge(ctx, d, out)
+}
+
+// MayDeposit says, before anything is known of a deposit, whether the principal may make one at all: whoever may do so in no
+// series is denied, on record. Deposit asks again, for the series.
+func (v *Vault) MayDeposit(ctx context.Context, who access.Who) error {
+	look := func(r journal.Reader) (journal.Change, error) {
+		permission, err := access.PermissionFor(r, who, access.Deposit)
+		if err != nil || !permission.None() {
+			return journal.Change{}, err
+		}
+		denial := access.Denial(access.Deposit, access.Scope{}, journal.ID{})
+		return journal.Change{Events: []journal.Event{denial}}, access.ErrDenied
+	}
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		_, err := look(r)
+		return err
+	})
+	if errors.Is(err, access.ErrDenied) {
+		_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) { return look(view) })
+	}
+	return err
 }
 
 // admit says before a byte is read whether the deposit may come in, and which earlier one it repeats, if any.
@@ -178,29 +203,28 @@ func (v *Vault) file(r journal.Reader, in *intake) (Filing, journal.Change, erro
 	if denied != nil {
 		return Filing{}, change, denied
 	}
+	if err == nil && filing.Immutable {
+		err = v.immutable(r)
+	}
 	return filing, journal.Change{}, err
 }
 
 // record seals what must be erasable and commits the deposit.
-func (v *Vault) record(ctx context.Context, in *intake, up uploaded) (Deposited, error) {
-	salt := make([]byte, saltSize)
-	if _, err := io.ReadFull(v.cfg.Rand, salt); err != nil {
-		return Deposited{}, fmt.Errorf("drawing a salt: %w", err)
-	}
+func (v *Vault) record(ctx context.Context, in *intake, own *ownKeys, up uploaded) (Deposited, error) {
 	text, err := newText(in.who.Principal.String(), in.Deposit, up.digest)
 	if err != nil {
 		return Deposited{}, err
 	}
-	row, err := v.sealDocument(ctx, in, up, salt, &text)
+	row, err := own.seal(in.indexKey, &text)
 	if err != nil {
 		return Deposited{}, err
 	}
-	commitment := seal.Commitment(salt, up.digest)
+	commitment := seal.Commitment(own.salt, up.digest)
 	var (
 		filing Filing
 		now    time.Time
 	)
-	receipt, err := v.cfg.Journal.Commit(ctx, in.who.Actor(), func(view journal.View) (journal.Change, error) {
+	receipt, err := v.commitRow(ctx, in.who, &row, func(view journal.View) (journal.Change, error) {
 		var change journal.Change
 		var err error
 		if filing, change, err = v.file(view, in); err != nil {
@@ -210,19 +234,19 @@ func (v *Vault) record(ctx context.Context, in *intake, up uploaded) (Deposited,
 			return journal.Change{}, err
 		}
 		now = view.Now()
-		event := DocumentDeposited.New(up.id, newDeposited(in, up, filing, commitment[:], now))
+		event := DocumentDeposited.New(own.id, newDeposited(in, up, filing, commitment[:], now))
 		return journal.Change{Events: []journal.Event{event}, Sealed: []journal.Row{row}}, nil
 	})
 	if err != nil {
 		return Deposited{}, err
 	}
 	doc := Document{
-		ID: up.id, Series: filing.Series, State: Kept, Size: up.size, Deposited: now,
+		ID: own.id, Series: filing.Series, State: Kept, Size: up.size, Deposited: now,
 		Depositor: in.who.Actor().ID, Index: receipt.Index, RecordDate: in.RecordDate, LedgerRefs: in.LedgerRefs,
 		RetainUntil: filing.RetainUntil, Commitment: commitment[:], CiphertextSHA256: up.object.SHA256,
 	}
 	text.into(&doc, true)
-	return Deposited{ID: up.id, Created: true, Receipt: receipt, Document: doc}, nil
+	return Deposited{ID: own.id, Created: true, Receipt: receipt, Document: doc}, nil
 }
 
 // unclaimed says that no other deposit has taken the tokens, and that the object was not swept away meanwhile.
@@ -244,21 +268,6 @@ func (in *intake) unclaimed(r journal.Reader, objectKey string) error {
 	return nil
 }
 
-// sealDocument makes the document's sealed row.
-func (v *Vault) sealDocument(ctx context.Context, in *intake, up uploaded, salt []byte, text *sealedText) (journal.Row, error) {
-	raw, err := text.marshal()
-	if err != nil {
-		return journal.Row{}, err
-	}
-	item := seal.Item{Binding: seal.Binding(in.who.Tenant, up.id), Keyset: up.keyset, Salt: salt, Text: raw}
-	values, err := seal.Seal(ctx, v.cfg.Keys, in.who.Tenant, []seal.Item{item})
-	if err != nil {
-		return journal.Row{}, fmt.Errorf("sealing a row: %w", err)
-	}
-	key := sealedKey(sealedDocument, up.id)
-	return journal.Row{Key: key, Value: values[0], Tokens: text.tokens(in.indexKey, up.id)}, nil
-}
-
 func newDeposited(in *intake, up uploaded, filing Filing, commitment []byte, now time.Time) DocumentDepositedData {
 	data := DocumentDepositedData{
 		Series: filing.Series, Scheduled: filing.Scheduled, RecordDate: in.RecordDate, LedgerRefs: in.LedgerRefs,
@@ -271,8 +280,11 @@ func newDeposited(in *intake, up uploaded, filing Filing, commitment []byte, now
 	return data
 }
 
-// release waits until the deposit's receipt is a proof.
-func (v *Vault) release(ctx context.Context, out Deposited) (Deposited, error) {
+// acknowledge waits until the deposit's receipt is a proof, unless it was asked not to.
+func (v *Vault) acknowledge(ctx context.Context, d *Deposit, out Deposited) (Deposited, error) {
+	if d.Committed {
+		return out, nil
+	}
 	patience, cancel := context.WithTimeout(ctx, v.cfg.Patience)
 	defer cancel()
 	receipt, err := v.cfg.Journal.Released(patience, out.Receipt)

@@ -18,7 +18,7 @@ import (
 	"muniment/anchor/journal/journaltest"
 	"muniment/vault"
 	"muniment/vault/access"
-	"muniment/vault/keys"
+	"muniment/vault/objects"
 )
 
 func TestDepositAndRead(t *testing.T) {
@@ -227,7 +227,7 @@ func TestRace(t *testing.T) {
 		if deleted, err := r.vault.Sweep(context.Background(), vault.DefaultTenant); err != nil || deleted != 0 {
 			t.Errorf("swept %d locked objects, error %v", deleted, err)
 		}
-		if n := r.count("object.abandoned/1"); n != 0 {
+		if n := r.count("object.abandoned/2"); n != 0 {
 			t.Errorf("%d objects abandoned while an upload could still want them", n)
 		}
 		r.clock.Advance(2 * time.Hour)
@@ -241,28 +241,29 @@ func TestRace(t *testing.T) {
 	}
 }
 
-// lateKeys is a key service before whose first wrap something happens.
-type lateKeys struct {
-	keys.Service
-	before func()
+// lateStore is a store in which something happens between an upload and its commit.
+type lateStore struct {
+	objects.Store
+	after func()
 }
 
-func (k *lateKeys) Wrap(ctx context.Context, tenant string, secrets []keys.Secret) ([]string, error) {
-	k.before()
-	return k.Service.Wrap(ctx, tenant, secrets)
+func (s *lateStore) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
+	info, err := s.Store.Put(ctx, key, body, opt)
+	s.after()
+	return info, err
 }
 
 // The sweep comes between an upload and its commit.
 func TestAbandoned(t *testing.T) {
 	r := newRig(t)
-	late := &lateKeys{Service: r.keys}
-	late.before = func() {
+	late := &lateStore{Store: r.objects}
+	late.after = func() {
 		r.clock.Advance(25 * time.Hour)
 		if n, err := r.vault.Sweep(context.Background(), vault.DefaultTenant); n != 1 || err != nil {
 			t.Errorf("swept %d, error %v", n, err)
 		}
 	}
-	v, err := vault.Open(context.Background(), r.config(func(c *vault.Config) { c.Keys = late }))
+	v, err := vault.Open(context.Background(), r.config(func(c *vault.Config) { c.Objects = late }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func TestAbandoned(t *testing.T) {
 	if _, err := v.Deposit(context.Background(), r.who, d); !errors.Is(err, vault.ErrAbandoned) {
 		t.Errorf("got error %v, want %v", err, vault.ErrAbandoned)
 	}
-	if n := r.count("object.abandoned/1"); n != 1 {
+	if n := r.count("object.abandoned/2"); n != 1 {
 		t.Errorf("%d objects abandoned on record", n)
 	}
 	if n := r.count("document.deposited/1"); n != 0 {

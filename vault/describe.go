@@ -11,7 +11,8 @@ import (
 
 // Describe describes a document; access.Describe is needed. That its sealed fields were opened goes on record first.
 // ErrNotFound for unknown ids and for those of other tenants. An erased document is described without the sealed fields; the
-// content's digest needs access.Disclose too.
+// content's digest needs access.Disclose too. While the journal's disk is full, or the key service down, a document is described
+// without the sealed fields.
 func (v *Vault) Describe(ctx context.Context, who access.Who, id journal.ID) (Document, error) {
 	doc, err := v.describe(ctx, who, func(journal.Reader) (journal.ID, error) { return id, nil })
 	if err != nil {
@@ -54,6 +55,7 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 		id     journal.ID
 		row    document
 		sealed []byte
+		key    keyRow
 
 		disclose bool
 	)
@@ -62,6 +64,9 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 			return change, err
 		}
 		if row, sealed, change, err = v.visible(r, who, access.Describe, id); err != nil {
+			return change, err
+		}
+		if key, err = keyOf(r, who.Tenant); err != nil {
 			return change, err
 		}
 		permission, err := access.PermissionFor(r, who, access.Disclose)
@@ -83,9 +88,15 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 	}
 	doc := row.public(id)
 	if row.Erased {
+		doc.ErasedInBackups = row.erasedInBackups(key)
 		return doc, nil
 	}
 	opened, err := v.open(ctx, who, id, sealed)
+	if keysFail(err) {
+		v.keysDown(err)
+		doc.withhold(ReasonKeys)
+		return doc, nil
+	}
 	if err != nil {
 		return Document{}, err
 	}
@@ -103,6 +114,6 @@ func (v *Vault) outline(ctx context.Context, look func(journal.Reader) (journal.
 		return Document{}, err
 	}
 	doc := describe()
-	doc.Withheld = doc.State == Kept
+	doc.withhold(ReasonFull)
 	return doc, nil
 }

@@ -2,9 +2,11 @@ package vault
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/vault/keys"
 )
 
 // LedgerRef links a document to the business transaction that it supports.
@@ -35,10 +37,17 @@ type Document struct {
 	Commitment       []byte    // HMAC-SHA-256(salt, "muniment content v1" ‖ SHA-256(content))
 	CiphertextSHA256 []byte
 
-	// Withheld says that the fields below are left out because opening them could not be put on record (the journal's disk is
-	// full) or, in a listing, because the sealed row is not what was recorded, which raises
-	// an alarm, or is of a newer program.
-	Withheld bool
+	// The fields of an erased document; zero for one that is kept. ErasedInBackups says that it cannot be opened from any backup
+	// either: the versions of the tenant's key that it needs are trimmed. ContentRemoved says that the ciphertext is deleted;
+	// while it is not, ContentRemovable is when its lock ends, as far as is known, and zero where a hold keeps it.
+	ErasedAt         time.Time
+	ErasedInBackups  bool
+	ContentRemoved   bool
+	ContentRemovable time.Time
+
+	// Withheld says that the fields below are left out, and WithheldBecause why.
+	Withheld        bool
+	WithheldBecause Reason
 
 	// The fields below are sealed. They are empty when the document is erased. The digest is empty too where it may not be
 	// disclosed: see access.Disclose.
@@ -48,6 +57,29 @@ type Document struct {
 	ExternalID    string
 	Attributes    map[string]string
 	ContentSHA256 []byte
+}
+
+// Reason is why the sealed fields of a description are left out.
+type Reason string
+
+// The reasons. Those but the first two concern one document of a listing.
+const (
+	ReasonFull    Reason = "journal-full" // opening them could not be put on record: the journal's disk is full
+	ReasonKeys    Reason = "key-service"  // the key service is down or refuses us
+	ReasonDamaged Reason = "damaged"      // the sealed row is not what was recorded, which raises an alarm
+	ReasonNewer   Reason = "newer-format" // a newer program wrote the sealed row
+)
+
+// withhold leaves the sealed fields out. An erased document has none.
+func (d *Document) withhold(because Reason) {
+	if d.State == Kept {
+		d.Withheld, d.WithheldBecause = true, because
+	}
+}
+
+// keysFail says whether the key service as a whole is why sealed rows cannot be opened. What needs none of them goes on.
+func keysFail(err error) bool {
+	return errors.Is(err, keys.ErrUnavailable) || errors.Is(err, keys.ErrDenied)
 }
 
 // document is a row of the table of documents, under the document's id. It is kept small: everything else stands in the
@@ -66,6 +98,17 @@ type document struct {
 	RetainUntil int64        `json:"u,omitempty"` // Unix seconds
 	Object      StoredObject `json:"o"`
 	Commitment  []byte       `json:"c"`
+
+	// What is known of an erased document: when it was erased (Unix microseconds), by which event, with which version of the
+	// tenant's key its row was wrapped last, whether it has left a tombstone, until when its ciphertext is locked (Unix seconds),
+	// and whether that is deleted.
+	ErasedAt    int64  `json:"xa,omitempty"`
+	ErasedIndex uint64 `json:"xi,omitempty"`
+	ErasedKey   int    `json:"xk,omitempty"`
+	Tombstone   bool   `json:"xt,omitempty"`
+	Removable   int64  `json:"xu,omitempty"`
+	Held        bool   `json:"xh,omitempty"`
+	Removed     bool   `json:"xo,omitempty"`
 }
 
 // StoredObject says where the ciphertext is and what it must be.
@@ -124,7 +167,8 @@ func join(parts ...string) []byte {
 	return key
 }
 
-// public is the part of a description that nothing has to be opened for.
+// public is the part of a description that nothing has to be opened for. Whether an erased document is so in backups too is told
+// by the tenant's key: see erasedInBackups.
 func (d document) public(id journal.ID) Document {
 	out := Document{
 		ID: id, Series: d.Series, State: Kept, Size: d.Size,
@@ -133,7 +177,14 @@ func (d document) public(id journal.ID) Document {
 		Commitment: d.Commitment, CiphertextSHA256: d.Object.SHA256,
 	}
 	if d.Erased {
-		out.State = Erased
+		out.State, out.ErasedAt, out.ContentRemoved = Erased, time.UnixMicro(d.ErasedAt).UTC(), d.Removed
+		switch {
+		case d.Removed, d.Held:
+		case d.Removable != 0:
+			out.ContentRemovable = time.Unix(d.Removable, 0).UTC()
+		default:
+			out.ContentRemovable = out.ErasedAt
+		}
 	}
 	if d.RetainUntil != 0 {
 		out.RetainUntil = time.Unix(d.RetainUntil, 0).UTC()

@@ -2,10 +2,12 @@ package vault
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/objects"
 )
 
 // The events of this package. Those whose data name no document are about the one in the body's doc, unless they say
@@ -22,6 +24,8 @@ const (
 	EvidenceIssued    journal.Type[EvidenceIssuedData]    = "evidence.issued/1"
 	ObjectDamaged     journal.Type[ObjectDamagedData]     = "object.damaged/1"
 	ObjectAbandoned   journal.Type[ObjectAbandonedData]   = "object.abandoned/1"
+	ObjectsAbandoned  journal.Type[ObjectsAbandonedData]  = "object.abandoned/2"
+	StorageAttested   journal.Type[StorageAttestedData]   = "storage.attested/1"
 )
 
 // TenantCreatedData says that the tenant of the body exists from now on. It is about no document.
@@ -99,10 +103,26 @@ type ObjectDamagedData struct {
 	Found string `json:"found"`
 }
 
-// ObjectAbandonedData says that an object belongs to no document and is about to be deleted. A deposit that still wants it
+// ObjectsAbandonedData says that objects belong to no document and are about to be deleted. A deposit that still wants one is
+// refused. It is about no document.
+type ObjectsAbandonedData struct {
+	Keys []string `json:"keys"`
+}
+
+// ObjectAbandonedData is what sweeps wrote of each object before they took many together. It is read, and not written any
+// more. It says that an object belongs to no document and is about to be deleted. A deposit that still wants it
 // is refused. It is about no document.
 type ObjectAbandonedData struct {
 	Key string `json:"key"`
+}
+
+// StorageAttestedData says what the documents' store was seen to enforce. It is about no document.
+type StorageAttestedData struct {
+	Store string `json:"store"` // names it: its kind and a digest of where it is
+	// Immutable says that it enforced all that was tried.
+	Immutable bool `json:"immutable"`
+	// Trial is what was tried and how the store took it; nil for a store of which it is known without.
+	Trial *objects.Attestation `json:"trial,omitempty"`
 }
 
 // tenantRow is a row of the table of tenants, under the tenant's name.
@@ -123,7 +143,7 @@ var (
 
 // Definitions are the event types of this package and of package access, with their reducers.
 func Definitions() []journal.Definition {
-	return append(access.Definitions(),
+	return append(slices.Concat(access.Definitions(), keyDefinitions()),
 		TenantCreated.On(reduceTenantCreated),
 		DocumentDeposited.On(reduceDeposited),
 		DocumentRead.On(reduceRead),
@@ -135,8 +155,14 @@ func Definitions() []journal.Definition {
 		EvidenceIssued.On(nothing[EvidenceIssuedData]),
 		ObjectDamaged.On(reduceDamaged),
 		ObjectAbandoned.On(func(w *journal.Writer, e journal.Entry, d ObjectAbandonedData) error {
-			return abandoned.Put(w, []byte(d.Key), abandonedRow{At: e.At})
+			return reduceAbandoned(w, e, ObjectsAbandonedData{Keys: []string{d.Key}})
 		}),
+		ObjectsAbandoned.On(reduceAbandoned),
+		StorageAttested.On(reduceAttested),
+		DocumentErased.On(reduceErased),
+		TombstoneErased.On(reduceTombstoneErased),
+		ObjectErased.On(reduceObjectErased),
+		BackupVerified.On(reduceBackupVerified),
 	)
 }
 
@@ -187,4 +213,13 @@ func reduceDamaged(w *journal.Writer, e journal.Entry, _ ObjectDamagedData) erro
 	}
 	row.Damaged = true
 	return documents.Put(w, e.Doc[:], row)
+}
+
+func reduceAbandoned(w *journal.Writer, e journal.Entry, d ObjectsAbandonedData) error {
+	for _, key := range d.Keys {
+		if err := abandoned.Put(w, []byte(key), abandonedRow{At: e.At}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

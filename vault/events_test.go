@@ -17,6 +17,7 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/objects"
 )
 
 var update = flag.Bool("update", false, "write the golden files of new event types")
@@ -34,7 +35,7 @@ func golden() map[string]any {
 		},
 		"principal.key_added/1":   access.KeyAddedData{Principal: id, Digest: digest},
 		"principal.key_revoked/1": access.KeyRevokedData{Principal: id, Digest: digest},
-		"series.created/1":        retention.SeriesCreatedData{Code: "default", Default: true},
+		"series.created/1":        retention.SeriesCreatedData{Code: "default", Default: true, Immutable: true},
 		"tenant.created/1":        vault.TenantCreatedData{IndexKey: id},
 		"document.deposited/1": vault.DocumentDepositedData{
 			Series: "default", Scheduled: true, RetainUntil: &until, LockDue: until.AddDate(-7, 0, 0), RecordDate: "2026-01-31", Size: 12,
@@ -50,6 +51,26 @@ func golden() map[string]any {
 		"evidence.issued/1":    vault.EvidenceIssuedData{Disclosed: true},
 		"object.damaged/1":     vault.ObjectDamagedData{Key: "default/ab", Version: "1", Found: "segment"},
 		"object.abandoned/1":   vault.ObjectAbandonedData{Key: "default/ab"},
+		"object.abandoned/2":   vault.ObjectsAbandonedData{Keys: []string{"default/ab", "default/cd"}},
+		"document.erased/1": vault.DocumentErasedData{
+			Authority: "GRS-3.2-010", KeyVersion: 2, Tombstone: true, Removable: &until, Held: true,
+		},
+		"tombstone.erased/1":            vault.TombstoneErasedData{Authority: "order-7"},
+		"object.erased/1":               vault.ObjectErasedData{Key: "default/ab", Version: "1"},
+		"backup.verified/1":             vault.BackupVerifiedData{Size: 12, Root: journal.Hash(digest), Label: "offsite"},
+		"key.rotated/1":                 vault.KeyRotatedData{Version: 2},
+		"key.rewrap_begun/1":            vault.KeyRewrapBegunData{Version: 2},
+		"keys.rewrapped/1":              vault.KeysRewrappedData{Version: 2, Count: 1024},
+		"key.rewrap_completed/1":        vault.KeyRewrapCompletedData{Version: 2, Count: 2048},
+		"key.trim_proposed/1":           vault.KeyTrimProposedData{ID: id, Oldest: 2, NotBefore: until, Lapses: until.AddDate(0, 0, 90)},
+		"key.trim_approved/1":           vault.KeyTrimApprovedData{ID: id, Lapses: until.AddDate(0, 0, 90)},
+		"key.trim_begun/1":              vault.KeyTrimBegunData{ID: id},
+		"key.trimmed/1":                 vault.KeyTrimmedData{ID: id, Oldest: 2},
+		"documents.erased_in_backups/1": vault.ErasedInBackupsData{ID: id, Before: 2, Count: 3},
+		"storage.attested/1": vault.StorageAttestedData{Store: "s3/5feceb66ffc86f38", Immutable: true, Trial: &objects.Attestation{
+			Key: "muniment-probe/attest-ab", Version: "1", SHA256: digest, Until: until, Replaced: "2",
+			Locks: true, RefusesDelete: true, RefusesShorter: true, KeepsVersions: true,
+		}},
 	}
 }
 

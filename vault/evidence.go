@@ -75,7 +75,7 @@ func (v *Vault) evidence(ctx context.Context, who access.Who, id journal.ID, dis
 
 // material says whether an event belongs into every evidence file about its document: what made it, and what ends it.
 func material(eventType string) bool {
-	return eventType == string(DocumentDeposited)
+	return eventType == string(DocumentDeposited) || eventType == string(DocumentErased)
 }
 
 // prove takes the bodies and proves them at one checkpoint.

@@ -6,6 +6,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/seal"
 )
 
 // LockWorker is the worker of the lock duty, for tests to run when they want.
@@ -30,3 +31,84 @@ func OpenSessions(v *Vault) int {
 
 // MaxSessions is how many there can be.
 const MaxSessions = sessionsOpen
+
+// AttestWhenDue is what the worker that attests the store does at each turn.
+func AttestWhenDue(ctx context.Context, v *Vault) (time.Duration, error) { return v.attestWhenDue(ctx) }
+
+// EraseWorker is the worker of the erase duty, for tests to run when they want.
+func EraseWorker(v *Vault) journal.Worker { return v.eraseWorker() }
+
+// SealNotes puts reads of a document with n notes on record, in few commits.
+func SealNotes(ctx context.Context, v *Vault, who access.Who, doc journal.ID, n int) error {
+	for n > 0 {
+		batch := min(n, 500)
+		n -= batch
+		var change journal.Change
+		items := make([]seal.Item, batch)
+		for i := range items {
+			id, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)
+			if err != nil {
+				return err
+			}
+			items[i] = seal.Item{Binding: seal.RowBinding(who.Tenant, noteBinding, id[:]), Text: []byte("a note")}
+			change.Events = append(change.Events, DocumentRead.New(doc, DocumentReadData{Purpose: "test", Note: &id}))
+			change.Sealed = append(change.Sealed, journal.Row{Key: sealedKey(sealedNote, id)})
+		}
+		values, err := seal.Seal(ctx, v.cfg.Keys, who.Tenant, items)
+		if err != nil {
+			return err
+		}
+		for i := range values {
+			change.Sealed[i].Value = values[i]
+		}
+		_, err = v.cfg.Journal.Commit(ctx, who.Actor(), func(journal.View) (journal.Change, error) { return change, nil })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SealDocuments puts n deposits on record without content, in few commits.
+func SealDocuments(ctx context.Context, v *Vault, who access.Who, n int) error {
+	for n > 0 {
+		batch := min(n, 500)
+		n -= batch
+		var change journal.Change
+		items := make([]seal.Item, batch)
+		for i := range items {
+			own, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)
+			if err != nil {
+				return err
+			}
+			keyset, err := seal.NewKeyset(seal.GCMSmall)
+			if err != nil {
+				return err
+			}
+			raw, err := (&sealedText{V: textVersion, FileName: "application.pdf", Title: "An application", MediaType: "application/pdf",
+				ContentSHA256: make([]byte, 32), Fingerprint: make([]byte, 32)}).marshal()
+			if err != nil {
+				return err
+			}
+			items[i] = seal.Item{Binding: seal.Binding(who.Tenant, own), Keyset: keyset, Salt: make([]byte, saltSize), Text: raw}
+			data := DocumentDepositedData{
+				Series: "default", Size: 1, LockDue: v.cfg.Clock.Now().AddDate(1, 0, 0), Commitment: make([]byte, 32),
+				Object: StoredObject{Key: who.Tenant + "/" + own.String(), Version: "1", Size: 1, SHA256: make([]byte, 32)},
+			}
+			change.Events = append(change.Events, DocumentDeposited.New(own, data))
+			change.Sealed = append(change.Sealed, journal.Row{Key: sealedKey(sealedDocument, own)})
+		}
+		values, err := seal.Seal(ctx, v.cfg.Keys, who.Tenant, items)
+		if err != nil {
+			return err
+		}
+		for i := range values {
+			change.Sealed[i].Value = values[i]
+		}
+		_, err = v.cfg.Journal.Commit(ctx, who.Actor(), func(journal.View) (journal.Change, error) { return change, nil })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -19,7 +19,8 @@ const (
 	consultedHistory = "history"
 )
 
-// History returns every event about a document, oldest first; access.History is needed. One journal.consulted event covers
+// History returns every event about a document, oldest first, and after them, of one that is erased in backups too, the one that
+// says so of all such documents; access.History is needed. One journal.consulted event covers
 // all that the actor looks up within an hour.
 func (v *Vault) History(ctx context.Context, who access.Who, id journal.ID) ([]journal.Record, error) {
 	err := v.consult(ctx, who, consultedHistory, func(r journal.Reader) (journal.Change, error) {
@@ -29,11 +30,40 @@ func (v *Vault) History(ctx context.Context, who access.Who, id journal.ID) ([]j
 	if err != nil {
 		return nil, fmt.Errorf("reading a document's history: %w", err)
 	}
-	story, err := v.cfg.Journal.Story(ctx, id)
+	var story []journal.Record
+	err = v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		if story, err = journal.StoryOf(r, id); err != nil {
+			return err
+		}
+		last, err := epilogue(r, who.Tenant, id)
+		story = append(story, last...)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading a document's history: %w", err)
 	}
 	return story, nil
+}
+
+// epilogue is the event that says of an erased document that it is so in every backup; nothing before that.
+func epilogue(r journal.Reader, tenant string, id journal.ID) ([]journal.Record, error) {
+	row, _, err := documents.Get(r, id[:])
+	if err != nil || !row.Erased {
+		return nil, err
+	}
+	var report uint64
+	err = trims.Scan(r, journal.Prefix(tenantKey(tenant)), func(_ []byte, trim trimRow) error {
+		if trim.Report != 0 && trim.Oldest > row.ErasedKey {
+			report = trim.Report
+			return journal.Stop
+		}
+		return nil
+	})
+	if err != nil || report == 0 {
+		return nil, err
+	}
+	last, err := journal.RecordAt(r, report)
+	return []journal.Record{last}, err
 }
 
 // Feed returns up to limit (at most MaxFeed) events of who's tenant that follow its number after, in order; access.Feed is

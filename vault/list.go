@@ -45,7 +45,8 @@ type Page struct {
 }
 
 // List lists documents in the order of their deposits; access.Describe is needed, for the tenant or for some series. One
-// event names how many documents' sealed fields were opened, and commits to which.
+// event names how many documents' sealed fields were opened, and commits to which. While the journal's disk is full, or the key
+// service down, none are opened.
 //
 // Errors: ErrCursor; ErrNoSeries; ErrMetadata for a bad state or limit; access.ErrDenied.
 func (v *Vault) List(ctx context.Context, who access.Who, q Query) (Page, error) {
@@ -60,15 +61,9 @@ func (v *Vault) list(ctx context.Context, who access.Who, q *Query) (Page, error
 	if err := q.check(); err != nil {
 		return Page{}, err
 	}
-	key, err := v.indexKey(ctx, who.Tenant)
-	if err != nil {
+	l := &listing{v: v, who: who, query: q, nonce: make([]byte, 16)}
+	if err := l.start(ctx); err != nil {
 		return Page{}, err
-	}
-	l := &listing{v: v, who: who, query: q, key: key, nonce: make([]byte, 16)}
-	if q.Cursor != "" {
-		if l.after, err = readCursor(key, who, q); err != nil {
-			return Page{}, err
-		}
 	}
 	if _, err := io.ReadFull(v.cfg.Rand, l.nonce); err != nil {
 		return Page{}, fmt.Errorf("drawing a nonce: %w", err)
@@ -77,15 +72,15 @@ func (v *Vault) list(ctx context.Context, who access.Who, q *Query) (Page, error
 		return Page{}, err
 	}
 	event := l.event()
-	_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
+	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
 		change, err := l.permit(view)
 		if err == nil {
 			change.Events = event
 		}
 		return change, err
 	})
-	withheld := errors.Is(err, journal.ErrFull)
-	if withheld {
+	if errors.Is(err, journal.ErrFull) {
+		l.withhold = ReasonFull
 		err = v.cfg.Journal.View(ctx, func(r journal.Reader) error {
 			_, err := l.permit(r)
 			return err
@@ -94,7 +89,7 @@ func (v *Vault) list(ctx context.Context, who access.Who, q *Query) (Page, error
 	if err != nil {
 		return Page{}, err
 	}
-	return l.page(ctx, withheld)
+	return l.page(ctx)
 }
 
 func (q *Query) check() error {
@@ -119,16 +114,51 @@ type listing struct {
 	v     *Vault
 	who   access.Who
 	query *Query
-	key   keys.Secret
-	after []byte // the place of the cursor
+	key   keys.Secret // nil while the key service, which has not been asked for it yet, is down
+	after []byte      // the place of the cursor
 	nonce []byte
+
+	withhold Reason // nothing is opened; "": all that can be is
 
 	chosen []journal.ID
 	next   []byte     // the place where the following page begins after; nil at the end
 	rows   []document // of chosen
+	held   keyRow     // the tenant's key
 	sealed [][]byte   // nil for one that is erased, or missing
 
 	disclose access.Permission
+}
+
+// start reads the cursor, and finds the tenant's index key.
+func (l *listing) start(ctx context.Context) error {
+	var err error
+	if l.key, err = l.v.indexKey(ctx, l.who.Tenant); keysFail(err) {
+		l.v.keysDown(err)
+		l.withhold, err = ReasonKeys, nil
+	}
+	if err == nil && l.query.Cursor != "" {
+		l.after, err = l.readCursor()
+	}
+	return err
+}
+
+// readCursor reads the cursor of the page before, whichever key was there to make it with.
+func (l *listing) readCursor() ([]byte, error) {
+	if l.key != nil {
+		after, err := readCursor(l.key, l.who, l.query)
+		if !errors.Is(err, ErrCursor) {
+			return after, err
+		}
+	}
+	return readCursor(l.v.spareKey, l.who, l.query)
+}
+
+// newCursor makes the cursor of the next page. Without the index key it is good for as long as this process lives.
+func (l *listing) newCursor() (string, error) {
+	if l.key == nil {
+		return newCursor(l.v.spareKey, l.who, l.query, l.next)
+	}
+	return newCursor(l.key, l.who, l.query, l.next)
 }
 
 // choose picks the documents of the page from a snapshot, and reads them: hundreds of rows would hold up everybody else's
@@ -136,6 +166,10 @@ type listing struct {
 func (l *listing) choose(ctx context.Context) error {
 	return l.v.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		l.chosen, l.rows, l.sealed, l.next = nil, nil, nil, nil
+		var err error
+		if l.held, err = keyOf(r, l.who.Tenant); err != nil {
+			return err
+		}
 		permission, err := access.PermissionFor(r, l.who, access.Describe)
 		if err != nil || permission.None() {
 			return err // decide puts the refusal on record
@@ -217,6 +251,9 @@ func (q *Query) fits(d document) bool {
 
 // event is what goes on record about the listing; none when it opens nothing.
 func (l *listing) event() []journal.Event {
+	if l.withhold != "" {
+		return nil
+	}
 	var entries []tlog.Hash
 	for i, id := range l.chosen {
 		if l.sealed[i] != nil {
@@ -267,19 +304,20 @@ func treeHash(leaves []tlog.Hash) tlog.Hash {
 }
 
 // page opens the sealed rows in one batch and writes the page.
-func (l *listing) page(ctx context.Context, withheld bool) (Page, error) {
+func (l *listing) page(ctx context.Context) (Page, error) {
 	var page Page
 	var ids []journal.ID
 	var values [][]byte
 	var at []int // the places of ids in the page
 	for i, id := range l.chosen {
 		doc := l.rows[i].public(id)
+		doc.ErasedInBackups = l.rows[i].erasedInBackups(l.held)
 		switch {
 		case doc.State != Kept:
-		case withheld:
-			doc.Withheld = true
+		case l.withhold != "":
+			doc.withhold(l.withhold)
 		case l.sealed[i] == nil:
-			doc.Withheld = true
+			doc.withhold(ReasonDamaged)
 			_ = l.v.damage(ctx, l.who, id, errRow)
 		default:
 			ids, values, at = append(ids, id), append(values, l.sealed[i]), append(at, i)
@@ -288,6 +326,13 @@ func (l *listing) page(ctx context.Context, withheld bool) (Page, error) {
 	}
 	if len(ids) > 0 {
 		texts, err := l.v.openAll(ctx, l.who.Tenant, ids, values)
+		if keysFail(err) {
+			l.v.keysDown(err)
+			for _, place := range at {
+				page.Documents[place].withhold(ReasonKeys)
+			}
+			err = nil
+		}
 		if err != nil {
 			return Page{}, err
 		}
@@ -301,7 +346,7 @@ func (l *listing) page(ctx context.Context, withheld bool) (Page, error) {
 		return page, nil
 	}
 	var err error
-	page.Next, err = newCursor(l.key, l.who, l.query, l.next)
+	page.Next, err = l.newCursor()
 	return page, err
 }
 
@@ -316,6 +361,9 @@ func (l *listing) fill(ctx context.Context, doc *Document, opened opened) error 
 	if !errors.Is(err, ErrDamagedContent) && !errors.Is(err, seal.ErrNewer) {
 		return err
 	}
-	doc.Withheld = true
+	doc.withhold(ReasonDamaged)
+	if errors.Is(err, seal.ErrNewer) {
+		doc.withhold(ReasonNewer)
+	}
 	return nil
 }

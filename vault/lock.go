@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"muniment/anchor/journal"
@@ -20,8 +21,13 @@ const (
 	rollingLock = 90 * 24 * time.Hour
 	// rollAgain is when such a lock is extended.
 	rollAgain = 60 * 24 * time.Hour
-	lockBatch = 256
+	// lockBatch is how many locks one event settles, the most that it can: a million documents take a thousand events each
+	// time that their locks are rolled.
+	lockBatch = 1000
 	lockEvery = 5 * time.Second
+	// lockTime is how long a batch may take. What is not done by then is the next batch's: the lease of the duty ends after a
+	// minute.
+	lockTime = 45 * time.Second
 )
 
 // workLocks performs the lock duty until ctx ends.
@@ -36,43 +42,77 @@ func (v *Vault) lockWorker() journal.Worker {
 }
 
 // lock extends the locks of a batch of documents: to the retention date, or forward while there is none. One that fails stays
-// due and holds up no other.
+// due and holds up no other, unless it is the whole store that fails: then the rest would only wait in vain.
 func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, error) {
+	ctx, stop := context.WithTimeout(ctx, lockTime)
+	defer stop()
+	rows, err := v.lockRows(ctx, due)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
 	var done []journal.Done
 	var failed []error
-	for _, duty := range due {
-		again, err := v.lockOne(ctx, duty.Doc)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("locking the content of document %s: %w", duty.Doc, err))
-			continue
+	lockOne := func(i int) error {
+		again, err := v.lockOne(ctx, due[i], rows[i])
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			done = append(done, journal.Done{Duty: due[i], Again: again})
+			return nil
 		}
-		done = append(done, journal.Done{Duty: duty, Again: again})
+		if ctx.Err() == nil {
+			failed = append(failed, fmt.Errorf("locking the content of document %s: %w", due[i].Doc, err))
+		}
+		if errors.Is(err, objects.ErrUnavailable) {
+			return err
+		}
+		return nil
+	}
+	places := make([]int, len(due))
+	for i := range due {
+		places[i] = i
+	}
+	if err := inParallel(ctx, places, lockOne); err != nil && len(failed) == 0 && len(done) == 0 {
+		failed = append(failed, err) // it has run out of time
 	}
 	return done, errors.Join(failed...)
 }
 
+// lockRows reads the rows of the documents that are due.
+func (v *Vault) lockRows(ctx context.Context, due []journal.Duty) ([]document, error) {
+	rows := make([]document, len(due))
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		for i, duty := range due {
+			if rows[i], _, err = stored(r, duty.Doc); err != nil {
+				return fmt.Errorf("document %s: %w", duty.Doc, err)
+			}
+		}
+		return nil
+	})
+	return rows, err
+}
+
 // lockOne locks one document's object and says when to do so again. An object that is missing is not this duty's alarm to
 // raise: reads and fixity checks do.
-func (v *Vault) lockOne(ctx context.Context, id journal.ID) (time.Time, error) {
-	var row document
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
-		row, _, err = stored(r, id)
-		return err
-	})
-	if err != nil || row.Erased {
-		return time.Time{}, err
+func (v *Vault) lockOne(ctx context.Context, duty journal.Duty, row document) (time.Time, error) {
+	if row.Erased {
+		return time.Time{}, nil
 	}
 	now := v.cfg.Clock.Now()
 	until, again := now.Add(rollingLock), now.Add(rollAgain)
 	if row.RetainUntil != 0 {
 		until, again = time.Unix(row.RetainUntil, 0).UTC(), time.Time{}
+		if !until.After(now) {
+			return again, nil // there is nothing left to lock, and stores refuse a date that has passed
+		}
 	}
-	err = v.cfg.Objects.Retain(ctx, row.Object.Key, row.Object.Version, until)
+	err := v.cfg.Objects.Retain(ctx, row.Object.Key, row.Object.Version, until)
 	switch {
 	case errors.Is(err, objects.ErrLocked): // until a later date already
 		err = nil
 	case errors.Is(err, objects.ErrNotFound):
-		v.cfg.Log.Error("stored content is missing", "document", id.String())
+		v.cfg.Log.Error("stored content is missing", "document", duty.Doc.String())
 		again, err = now.Add(rollAgain), nil
 	}
 	return again, err

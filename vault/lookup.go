@@ -16,6 +16,9 @@ func resolve(r journal.Reader, token []byte) (journal.ID, bool, error) {
 		return journal.ID{}, false, err
 	}
 	id, ok := documentOf(key)
+	if !ok && len(key) == 1+len(id) && key[0] == sealedTombstone {
+		id, ok = journal.ID(key[1:]), true
+	}
 	if !ok {
 		return journal.ID{}, false, fmt.Errorf("a token leads to something else than a document: %w", journal.ErrDamaged)
 	}

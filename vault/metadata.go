@@ -33,6 +33,16 @@ var (
 
 // check refuses a deposit whose metadata is not what it must be. No error holds a value.
 func (d *Deposit) check() error {
+	if faults := d.Faults(); len(faults) > 0 {
+		return &faults[0]
+	}
+	return nil
+}
+
+// Faults lists what is wrong with the metadata by itself, so that it can be found out before anything is sent: whether there is
+// such a series, or already such a document, is for Deposit to say.
+func (d *Deposit) Faults() []MetadataError {
+	var out []MetadataError
 	for _, f := range []struct{ field, reason string }{
 		{"file_name", fileNameFault(d.FileName)},
 		{"title", lineFault(d.Title, maxTitle)},
@@ -47,10 +57,10 @@ func (d *Deposit) check() error {
 		{"length", lengthFault(d.Length)},
 	} {
 		if f.reason != "" {
-			return &MetadataError{Field: f.field, Reason: f.reason}
+			out = append(out, MetadataError{Field: f.field, Reason: f.reason})
 		}
 	}
-	return nil
+	return out
 }
 
 func fileNameFault(name string) string {

@@ -12,6 +12,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault"
+	"muniment/vault/access"
 )
 
 // kept is a document as the model has it.
@@ -22,6 +23,7 @@ type kept struct {
 	repeat   string
 	title    string
 	series   string
+	erased   bool
 }
 
 // model is what a vault must do, in a few lines: documents in the order of their deposits.
@@ -33,7 +35,7 @@ type model struct {
 // want says what becomes of a deposit: the document that answers it, or an error, or neither for a new document.
 func (m *model) want(d kept) (*kept, error) {
 	for i := range m.docs {
-		if old := &m.docs[i]; d.repeat != "" && old.repeat == d.repeat {
+		if old := &m.docs[i]; !old.erased && d.repeat != "" && old.repeat == d.repeat {
 			if old.content != d.content || old.external != d.external || old.title != d.title || old.series != d.series {
 				return nil, vault.ErrIdempotency
 			}
@@ -42,6 +44,9 @@ func (m *model) want(d kept) (*kept, error) {
 	}
 	for i := range m.docs {
 		if old := &m.docs[i]; d.external != "" && old.external == d.external {
+			if old.erased {
+				return nil, vault.ErrErased
+			}
 			if d.repeat != "" {
 				return nil, vault.ErrMetadata
 			}
@@ -100,6 +105,12 @@ func (m *model) some(t *rapid.T) kept {
 
 func (m *model) read(t *rapid.T) {
 	d := m.some(t)
+	if d.erased {
+		if _, err := m.r.read(d.id); !errors.Is(err, vault.ErrErased) {
+			t.Fatalf("reading what is erased: %v", err)
+		}
+		return
+	}
 	if got, err := m.r.read(d.id); err != nil || string(got) != d.content {
 		t.Fatalf("reading: got %q, error %v, want %q", got, err, d.content)
 	}
@@ -108,6 +119,15 @@ func (m *model) read(t *rapid.T) {
 func (m *model) describe(t *rapid.T) {
 	d := m.some(t)
 	doc, err := m.r.vault.Describe(context.Background(), m.r.who, d.id)
+	if d.erased {
+		if err != nil || doc.State != vault.Erased || doc.Title != "" || doc.Size != int64(len(d.content)) {
+			t.Fatalf("describing what is erased: got %+v, error %v", doc, err)
+		}
+		if _, err := m.r.vault.Find(context.Background(), m.r.who, d.external); d.external != "" && !errors.Is(err, vault.ErrErased) {
+			t.Fatalf("finding what is erased: %v", err)
+		}
+		return
+	}
 	if err != nil || doc.Title != d.title || doc.ExternalID != d.external || doc.Size != int64(len(d.content)) || doc.Series != d.series {
 		t.Fatalf("describing: got %+v, error %v, want %+v", doc, err, d)
 	}
@@ -147,9 +167,42 @@ func (m *model) list(t *rapid.T) {
 	}
 }
 
+// erase erases a document, perhaps with its external id, perhaps once more.
+func (m *model) erase(t *rapid.T) {
+	if len(m.docs) == 0 {
+		t.Skip("no documents yet")
+	}
+	d := &m.docs[rapid.IntRange(0, len(m.docs)-1).Draw(t, "document")]
+	req := vault.EraseRequest{Authority: "order-1", ExternalID: rapid.Bool().Draw(t, "the external id too")}
+	if _, err := m.r.vault.Erase(context.Background(), m.r.who, d.id, req); err != nil {
+		t.Fatalf("erasing: %v", err)
+	}
+	d.erased = true
+	if req.ExternalID {
+		d.external = ""
+	}
+}
+
+// rewrap rotates the key and wraps everything anew, which nobody notices.
+func (m *model) rewrap(t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "seldom") > 0 {
+		t.Skip("it walks through the rows of all rounds")
+	}
+	if _, err := m.r.vault.RotateKey(context.Background(), m.r.who); err != nil {
+		t.Fatalf("rotating: %v", err)
+	}
+	l := &lifeRig{rig: m.r, custodian: m.r.who}
+	if got := l.rewrapped(); got.State != vault.RewrapDone {
+		t.Fatalf("the rewrap came to %+v, error %v", got, got.Err)
+	}
+}
+
 // A vault does what the model does, whatever the order.
 func TestModel(t *testing.T) {
-	r := newRig(t)
+	h := localHouse(t)
+	r := newRig(t, func(r *rig, c *vault.Config) {
+		r.keys, c.Keys, c.Custodian, c.Rules = h.service, h.service, h.custodian, letting{}
+	})
 	r.series("a")
 	tenant := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -157,7 +210,8 @@ func TestModel(t *testing.T) {
 		tenant++
 		round := *r
 		var err error
-		round.who, _, err = r.vault.CreateTenant(context.Background(), fmt.Sprint("round-", tenant), everyRole)
+		grants := append([]access.Grant{{Role: access.KeyCustodian}}, everyRole...)
+		round.who, _, err = r.vault.CreateTenant(context.Background(), fmt.Sprint("round-", tenant), grants)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -169,9 +223,12 @@ func TestModel(t *testing.T) {
 			"read":     m.read,
 			"describe": m.describe,
 			"list":     m.list,
+			"erase":    m.erase,
+			"rewrap":   m.rewrap,
 			"wait": func(t *rapid.T) {
 				r.clock.Advance(time.Duration(rapid.IntRange(0, 100).Draw(t, "seconds")) * time.Second)
 			},
 		})
 	})
+	(&lifeRig{rig: r, house: h}).fsck()
 }

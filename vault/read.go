@@ -50,7 +50,7 @@ type reading struct {
 
 	spans   []objects.Span
 	noteID  *journal.ID
-	note    []byte // the sealed row
+	note    journal.Row // of the sealed row
 	row     document
 	sealed  []byte
 	session *session
@@ -131,7 +131,7 @@ func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 			return err
 		}
 	}
-	receipt, err := v.commit(ctx, rd.who, func(view journal.View) (change journal.Change, err error) {
+	receipt, err := v.commitRow(ctx, rd.who, &rd.note, func(view journal.View) (change journal.Change, err error) {
 		if rd.row, rd.sealed, change, err = v.visible(view, rd.who, access.Read, rd.id); err != nil {
 			return change, err
 		}
@@ -143,7 +143,7 @@ func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 		}
 		change.Events = []journal.Event{DocumentRead.New(rd.id, DocumentReadData{Purpose: rd.req.Purpose, Note: rd.noteID})}
 		if rd.noteID != nil {
-			change.Sealed = []journal.Row{{Key: sealedKey(sealedNote, *rd.noteID), Value: rd.note}}
+			change.Sealed = []journal.Row{rd.note}
 		}
 		return change, nil
 	})
@@ -167,7 +167,8 @@ func (v *Vault) sealNote(ctx context.Context, rd *reading) error {
 		return err
 	}
 	rd.noteID = &id
-	rd.note, err = v.sealText(ctx, rd.who.Tenant, noteBinding, id, []byte(rd.req.Note))
+	rd.note.Key = sealedKey(sealedNote, id)
+	rd.note.Value, err = v.sealText(ctx, rd.who.Tenant, noteBinding, id, []byte(rd.req.Note))
 	return err
 }
 
@@ -211,14 +212,17 @@ func (v *Vault) openContent(ctx context.Context, rd *reading) (*Content, error) 
 // source reads a document's ciphertext from the store, part by part.
 func (v *Vault) source(o StoredObject) seal.Source {
 	return func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-		body, _, err := v.cfg.Objects.Get(ctx, o.Key, o.Version, &objects.Span{Offset: offset, Length: length})
-		return body, err
+		body, _, err := openSteady(ctx, v.cfg.Objects, o, objects.Span{Offset: offset, Length: length})
+		if err != nil {
+			return nil, err
+		}
+		return body, nil
 	}
 }
 
 // fetch reads a small document's ciphertext whole and holds it against its record.
 func (v *Vault) fetch(ctx context.Context, o StoredObject) (seal.Source, error) {
-	body, info, err := v.cfg.Objects.Get(ctx, o.Key, o.Version, nil)
+	body, info, err := openSteady(ctx, v.cfg.Objects, o, objects.Span{Length: o.Size})
 	if err != nil {
 		return nil, err
 	}

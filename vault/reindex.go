@@ -66,6 +66,8 @@ func bindingOf(r journal.Reader, key []byte) (tenant string, binding []byte, err
 	switch key[0] {
 	case sealedDocument:
 		return by.Tenant, seal.Binding(by.Tenant, id), nil
+	case sealedTombstone:
+		return by.Tenant, seal.RowBinding(by.Tenant, tombstoneBinding, id[:]), nil
 	case sealedNote:
 		return by.Tenant, seal.RowBinding(by.Tenant, noteBinding, id[:]), nil
 	case sealedIndexKey:
@@ -85,24 +87,48 @@ func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows
 		return err
 	}
 	for i, place := range at {
-		id, isDocument := documentOf(rows[place].Key)
-		switch {
-		case opened[i].Err != nil:
-			out[place].Problem = "it cannot be unwrapped, or is not the row of this place"
-		case isDocument:
-			text, err := parseText(opened[i].Text)
-			if err != nil {
-				out[place].Problem = err.Error()
-				continue
-			}
-			key, err := x.indexKey(ctx, tenant)
-			if err != nil {
-				return err
-			}
-			out[place].Tokens = text.tokens(key, id)
+		if errors.Is(opened[i].Err, keys.ErrNoKey) {
+			out[place].Problem = "the key service has no version of the key any more that opens it: it is from before a trim, or keys are lost"
+			continue
 		}
+		if opened[i].Err != nil {
+			out[place].Problem = "it cannot be unwrapped, or is not the row of this place"
+			continue
+		}
+		tokens, err := tokensIn(rows[place].Key, opened[i].Text)
+		if err != nil {
+			out[place].Problem = err.Error()
+			continue
+		}
+		if tokens == nil {
+			continue
+		}
+		key, err := x.indexKey(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		out[place].Tokens = tokens(key)
 	}
 	return nil
+}
+
+// tokensIn reads the text of a sealed row for what its tokens are computed from; nil if it has none.
+func tokensIn(key, raw []byte) (func(index keys.Secret) [][]byte, error) {
+	switch key[0] {
+	case sealedDocument:
+		text, err := parseText(raw)
+		if err != nil {
+			return nil, err
+		}
+		return func(index keys.Secret) [][]byte { return text.tokens(index, journal.ID(key[1:])) }, nil
+	case sealedTombstone:
+		text, err := parseTombstone(raw)
+		if err != nil {
+			return nil, err
+		}
+		return func(index keys.Secret) [][]byte { return [][]byte{externalIDToken(index, text.ExternalID)} }, nil
+	}
+	return nil, nil
 }
 
 // reindex computes the tokens again that a restore has left out. It comes before anything is served: without its token a

@@ -15,6 +15,7 @@ type earlier struct {
 	row    document
 	sealed []byte
 	repeat bool // found by the idempotency key, not by the external id
+	text   sealedText
 }
 
 // lookup finds the document that the deposit's tokens lead to.
@@ -65,22 +66,38 @@ func (v *Vault) answerable(r journal.Reader, in *intake, found *earlier) (journa
 // own says whether the document is the principal's own deposit.
 func (e *earlier) own(who access.Who) bool { return e.row.Actor == who.Actor().ID }
 
-// replay answers a deposit that another one has come before: by the same request, or under the same external id. That
-// somebody was told about a document's content goes on record first, unless its depositor sends it again.
-func (v *Vault) replay(ctx context.Context, in *intake, found *earlier, digest [sha256.Size]byte) (Deposited, error) {
+// openEarlier opens the text of the document's sealed row.
+func (v *Vault) openEarlier(ctx context.Context, in *intake, found *earlier) error {
 	opened, err := v.open(ctx, in.who, found.id, found.sealed)
+	found.text = opened.text
+	return err
+}
+
+// repeat answers a deposit that another one has come before. It reads the content for its digest and keeps nothing of it. The
+// sealed row is opened first, so that nobody sends content for nothing while the key service is down.
+func (v *Vault) repeat(ctx context.Context, in *intake, found *earlier) (Deposited, error) {
+	if err := v.openEarlier(ctx, in, found); err != nil {
+		return Deposited{}, err
+	}
+	digest, err := v.digestOnly(ctx, in.Deposit)
 	if err != nil {
 		return Deposited{}, err
 	}
+	return v.replay(ctx, in, found, digest)
+}
+
+// replay answers a deposit that another one has come before, whose text is open: by the same request, or under the same
+// external id. That somebody was told about a document's content goes on record first, unless its depositor sends it again.
+func (v *Vault) replay(ctx context.Context, in *intake, found *earlier, digest [sha256.Size]byte) (Deposited, error) {
 	print, err := fingerprint(in.Deposit, digest)
 	if err != nil {
 		return Deposited{}, err
 	}
-	repeated := bytes.Equal(print, opened.text.Fingerprint)
+	repeated := bytes.Equal(print, found.text.Fingerprint)
 	if found.repeat && !repeated {
 		return Deposited{}, ErrIdempotency
 	}
-	same := bytes.Equal(opened.text.ContentSHA256, digest[:])
+	same := bytes.Equal(found.text.ContentSHA256, digest[:])
 	_, err = v.commit(ctx, in.who, func(view journal.View) (change journal.Change, err error) {
 		if found.row, _, err = stored(view, found.id); err != nil {
 			return change, err
@@ -104,7 +121,7 @@ func (v *Vault) replay(ctx context.Context, in *intake, found *earlier, digest [
 	doc := found.row.public(found.id)
 	doc.ExternalID, doc.ContentSHA256 = in.ExternalID, digest[:]
 	if repeated {
-		opened.text.into(&doc, true)
+		found.text.into(&doc, true)
 	}
-	return v.release(ctx, Deposited{ID: found.id, Receipt: receipt, Document: doc})
+	return v.acknowledge(ctx, in.Deposit, Deposited{ID: found.id, Receipt: receipt, Document: doc})
 }

@@ -60,7 +60,7 @@ func (r *rig) principal(grants ...access.Grant) access.Who {
 // series adds a series to the default tenant's file plan.
 func (r *rig) series(code string) {
 	r.t.Helper()
-	if err := retention.CreateSeries(context.Background(), r.journal, r.who, code); err != nil {
+	if _, err := retention.CreateSeries(context.Background(), r.journal, r.who, retention.NewSeries{Code: code}); err != nil {
 		r.t.Fatal(err)
 	}
 }

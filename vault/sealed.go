@@ -19,12 +19,15 @@ const (
 	sealedDocument = 'd'
 	sealedNote     = 'n' // the free text of a purpose
 	sealedIndexKey = 't' // a tenant's index key
+	// sealedTombstone keeps the external id of an erased document taken; the id is the document's.
+	sealedTombstone = 'x'
 )
 
 // Kinds of sealed rows that are not a document's, in their bindings.
 const (
-	noteBinding     = "note"
-	indexKeyBinding = "index key"
+	noteBinding      = "note"
+	indexKeyBinding  = "index key"
+	tombstoneBinding = "tombstone"
 )
 
 // textVersion is that of sealedText. A newer one is refused.

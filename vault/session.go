@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"muniment/anchor/journal"
@@ -45,6 +46,8 @@ type session struct {
 	bytes  int64
 	reads  int
 	broken int
+
+	expelled atomic.Bool // the document was erased: nothing more is served
 }
 
 func (s *session) ended(now time.Time) bool {
@@ -113,6 +116,22 @@ func (t *sessions) leave(s *session, now time.Time, bytes int64, broken bool) {
 	s.bytes += bytes
 	if broken {
 		s.broken++
+	}
+}
+
+// expel ends the sessions of a document that was erased, those with reads under way too.
+func (t *sessions) expel(doc journal.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, at := range t.open {
+		if key.doc == doc {
+			t.end(at)
+		}
+	}
+	for _, s := range t.past {
+		if s.key.doc == doc {
+			s.expelled.Store(true)
+		}
 	}
 }
 

@@ -72,8 +72,10 @@ func TestCreatePrincipal(t *testing.T) {
 
 func TestOpenAndCheck(t *testing.T) {
 	r := newRig(t)
-	if err := r.vault.Check(context.Background()); err != nil {
-		t.Error(err)
+	for name, check := range map[string]func(context.Context) error{"keys": r.vault.CheckKeys, "objects": r.vault.CheckObjects} {
+		if err := check(context.Background()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	for name, spoil := range map[string]func(*vault.Config){
 		"journal": func(c *vault.Config) { c.Journal = nil }, "keys": func(c *vault.Config) { c.Keys = nil },

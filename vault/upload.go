@@ -13,8 +13,6 @@ import (
 	"io"
 	"time"
 
-	"muniment/anchor/journal"
-	"muniment/vault/keys"
 	"muniment/vault/objects"
 	"muniment/vault/seal"
 )
@@ -89,10 +87,10 @@ func (c *content) digest() (out [sha256.Size]byte) {
 // digestOnly reads the content for its digest and keeps nothing of it.
 func (v *Vault) digestOnly(ctx context.Context, d *Deposit) ([sha256.Size]byte, error) {
 	c := v.newContent(ctx, d)
-	chunk := v.buffers.Get().(*[]byte)
-	defer v.buffers.Put(chunk)
+	work := v.buffers.Get().(*workspace)
+	defer v.buffers.Put(work)
 	for {
-		_, last, err := c.next(*chunk)
+		_, last, err := c.next(work.chunk[:])
 		if err != nil {
 			return [sha256.Size]byte{}, err
 		}
@@ -102,13 +100,26 @@ func (v *Vault) digestOnly(ctx context.Context, d *Deposit) ([sha256.Size]byte, 
 	}
 }
 
+// workspace is the memory that an upload needs. Uploads hand it on to one another.
+type workspace struct {
+	chunk [chunkSize]byte // of content
+	out   bytes.Buffer    // of ciphertext
+}
+
+// tidy empties the workspace. Large documents have large segments, whose room is not kept.
+func (w *workspace) tidy() {
+	w.out.Reset()
+	if w.out.Cap() > 4*chunkSize {
+		w.out = bytes.Buffer{}
+	}
+}
+
 // encryption is a reader of the ciphertext of content. It holds one chunk and what the cipher has made of it, so memory does
 // not grow with the content. The cipher is closed, which makes the ciphertext whole, only after content that is as
 // announced; every other end is an error, upon which a store keeps nothing.
 type encryption struct {
-	plain  *content
-	chunk  []byte
-	out    bytes.Buffer
+	plain *content
+	*workspace
 	cipher io.WriteCloser
 	whole  bool // all of the ciphertext is in out, or has been read from it
 	err    error
@@ -135,7 +146,7 @@ func (e *encryption) Read(p []byte) (int, error) {
 
 // fill encrypts the next chunk.
 func (e *encryption) fill() error {
-	n, last, err := e.plain.next(e.chunk)
+	n, last, err := e.plain.next(e.chunk[:])
 	if err != nil {
 		return err
 	}
@@ -152,41 +163,33 @@ func (e *encryption) fill() error {
 
 // uploaded is content that has been stored and is not on record yet.
 type uploaded struct {
-	id     journal.ID
 	object StoredObject
-	keyset keys.Secret
 	size   int64
 	digest [sha256.Size]byte
 }
 
-// upload encrypts the content under a new key into a new object.
-func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit) (uploaded, error) {
+// upload encrypts the content under its own key into a new object.
+func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit, own *ownKeys) (uploaded, error) {
 	now := v.cfg.Clock.Now()
-	id, err := journal.NewID(now, v.cfg.Rand)
-	if err != nil {
-		return uploaded{}, err
-	}
 	objectKey, err := v.newObjectKey(tenant, now)
 	if err != nil {
 		return uploaded{}, err
 	}
-	suite := seal.SuiteFor(d.Length, v.cfg.FIPS)
-	keyset, err := seal.NewKeyset(suite)
-	if err != nil {
-		return uploaded{}, fmt.Errorf("making a document's key: %w", err)
-	}
-	chunk := v.buffers.Get().(*[]byte)
-	defer v.buffers.Put(chunk)
+	work := v.buffers.Get().(*workspace)
+	defer func() {
+		work.tidy()
+		v.buffers.Put(work)
+	}()
 	e := &encryption{
-		plain: v.newContent(ctx, d), chunk: *chunk,
+		plain: v.newContent(ctx, d), workspace: work,
 		sha256: sha256.New(), crc32c: crc32.New(crc32.MakeTable(crc32.Castagnoli)),
 	}
-	if e.cipher, err = seal.Encrypt(&e.out, keyset, seal.Binding(tenant, id)); err != nil {
+	if e.cipher, err = seal.Encrypt(&e.out, own.keyset, seal.Binding(tenant, own.id)); err != nil {
 		return uploaded{}, fmt.Errorf("encrypting: %w", err)
 	}
 	length := int64(-1)
 	if d.Length >= 0 {
-		length = suite.CiphertextSize(d.Length)
+		length = own.suite.CiphertextSize(d.Length)
 	}
 	info, err := v.cfg.Objects.Put(ctx, objectKey, e, objects.PutOptions{
 		Length: length, Condition: objects.Condition{Absent: true}, RetainUntil: now.Add(uploadLock),
@@ -200,7 +203,7 @@ func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit) (uploaded
 		return uploaded{}, fmt.Errorf("storing the content: the store kept another length than it was given: %w", objects.ErrShort)
 	}
 	return uploaded{
-		id: id, keyset: keyset, size: e.plain.n, digest: e.plain.digest(),
+		size: e.plain.n, digest: e.plain.digest(),
 		object: StoredObject{
 			Key: objectKey, Version: info.Version, Size: e.n, SHA256: e.sha256.Sum(nil), CRC32C: e.crc32c.Sum32(),
 		},

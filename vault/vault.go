@@ -38,6 +38,19 @@ type Config struct {
 	Patience time.Duration
 	// FIPS chooses AES-256-CTR-HMAC-SHA-256 for new documents, which runs under GODEBUG=fips140=only.
 	FIPS bool
+	// Ahead is how many documents' keys may be wrapped ahead in one call to the key service, for a second at most and only while
+	// deposits are frequent; 0: none are.
+	Ahead int
+	// Custodian rotates and trims the tenants' keys, where that is in this process's hands; nil where a key custodian does it with
+	// credentials of their own, as with Vault.
+	Custodian keys.Custodian
+	// TrimWait is how long a trim of a tenant's key waits after it was proposed; 0 means DefaultTrimWait.
+	TrimWait time.Duration
+	// Store names the documents' store in attestations: kind and digest, no secret; required with Attest.
+	Store string
+	// Attest tries what the documents' store enforces. Nil says that there is nothing to try, as with a folder, whose locks
+	// are this program's own rule: then no series that demands immutability takes documents.
+	Attest func(context.Context) (objects.Attestation, error)
 }
 
 // Vault keeps documents. Its methods may be called concurrently.
@@ -47,19 +60,27 @@ type Vault struct {
 	sessions *sessions
 	consults consultations
 	denials  denials
+	rewraps  rewraps
 	claims   claims
-	buffers  sync.Pool // *[]byte of chunkSize
+	buffers  sync.Pool // *workspace
+	stock    stock
+	// spareKey authenticates cursors while the key service, which has the index key, is down.
+	spareKey keys.Secret
 
+	working context.Context // of the workers; ends at Close
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 }
 
-// Open starts a vault and its workers: the lock duty and the one that puts the outcome of reads and the
-// number of refusals on record. The caller closes it before the journal.
+// Open starts a vault and its workers: the lock duty, the one that puts the outcome of reads and the number of refusals on
+// record, and the one that attests the store. The caller closes it before the journal.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Journal == nil || cfg.Keys == nil || cfg.Objects == nil || cfg.Rules == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
 		return nil, errors.New("opening the vault: journal, keys, objects, rules, clock, randomness and log are all required")
+	}
+	if err := cfg.nameStore(); err != nil {
+		return nil, err
 	}
 	if cfg.MaxSize == 0 {
 		cfg.MaxSize = DefaultMaxSize
@@ -67,17 +88,34 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = DefaultPatience
 	}
+	if cfg.TrimWait == 0 {
+		cfg.TrimWait = DefaultTrimWait
+	}
 	v := &Vault{
 		unsealer: NewIndexer(cfg.Journal.View, cfg.Keys).unsealer, cfg: cfg, sessions: newSessions(),
 		denials: denials{seen: map[denialKey]*denialCount{}}, claims: claims{held: map[string]chan struct{}{}},
+		stock:   newStock(cfg.Ahead),
+		rewraps: rewraps{of: map[string]*rewrapping{}},
 	}
 	if err := v.reindex(ctx); err != nil {
 		return nil, fmt.Errorf("opening the vault: %w", err)
 	}
-	v.buffers.New = func() any { b := make([]byte, chunkSize); return &b }
+	v.spareKey = make([]byte, indexKeySize)
+	if _, err := io.ReadFull(cfg.Rand, v.spareKey); err != nil {
+		return nil, fmt.Errorf("opening the vault: drawing a key for cursors: %w", err)
+	}
+	v.buffers.New = func() any { return &workspace{} }
 	ctx, v.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	v.working = ctx
 	v.start(func() { v.workLocks(ctx) })
+	v.start(func() { v.workErasures(ctx) })
+	if cfg.Ahead > 0 {
+		v.start(func() { v.workStock(ctx) })
+	}
 	v.start(func() { v.workOutcomes(ctx) })
+	if cfg.Attest != nil {
+		v.start(func() { v.workAttestations(ctx) })
+	}
 	return v, nil
 }
 
@@ -102,14 +140,16 @@ func (v *Vault) Close() error {
 	return nil
 }
 
-// Check says whether the vault can serve now: the first of its dependencies that cannot, as an error that names it.
-func (v *Vault) Check(ctx context.Context) error {
-	if err := v.cfg.Journal.Err(); err != nil {
-		return fmt.Errorf("checking the journal: %w", err)
-	}
+// CheckKeys says whether the key service can wrap and unwrap now; an error names it.
+func (v *Vault) CheckKeys(ctx context.Context) error {
 	if err := v.cfg.Keys.Check(ctx); err != nil {
 		return fmt.Errorf("checking the key service: %w", err)
 	}
+	return nil
+}
+
+// CheckObjects says whether the documents' store can be written and read now; an error names it.
+func (v *Vault) CheckObjects(ctx context.Context) error {
 	if err := v.cfg.Objects.Check(ctx); err != nil {
 		return fmt.Errorf("checking the object store: %w", err)
 	}

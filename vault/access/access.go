@@ -41,6 +41,17 @@ const (
 	ViewAnchors Action = "anchor.view"
 	ManageFile  Action = "fileplan.manage"
 	ManageUsers Action = "principal.manage"
+	ViewFile    Action = "fileplan.view"
+	AttestStore Action = "storage.attest"
+	Erase       Action = "document.erase"
+
+	ViewKeys     Action = "key.view"
+	RotateKey    Action = "key.rotate"
+	RewrapKeys   Action = "key.rewrap"
+	TrimKey      Action = "key.trim"
+	ApproveTrim  Action = "key.trim_approve"
+	RecordBackup Action = "backup.record"
+	ViewBackups  Action = "backup.view"
 )
 
 // Who is an authenticated principal, as authn made it.

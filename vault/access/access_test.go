@@ -122,20 +122,34 @@ func TestAPIKeyIsHidden(t *testing.T) {
 
 // permitted is the whole table of roles and acts: a change of it is a change of what people may do.
 var permitted = map[access.Role][]access.Action{
-	access.Depositor:      {access.Deposit},
-	access.ReaderRole:     {access.Describe, access.Read, access.History, access.Evidence, access.Disclose, access.ViewAnchors},
-	access.RecordsOfficer: {access.Describe, access.History, access.Evidence, access.Disclose, access.AnchorNow, access.ViewAnchors, access.ManageFile},
-	access.Approver:       {access.Describe, access.History},
-	access.Auditor:        {access.Describe, access.History, access.Evidence, access.Disclose, access.Feed, access.AnchorNow, access.ViewAnchors},
-	access.KeyCustodian:   {access.ViewAnchors},
-	access.Administrator:  {access.AnchorNow, access.ViewAnchors, access.ManageUsers},
+	access.Depositor:  {access.Deposit, access.ViewFile},
+	access.ReaderRole: {access.Describe, access.Read, access.History, access.Evidence, access.Disclose, access.ViewAnchors, access.ViewFile},
+	access.RecordsOfficer: {
+		access.Describe, access.History, access.Evidence, access.Disclose, access.AnchorNow, access.ViewAnchors, access.ManageFile,
+		access.ViewFile, access.AttestStore, access.Erase,
+	},
+	access.Approver: {access.Describe, access.History, access.ViewFile, access.ViewKeys, access.ApproveTrim, access.ViewBackups},
+	access.Auditor: {
+		access.Describe, access.History, access.Evidence, access.Disclose, access.Feed, access.AnchorNow, access.ViewAnchors,
+		access.ViewFile, access.ViewKeys, access.ViewBackups,
+	},
+	access.KeyCustodian: {
+		access.ViewAnchors, access.ViewKeys, access.RotateKey, access.RewrapKeys, access.TrimKey, access.ApproveTrim,
+		access.RecordBackup, access.ViewBackups,
+	},
+	access.Administrator: {
+		access.AnchorNow, access.ViewAnchors, access.ManageUsers, access.AttestStore, access.ViewKeys, access.RecordBackup,
+		access.ViewBackups,
+	},
 }
 
 func TestAuthorize(t *testing.T) {
 	j := open(t)
 	acts := []access.Action{
 		access.Deposit, access.Describe, access.Read, access.History, access.Evidence, access.Disclose, access.Feed,
-		access.AnchorNow, access.ViewAnchors, access.ManageFile, access.ManageUsers,
+		access.AnchorNow, access.ViewAnchors, access.ManageFile, access.ManageUsers, access.ViewFile, access.AttestStore,
+		access.Erase, access.ViewKeys, access.RotateKey, access.RewrapKeys, access.TrimKey, access.ApproveTrim,
+		access.RecordBackup, access.ViewBackups,
 	}
 	n := byte(0)
 	for role, allowed := range permitted {
@@ -202,6 +216,34 @@ func TestPermit(t *testing.T) {
 			t.Errorf("%s by %v: %v, want %v", test.act, test.actor, err, test.want)
 		}
 	}
+}
+
+// TestBootstrapKeys: the first principal is named as long as a key speaks for it; others are not.
+func TestBootstrapKeys(t *testing.T) {
+	j := open(t)
+	first, other := journal.ID{6: 0x70, 8: 0x80, 15: 1}, journal.ID{6: 0x70, 8: 0x80, 15: 2}
+	key := func(n byte) []byte { return append([]byte{n}, make([]byte, 31)...) }
+	want := func(want int) {
+		t.Helper()
+		view(t, j, func(r journal.Reader) {
+			if got, err := access.BootstrapKeys(r); err != nil || len(got) != want || want == 1 && got[0] != (access.Who{Tenant: tenant, Principal: first}) {
+				t.Errorf("%v, %v; want %d", got, err, want)
+			}
+		})
+	}
+	commit(t, j,
+		access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: first, Origin: access.OriginBootstrap}),
+		access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: other, Origin: access.OriginCreated}),
+		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: other, Digest: key(1)}))
+	want(0)
+	commit(t, j,
+		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: first, Digest: key(2)}),
+		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: first, Digest: key(3)}))
+	want(1)
+	commit(t, j, access.KeyRevoked.New(journal.ID{}, access.KeyRevokedData{Principal: first, Digest: key(2)}))
+	want(1)
+	commit(t, j, access.KeyRevoked.New(journal.ID{}, access.KeyRevokedData{Principal: first, Digest: key(3)}))
+	want(0)
 }
 
 // Whatever a token holds, it speaks for nobody unless it is a key that was added.

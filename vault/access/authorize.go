@@ -18,19 +18,25 @@ type Grant struct {
 func (r Role) permits(a Action) bool {
 	switch r {
 	case Depositor:
-		return a == Deposit
+		return slices.Contains([]Action{Deposit, ViewFile}, a)
 	case ReaderRole:
-		return slices.Contains([]Action{Describe, Read, History, Evidence, Disclose, ViewAnchors}, a)
+		return slices.Contains([]Action{Describe, Read, History, Evidence, Disclose, ViewAnchors, ViewFile}, a)
 	case RecordsOfficer:
-		return slices.Contains([]Action{Describe, History, Evidence, Disclose, ManageFile, AnchorNow, ViewAnchors}, a)
+		return slices.Contains([]Action{
+			Describe, History, Evidence, Disclose, Erase, ManageFile, ViewFile, AttestStore, AnchorNow, ViewAnchors,
+		}, a)
 	case Approver:
-		return slices.Contains([]Action{Describe, History}, a)
+		return slices.Contains([]Action{Describe, History, ViewFile, ViewKeys, ApproveTrim, ViewBackups}, a)
 	case Auditor:
-		return slices.Contains([]Action{Describe, History, Evidence, Disclose, Feed, AnchorNow, ViewAnchors}, a)
+		return slices.Contains([]Action{
+			Describe, History, Evidence, Disclose, Feed, AnchorNow, ViewAnchors, ViewFile, ViewKeys, ViewBackups,
+		}, a)
 	case KeyCustodian:
-		return a == ViewAnchors
+		return slices.Contains([]Action{
+			ViewKeys, RotateKey, RewrapKeys, TrimKey, ApproveTrim, RecordBackup, ViewBackups, ViewAnchors,
+		}, a)
 	case Administrator:
-		return slices.Contains([]Action{ManageUsers, AnchorNow, ViewAnchors}, a)
+		return slices.Contains([]Action{ManageUsers, AttestStore, ViewKeys, RecordBackup, ViewBackups, AnchorNow, ViewAnchors}, a)
 	}
 	return false
 }

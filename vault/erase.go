@@ -1,0 +1,261 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+	"muniment/vault/objects"
+)
+
+// The events of an erasure. Both are about the document in the body's doc, and stay in its story for ever.
+const (
+	DocumentErased  journal.Type[DocumentErasedData]  = "document.erased/1"
+	TombstoneErased journal.Type[TombstoneErasedData] = "tombstone.erased/1"
+	ObjectErased    journal.Type[ObjectErasedData]    = "object.erased/1"
+)
+
+// DocumentErasedData says that the document's sealed row is erased: its key and salt, its names, and what leads to it. Its
+// ciphertext follows as soon as no lock stands in the way. It cannot be opened from a backup either once the versions of the
+// tenant's key up to KeyVersion are trimmed.
+type DocumentErasedData struct {
+	// Authority is under which the document was destroyed: a schedule item, such as GRS-3.2-010, or an order.
+	Authority  string `json:"authority"`
+	KeyVersion int    `json:"key_version"`
+	// Tombstone says that its external id stays taken. It binds a sealed row of its own, which an order may take too.
+	Tombstone bool `json:"tombstone,omitempty"`
+	// Removable is when the lock of the ciphertext ends; nil when none stood in the way, or a hold without an end.
+	Removable *time.Time `json:"removable,omitempty"`
+	Held      bool       `json:"held,omitempty"`
+}
+
+// TombstoneErasedData says that the external id of an erased document is forgotten too.
+type TombstoneErasedData struct {
+	Authority string `json:"authority"`
+}
+
+// ObjectErasedData says that the ciphertext of an erased document was deleted from the store.
+type ObjectErasedData struct {
+	Key     string `json:"key"`
+	Version string `json:"version,omitempty"`
+}
+
+// erasedUnderRows counts a tenant's erased documents, under tenant, 0, version of the key that their rows had last.
+var erasedUnderRows = journal.NewRows[uint64]("erased_under")
+
+// EraseRequest says why a document is erased, and how far.
+type EraseRequest struct {
+	// Authority is the rule or order: 1 to 128 of [A-Za-z0-9._:/-]. It stands in the body for ever: it must name no person.
+	Authority string
+	// ExternalID takes the external id too, which otherwise stays taken, so that the answer under it is "erased" and not a new
+	// deposit. It may be asked for later.
+	ExternalID bool
+}
+
+var authorityPattern = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,128}$`)
+
+// erasure is an erasure on its way.
+type erasure struct {
+	EraseRequest
+	who access.Who
+	id  journal.ID
+
+	tokens    [][]byte    // that lead to the document
+	tombstone journal.Row // without a key for none
+	removable *time.Time
+	held      bool
+}
+
+// Erase erases a document: access.Erase is needed, and the rules must let it go; both are asked in the transaction that erases. What
+// stays is the record. It is meant for what carries out a disposition or an order that others have approved. Erasing again
+// returns the receipt of the first time, unless the external id is to go too.
+//
+// A document whose sealed row is damaged is erased as well; as nobody can tell its external id any more, that is free again.
+//
+// Errors: a *MetadataError for the authority; ErrRetained and others of the rules; ErrNotFound; access.ErrDenied;
+// keys.ErrUnavailable, objects.ErrUnavailable.
+func (v *Vault) Erase(ctx context.Context, who access.Who, id journal.ID, req EraseRequest) (journal.Receipt, error) {
+	receipt, err := v.erase(ctx, &erasure{EraseRequest: req, who: who, id: id})
+	if err != nil {
+		return journal.Receipt{}, fmt.Errorf("erasing a document: %w", err)
+	}
+	return receipt, nil
+}
+
+func (v *Vault) erase(ctx context.Context, x *erasure) (journal.Receipt, error) {
+	if !authorityPattern.MatchString(x.Authority) {
+		return journal.Receipt{}, &MetadataError{Field: "authority", Reason: "is not 1 to 128 of [A-Za-z0-9._:/-]"}
+	}
+	if err := v.prepareErasure(ctx, x); err != nil {
+		return journal.Receipt{}, err
+	}
+	again := false
+	var row document
+	receipt, err := v.commitRow(ctx, x.who, &x.tombstone, func(view journal.View) (change journal.Change, err error) {
+		var sealed []byte
+		if row, sealed, change, err = v.erasable(view, x.who, x.id); err != nil {
+			return change, err
+		}
+		if again = row.Erased && (!x.ExternalID || !row.Tombstone); again {
+			return journal.Change{}, nil
+		}
+		if row.Erased {
+			return x.forget(), nil
+		}
+		if err := v.cfg.Rules.MayErase(view, x.who.Tenant, x.id); err != nil {
+			return journal.Change{}, err
+		}
+		return x.change(view, sealed)
+	})
+	if err != nil {
+		return journal.Receipt{}, err
+	}
+	if again {
+		return v.cfg.Journal.Receipt(ctx, row.ErasedIndex)
+	}
+	v.sessions.expel(x.id)
+	return receipt, nil
+}
+
+// erasable reads a document that is to be erased. A sealed row that is missing does not stand in the way.
+func (v *Vault) erasable(r journal.Reader, who access.Who, id journal.ID) (document, []byte, journal.Change, error) {
+	row, sealed, change, err := v.visible(r, who, access.Erase, id)
+	if !errors.Is(err, ErrDamagedContent) {
+		return row, sealed, change, err
+	}
+	row, sealed, err = storedFor(r, who.Tenant, id)
+	if errors.Is(err, errRow) {
+		err = nil
+	}
+	return row, sealed, journal.Change{}, err
+}
+
+// prepareErasure computes outside of the commit what erasing needs: the tokens that lead to the document, a tombstone, and what the
+// store says of its locks.
+func (v *Vault) prepareErasure(ctx context.Context, x *erasure) error {
+	var row document
+	var sealed []byte
+	_, err := v.commit(ctx, x.who, func(view journal.View) (change journal.Change, err error) {
+		row, sealed, change, err = v.erasable(view, x.who, x.id)
+		return change, err
+	})
+	if err != nil {
+		return err
+	}
+	key, err := v.indexKey(ctx, x.who.Tenant)
+	if err != nil {
+		return err
+	}
+	if row.Erased {
+		return v.prepareForgetting(ctx, x, row)
+	}
+	opened, err := v.open(ctx, x.who, x.id, sealed)
+	switch {
+	case errors.Is(err, ErrDamagedContent):
+		err = v.findTokens(ctx, x)
+	case err == nil:
+		x.tokens = opened.text.tokens(key, x.id)
+		if opened.text.ExternalID != "" && !x.ExternalID {
+			x.tombstone, err = v.newTombstone(ctx, x, key, opened.text.ExternalID)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	info, err := v.cfg.Objects.Stat(ctx, row.Object.Key, row.Object.Version)
+	if errors.Is(err, objects.ErrNotFound) || errors.Is(err, objects.ErrDamaged) {
+		return nil
+	}
+	if x.held = info.Held; info.RetainUntil.After(v.cfg.Clock.Now()) {
+		x.removable = &info.RetainUntil
+	}
+	return err
+}
+
+// findTokens finds the tokens that lead to a document whose row cannot be opened, in all that there are.
+func (v *Vault) findTokens(ctx context.Context, x *erasure) error {
+	key := sealedKey(sealedDocument, x.id)
+	return v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		x.tokens = nil
+		return journal.LookupAll(r, nil, func(token, row []byte) error {
+			if bytes.Equal(row, key) {
+				x.tokens = append(x.tokens, bytes.Clone(token))
+			}
+			return nil
+		})
+	})
+}
+
+// change is what erases a document whose sealed row is as it is in decide.
+func (x *erasure) change(r journal.Reader, sealed []byte) (journal.Change, error) {
+	version, err := versionOf(sealed)
+	if err != nil {
+		// A row whose version cannot be told dies with every version that there is now.
+		key, err := keyOf(r, x.who.Tenant)
+		if err != nil {
+			return journal.Change{}, err
+		}
+		version = key.Newest
+	}
+	data := DocumentErasedData{
+		Authority: x.Authority, KeyVersion: version, Tombstone: x.tombstone.Key != nil, Removable: x.removable, Held: x.held,
+	}
+	rows := []journal.Row{{Key: sealedKey(sealedDocument, x.id), Tokens: x.tokens}}
+	if x.tombstone.Key != nil {
+		rows = append(rows, x.tombstone)
+	}
+	return journal.Change{Events: []journal.Event{DocumentErased.New(x.id, data)}, Sealed: rows}, nil
+}
+
+func reduceErased(w *journal.Writer, e journal.Entry, d DocumentErasedData) error {
+	row, ok, err := documents.Get(w, e.Doc[:])
+	if err != nil {
+		return err
+	}
+	if !ok || row.Erased {
+		return errors.New("erasing a document: there is none, or it is erased already")
+	}
+	if err := w.Unbind(sealedKey(sealedDocument, e.Doc)); err != nil {
+		return err
+	}
+	if d.Tombstone {
+		if err := w.Bind(sealedKey(sealedTombstone, e.Doc)); err != nil {
+			return err
+		}
+	}
+	if err := w.Owe(eraseDuty, e.At); err != nil {
+		return err
+	}
+	counted := versionKey(e.Tenant, d.KeyVersion)
+	n, _, err := erasedUnderRows.Get(w, counted)
+	if err != nil {
+		return err
+	}
+	if err := erasedUnderRows.Put(w, counted, n+1); err != nil {
+		return err
+	}
+	row.Erased, row.ErasedAt, row.ErasedIndex, row.ErasedKey = true, e.At.UnixMicro(), e.Index, d.KeyVersion
+	row.Tombstone, row.Held = d.Tombstone, d.Held
+	if d.Removable != nil {
+		row.Removable = d.Removable.Unix()
+	}
+	return documents.Put(w, e.Doc[:], row)
+}
+
+// erasedUnder counts the erased documents whose rows had last a version from oldest on and before the other.
+func erasedUnder(r journal.Reader, tenant string, oldest, before int) (n uint64, err error) {
+	rg := journal.Range{From: versionKey(tenant, oldest), To: versionKey(tenant, before)}
+	err = erasedUnderRows.Scan(r, rg, func(_ []byte, some uint64) error {
+		n += some
+		return nil
+	})
+	return n, err
+}
+
+// erasedInBackups says whether a document was erased and cannot be opened from a backup any more.
+func (d document) erasedInBackups(key keyRow) bool { return d.Erased && d.ErasedKey < key.Oldest }

@@ -1,0 +1,46 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+)
+
+// RevokeKeys revokes every API key of a principal of who's tenant, and says how many there were; access.ManageUsers is needed.
+// Requests that are being served go on to their next check, which knows the principal and not the key. Nobody can revoke their
+// own keys, so that a tenant is not left without anybody who could make new ones.
+//
+// Errors: ErrNotFound; ErrOwnRequest; access.ErrDenied.
+func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
+	n := 0
+	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
+		change, err := v.authorize(view, who, access.ManageUsers, access.Scope{}, journal.ID{})
+		if err != nil {
+			return change, err
+		}
+		if principal == who.Principal {
+			return journal.Change{}, ErrOwnRequest
+		}
+		known, err := access.Exists(view, access.Who{Tenant: who.Tenant, Principal: principal})
+		if err == nil && !known {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return journal.Change{}, err
+		}
+		digests, err := access.KeysOf(view, principal)
+		n = len(digests)
+		change.Events = nil
+		for _, digest := range digests {
+			data := access.KeyRevokedData{Principal: principal, Digest: digest}
+			change.Events = append(change.Events, access.KeyRevoked.New(journal.ID{}, data))
+		}
+		return change, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("revoking a principal's keys: %w", err)
+	}
+	return n, nil
+}
