@@ -1,21 +1,21 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"time"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// checkTime is how long the dependencies may take together to say that they are well.
-const checkTime = 5 * time.Second
-
 // readiness is the answer of /readyz.
 type readiness struct {
-	Ready  bool              `json:"ready"`
-	Checks map[string]string `json:"checks"` // "ok", or what is wrong
+	Ready        bool         `json:"ready"`
+	Closing      bool         `json:"closing,omitempty"` // this process takes its leave
+	Version      string       `json:"version"`
+	Origin       string       `json:"origin"`
+	Dependencies []dependency `json:"dependencies"`
+	Cautions     []caution    `json:"cautions"` // nothing is unready because of them
 }
 
 // AdminHandler serves the operator's port: /livez, /readyz and /metrics. It asks for no credential, so it belongs on an
@@ -39,27 +39,26 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready says whether this process can serve, and of each dependency what is wrong with it.
+// ready says whether this process can take deposits and serve content, and of each dependency how it stands. It answers 503
+// while one that is needed is down, although descriptions, proofs and the log go on then: a load balancer cannot tell calls
+// apart. Where it should go on sending what can be served, it leaves dependencies out of the judgement: ?exclude=keys.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), checkTime)
-	defer cancel()
-	out := readiness{Ready: true, Checks: map[string]string{}}
-	for name, check := range map[string]func(context.Context) error{
-		"journal": func(context.Context) error { return s.cfg.Journal.Err() },
-		"vault":   s.cfg.Vault.Check,
-	} {
-		out.Checks[name] = "ok"
-		if err := check(ctx); err != nil {
+	excluded := r.URL.Query()["exclude"]
+	out := readiness{
+		Ready: s.closing.Err() == nil, Closing: s.closing.Err() != nil, Version: s.cfg.Version, Origin: s.cfg.Journal.Origin(),
+		Dependencies: s.health.look(r.Context()), Cautions: s.health.cautions(r.Context()),
+	}
+	for _, d := range out.Dependencies {
+		if d.Needed && !d.OK && !slices.Contains(excluded, d.Name) {
 			out.Ready = false
-			out.Checks[name] = err.Error()
 		}
 	}
 	status := http.StatusOK
-	if !out.Ready || s.closing.Err() != nil {
-		out.Ready = false
+	if !out.Ready {
 		status = http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(out) // to whom would a failure be told?
 }

@@ -32,7 +32,8 @@ type callers struct {
 
 type caller struct {
 	requests  *rate.Limiter
-	verifying chan struct{} // holds an element for each body in memory
+	verifying chan struct{} // holds an element for each body of evidence in memory
+	inlines   chan struct{} // holds an element for each inline deposit in memory
 }
 
 func newCallers(perSecond int, clock journal.Clock) *callers {
@@ -47,6 +48,7 @@ func (c *callers) of(who access.Who) *caller {
 		one = &caller{
 			requests:  rate.NewLimiter(rate.Limit(c.rate), burst*c.rate),
 			verifying: make(chan struct{}, maxVerifying),
+			inlines:   make(chan struct{}, maxInlines),
 		}
 		c.all[who] = one
 	}

@@ -67,13 +67,13 @@ func TestTooManyRequests(t *testing.T) {
 	}
 }
 
-// trickle begins to verify, and sends its body so slowly that it takes as long as the test wants. The gateway reads it when
+// trickle sends a JSON object that begins like this so slowly that it takes as long as the test wants. The gateway reads it when
 // trickle returns; finish ends it, and gives the answer.
-func (r *rig) trickle() (finish func() answer) {
+func (r *rig) trickle(path, kind, begin string) (finish func() answer) {
 	const length = 10_000
 	conn := r.dial()
-	r.write(conn, fmt.Sprintf("POST /v1/verify HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Type: application/json\n"+
-		"Expect: 100-continue\nContent-Length: %d\n\n", length))
+	r.write(conn, fmt.Sprintf("POST %s HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Type: %s\n"+
+		"Expect: 100-continue\nContent-Length: %d\n\n", path, kind, length))
 	in := bufio.NewReader(conn)
 	if line, err := in.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100") {
 		r.t.Fatalf("the body is not asked for: %q, %v", line, err)
@@ -81,7 +81,7 @@ func (r *rig) trickle() (finish func() answer) {
 	if _, err := in.ReadString('\n'); err != nil {
 		r.t.Fatal(err)
 	}
-	begin := `{"v":1` + strings.Repeat(" ", 5000)
+	begin += strings.Repeat(" ", 5000)
 	r.write(conn, begin)
 	end, ended := make(chan struct{}), make(chan int)
 	go func() {
@@ -114,7 +114,8 @@ func TestVerifyingTakesTurns(t *testing.T) {
 	verify := func(change ...func(*http.Request)) answer {
 		return r.do(http.MethodPost, "/v1/verify", strings.NewReader(`{"v":1}`), append(change, with("Content-Type", "application/json"))...)
 	}
-	one, two := r.trickle(), r.trickle()
+	slow := func() func() answer { return r.trickle("/v1/verify", "application/json", `{"v":1`) }
+	one, two := slow(), slow()
 	if a := verify(with("Authorization", ""), with("Authorization", "Bearer "+auditor)); a.status != http.StatusOK {
 		t.Errorf("another principal's: %d %s", a.status, a.body)
 	}

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"testing"
@@ -55,5 +56,35 @@ func TestGeneratedClient(t *testing.T) {
 	refused, err := c.DeleteDocumentWithResponse(ctx, d.ID)
 	if err != nil || refused.ApplicationProblemJSON405 == nil || refused.ApplicationProblemJSON405.Type != "/problems/disposition-required" {
 		t.Errorf("%v %s", err, refused.Body)
+	}
+}
+
+// TestGeneratedClientInline deposits with the generated client what is small enough to stand in JSON, and what is in a form.
+func TestGeneratedClientInline(t *testing.T) {
+	r := newRig(t)
+	ctx := context.Background()
+	c, err := client.NewClientWithResponses(r.url, client.WithAPIKey(r.token), client.WithHTTPClient(r.client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := openapi.InlineDeposit{
+		Title: ptr("A deed"), ContentBase64: base64.StdEncoding.EncodeToString([]byte("a deed")), IdempotencyKey: ptr("k"),
+	}
+	first, err := c.DepositDocumentWithApplicationVndMunimentDepositPlusJSONBodyWithResponse(ctx, &openapi.DepositDocumentParams{}, body)
+	if err != nil || first.JSON201 == nil || *first.JSON201.Document.Title != "A deed" || first.JSON201.Acknowledged != openapi.AcknowledgeReleased {
+		t.Fatalf("%v %s", err, first.Body)
+	}
+	raw, kind := form(t, openapi.DepositMetadata{Title: ptr("A deed"), IdempotencyKey: ptr("f")}, []byte("a deed"))
+	second, err := c.DepositDocumentWithBodyWithResponse(ctx, &openapi.DepositDocumentParams{}, kind, bytes.NewReader(raw))
+	if err != nil || second.JSON201 == nil || *second.JSON201.Document.ContentSHA256 != *first.JSON201.Document.ContentSHA256 {
+		t.Fatalf("%v %s", err, second.Body)
+	}
+	head, err := c.HeadContent(ctx, first.JSON201.ID, &openapi.HeadContentParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer head.Body.Close()
+	if head.StatusCode != http.StatusOK || head.ContentLength != int64(len("a deed")) {
+		t.Errorf("%d, %d bytes", head.StatusCode, head.ContentLength)
 	}
 }

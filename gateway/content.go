@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"muniment/anchor/journal"
 	"muniment/vault"
 	"muniment/vault/objects"
 )
@@ -29,8 +30,7 @@ func (s *Server) content(r *request) error {
 	if err != nil {
 		return err
 	}
-	// Content never changes, so the id makes a strong validator; unlike a digest, it says nothing about the content.
-	etag := `"` + id.String() + `"`
+	etag := etagOf(id)
 	wanted := r.ranges(etag)
 	partial := false
 	content, err := s.cfg.Vault.Read(r.Request().Context(), r.who, id, vault.ReadRequest{
@@ -46,14 +46,49 @@ func (s *Server) content(r *request) error {
 	defer func() { _ = content.Close() }() // the vault logs what it cannot record
 	out := &download{res: r.Response(), status: http.StatusOK}
 	h := r.Response().Header()
-	h.Set("ETag", etag)
+	contentHeader(h, content.Document)
+	h.Set("Muniment-Index", strconv.FormatUint(content.Index, 10))
+	return out.send(r.Request().Context(), content, partial)
+}
+
+// contentHead describes the content as its read would, without one: it is on record as a description.
+func (s *Server) contentHead(r *request) error {
+	id, err := r.id()
+	if err != nil {
+		return err
+	}
+	found, err := s.cfg.Vault.Describe(r.Request().Context(), r.who, id)
+	if err != nil {
+		return err
+	}
+	switch { // the read that may follow would be answered like this too
+	case found.State == vault.Erased:
+		return vault.ErrErased
+	case found.WithheldBecause == vault.ReasonFull:
+		return refuse(journalFull, "")
+	case found.Withheld:
+		return refuse(keysDown, "")
+	}
+	h := r.Response().Header()
+	contentHeader(h, found)
+	h.Set("Content-Type", mediaType(found.MediaType))
+	h.Set("Content-Length", strconv.FormatInt(found.Size, 10))
+	r.Response().WriteHeader(http.StatusOK)
+	return nil
+}
+
+// etagOf is a document's validator. Content never changes, so the id makes a strong one; unlike a digest, it says nothing about
+// the content.
+func etagOf(id journal.ID) string { return `"` + id.String() + `"` }
+
+// contentHeader is what goes with content in whatever part.
+func contentHeader(h http.Header, d vault.Document) {
+	h.Set("ETag", etagOf(d.ID))
 	h.Set("Accept-Ranges", "bytes")
-	h.Set("Content-Disposition", contentDisposition(content.Document.FileName))
+	h.Set("Content-Disposition", contentDisposition(d.FileName))
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	h.Set("Muniment-Index", strconv.FormatUint(content.Index, 10))
-	return out.send(r.Request().Context(), content, partial)
 }
 
 // purpose is why the content is read.

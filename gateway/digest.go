@@ -10,13 +10,22 @@ import (
 // trailersUnchecked is why trailers are refused.
 const trailersUnchecked = "Fields after the body are not read. Send Content-Digest as a header."
 
+// digestOfBody is why Content-Digest is refused as a header of a request whose body is more than the document.
+const digestOfBody = "Content-Digest would be that of the whole body here (RFC 9530, section 2), not of the document. Send " +
+	"content_sha256 in the metadata or, in a form, Content-Digest as a header of the file's part."
+
 // checkedDigests refuses what would promise an integrity that nobody checks: digests in other headers, and trailers.
 func checkedDigests(in *http.Request) error {
 	if len(in.Trailer) > 0 {
 		return refuse(badDigest, trailersUnchecked)
 	}
+	return otherDigests(in.Header.Values)
+}
+
+// otherDigests refuses digests in headers that are not Content-Digest.
+func otherDigests(values func(name string) []string) error {
 	for _, name := range []string{"Repr-Digest", "Digest", "Content-Md5"} {
-		if len(in.Header.Values(name)) > 0 {
+		if len(values(name)) > 0 {
 			return refuse(badDigest, name+" is not checked. Send Content-Digest instead.")
 		}
 	}

@@ -13,31 +13,27 @@ import (
 // externalPath is where documents are found under their callers' own ids.
 const externalPath = "/v1/documents/by-external-id/"
 
-func (s *Server) deposit(r *request) error {
-	d, err := r.fields().deposit()
-	if err != nil {
-		return err
-	}
-	return s.take(r, d)
-}
+func (s *Server) deposit(r *request) error { return s.take(r, "") }
 
 func (s *Server) put(r *request) error {
+	externalID, err := r.rest(externalPath)
+	if err != nil {
+		return err
+	}
+	return s.take(r, externalID)
+}
+
+// take takes a document in, in whichever of three ways it comes: as the body itself, in a form, or inline in JSON. externalID
+// is the path's, if it has one. Nothing is read of the content before the vault asks, or but for inline deposits before it is
+// known that the caller may deposit at all, so a client that expects 100-continue sends nothing for a deposit that is refused.
+func (s *Server) take(r *request, externalID string) error {
+	in := r.Request()
 	d, err := r.fields().deposit()
 	if err != nil {
 		return err
 	}
-	if d.ExternalID, err = r.rest(externalPath); err != nil {
-		return err
-	}
-	return s.take(r, d)
-}
-
-// take hands the body to the vault as it comes in. Nothing is read of it before the vault asks, so a client that expects
-// 100-continue sends nothing for a deposit that is refused.
-func (s *Server) take(r *request, d vault.Deposit) error {
-	in := r.Request()
-	if in.ContentLength > s.cfg.Limits.MaxBody {
-		return refuse(tooLarge, "")
+	if externalID != "" {
+		d.ExternalID = externalID
 	}
 	if encoding := in.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return refuse(unsupportedEncoding, "")
@@ -45,20 +41,90 @@ func (s *Server) take(r *request, d vault.Deposit) error {
 	if err := checkedDigests(in); err != nil {
 		return err
 	}
-	d.MediaType = in.Header.Get("Content-Type")
-	switch kind, _, _ := mime.ParseMediaType(d.MediaType); {
+	given := in.Header.Get("Content-Type")
+	kind, parameters, _ := mime.ParseMediaType(given)
+	switch {
+	case kind == "multipart/form-data":
+		return s.takeForm(r, d, parameters["boundary"])
+	case kind == inlineType:
+		return s.takeInline(r, d)
 	case strings.HasPrefix(kind, "multipart/"):
 		return refuse(unsupportedEncoding, "")
-	case kind == "application/x-www-form-urlencoded":
-		d.MediaType = "" // what curl --data-binary says of everything
+	case kind != "application/x-www-form-urlencoded": // which is what curl --data-binary says of everything
+		d.MediaType = given
 	}
-	body := newUpload(r.Response(), in.Body, s.cfg.Limits.MaxBody, s.cfg.Limits.Pace)
-	body.trailer = &in.Trailer
+	body, err := s.body(r, s.cfg.Limits.MaxBody)
+	if err != nil {
+		return err
+	}
 	d.Content, d.Length = body, in.ContentLength
-	done, err := s.cfg.Vault.Deposit(in.Context(), r.who, d)
+	return s.keep(r, d, body, body)
+}
+
+// takeForm takes in a document that stands in a form.
+func (s *Server) takeForm(r *request, d vault.Deposit, boundary string) error {
+	if err := s.beforeBody(r, d); err != nil {
+		return err
+	}
+	body, err := s.body(r, s.cfg.Limits.MaxBody+formExtent)
+	if err != nil {
+		return err
+	}
+	form, err := openForm(body, boundary, s.cfg.Limits.MaxBody, &d)
+	if err != nil {
+		s.metrics.taken(body.read)
+		return body.blame(err)
+	}
+	d.Content = form
+	return s.keep(r, d, body, form)
+}
+
+// takeInline takes in a document that stands in JSON.
+func (s *Server) takeInline(r *request, d vault.Deposit) error {
+	if err := s.beforeBody(r, d); err != nil {
+		return err
+	}
+	done, err := s.turn(r, s.callers.of(r.who).inlines)
+	if err != nil {
+		return err
+	}
+	defer done()
+	body, err := s.body(r, s.inlineBody())
+	if err != nil {
+		return err
+	}
+	if err := s.readInline(body, &d); err != nil {
+		s.metrics.taken(body.read)
+		return body.blame(err)
+	}
+	return s.keep(r, d, body, body)
+}
+
+// beforeBody is what is asked of a request whose metadata is in its body, before that is read.
+func (s *Server) beforeBody(r *request, d vault.Deposit) error {
+	if d.Digest != nil {
+		return refuse(badDigest, digestOfBody)
+	}
+	return s.cfg.Vault.MayDeposit(r.Request().Context(), r.who)
+}
+
+// body is the request's body, of which no more than limit bytes are read.
+func (s *Server) body(r *request, limit int64) (*upload, error) {
+	in := r.Request()
+	if in.ContentLength > limit {
+		return nil, refuse(tooLarge, "")
+	}
+	body := newUpload(r.Response(), in.Body, limit, s.cfg.Limits.Pace)
+	body.trailer = &in.Trailer
+	return body, nil
+}
+
+// keep hands a document to the vault, which reads its content as it comes in, and answers.
+func (s *Server) keep(r *request, d vault.Deposit, body *upload, content interface{ blame(error) error }) error {
+	done, err := s.cfg.Vault.Deposit(r.Request().Context(), r.who, d)
 	s.metrics.taken(body.read)
 	if err != nil {
-		return body.blame(err)
+		return content.blame(err)
 	}
 	return r.deposited(done)
 }
@@ -73,8 +139,12 @@ func (r *request) deposited(d vault.Deposited) error {
 	if d.Created {
 		status = http.StatusCreated
 	}
+	acknowledged := openapi.AcknowledgeCommitted
+	if d.Receipt.Checkpoint != nil {
+		acknowledged = openapi.AcknowledgeReleased
+	}
 	return r.reply(status, openapi.Deposit{
-		ID: d.ID.String(), Created: d.Created, Receipt: receipt(d.Receipt), Document: document(d.Document),
+		ID: d.ID.String(), Created: d.Created, Acknowledged: acknowledged, Receipt: receipt(d.Receipt), Document: document(d.Document),
 	})
 }
 

@@ -228,7 +228,8 @@ func TestProblems(t *testing.T) {
 		"digest of old":         {deposit(with("Digest", "sha-256=abc")), 400, "bad-digest"},
 		"MD5":                   {deposit(with("Content-MD5", "abc")), 400, "bad-digest"},
 		"compressed":            {deposit(with("Content-Encoding", "gzip")), 415, "unsupported-encoding"},
-		"multipart":             {deposit(with("Content-Type", "multipart/form-data; boundary=x")), 415, "unsupported-encoding"},
+		"another multipart":     {deposit(with("Content-Type", "multipart/mixed; boundary=x")), 415, "unsupported-encoding"},
+		"acknowledge":           {deposit(with("Muniment-Acknowledge", "at once")), 422, "bad-metadata"},
 		"other content": {func() answer {
 			return r.do(http.MethodPut, "/v1/documents/by-external-id/known", strings.NewReader("x"))
 		}, 409, "conflict"},

@@ -1,9 +1,14 @@
 package gateway
 
 import (
+	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"time"
+
+	"muniment/vault"
 )
 
 // Route is a route, for the test that compares routes and contract.
@@ -36,6 +41,34 @@ func NewUpload(w http.ResponseWriter, body io.Reader, limit int64, pace Pace) io
 	return newUpload(w, body, limit, pace)
 }
 
+// ReadForm reads a form to its end: what the deposit says, and the file.
+func ReadForm(body io.Reader, boundary string, most int64) (d vault.Deposit, file []byte, err error) {
+	d.Attributes = map[string]string{}
+	up := newUpload(httptest.NewRecorder(), body, most+formExtent, Pace{Patience: time.Minute, Rate: 1})
+	f, err := openForm(up, boundary, most, &d)
+	if err != nil {
+		return d, nil, up.blame(err)
+	}
+	if file, err = io.ReadAll(f); err != nil {
+		return d, nil, f.blame(err)
+	}
+	return d, file, nil
+}
+
+// ParseInline reads an inline deposit.
+func ParseInline(body []byte) (d vault.Deposit, content []byte, err error) {
+	d.Attributes = map[string]string{}
+	s := &Server{cfg: Config{Limits: Limits{}.orDefault()}}
+	if err := s.readInline(bytes.NewReader(body), &d); err != nil {
+		return d, nil, err
+	}
+	content, err = io.ReadAll(d.Content)
+	return d, content, err
+}
+
+// InlineType is the media type of inline deposits.
+const InlineType = inlineType
+
 // The parsers of untrusted bytes.
 var (
 	ParseRange         = parseRange
@@ -43,6 +76,7 @@ var (
 	DecodeHeader       = decodeHeader
 	EncodeExtValue     = encodeExtValue
 	ContentDisposition = contentDisposition
+	LoneSurrogate      = loneSurrogate
 )
 
 // ProblemOf is the code and status that an error has for a client; ok is false when nothing but "internal" fits.

@@ -60,6 +60,18 @@ func TestNothingLeaks(t *testing.T) {
 	fail(http.MethodPost, "/v1/documents", "x", with("Content-Digest", canary))
 	fail(http.MethodPost, "/v1/documents?file_name="+canary+"%2f", "x")
 	fail(http.MethodPost, "/v1/verify", `{"document":"`+canary+`","digest":"`+canary+`"}`, with("Content-Type", "application/json"))
+	multipart := with("Content-Type", "multipart/form-data; boundary=b")
+	for _, part := range []string{
+		canary, "--b\r\n" + canary + "\r\n", "--b\r\nContent-Disposition: form-data; name=" + canary + "\r\n\r\n",
+		"--b\r\nContent-Disposition: form-data; name=file; filename=\"../" + canary + "\"\r\n\r\n" + canary + "\r\n--b--",
+		"--b\r\nContent-Disposition: form-data; name=metadata\r\n\r\n{\"" + canary + "\":1}\r\n--b--",
+		"--b\r\nContent-Disposition: form-data; name=file\r\nMuniment-Title: " + canary + "\r\n\r\nx\r\n--b--",
+	} {
+		fail(http.MethodPost, "/v1/documents", part, multipart)
+	}
+	for _, body := range []string{`{"` + canary + `":1}`, `{"content_base64":"` + canary + `"}`, `{"content_base64":"","title":["` + canary + `"]}`} {
+		fail(http.MethodPost, "/v1/documents", body, with("Content-Type", gateway.InlineType))
+	}
 	fail(canary, "/v1/documents", "")
 
 	sum := sha256.Sum256(content)

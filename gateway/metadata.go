@@ -43,6 +43,13 @@ func (f fields) deposit() (vault.Deposit, error) {
 	if d.IdempotencyKey, err = idempotencyKey(f.header.Values("Idempotency-Key")); err != nil {
 		return vault.Deposit{}, err
 	}
+	acknowledge, err := f.one("Muniment-Acknowledge", "acknowledge")
+	if err != nil {
+		return vault.Deposit{}, err
+	}
+	if d.Committed, err = parseAcknowledge(acknowledge); err != nil {
+		return vault.Deposit{}, err
+	}
 	d.Digest, err = parseContentDigest(f.header.Values("Content-Digest"))
 	return d, err
 }

@@ -25,11 +25,16 @@ func document(d vault.Document) openapi.Document {
 		Depositor: d.Depositor, Index: d.Index, RecordDate: optional(d.RecordDate),
 		Commitment:       base64.StdEncoding.EncodeToString(d.Commitment),
 		CiphertextSHA256: hex.EncodeToString(d.CiphertextSHA256), Withheld: optional(d.Withheld),
-		FileName: optional(d.FileName), Title: optional(d.Title), MediaType: optional(d.MediaType),
+		WithheldBecause: optional(openapi.WithheldBecause(d.WithheldBecause)),
+		FileName:        optional(d.FileName), Title: optional(d.Title), MediaType: optional(d.MediaType),
 		ExternalID: optional(d.ExternalID), ContentSHA256: optional(hex.EncodeToString(d.ContentSHA256)),
 	}
 	if !d.RetainUntil.IsZero() {
 		out.RetainUntil = optional(d.RetainUntil.Truncate(time.Second))
+	}
+	if d.State == vault.Erased {
+		out.ErasedAt, out.ErasedInBackups = moment(d.ErasedAt), &d.ErasedInBackups
+		out.ContentRemoved, out.ContentRemovable = &d.ContentRemoved, moment(d.ContentRemovable)
 	}
 	if len(d.Attributes) > 0 {
 		out.Attributes = &d.Attributes

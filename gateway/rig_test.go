@@ -49,8 +49,9 @@ type rig struct {
 	http     *http.Server
 	vault    *vault.Vault
 	journal  *journal.Journal
-	folder   string // of the objects
-	token    string // of the bootstrap principal, who may do everything
+	bucket   *journaltest.Bucket // what the journal is released to
+	folder   string              // of the objects
+	token    string              // of the bootstrap principal, who may do everything
 	who      access.Who
 	contract *openapitest.Contract
 	client   *http.Client
@@ -80,9 +81,17 @@ func (l *logs) String() string {
 // faultyKeys is a key service that can be made to fail, or to be slow.
 type faultyKeys struct {
 	keys.Service
-	mu   sync.Mutex
-	err  error
-	slow time.Duration
+	mu     sync.Mutex
+	err    error
+	slow   time.Duration
+	called func() // by every call; may be nil
+}
+
+// watch has every call reported from now on.
+func (f *faultyKeys) watch(called func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.called = called
 }
 
 func (f *faultyKeys) delay(by time.Duration) {
@@ -99,8 +108,11 @@ func (f *faultyKeys) fail(err error) {
 
 func (f *faultyKeys) failure(ctx context.Context) error {
 	f.mu.Lock()
-	err, slow := f.err, f.slow
+	err, slow, called := f.err, f.slow, f.called
 	f.mu.Unlock()
+	if called != nil {
+		called()
+	}
 	if slow > 0 {
 		select {
 		case <-time.After(slow):
@@ -142,7 +154,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 			t.Fatal(err)
 		}
 	}
-	r := &rig{t: t, log: &logs{}, folder: filepath.Join(t.TempDir(), "objects")}
+	r := &rig{t: t, log: &logs{}, bucket: journaltest.NewBucket(t), folder: filepath.Join(t.TempDir(), "objects")}
 	log := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	clock := journal.SystemClock{}
 	service, err := keyslocal.Create(filepath.Join(t.TempDir(), "keys.json"))
@@ -152,13 +164,14 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	must(err)
 	definitions := append(vault.Definitions(), retention.Definitions()...)
 	r.journal, err = journal.Open(ctx, journal.Config{
-		Backend: memory.New(memory.Config{}), Bucket: journaltest.NewBucket(t), Signer: journaltest.Signer(), Clock: clock,
+		Backend: memory.New(memory.Config{}), Bucket: r.bucket, Signer: journaltest.Signer(), Clock: clock,
 		Rand: rand.Reader, Log: log, Definitions: append(definitions, anchor.Definitions()...),
 		Origin: "muniment/test", Create: true,
 	})
 	must(err)
 	r.vault, err = vault.Open(ctx, vault.Config{
 		Journal: r.journal, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock, Rand: rand.Reader, Log: log,
+		Custodian: service, TrimWait: time.Nanosecond,
 	})
 	must(err)
 	key, err := r.vault.Bootstrap(ctx)

@@ -20,10 +20,11 @@ type route struct {
 // routes is the whole public surface; a test compares it with the contract.
 func (s *Server) routes() []route {
 	const (
-		deposited = "series file_name title record_date attribute ledger_ref"
+		deposited = "series file_name title record_date attribute ledger_ref acknowledge"
 		listed    = "series state chain transaction deposited_after deposited_before cursor limit"
 	)
-	depositHeaders := "Muniment-Series Muniment-File-Name Muniment-Title Muniment-Record-Date Muniment-Attribute Muniment-Ledger-Ref"
+	depositHeaders := "Muniment-Series Muniment-File-Name Muniment-Title Muniment-Record-Date Muniment-Attribute " +
+		"Muniment-Ledger-Ref Muniment-Acknowledge"
 	return []route{
 		{method: http.MethodPost, path: "/v1/documents", serve: s.deposit,
 			query: deposited + " external_id", headers: depositHeaders + " Muniment-External-Id"},
@@ -34,6 +35,8 @@ func (s *Server) routes() []route {
 		{method: http.MethodDelete, path: "/v1/documents/:id", serve: s.refuseDelete},
 		{method: http.MethodGet, path: "/v1/documents/:id/content", serve: s.content,
 			query: "purpose", headers: "Muniment-Purpose Muniment-Purpose-Note"},
+		{method: http.MethodHead, path: "/v1/documents/:id/content", serve: s.contentHead,
+			query: "purpose", headers: "Muniment-Purpose Muniment-Purpose-Note"},
 		{method: http.MethodGet, path: "/v1/documents/:id/evidence", serve: s.evidence, query: "disclose"},
 		{method: http.MethodGet, path: "/v1/documents/:id/history", serve: s.history},
 		{method: http.MethodPost, path: "/v1/verify", serve: s.verify},
@@ -42,6 +45,19 @@ func (s *Server) routes() []route {
 		{method: http.MethodGet, path: "/v1/journal/entries", serve: s.entries, query: "after limit wait"},
 		{method: http.MethodGet, path: "/v1/anchors", serve: s.listAnchors, query: "before limit"},
 		{method: http.MethodPost, path: "/v1/anchors", serve: s.anchorNow},
+		{method: http.MethodGet, path: "/v1/series", serve: s.listSeries},
+		{method: http.MethodPost, path: "/v1/series", serve: s.createSeries},
+		{method: http.MethodPost, path: "/v1/attestations", serve: s.attest},
+		{method: http.MethodGet, path: "/v1/keys", serve: s.keyStatus},
+		{method: http.MethodPost, path: "/v1/keys/rotations", serve: s.rotateKey},
+		{method: http.MethodPost, path: "/v1/keys/rewraps", serve: s.rewrapKeys},
+		{method: http.MethodPost, path: "/v1/keys/trims", serve: s.proposeTrim},
+		{method: http.MethodPost, path: "/v1/keys/trims/:trim_id/approval", serve: s.approveTrim},
+		{method: http.MethodPost, path: "/v1/keys/trims/:trim_id/execution", serve: s.runTrim},
+		{method: http.MethodGet, path: "/v1/backups", serve: s.listBackups, query: "before limit"},
+		{method: http.MethodPost, path: "/v1/backups", serve: s.recordBackup},
+		{method: http.MethodPost, path: "/v1/principals", serve: s.createPrincipal},
+		{method: http.MethodDelete, path: "/v1/principals/:principal_id/keys", serve: s.revokeKeys},
 		{method: http.MethodGet, path: "/v1/version", public: true, serve: s.version},
 		{method: http.MethodGet, path: problemPath + ":code", public: true, serve: s.explain},
 	}

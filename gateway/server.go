@@ -29,8 +29,10 @@ const (
 
 // Limits bound what one client can take. The zero value of MaxBody and of Pace's fields means their defaults.
 type Limits struct {
-	MaxBody int64 // of a deposit, in bytes
-	Pace    Pace
+	MaxBody int64 // of a deposit's content, in bytes
+	// MaxInline is the length of the longest content that may stand in JSON, in bytes; it is held in memory. 0 means its default.
+	MaxInline int64
+	Pace      Pace
 	// Requests is how many requests a second one principal may send on average, and five times as many at once; 0 means any
 	// number.
 	Requests int
@@ -60,6 +62,7 @@ type Server struct {
 	cfg     Config
 	echo    *echo.Echo
 	metrics *metrics
+	health  *health
 	callers *callers
 	judging chan struct{}   // holds an element for each file of evidence that is being judged
 	closing context.Context // ends when the server shuts down: nobody waits for news any longer
@@ -80,7 +83,9 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, echo: echo.New(), judging: make(chan struct{}, maxJudging)}
 	s.callers = newCallers(cfg.Limits.Requests, cfg.Clock)
 	s.closing, s.close = context.WithCancel(context.Background())
+	s.health = &health{cfg: cfg}
 	s.metrics = newMetrics(cfg.Journal, cfg.Publisher)
+	s.metrics.registry.MustRegister(s.health)
 	s.echo.IPExtractor = ipExtractor(cfg.TrustedProxies)
 	s.echo.Use(s.observe)
 	for _, r := range s.routes() {
@@ -92,6 +97,9 @@ func New(cfg Config) (*Server, error) {
 func (l Limits) orDefault() Limits {
 	if l.MaxBody == 0 {
 		l.MaxBody = DefaultMaxBody
+	}
+	if l.MaxInline == 0 {
+		l.MaxInline = DefaultMaxInline
 	}
 	if l.Pace.Patience == 0 {
 		l.Pace.Patience = DefaultPatience

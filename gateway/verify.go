@@ -31,7 +31,7 @@ func (s *Server) verify(r *request) error {
 	if r.Request().Header.Get("Content-Encoding") != "" {
 		return refuse(unsupportedEncoding, "")
 	}
-	done, err := s.mayVerify(r)
+	done, err := s.turn(r, s.callers.of(r.who).verifying)
 	if err != nil {
 		return err
 	}
@@ -63,17 +63,15 @@ func (s *Server) verify(r *request) error {
 	return r.reply(http.StatusOK, report)
 }
 
-// mayVerify waits until the caller has less than maxVerifying bodies of evidence in memory, and takes its turn until done is
-// called.
-func (s *Server) mayVerify(r *request) (done func(), err error) {
+// turn waits until the caller has less in memory than it may, and takes its turn until done is called.
+func (s *Server) turn(r *request, turns chan struct{}) (done func(), err error) {
 	ctx, cancel := context.WithTimeout(r.Request().Context(), s.cfg.Limits.Pace.Patience)
 	defer cancel()
-	turns := s.callers.of(r.who).verifying
 	select {
 	case turns <- struct{}{}:
 		return func() { <-turns }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for other verifications: %w", ctx.Err())
+		return nil, fmt.Errorf("waiting for the caller's other requests: %w", ctx.Err())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/anchor/ledger"
 	"muniment/gateway/authn"
+	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/keys"
@@ -21,7 +22,9 @@ var (
 	badRequest = problem{"bad-request", http.StatusBadRequest, "The request cannot be understood", false,
 		"A parameter or a header is malformed. The detail names it."}
 	unknownParameter = problem{"unknown-parameter", http.StatusBadRequest, "There is no such parameter", false,
-		"A query parameter or Muniment- header is not one of this call's, or is given more than once, or in both ways."}
+		"A query parameter or Muniment- header is not one of this call's, or a field is given more than once, or in two ways."}
+	badBody = problem{"bad-body", http.StatusBadRequest, "The body cannot be understood", false,
+		"A form or a deposit in JSON is not as the contract has it. The detail says what is wrong. Nothing was kept."}
 	badID = problem{"bad-id", http.StatusBadRequest, "This is not a document id", false,
 		"Document ids are UUIDs of version 7 in lower-case canonical form."}
 	badDigest = problem{"bad-digest", http.StatusBadRequest, "The digest cannot be checked", false,
@@ -54,12 +57,35 @@ var (
 		"Nothing was kept."}
 	conflict = problem{"conflict", http.StatusConflict, "Other content is kept under this external id", false,
 		"Deposits are never overwritten. Use another external id for other content."}
+	secondPerson = problem{"second-person", http.StatusForbidden, "This takes a second person", false,
+		"Nobody approves their own proposal, carries out what they have approved, or revokes their own keys."}
+	keyCustody = problem{"key-custody", http.StatusConflict, "The key custodian acts first", false,
+		"This gateway does not hold the tenants' keys. Rotate in the key service with the key custodian's own credentials, then " +
+			"repeat the request: muniment key rotate does both."}
+	notRewrapped = problem{"not-rewrapped", http.StatusConflict, "Not everything is rewrapped yet", false,
+		"Something that is kept may still need the versions that are to be trimmed. Rewrap first: muniment key rewrap."}
+	backupMissing = problem{"backup-missing", http.StatusConflict, "No verified backup covers the last rewrap", false,
+		"What is older than the rewrap cannot be opened after the trim, earlier backups included. Make a backup first: muniment backup."}
+	foreignBackup = problem{"foreign-backup", http.StatusConflict, "The backup is not one of this journal", false,
+		"The journal has another root at that size, or fewer entries. Nothing was recorded."}
+	trimOpen = problem{"trim-open", http.StatusConflict, "Another trim is under way", false,
+		"A trim that has begun, or one for more versions, comes first: muniment key status shows it."}
+	trimOver = problem{"trim-over", http.StatusConflict, "The proposal is not open any more", false,
+		"It has lapsed, or a later one has taken its place. Propose again: muniment key trim propose."}
+	unapproved = problem{"unapproved", http.StatusConflict, "Nobody has approved it", false,
+		"Somebody else than the proposer has to approve, at most 90 days before it is carried out: muniment key trim approve."}
+	waitingPeriod = problem{"waiting-period", http.StatusConflict, "The waiting period has not ended", false,
+		"not_before says when it ends: muniment key status shows it."}
+	retained = problem{"retained", http.StatusConflict, "The document must be kept", false,
+		"A schedule, a hold, or the lack of a schedule stands in the way."}
+	seriesExists = problem{"series-exists", http.StatusConflict, "There is such a series already", false,
+		"A series is created once, and cannot be changed or removed. Choose another code."}
 	erased = problem{"erased", http.StatusGone, "The document has been destroyed", false,
 		"Its record and its proofs remain: see its history and its evidence."}
 	tooLarge = problem{"too-large", http.StatusRequestEntityTooLarge, "The body is too large", false,
 		"The body is larger than this gateway accepts."}
 	unsupportedEncoding = problem{"unsupported-encoding", http.StatusUnsupportedMediaType, "Not in this encoding", false,
-		"Send the document itself: no Content-Encoding, and not as a multipart form."}
+		"Send the document itself or a multipart/form-data form: no Content-Encoding, no Content-Transfer-Encoding."}
 	notJSON = problem{"not-json", http.StatusUnsupportedMediaType, "JSON is expected", false,
 		"Send Content-Type: application/json."}
 	badRange = problem{"bad-range", http.StatusRequestedRangeNotSatisfiable, "These bytes cannot be served", false,
@@ -106,6 +132,9 @@ var (
 		"The stored object was swept away before the deposit was recorded. Nothing was kept; send it again."}
 	stopping = problem{"stopping", http.StatusServiceUnavailable, "The service is stopping", true,
 		"Nothing was changed. Try again."}
+	storeNotImmutable = problem{"store-not-immutable", http.StatusServiceUnavailable, "The store does not enforce immutability", false,
+		"The series demands a store that enforces its locks, and the newest attestation does not say that this one does. Nothing " +
+			"was kept. An operator has to act: muniment doctor says what is missing."}
 	journalFull = problem{"journal-full", http.StatusInsufficientStorage, "The journal's disk is full", true,
 		"What cannot be recorded is not done. An operator has to make room."}
 	objectsFull = problem{"object-store-full", http.StatusInsufficientStorage, "The object store is full", true,
@@ -115,11 +144,12 @@ var (
 // problems is the whole vocabulary.
 func problems() []problem {
 	return []problem{
-		badRequest, unknownParameter, badID, badDigest, badCursor, purposeMissing, badPurpose, interrupted, unauthenticated,
-		denied, notFound, noSuchRoute, methodNotAllowed, dispositionRequired, tooMany, tooSlow, conflict, erased, tooLarge,
+		badRequest, unknownParameter, badBody, badID, badDigest, badCursor, purposeMissing, badPurpose, interrupted, unauthenticated,
+		denied, notFound, noSuchRoute, methodNotAllowed, dispositionRequired, tooMany, tooSlow, conflict, secondPerson, keyCustody,
+		notRewrapped, backupMissing, foreignBackup, trimOpen, trimOver, unapproved, waitingPeriod, retained, seriesExists, erased, tooLarge,
 		unsupportedEncoding, notJSON, badRange, contentMismatch, badMetadata, unknownSeries, keyReused,
 		internal, damaged, newerFormat, keyLost, keysDown, keysDenied, objectsDown, ledgerDown, ledgerRefuses, timedOut, journalDown, unreleased,
-		abandoned, stopping, journalFull, objectsFull,
+		abandoned, stopping, storeNotImmutable, journalFull, objectsFull,
 	}
 }
 
@@ -137,6 +167,16 @@ func causes() []cause {
 		{access.ErrDenied, denied},
 		{vault.ErrNotFound, notFound},
 		{vault.ErrErased, erased},
+		{vault.ErrOwnRequest, secondPerson},
+		{vault.ErrCustody, keyCustody},
+		{vault.ErrNotRewrapped, notRewrapped},
+		{vault.ErrNoBackup, backupMissing},
+		{vault.ErrBackup, foreignBackup},
+		{vault.ErrTrimOpen, trimOpen},
+		{vault.ErrTrimOver, trimOver},
+		{vault.ErrUnapproved, unapproved},
+		{vault.ErrWaiting, waitingPeriod},
+		{vault.ErrRetained, retained},
 		{vault.ErrConflict, conflict},
 		{vault.ErrIdempotency, keyReused},
 		{vault.ErrMismatch, contentMismatch},
@@ -144,6 +184,8 @@ func causes() []cause {
 		{vault.ErrTooLarge, tooLarge},
 		{vault.ErrMetadata, badMetadata},
 		{vault.ErrNoSeries, unknownSeries},
+		{vault.ErrNotImmutable, storeNotImmutable},
+		{retention.ErrSeriesExists, seriesExists},
 		{vault.ErrCursor, badCursor},
 		{vault.ErrPurpose, badPurpose},
 		{vault.ErrAbandoned, abandoned},
@@ -163,6 +205,7 @@ func causes() []cause {
 		{keys.ErrUnavailable, keysDown},
 		{keys.ErrDenied, keysDenied},
 		{keys.ErrNoKey, keyLost},
+		{keys.ErrVersion, keyLost}, // an older copy of the keys has been put back
 		{keys.ErrWrapped, keyLost},
 		{objects.ErrFull, objectsFull},
 		{objects.ErrUnavailable, objectsDown},

@@ -15,6 +15,7 @@ import (
 	"muniment/anchor/ledger"
 	"muniment/gateway"
 	"muniment/gateway/authn"
+	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/keys"
@@ -30,44 +31,57 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		status int
 		code   string
 	}{
-		"authn.ErrUnauthenticated": {authn.ErrUnauthenticated, 401, "unauthenticated"},
-		"access.ErrDenied":         {access.ErrDenied, 403, "denied"},
-		"vault.ErrNotFound":        {vault.ErrNotFound, 404, "not-found"},
-		"vault.ErrErased":          {vault.ErrErased, 410, "erased"},
-		"vault.ErrConflict":        {vault.ErrConflict, 409, "conflict"},
-		"vault.ErrIdempotency":     {vault.ErrIdempotency, 422, "idempotency-key-reused"},
-		"vault.ErrMismatch":        {vault.ErrMismatch, 422, "content-mismatch"},
-		"vault.ErrInterrupted":     {vault.ErrInterrupted, 400, "interrupted"},
-		"vault.ErrTooLarge":        {vault.ErrTooLarge, 413, "too-large"},
-		"vault.ErrMetadata":        {vault.ErrMetadata, 422, "bad-metadata"},
-		"vault.ErrNoSeries":        {vault.ErrNoSeries, 422, "unknown-series"},
-		"vault.ErrCursor":          {vault.ErrCursor, 400, "bad-cursor"},
-		"vault.ErrPurpose":         {vault.ErrPurpose, 400, "bad-purpose"},
-		"vault.ErrAbandoned":       {vault.ErrAbandoned, 503, "abandoned"},
-		"vault.ErrDamagedContent":  {vault.ErrDamagedContent, 500, "damaged"},
-		"vault.ErrUnreleased":      {vault.ErrUnreleased, 503, "unreleased"},
-		"journal.ErrFull":          {journal.ErrFull, 507, "journal-full"},
-		"journal.ErrStopped":       {journal.ErrStopped, 503, "journal-stopped"},
-		"journal.ErrUnknown":       {journal.ErrUnknown, 503, "journal-stopped"},
-		"journal.ErrClosed":        {journal.ErrClosed, 503, "stopping"},
-		"journal.ErrDamaged":       {journal.ErrDamaged, 500, "damaged"},
-		"journal.ErrNotFound":      {journal.ErrNotFound, 404, "not-found"},
-		"journal.ErrTooLarge":      {journal.ErrTooLarge, 422, "bad-metadata"},
-		"keys.ErrUnavailable":      {keys.ErrUnavailable, 503, "key-service-unavailable"},
-		"keys.ErrDenied":           {keys.ErrDenied, 503, "key-service-denies"},
-		"keys.ErrNoKey":            {keys.ErrNoKey, 500, "key-lost"},
-		"keys.ErrWrapped":          {keys.ErrWrapped, 500, "key-lost"},
-		"seal.ErrRow":              {seal.ErrRow, 500, "damaged"},
-		"seal.ErrKeyset":           {seal.ErrKeyset, 500, "damaged"},
-		"seal.ErrCiphertext":       {seal.ErrCiphertext, 500, "damaged"},
-		"seal.ErrNewer":            {seal.ErrNewer, 500, "newer-format"},
-		"objects.ErrFull":          {objects.ErrFull, 507, "object-store-full"},
-		"objects.ErrUnavailable":   {objects.ErrUnavailable, 503, "object-store-unavailable"},
-		"objects.ErrNotFound":      {objects.ErrNotFound, 500, "damaged"},
-		"objects.ErrDamaged":       {objects.ErrDamaged, 500, "damaged"},
-		"ledger.ErrUnavailable":    {ledger.ErrUnavailable, 503, "ledger-unavailable"},
-		"ledger.ErrRefused":        {ledger.ErrRefused, 500, "ledger-refuses"},
-		"anchor.ErrContradicted":   {anchor.ErrContradicted, 500, "ledger-refuses"},
+		"authn.ErrUnauthenticated":  {authn.ErrUnauthenticated, 401, "unauthenticated"},
+		"access.ErrDenied":          {access.ErrDenied, 403, "denied"},
+		"vault.ErrNotFound":         {vault.ErrNotFound, 404, "not-found"},
+		"vault.ErrErased":           {vault.ErrErased, 410, "erased"},
+		"vault.ErrOwnRequest":       {vault.ErrOwnRequest, 403, "second-person"},
+		"vault.ErrCustody":          {vault.ErrCustody, 409, "key-custody"},
+		"vault.ErrNotRewrapped":     {vault.ErrNotRewrapped, 409, "not-rewrapped"},
+		"vault.ErrNoBackup":         {vault.ErrNoBackup, 409, "backup-missing"},
+		"vault.ErrBackup":           {vault.ErrBackup, 409, "foreign-backup"},
+		"vault.ErrTrimOpen":         {vault.ErrTrimOpen, 409, "trim-open"},
+		"vault.ErrTrimOver":         {vault.ErrTrimOver, 409, "trim-over"},
+		"vault.ErrUnapproved":       {vault.ErrUnapproved, 409, "unapproved"},
+		"vault.ErrWaiting":          {vault.ErrWaiting, 409, "waiting-period"},
+		"vault.ErrRetained":         {vault.ErrRetained, 409, "retained"},
+		"vault.ErrConflict":         {vault.ErrConflict, 409, "conflict"},
+		"vault.ErrIdempotency":      {vault.ErrIdempotency, 422, "idempotency-key-reused"},
+		"vault.ErrMismatch":         {vault.ErrMismatch, 422, "content-mismatch"},
+		"vault.ErrInterrupted":      {vault.ErrInterrupted, 400, "interrupted"},
+		"vault.ErrTooLarge":         {vault.ErrTooLarge, 413, "too-large"},
+		"vault.ErrMetadata":         {vault.ErrMetadata, 422, "bad-metadata"},
+		"vault.ErrNoSeries":         {vault.ErrNoSeries, 422, "unknown-series"},
+		"vault.ErrNotImmutable":     {vault.ErrNotImmutable, 503, "store-not-immutable"},
+		"retention.ErrSeriesExists": {retention.ErrSeriesExists, 409, "series-exists"},
+		"vault.ErrCursor":           {vault.ErrCursor, 400, "bad-cursor"},
+		"vault.ErrPurpose":          {vault.ErrPurpose, 400, "bad-purpose"},
+		"vault.ErrAbandoned":        {vault.ErrAbandoned, 503, "abandoned"},
+		"vault.ErrDamagedContent":   {vault.ErrDamagedContent, 500, "damaged"},
+		"vault.ErrUnreleased":       {vault.ErrUnreleased, 503, "unreleased"},
+		"journal.ErrFull":           {journal.ErrFull, 507, "journal-full"},
+		"journal.ErrStopped":        {journal.ErrStopped, 503, "journal-stopped"},
+		"journal.ErrUnknown":        {journal.ErrUnknown, 503, "journal-stopped"},
+		"journal.ErrClosed":         {journal.ErrClosed, 503, "stopping"},
+		"journal.ErrDamaged":        {journal.ErrDamaged, 500, "damaged"},
+		"journal.ErrNotFound":       {journal.ErrNotFound, 404, "not-found"},
+		"journal.ErrTooLarge":       {journal.ErrTooLarge, 422, "bad-metadata"},
+		"keys.ErrUnavailable":       {keys.ErrUnavailable, 503, "key-service-unavailable"},
+		"keys.ErrDenied":            {keys.ErrDenied, 503, "key-service-denies"},
+		"keys.ErrNoKey":             {keys.ErrNoKey, 500, "key-lost"},
+		"keys.ErrVersion":           {keys.ErrVersion, 500, "key-lost"},
+		"keys.ErrWrapped":           {keys.ErrWrapped, 500, "key-lost"},
+		"seal.ErrRow":               {seal.ErrRow, 500, "damaged"},
+		"seal.ErrKeyset":            {seal.ErrKeyset, 500, "damaged"},
+		"seal.ErrCiphertext":        {seal.ErrCiphertext, 500, "damaged"},
+		"seal.ErrNewer":             {seal.ErrNewer, 500, "newer-format"},
+		"objects.ErrFull":           {objects.ErrFull, 507, "object-store-full"},
+		"objects.ErrUnavailable":    {objects.ErrUnavailable, 503, "object-store-unavailable"},
+		"objects.ErrNotFound":       {objects.ErrNotFound, 500, "damaged"},
+		"objects.ErrDamaged":        {objects.ErrDamaged, 500, "damaged"},
+		"ledger.ErrUnavailable":     {ledger.ErrUnavailable, 503, "ledger-unavailable"},
+		"ledger.ErrRefused":         {ledger.ErrRefused, 500, "ledger-refuses"},
+		"anchor.ErrContradicted":    {anchor.ErrContradicted, 500, "ledger-refuses"},
 	} {
 		if code, status, _ := gateway.ProblemOf(fmt.Errorf("doing this: %w", c.err)); code != c.code || status != c.status {
 			t.Errorf("%s is %d %s, not %d %s", name, status, code, c.status, c.code)
@@ -88,6 +102,7 @@ func inner() []string {
 		"journal.ErrConflict",    // between the journal and its bucket
 		"journal.ErrNoObject",    // the same
 		"journal.ErrMissing",     // of Open
+		"journal.ErrNothingLost", // of cmd
 		"journal.ErrContradicts", // of Open
 		"journal.ErrPanic",       // a fault of ours
 		"journal.ErrRow",         // a fault of ours
@@ -99,6 +114,7 @@ func inner() []string {
 		"objects.ErrShort",       // the vault turns it into ErrMismatch or ErrDamagedContent
 		"objects.ErrSpan",        // spans are computed from the size
 		"seal.ErrSpan",           // the same
+		"seal.ErrSealed",         // a fault of ours
 		"ledger.ErrUnknown",      // between the publisher and its ledgers
 		"vault.ErrBootstrapped",  // of cmd
 	}
@@ -110,7 +126,7 @@ func sentinels(t *testing.T) []string {
 	var out []string
 	for name, folder := range map[string]string{
 		"vault": "../vault", "access": "../vault/access", "keys": "../vault/keys", "objects": "../vault/objects",
-		"seal":    "../vault/seal",
+		"seal": "../vault/seal", "retention": "../retention",
 		"journal": "../anchor/journal", "ledger": "../anchor/ledger", "anchor": "../anchor", "authn": "authn",
 	} {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))

@@ -10,6 +10,24 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for Acknowledgement.
+const (
+	AcknowledgeCommitted Acknowledgement = "committed"
+	AcknowledgeReleased  Acknowledgement = "released"
+)
+
+// Valid indicates whether the value is a known member of the Acknowledgement enum.
+func (e Acknowledgement) Valid() bool {
+	switch e {
+	case AcknowledgeCommitted:
+		return true
+	case AcknowledgeReleased:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AnchorState.
 const (
 	Final     AnchorState = "final"
@@ -55,6 +73,78 @@ func (e DocumentState) Valid() bool {
 	}
 }
 
+// Defines values for GrantRole.
+const (
+	Administrator  GrantRole = "administrator"
+	Approver       GrantRole = "approver"
+	Auditor        GrantRole = "auditor"
+	Depositor      GrantRole = "depositor"
+	KeyCustodian   GrantRole = "key_custodian"
+	Reader         GrantRole = "reader"
+	RecordsOfficer GrantRole = "records_officer"
+)
+
+// Valid indicates whether the value is a known member of the GrantRole enum.
+func (e GrantRole) Valid() bool {
+	switch e {
+	case Administrator:
+		return true
+	case Approver:
+		return true
+	case Auditor:
+		return true
+	case Depositor:
+		return true
+	case KeyCustodian:
+		return true
+	case Reader:
+		return true
+	case RecordsOfficer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeyStatusCustody.
+const (
+	Elsewhere KeyStatusCustody = "elsewhere"
+	Gateway   KeyStatusCustody = "gateway"
+)
+
+// Valid indicates whether the value is a known member of the KeyStatusCustody enum.
+func (e KeyStatusCustody) Valid() bool {
+	switch e {
+	case Elsewhere:
+		return true
+	case Gateway:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RewrapState.
+const (
+	RewrapStateDone    RewrapState = "done"
+	RewrapStateFailed  RewrapState = "failed"
+	RewrapStateRunning RewrapState = "running"
+)
+
+// Valid indicates whether the value is a known member of the RewrapState enum.
+func (e RewrapState) Valid() bool {
+	switch e {
+	case RewrapStateDone:
+		return true
+	case RewrapStateFailed:
+		return true
+	case RewrapStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StepState.
 const (
 	StepStateCannotTell  StepState = "cannot tell"
@@ -73,6 +163,36 @@ func (e StepState) Valid() bool {
 	case StepStateHolds:
 		return true
 	case StepStateNotAsked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TrimState.
+const (
+	TrimStateApproved   TrimState = "approved"
+	TrimStateBegun      TrimState = "begun"
+	TrimStateDone       TrimState = "done"
+	TrimStateLapsed     TrimState = "lapsed"
+	TrimStateProposed   TrimState = "proposed"
+	TrimStateSuperseded TrimState = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the TrimState enum.
+func (e TrimState) Valid() bool {
+	switch e {
+	case TrimStateApproved:
+		return true
+	case TrimStateBegun:
+		return true
+	case TrimStateDone:
+		return true
+	case TrimStateLapsed:
+		return true
+	case TrimStateProposed:
+		return true
+	case TrimStateSuperseded:
 		return true
 	default:
 		return false
@@ -99,6 +219,34 @@ func (e Verdict) Valid() bool {
 		return false
 	}
 }
+
+// Defines values for WithheldBecause.
+const (
+	Damaged     WithheldBecause = "damaged"
+	JournalFull WithheldBecause = "journal-full"
+	KeyService  WithheldBecause = "key-service"
+	NewerFormat WithheldBecause = "newer-format"
+)
+
+// Valid indicates whether the value is a known member of the WithheldBecause enum.
+func (e WithheldBecause) Valid() bool {
+	switch e {
+	case Damaged:
+		return true
+	case JournalFull:
+		return true
+	case KeyService:
+		return true
+	case NewerFormat:
+		return true
+	default:
+		return false
+	}
+}
+
+// Acknowledgement How far a deposit has come: `committed`, on record in the server's database; `released`, also in the log that is
+// shipped and signed.
+type Acknowledgement string
 
 // Anchor A checkpoint on its way to a ledger.
 type Anchor struct {
@@ -137,11 +285,55 @@ type AnchorList struct {
 // never to be in any.
 type AnchorState string
 
+// Attestation What the documents' store was seen to enforce.
+type Attestation struct {
+	// Immutable Whether it enforced all that was tried.
+	Immutable bool `json:"immutable"`
+
+	// Index Of the event that has this on record.
+	Index uint64 `json:"index"`
+
+	// Store Names the store: its kind and a digest of where it is.
+	Store string `json:"store"`
+
+	// Trial A locked object, and how the store took each attempt on it. A folder is not tried: its locks are the program's own
+	// rule.
+	Trial *StorageTrial `json:"trial,omitempty"`
+}
+
+// Backup A verified backup on record.
+type Backup struct {
+	// Actor A UUIDv7 in its canonical form.
+	Actor ID `json:"actor"`
+
+	// At When it was put on record, in UTC.
+	At time.Time `json:"at"`
+
+	// Index Of the event.
+	Index uint64  `json:"index"`
+	Label *string `json:"label,omitempty"`
+
+	// Root 32 bytes in standard base64, as checkpoints and bodies write them.
+	Root Hash `json:"root"`
+
+	// Size How many entries of the journal it holds.
+	Size uint64 `json:"size"`
+}
+
+// BackupList Backups.
+type BackupList struct {
+	Backups []Backup `json:"backups"`
+}
+
 // Date A civil date, as in RFC 3339.
 type Date = string
 
 // Deposit The answer to a deposit.
 type Deposit struct {
+	// Acknowledged How far a deposit has come: `committed`, on record in the server's database; `released`, also in the log that is
+	// shipped and signed.
+	Acknowledged Acknowledgement `json:"acknowledged"`
+
 	// Created Whether this request made the document.
 	Created bool `json:"created"`
 
@@ -156,6 +348,51 @@ type Deposit struct {
 	// Receipt The place of an event in the journal, and the proof of it. leaf = SHA-256(nonce ‖ body), over the bytes of the
 	// string; the tree is RFC 6962 over the leaves' 32 bytes.
 	Receipt Receipt `json:"receipt"`
+}
+
+// DepositForm A form with a document. The order of the parts counts.
+type DepositForm struct {
+	// File The document.
+	File []byte `json:"file"`
+
+	// Metadata What a deposit says of itself in JSON: UTF-8, at most 64 KiB, every name once, no others. Null is the same as leaving a
+	// field out. The fields are those of the headers; see there.
+	Metadata *DepositMetadata `json:"metadata,omitempty"`
+}
+
+// DepositMetadata What a deposit says of itself in JSON: UTF-8, at most 64 KiB, every name once, no others. Null is the same as leaving a
+// field out. The fields are those of the headers; see there.
+type DepositMetadata struct {
+	// Acknowledge How far a deposit has come: `committed`, on record in the server's database; `released`, also in the log that is
+	// shipped and signed.
+	Acknowledge *Acknowledgement   `json:"acknowledge,omitempty"`
+	Attributes  *map[string]string `json:"attributes,omitempty"`
+
+	// ContentSHA256 The content's SHA-256 in 64 hexadecimal digits; it is checked.
+	ContentSHA256 *string `json:"content_sha256,omitempty"`
+
+	// ExternalID The caller's own id. Not where the path has it.
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// FileName The file's name, without folders.
+	FileName *string `json:"file_name,omitempty"`
+
+	// IdempotencyKey The same as the header `Idempotency-Key`.
+	IdempotencyKey *string      `json:"idempotency_key,omitempty"`
+	LedgerRefs     *[]LedgerRef `json:"ledger_refs,omitempty"`
+
+	// MediaType The document's media type.
+	MediaType *string `json:"media_type,omitempty"`
+
+	// RecordDate The record's own date, 2026-11-22.
+	RecordDate *string `json:"record_date,omitempty"`
+
+	// Series The record series; without one, the tenant's default series.
+	Series *string `json:"series,omitempty"`
+
+	// Size The content's length in bytes; it is checked.
+	Size  *int64  `json:"size,omitempty"`
+	Title *string `json:"title,omitempty"`
 }
 
 // DigestQuestion Is this what was deposited?
@@ -179,6 +416,13 @@ type Document struct {
 	// Commitment 32 bytes in standard base64, as checkpoints and bodies write them.
 	Commitment Hash `json:"commitment"`
 
+	// ContentRemovable When the lock on an erased document's ciphertext ends, as far as is known, while it is not deleted; absent where a
+	// hold keeps it.
+	ContentRemovable *time.Time `json:"content_removable,omitempty"`
+
+	// ContentRemoved True once the ciphertext of an erased document is deleted.
+	ContentRemoved *bool `json:"content_removed,omitempty"`
+
 	// ContentSHA256 A SHA-256 digest in lower-case hexadecimal, as sha256sum prints it.
 	ContentSHA256 *SHA256 `json:"content_sha256,omitempty"`
 
@@ -186,9 +430,16 @@ type Document struct {
 	DepositedAt time.Time `json:"deposited_at"`
 
 	// Depositor A UUIDv7 in its canonical form.
-	Depositor  ID      `json:"depositor"`
-	ExternalID *string `json:"external_id,omitempty"`
-	FileName   *string `json:"file_name,omitempty"`
+	Depositor ID `json:"depositor"`
+
+	// ErasedAt When an erased document was erased, in UTC.
+	ErasedAt *time.Time `json:"erased_at,omitempty"`
+
+	// ErasedInBackups True once an erased document cannot be opened from any backup either: the versions of the tenant's key that it needs
+	// are trimmed.
+	ErasedInBackups *bool   `json:"erased_in_backups,omitempty"`
+	ExternalID      *string `json:"external_id,omitempty"`
+	FileName        *string `json:"file_name,omitempty"`
 
 	// ID A UUIDv7 in its canonical form.
 	ID ID `json:"id"`
@@ -214,9 +465,13 @@ type Document struct {
 	State DocumentState `json:"state"`
 	Title *string       `json:"title,omitempty"`
 
-	// Withheld True when the sealed fields are left out: opening them could not be put on record (the journal's disk is full),
-	// or the sealed row is not what was recorded.
+	// Withheld True when the sealed fields are left out; withheld_because says why.
 	Withheld *bool `json:"withheld,omitempty"`
+
+	// WithheldBecause Why the sealed fields are left out: opening them could not be put on record (journal-full), the key service is down or
+	// refuses the gateway (key-service), the sealed row is not what was recorded (damaged), or a newer program wrote it
+	// (newer-format).
+	WithheldBecause *WithheldBecause `json:"withheld_because,omitempty"`
 }
 
 // DocumentPage A page of a listing.
@@ -272,6 +527,17 @@ type Evidence struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// Grant A role, for the whole tenant or for one series.
+type Grant struct {
+	Role GrantRole `json:"role"`
+
+	// Series Left out: the whole tenant.
+	Series *string `json:"series,omitempty"`
+}
+
+// GrantRole defines model for Grant.Role.
+type GrantRole string
+
 // Hash 32 bytes in standard base64, as checkpoints and bodies write them.
 type Hash = string
 
@@ -283,6 +549,95 @@ type History struct {
 // ID A UUIDv7 in its canonical form.
 type ID = string
 
+// InlineDeposit A document in JSON, with its metadata.
+type InlineDeposit struct {
+	// Acknowledge How far a deposit has come: `committed`, on record in the server's database; `released`, also in the log that is
+	// shipped and signed.
+	Acknowledge *Acknowledgement   `json:"acknowledge,omitempty"`
+	Attributes  *map[string]string `json:"attributes,omitempty"`
+
+	// ContentBase64 The document in base64 with padding and without line breaks (RFC 4648, section 4).
+	ContentBase64 string `json:"content_base64"`
+
+	// ContentSHA256 The content's SHA-256 in 64 hexadecimal digits; it is checked.
+	ContentSHA256 *string `json:"content_sha256,omitempty"`
+
+	// ExternalID The caller's own id. Not where the path has it.
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// FileName The file's name, without folders.
+	FileName *string `json:"file_name,omitempty"`
+
+	// IdempotencyKey The same as the header `Idempotency-Key`.
+	IdempotencyKey *string      `json:"idempotency_key,omitempty"`
+	LedgerRefs     *[]LedgerRef `json:"ledger_refs,omitempty"`
+
+	// MediaType The document's media type.
+	MediaType *string `json:"media_type,omitempty"`
+
+	// RecordDate The record's own date, 2026-11-22.
+	RecordDate *string `json:"record_date,omitempty"`
+
+	// Series The record series; without one, the tenant's default series.
+	Series *string `json:"series,omitempty"`
+
+	// Size The content's length in bytes; it is checked.
+	Size  *int64  `json:"size,omitempty"`
+	Title *string `json:"title,omitempty"`
+}
+
+// KeyStatus The tenant's key. Versions count from 1.
+type KeyStatus struct {
+	// BackupCovers Whether a verified backup holds the end of the last rewrap.
+	BackupCovers bool `json:"backup_covers"`
+
+	// BackupSize Of the longest verified backup, in entries of the journal.
+	BackupSize *uint64 `json:"backup_size,omitempty"`
+
+	// Custody Who rotates and trims. This gateway, or somebody with credentials of their own for the key service.
+	Custody KeyStatusCustody `json:"custody"`
+
+	// InService What the key service says.
+	InService *KeyVersions `json:"in_service,omitempty"`
+
+	// Newest The newest version on record.
+	Newest int `json:"newest"`
+
+	// Oldest The oldest version that has not been trimmed, on record.
+	Oldest int `json:"oldest"`
+
+	// Rewrap How far a rewrap has come. It is told by the gateway that runs it.
+	Rewrap *Rewrap `json:"rewrap,omitempty"`
+
+	// Rewrapped A version than which no sealed row is older.
+	Rewrapped int `json:"rewrapped"`
+
+	// RotatedAt When the newest version was put on record, in UTC.
+	RotatedAt *time.Time `json:"rotated_at,omitempty"`
+	Tenant    string     `json:"tenant"`
+
+	// TrimWaitSeconds How long a trim waits after it was proposed.
+	TrimWaitSeconds int64 `json:"trim_wait_seconds"`
+
+	// Trims The last ten, newest first.
+	Trims []Trim `json:"trims"`
+}
+
+// KeyStatusCustody Who rotates and trims. This gateway, or somebody with credentials of their own for the key service.
+type KeyStatusCustody string
+
+// KeyVersions What the key service says.
+type KeyVersions struct {
+	// Kept The least that it still stores.
+	Kept int `json:"kept"`
+
+	// Newest What it wraps with.
+	Newest int `json:"newest"`
+
+	// Oldest The least that it unwraps.
+	Oldest int `json:"oldest"`
+}
+
 // LedgerRef A business transaction that a document supports.
 type LedgerRef struct {
 	// Chain The chain's CAIP-2 id.
@@ -293,6 +648,50 @@ type LedgerRef struct {
 
 	// Transaction The transaction, as its chain writes it.
 	Transaction string `json:"transaction"`
+}
+
+// NewBackup A backup that was read back whole.
+type NewBackup struct {
+	// Label Where it lies, in a word of 1 to 64 of `a-z 0-9 -`. It stands in the log for ever.
+	Label *string `json:"label,omitempty"`
+
+	// Root 32 bytes in standard base64, as checkpoints and bodies write them.
+	Root Hash `json:"root"`
+
+	// Size How many entries of the journal it holds.
+	Size uint64 `json:"size"`
+}
+
+// NewPrincipal A principal to be created.
+type NewPrincipal struct {
+	// Grants 1 to 64.
+	Grants []Grant `json:"grants"`
+}
+
+// NewSeries A record series to be created.
+type NewSeries struct {
+	// Code 1 to 64 of `a-z 0-9 . _ -`, a letter or digit first. It stands in the log for ever and must name no person.
+	Code string `json:"code"`
+
+	// Immutable Whether its documents need a store that enforces its locks.
+	Immutable *bool `json:"immutable,omitempty"`
+}
+
+// NewTrim What to trim.
+type NewTrim struct {
+	// Oldest The versions before it are destroyed. Left out: all but the newest.
+	Oldest *int `json:"oldest,omitempty"`
+}
+
+// Principal A principal that was just created.
+type Principal struct {
+	Grants []Grant `json:"grants"`
+
+	// ID A UUIDv7 in its canonical form.
+	ID ID `json:"id"`
+
+	// Key Its API key, `mun_…`. It is shown this once.
+	Key string `json:"key"`
 }
 
 // Problem An RFC 9457 problem.
@@ -386,11 +785,133 @@ type Report struct {
 	Verdict Verdict `json:"verdict"`
 }
 
+// Revocation What a revocation came to.
+type Revocation struct {
+	// Revoked How many keys have spoken for the principal until now.
+	Revoked int `json:"revoked"`
+}
+
+// Rewrap How far a rewrap has come. It is told by the gateway that runs it.
+type Rewrap struct {
+	BeganAt time.Time `json:"began_at"`
+
+	// EndedAt Absent while it runs.
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// Of How many there are.
+	Of int64 `json:"of"`
+
+	// Problem What a problem's type means.
+	Problem *ProblemType `json:"problem,omitempty"`
+
+	// Rewrapped Rows that this run has rewrapped.
+	Rewrapped int64       `json:"rewrapped"`
+	State     RewrapState `json:"state"`
+
+	// Unreadable Rows that cannot be rewrapped; the log names them.
+	Unreadable int64 `json:"unreadable"`
+
+	// Version Every row gets this version, or a newer one.
+	Version int `json:"version"`
+
+	// Walked Sealed rows looked at, those of other tenants included.
+	Walked int64 `json:"walked"`
+}
+
+// RewrapState defines model for Rewrap.State.
+type RewrapState string
+
+// Rotation What a rotation came to.
+type Rotation struct {
+	// Recorded Whether this call has put it on record; false when it was there already.
+	Recorded bool `json:"recorded"`
+
+	// Version The newest version.
+	Version int `json:"version"`
+}
+
 // SHA256 A SHA-256 digest in lower-case hexadecimal, as sha256sum prints it.
 type SHA256 = string
 
+// Series A record series.
+type Series struct {
+	Code string `json:"code"`
+
+	// CreatedAt When it was created, in UTC.
+	CreatedAt time.Time `json:"created_at"`
+
+	// Default Whether deposits that name no series are filed here.
+	Default bool `json:"default"`
+
+	// Immutable Whether its documents need a store that enforces its locks.
+	Immutable bool `json:"immutable"`
+}
+
+// SeriesList Record series.
+type SeriesList struct {
+	Series []Series `json:"series"`
+}
+
 // StepState What can be said of one step.
 type StepState string
+
+// StorageTrial A locked object, and how the store took each attempt on it. A folder is not tried: its locks are the program's own
+// rule.
+type StorageTrial struct {
+	// KeepsVersions Whether putting another object over it left the version as it was.
+	KeepsVersions bool `json:"keeps_versions"`
+
+	// Key The object's key.
+	Key string `json:"key"`
+
+	// Locks Whether the lock that came with the upload stood afterwards, no shorter.
+	Locks bool `json:"locks"`
+
+	// RefusesDelete Whether the version could not be deleted.
+	RefusesDelete bool `json:"refuses_delete"`
+
+	// RefusesShorter Whether the lock could not be shortened.
+	RefusesShorter bool `json:"refuses_shorter"`
+
+	// Until The end of its lock, in UTC; it stays until then.
+	Until time.Time `json:"until"`
+
+	// Version The version that was locked.
+	Version string `json:"version"`
+}
+
+// Trim A proposal to destroy the versions of the key before `oldest`, and what has become of it. Times are in UTC.
+type Trim struct {
+	ApprovalLapsesAt *time.Time `json:"approval_lapses_at,omitempty"`
+	ApprovedAt       *time.Time `json:"approved_at,omitempty"`
+
+	// Approver A UUIDv7 in its canonical form.
+	Approver *ID        `json:"approver,omitempty"`
+	BegunAt  *time.Time `json:"begun_at,omitempty"`
+	DoneAt   *time.Time `json:"done_at,omitempty"`
+
+	// ID A UUIDv7 in its canonical form.
+	ID ID `json:"id"`
+
+	// LapsesAt When the proposal lapses, unless it has begun.
+	LapsesAt time.Time `json:"lapses_at"`
+
+	// NotBefore When the waiting period ends.
+	NotBefore  time.Time `json:"not_before"`
+	Oldest     int       `json:"oldest"`
+	ProposedAt time.Time `json:"proposed_at"`
+
+	// Proposer A UUIDv7 in its canonical form.
+	Proposer ID `json:"proposer"`
+
+	// State `approved` while the approval holds, and `proposed` again once that has lapsed. `begun`: the versions may be gone
+	// already. `superseded`: a later proposal has taken its place.
+	State TrimState `json:"state"`
+}
+
+// TrimState `approved` while the approval holds, and `proposed` again once that has lapsed. `begun`: the versions may be gone
+// already. `superseded`: a later proposal has taken its place.
+type TrimState string
 
 // Verdict What can be said of the whole.
 type Verdict string
@@ -406,6 +927,19 @@ type Version struct {
 	// Version Of the program.
 	Version string `json:"version"`
 }
+
+// WithheldBecause Why the sealed fields are left out: opening them could not be put on record (journal-full), the key service is down or
+// refuses the gateway (key-service), the sealed row is not what was recorded (damaged), or a newer program wrote it
+// (newer-format).
+type WithheldBecause string
+
+// AcknowledgeHeader How far a deposit has come: `committed`, on record in the server's database; `released`, also in the log that is
+// shipped and signed.
+type AcknowledgeHeader = Acknowledgement
+
+// AcknowledgeQuery How far a deposit has come: `committed`, on record in the server's database; `released`, also in the log that is
+// shipped and signed.
+type AcknowledgeQuery = Acknowledgement
 
 // AttributeHeader defines model for AttributeHeader.
 type AttributeHeader = string
@@ -485,11 +1019,17 @@ type Full = Problem
 // Internal An RFC 9457 problem.
 type Internal = Problem
 
+// KeyConflict An RFC 9457 problem.
+type KeyConflict = Problem
+
 // NotFound An RFC 9457 problem.
 type NotFound = Problem
 
 // RangeNotSatisfiable An RFC 9457 problem.
 type RangeNotSatisfiable = Problem
+
+// SeriesExists An RFC 9457 problem.
+type SeriesExists = Problem
 
 // Timeout An RFC 9457 problem.
 type Timeout = Problem
@@ -512,12 +1052,24 @@ type Unprocessable = Problem
 // UnsupportedEncoding An RFC 9457 problem.
 type UnsupportedEncoding = Problem
 
+// Content A document in JSON, with its metadata.
+type Content = InlineDeposit
+
 // ListAnchorsParams defines parameters for ListAnchors.
 type ListAnchorsParams struct {
 	// Before Only anchors with a smaller index than this; 0 begins with the newest.
 	Before *uint64 `form:"before,omitempty" json:"before,omitempty"`
 
 	// Limit At most so many anchors.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListBackupsParams defines parameters for ListBackups.
+type ListBackupsParams struct {
+	// Before Only backups with a smaller index than this; 0 begins with the newest.
+	Before *uint64 `form:"before,omitempty" json:"before,omitempty"`
+
+	// Limit At most so many backups.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -571,6 +1123,9 @@ type DepositDocumentParams struct {
 	// LedgerRef One reference as in `Muniment-Ledger-Ref`; may be repeated.
 	LedgerRef *LedgerRefQuery `form:"ledger_ref,omitempty" json:"ledger_ref,omitempty"`
 
+	// Acknowledge The same as `Muniment-Acknowledge`.
+	Acknowledge *AcknowledgeQuery `form:"acknowledge,omitempty" json:"acknowledge,omitempty"`
+
 	// IdempotencyKey 1 to 255 visible ASCII characters, unique per deposit and principal; a quoted string means what is between the
 	// quotes. It lives as long as the document. Repeating a deposit gives the first receipt with `200`; another content or
 	// other metadata under the same key is `422`.
@@ -603,6 +1158,11 @@ type DepositDocumentParams struct {
 	// MunimentLedgerRef The business transactions that the document supports, separated by commas or in several headers. Each is a CAIP-2
 	// chain id, a transaction and, optionally, the document's role for it, separated by spaces.
 	MunimentLedgerRef *LedgerRefHeader `json:"Muniment-Ledger-Ref,omitempty"`
+
+	// MunimentAcknowledge What the answer waits for: `released`, the default, or `committed`. A committed deposit is on record in the server's
+	// database; its receipt has no proof yet, and it is lost if that database is lost before the release, which follows
+	// by itself. The same request again, without `committed`, gives the receipt with its proof.
+	MunimentAcknowledge *AcknowledgeHeader `json:"Muniment-Acknowledge,omitempty"`
 }
 
 // PutDocumentByExternalIDParams defines parameters for PutDocumentByExternalID.
@@ -624,6 +1184,9 @@ type PutDocumentByExternalIDParams struct {
 
 	// LedgerRef One reference as in `Muniment-Ledger-Ref`; may be repeated.
 	LedgerRef *LedgerRefQuery `form:"ledger_ref,omitempty" json:"ledger_ref,omitempty"`
+
+	// Acknowledge The same as `Muniment-Acknowledge`.
+	Acknowledge *AcknowledgeQuery `form:"acknowledge,omitempty" json:"acknowledge,omitempty"`
 
 	// IdempotencyKey 1 to 255 visible ASCII characters, unique per deposit and principal; a quoted string means what is between the
 	// quotes. It lives as long as the document. Repeating a deposit gives the first receipt with `200`; another content or
@@ -654,6 +1217,11 @@ type PutDocumentByExternalIDParams struct {
 	// MunimentLedgerRef The business transactions that the document supports, separated by commas or in several headers. Each is a CAIP-2
 	// chain id, a transaction and, optionally, the document's role for it, separated by spaces.
 	MunimentLedgerRef *LedgerRefHeader `json:"Muniment-Ledger-Ref,omitempty"`
+
+	// MunimentAcknowledge What the answer waits for: `released`, the default, or `committed`. A committed deposit is on record in the server's
+	// database; its receipt has no proof yet, and it is lost if that database is lost before the release, which follows
+	// by itself. The same request again, without `committed`, gives the receipt with its proof.
+	MunimentAcknowledge *AcknowledgeHeader `json:"Muniment-Acknowledge,omitempty"`
 }
 
 // GetContentParams defines parameters for GetContent.
@@ -672,6 +1240,18 @@ type GetContentParams struct {
 
 	// IfRange Honour `Range` only if this is still the content's `ETag`; otherwise send all.
 	IfRange *string `json:"If-Range,omitempty"`
+}
+
+// HeadContentParams defines parameters for HeadContent.
+type HeadContentParams struct {
+	// Purpose Not looked at.
+	Purpose *string `form:"purpose,omitempty" json:"purpose,omitempty"`
+
+	// MunimentPurpose Not looked at.
+	MunimentPurpose *string `json:"Muniment-Purpose,omitempty"`
+
+	// MunimentPurposeNote Not looked at.
+	MunimentPurposeNote *string `json:"Muniment-Purpose-Note,omitempty"`
 }
 
 // GetEvidenceParams defines parameters for GetEvidence.
@@ -697,6 +1277,30 @@ type ListEntriesParams struct {
 type VerifyJSONBody struct {
 	union json.RawMessage
 }
+
+// RecordBackupJSONRequestBody defines body for RecordBackup for application/json ContentType.
+type RecordBackupJSONRequestBody = NewBackup
+
+// DepositDocumentApplicationVndMunimentDepositPlusJSONRequestBody defines body for DepositDocument for application/vnd.muniment.deposit+json ContentType.
+type DepositDocumentApplicationVndMunimentDepositPlusJSONRequestBody = InlineDeposit
+
+// DepositDocumentMultipartRequestBody defines body for DepositDocument for multipart/form-data ContentType.
+type DepositDocumentMultipartRequestBody = DepositForm
+
+// PutDocumentByExternalIDApplicationVndMunimentDepositPlusJSONRequestBody defines body for PutDocumentByExternalID for application/vnd.muniment.deposit+json ContentType.
+type PutDocumentByExternalIDApplicationVndMunimentDepositPlusJSONRequestBody = InlineDeposit
+
+// PutDocumentByExternalIDMultipartRequestBody defines body for PutDocumentByExternalID for multipart/form-data ContentType.
+type PutDocumentByExternalIDMultipartRequestBody = DepositForm
+
+// ProposeTrimJSONRequestBody defines body for ProposeTrim for application/json ContentType.
+type ProposeTrimJSONRequestBody = NewTrim
+
+// CreatePrincipalJSONRequestBody defines body for CreatePrincipal for application/json ContentType.
+type CreatePrincipalJSONRequestBody = NewPrincipal
+
+// CreateSeriesJSONRequestBody defines body for CreateSeries for application/json ContentType.
+type CreateSeriesJSONRequestBody = NewSeries
 
 // VerifyJSONRequestBody defines body for Verify for application/json ContentType.
 type VerifyJSONRequestBody VerifyJSONBody

@@ -138,7 +138,7 @@ func (c *Contract) CheckResponse(o Operation, status int, header http.Header, bo
 		return fmt.Errorf("%s may not answer %d", o.ID, status)
 	}
 	content := object(c.resolve(raw)["content"])
-	if len(content) == 0 {
+	if len(content) == 0 || o.Method == http.MethodHead {
 		return nil
 	}
 	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))

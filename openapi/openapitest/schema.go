@@ -45,7 +45,8 @@ func (c *Contract) Validate(schema, value any) error {
 // words are those of JSON Schema that Validate understands, or that say nothing about a value.
 func words() []string {
 	return []string{"type", "description", "example", "default", "required", "properties", "additionalProperties", "items",
-		"pattern", "enum", "format", "minimum", "maximum", "minLength", "maxLength", "oneOf"}
+		"pattern", "enum", "format", "minimum", "maximum", "minLength", "maxLength", "oneOf",
+		"x-enum-varnames", "x-go-type"} // of the generated code
 }
 
 func (c *Contract) oneOf(options []any, value any) error {

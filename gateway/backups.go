@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"net/http"
+
+	"muniment/anchor/journal"
+	"muniment/openapi"
+	"muniment/vault"
+)
+
+// Pages of a listing of backups.
+const (
+	defaultBackups = 50
+	maxBackups     = 500
+)
+
+func (s *Server) listBackups(r *request) error {
+	before, err := r.number("before", 0, 0, maxNumber)
+	if err != nil {
+		return err
+	}
+	limit, err := r.number("limit", defaultBackups, 1, maxBackups)
+	if err != nil {
+		return err
+	}
+	list, err := s.cfg.Vault.Backups(r.Request().Context(), r.who, before, int(limit))
+	if err != nil {
+		return err
+	}
+	out := openapi.BackupList{Backups: make([]openapi.Backup, len(list))}
+	for i, one := range list {
+		out.Backups[i] = backup(one)
+	}
+	return r.reply(http.StatusOK, out)
+}
+
+func (s *Server) recordBackup(r *request) error {
+	var in openapi.NewBackup
+	if err := s.json(r, &in); err != nil {
+		return err
+	}
+	root, err := base64.StdEncoding.Strict().DecodeString(in.Root)
+	if err != nil || len(root) != len(journal.Hash{}) {
+		return refuse(badRequest, "root wants 32 bytes in standard base64.")
+	}
+	wanted := vault.Backup{Size: in.Size, Root: journal.Hash(root)}
+	if in.Label != nil {
+		wanted.Label = *in.Label
+	}
+	recorded, err := s.cfg.Vault.RecordBackup(r.Request().Context(), r.who, wanted)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusCreated, backup(recorded))
+}
+
+func backup(b vault.Backup) openapi.Backup {
+	return openapi.Backup{
+		Index: b.Index, Size: b.Size, Root: b.Root.String(), Label: optional(b.Label), At: b.At, Actor: b.Actor,
+	}
+}

@@ -1,0 +1,209 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+	"muniment/vault/keys"
+	"muniment/vault/objects"
+)
+
+const (
+	// checkTime is how long a dependency may take to say that it is well.
+	checkTime = 3 * time.Second
+	// checkAgain is how old an answer may be: load balancers probe often, and each probe of ours is a call of Vault and S3.
+	checkAgain = 5 * time.Second
+	// releaseTime is how long entries may wait for their release before the release bucket, or what signs, is called down.
+	releaseTime = 15 * time.Second
+)
+
+// dependency is something that this process needs, or that others hold against it.
+type dependency struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"` // how it stands, or what is wrong
+	Fix    string `json:"fix,omitempty"`    // what to do about it
+	// Since is when it was first seen as it stands.
+	Since time.Time `json:"since"`
+	// Needed says that nothing can be deposited or read while it is down.
+	Needed bool `json:"needed"`
+}
+
+// caution is something that works, and that an operator should not leave as it is.
+type caution struct {
+	Name   string `json:"name"`
+	Detail string `json:"detail"`
+	Fix    string `json:"fix"`
+}
+
+// health asks the dependencies how they are, and remembers the answers for a while.
+type health struct {
+	cfg Config
+
+	mu     sync.Mutex
+	at     time.Time
+	known  []dependency
+	behind struct { // entries that wait for their release
+		since    time.Time // zero while none do
+		released uint64
+	}
+}
+
+// look is how each dependency stands, no longer than checkAgain ago.
+func (h *health) look(ctx context.Context) []dependency {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.cfg.Clock.Now()
+	if age := now.Sub(h.at); h.known != nil && age >= 0 && age < checkAgain {
+		return slices.Clone(h.known)
+	}
+	// Whoever asked first may hang up; those who wait for the same answer have not.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
+	defer cancel()
+	fresh := h.ask(ctx, now)
+	for i := range fresh {
+		fresh[i].Since = now.UTC()
+		for _, old := range h.known {
+			if old.Name == fresh[i].Name && old.OK == fresh[i].OK {
+				fresh[i].Since = old.Since
+			}
+		}
+	}
+	h.known, h.at = fresh, h.cfg.Clock.Now()
+	return slices.Clone(fresh)
+}
+
+// ask asks them all at once.
+func (h *health) ask(ctx context.Context, now time.Time) []dependency {
+	out := []dependency{
+		{Name: "journal", Needed: true}, {Name: "release", Needed: true}, {Name: "keys", Needed: true}, {Name: "objects", Needed: true},
+	}
+	checks := []func(context.Context) (string, error){
+		h.journal, func(context.Context) (string, error) { return h.release(now) },
+		well(h.cfg.Vault.CheckKeys), well(h.cfg.Vault.CheckObjects),
+	}
+	var asked sync.WaitGroup
+	for i, check := range checks {
+		asked.Go(func() {
+			detail, err := check(ctx)
+			out[i].OK, out[i].Detail = err == nil, detail
+			if err != nil {
+				out[i].Detail, out[i].Fix = err.Error(), fixOf(out[i].Name, err)
+			}
+		})
+	}
+	asked.Wait()
+	return append(out, h.ledgers()...)
+}
+
+func well(check func(context.Context) error) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) { return "", check(ctx) }
+}
+
+func (h *health) journal(context.Context) (string, error) {
+	return fmt.Sprintf("%d entries", h.cfg.Journal.Size()), h.cfg.Journal.Err()
+}
+
+// errUnreleased says that entries have waited too long.
+var errUnreleased = errors.New("entries wait for their release")
+
+// release says whether what is committed gets released. Only look calls it.
+func (h *health) release(now time.Time) (string, error) {
+	released := h.cfg.Journal.Checkpoint().Size // first: the other grows
+	size := h.cfg.Journal.Size()
+	switch {
+	case released >= size:
+		h.behind.since = time.Time{}
+	case h.behind.since.IsZero() || released != h.behind.released:
+		h.behind.since, h.behind.released = now, released
+	case now.Sub(h.behind.since) >= releaseTime:
+		return "", fmt.Errorf("%d %w since %s or longer", size-released, errUnreleased, h.behind.since.UTC().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("%d of %d entries are released", released, size), nil
+}
+
+// ledgers are how the anchors stand. Nobody waits for a ledger, so none is needed.
+func (h *health) ledgers() []dependency {
+	var out []dependency
+	for _, s := range h.cfg.Publisher.Status() {
+		d := dependency{Name: "ledger " + s.ID, OK: s.Failing.IsZero() && !s.Alarm}
+		d.Detail = fmt.Sprintf("%d entries are anchored, %d are not yet", s.Anchored, s.Behind)
+		if s.Lag > 0 {
+			d.Detail += ", the first of them for " + s.Lag.Round(time.Second).String()
+		}
+		if !d.OK {
+			d.Detail += ": " + s.Failure
+			d.Fix = "nothing is lost: what waits is anchored when the ledger is back; see that it can be reached"
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// cautions are what should not be left as it is. They are read from the journal, and are none while it cannot be read.
+func (h *health) cautions(ctx context.Context) []caution {
+	out := []caution{}
+	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error { // a journal that cannot be read is told of otherwise
+		found, err := access.BootstrapKeys(r)
+		for _, who := range found {
+			out = append(out, caution{
+				Name:   "bootstrap principal",
+				Detail: "the first principal of tenant " + who.Tenant + ", which may deposit, read, file, audit and administer, has a valid API key",
+				Fix: "create a principal for each person (muniment principal create), and have an administrator among them revoke this one's: " +
+					"muniment principal revoke " + who.Principal.String(),
+			})
+		}
+		return err
+	})
+	return out
+}
+
+// fixOf is what to do about a dependency that is not well: what its error says, or what its kind of failure calls for.
+func fixOf(name string, err error) string {
+	var fixed interface{ Fix() string }
+	switch {
+	case errors.As(err, &fixed):
+		return fixed.Fix()
+	case name == "journal":
+		return "the process ends and is to be started again: it reads what was really written; if that does not help, look at the disk"
+	case errors.Is(err, errUnreleased):
+		return "see that the release bucket and what signs checkpoints (the key service) can be reached; the log says which fails"
+	case errors.Is(err, keys.ErrDenied):
+		return "give this gateway a valid credential with the gateway's policy; muniment doctor says what is missing"
+	case errors.Is(err, keys.ErrNoKey):
+		return "the key service has lost a key that it had: restore it from its own backup"
+	case errors.Is(err, objects.ErrFull) || errors.Is(err, journal.ErrFull):
+		return "make room; nothing needs a restart"
+	case name == "keys":
+		return "see that the key service runs, is unsealed and can be reached; muniment doctor says more"
+	case name == "objects":
+		return "see that the object store runs and can be reached; muniment doctor says more"
+	}
+	return "muniment doctor says more"
+}
+
+// Describe implements prometheus.Collector.
+func (h *health) Describe(out chan<- *prometheus.Desc) { out <- dependencyUp() }
+
+// Collect implements prometheus.Collector.
+func (h *health) Collect(out chan<- prometheus.Metric) {
+	for _, d := range h.look(context.Background()) {
+		up := 0.0
+		if d.OK {
+			up = 1
+		}
+		out <- prometheus.MustNewConstMetric(dependencyUp(), prometheus.GaugeValue, up, d.Name)
+	}
+}
+
+func dependencyUp() *prometheus.Desc {
+	return prometheus.NewDesc("muniment_dependency_up", "1 while the dependency is well, as /readyz says.", []string{"dependency"}, nil)
+}

@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"strings"
+
+	"muniment/vault"
+)
+
+const (
+	// inlineType is the media type of a deposit whose content stands in base64 in the metadata. It is one of its own because a
+	// body of application/json is a document of that type.
+	inlineType = "application/vnd.muniment.deposit+json"
+	// DefaultMaxInline is the length of the longest content of an inline deposit, in bytes.
+	DefaultMaxInline = 1 << 20
+	// maxInlines is how many inline deposits of one principal may be in memory.
+	maxInlines = 4
+)
+
+// readInline reads an inline deposit whole, and adds what it says to d. Unlike every other deposit it is held in memory, in a
+// few copies for a moment, so it is bounded.
+func (s *Server) readInline(body io.Reader, d *vault.Deposit) error {
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	said, err := parseStatement(data, true)
+	if err != nil {
+		return err
+	}
+	if !said.hasContent {
+		return refuse(badBody, "There is no content_base64. A document that is JSON itself is sent as application/json.")
+	}
+	if err := said.into(d); err != nil {
+		return err
+	}
+	if most := s.inlineLimit(); int64(base64.StdEncoding.DecodedLen(len(said.content))) > most+2 { // padding is not content
+		return refuse(tooLarge, inlineTooLarge)
+	}
+	content, err := base64.StdEncoding.Strict().DecodeString(said.content)
+	if err != nil || strings.ContainsAny(said.content, "\r\n") {
+		return refuse(badBody, "content_base64 is not base64 with padding and without line breaks (RFC 4648, section 4).")
+	}
+	if int64(len(content)) > s.inlineLimit() {
+		return refuse(tooLarge, inlineTooLarge)
+	}
+	d.Content = bytes.NewReader(content)
+	if d.Length < 0 {
+		d.Length = int64(len(content))
+	}
+	return nil
+}
+
+// inlineTooLarge is what too long an inline deposit is told.
+const inlineTooLarge = "The content is too long for content_base64. Send it as the body itself, or as a form."
+
+// inlineLimit is the length of the longest content of an inline deposit, in bytes.
+func (s *Server) inlineLimit() int64 { return min(s.cfg.Limits.MaxInline, s.cfg.Limits.MaxBody) }
+
+// inlineBody is the length of the longest body of an inline deposit. Base64 may be written with escapes: "\/" is common.
+func (s *Server) inlineBody() int64 {
+	return 2*int64(base64.StdEncoding.EncodedLen(int(s.inlineLimit()))) + maxMetadata
+}

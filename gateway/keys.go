@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/openapi"
+	"muniment/vault"
+)
+
+func (s *Server) keyStatus(r *request) error {
+	status, err := s.cfg.Vault.KeyStatus(r.Request().Context(), r.who)
+	if err != nil {
+		return err
+	}
+	out := openapi.KeyStatus{
+		Tenant: status.Tenant, Custody: openapi.Elsewhere, Newest: status.Newest, Oldest: status.Oldest,
+		RotatedAt: moment(status.Rotated), Rewrapped: status.Rewrapped, BackupCovers: status.Covered,
+		BackupSize: optional(status.Backup), TrimWaitSeconds: int64(status.TrimWait / time.Second),
+		Trims: make([]openapi.Trim, len(status.Trims)),
+	}
+	if status.Custodian {
+		out.Custody = openapi.Gateway
+	}
+	if v := status.InService; v != nil {
+		out.InService = &openapi.KeyVersions{Newest: v.Newest, Oldest: v.Oldest, Kept: v.Kept}
+	}
+	if status.Rewrap != nil {
+		out.Rewrap = optional(rewrap(*status.Rewrap))
+	}
+	for i, one := range status.Trims {
+		out.Trims[i] = trim(one)
+	}
+	return r.reply(http.StatusOK, out)
+}
+
+func (s *Server) rotateKey(r *request) error {
+	done, err := s.cfg.Vault.RotateKey(r.Request().Context(), r.who)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusOK, openapi.Rotation{Version: done.Version, Recorded: done.Recorded})
+}
+
+func (s *Server) rewrapKeys(r *request) error {
+	running, err := s.cfg.Vault.StartRewrap(r.Request().Context(), r.who)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusAccepted, rewrap(running))
+}
+
+func (s *Server) proposeTrim(r *request) error {
+	var in openapi.NewTrim
+	if err := s.json(r, &in); err != nil {
+		return err
+	}
+	oldest := 0
+	if in.Oldest != nil {
+		oldest = *in.Oldest
+	}
+	proposed, err := s.cfg.Vault.ProposeTrim(r.Request().Context(), r.who, oldest)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusCreated, trim(proposed))
+}
+
+func (s *Server) approveTrim(r *request) error {
+	id, err := r.named("trim_id")
+	if err != nil {
+		return err
+	}
+	approved, err := s.cfg.Vault.ApproveTrim(r.Request().Context(), r.who, id)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusOK, trim(approved))
+}
+
+func (s *Server) runTrim(r *request) error {
+	id, err := r.named("trim_id")
+	if err != nil {
+		return err
+	}
+	done, err := s.cfg.Vault.RunTrim(r.Request().Context(), r.who, id)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if done.State == vault.TrimBegun {
+		status = http.StatusAccepted
+	}
+	return r.reply(status, trim(done))
+}
+
+// named is an id in the path that is not a document's. One that is none names nothing.
+func (r *request) named(parameter string) (journal.ID, error) {
+	id, err := journal.ParseID(r.Param(parameter))
+	if err != nil {
+		return journal.ID{}, refuse(notFound, "")
+	}
+	return id, nil
+}
+
+// moment is a time that is left out when there is none.
+func moment(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.UTC()
+	return &at
+}
+
+func rewrap(w vault.Rewrap) openapi.Rewrap {
+	out := openapi.Rewrap{
+		State: openapi.RewrapState(w.State), Version: w.Version, Walked: w.Walked, Of: w.Of, Rewrapped: w.Rewrapped,
+		Unreadable: w.Unreadable, BeganAt: w.Began.UTC(), EndedAt: moment(w.Ended),
+	}
+	if w.Err != nil {
+		out.Problem = optional(problemType(refusalOf(w.Err).problem))
+	}
+	return out
+}
+
+func trim(t vault.Trim) openapi.Trim {
+	return openapi.Trim{
+		ID: t.ID.String(), State: openapi.TrimState(t.State), Oldest: t.Oldest, Proposer: t.Proposer, ProposedAt: t.Proposed,
+		NotBefore: t.NotBefore, LapsesAt: t.Lapses, Approver: optional(t.Approver), ApprovedAt: moment(t.Approved),
+		ApprovalLapsesAt: moment(t.Until), BegunAt: moment(t.Begun), DoneAt: moment(t.Done),
+	}
+}

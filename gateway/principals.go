@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"net/http"
+
+	"muniment/openapi"
+	"muniment/vault/access"
+)
+
+// maxGrants is how many grants a principal is created with at most.
+const maxGrants = 64
+
+func (s *Server) createPrincipal(r *request) error {
+	var in openapi.NewPrincipal
+	if err := s.json(r, &in); err != nil {
+		return err
+	}
+	if len(in.Grants) == 0 || len(in.Grants) > maxGrants {
+		return refuse(badRequest, "grants wants 1 to 64 of them.")
+	}
+	grants := make([]access.Grant, len(in.Grants))
+	for i, g := range in.Grants {
+		grants[i].Role = access.Role(g.Role)
+		if g.Series != nil {
+			grants[i].Series = *g.Series
+		}
+	}
+	who, key, err := s.cfg.Vault.CreatePrincipal(r.Request().Context(), r.who, grants)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusCreated, openapi.Principal{ID: who.Principal.String(), Key: key.Reveal(), Grants: in.Grants})
+}
+
+func (s *Server) revokeKeys(r *request) error {
+	id, err := r.named("principal_id")
+	if err != nil {
+		return err
+	}
+	revoked, err := s.cfg.Vault.RevokeKeys(r.Request().Context(), r.who, id)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusOK, openapi.Revocation{Revoked: revoked})
+}
