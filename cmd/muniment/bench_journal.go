@@ -38,7 +38,7 @@ func (b *bench) journal(ctx context.Context, dir string) error {
 }
 
 func (b *bench) commits(ctx context.Context, f folder, writers int, change func(journal.ID) (journal.Change, error)) (r rate, err error) {
-	s, err := openStorage(ctx, f, slog.New(slog.DiscardHandler))
+	s, err := openStorage(ctx, embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err
 	}

@@ -96,7 +96,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 
 // inclusion measures an inclusion proof by itself, out of the journal.
 func (b *bench) inclusion(ctx context.Context, f folder) (err error) {
-	s, err := openStorage(ctx, f, slog.New(slog.DiscardHandler))
+	s, err := openStorage(ctx, embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

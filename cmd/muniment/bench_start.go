@@ -110,8 +110,8 @@ func settleDuties(ctx context.Context, j *journal.Journal) error {
 }
 
 // openNowhere opens a data folder whose objects go nowhere.
-func openNowhere(ctx context.Context, f folder, log *slog.Logger) (*storage, error) {
-	s, err := openStorage(ctx, f, log)
+func openNowhere(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
+	s, err := openStorage(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}

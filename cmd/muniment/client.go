@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"time"
 
 	"muniment/openapi"
 	"muniment/openapi/client"
@@ -61,6 +63,17 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 // problemError is a refusal of the server's.
 type problemError struct {
 	openapi.Problem
+	after time.Duration // how long it asks to wait; 0 if it does not say
+}
+
+// foreignError is an answer that is not a Muniment server's: a proxy's, most likely.
+type foreignError struct {
+	status int
+	after  time.Duration
+}
+
+func (e *foreignError) Error() string {
+	return fmt.Sprintf("the server answers %d, and not with a problem of ours", e.status)
 }
 
 func (e *problemError) Error() string {
@@ -80,7 +93,7 @@ func answered(status int, body []byte, wanted ...int) error {
 	}
 	var e problemError
 	if err := json.Unmarshal(body, &e.Problem); err != nil || e.Title == "" {
-		return hint(fmt.Errorf("the server answers %d, and not with a problem of ours", status),
+		return hint(&foreignError{status: status},
 			"check --url: is there a Muniment server behind it, or a proxy that answers for it?")
 	}
 	switch {
@@ -105,7 +118,16 @@ func failure(res *http.Response, wanted ...int) error {
 	if err != nil {
 		return fmt.Errorf("reading the server's answer: %w", err)
 	}
-	return answered(res.StatusCode, body, wanted...)
+	err = answered(res.StatusCode, body, wanted...)
+	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // a date is not used by us
+	after := time.Duration(max(0, seconds)) * time.Second
+	if problem := new(problemError); errors.As(err, &problem) {
+		problem.after = after
+	}
+	if foreign := new(foreignError); errors.As(err, &foreign) {
+		foreign.after = after
+	}
+	return err
 }
 
 // unreached explains why a call had no answer.

@@ -26,12 +26,14 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"muniment/anchor/evidence"
+	"muniment/anchor/servertest"
 )
 
 // victim is a server that a test kills, and what its clients know.
 type victim struct {
 	t       *testing.T
 	dir     string
+	config  string // the configuration file; may be empty
 	program string
 	token   string
 	url     string
@@ -90,6 +92,9 @@ func newVictim(t *testing.T, program string) *victim {
 func (v *victim) start(behind []string, env ...string) bool {
 	v.t.Helper()
 	args := append(slices.Clone(behind), v.program, "serve", "--data", v.dir, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	if v.config != "" {
+		args = append(args, "--config", v.config)
+	}
 	v.cmd, v.stderr = exec.Command(args[0], args[1:]...), &logBuffer{}
 	v.cmd.Env, v.cmd.Stderr = append(os.Environ(), env...), v.stderr
 	v.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -323,7 +328,7 @@ func (v *victim) list() map[string]string {
 // fsck checks the data folder, in which nothing may run.
 func (v *victim) fsck() {
 	v.t.Helper()
-	out, err := exec.Command(v.program, "fsck", "--keys", "--data", v.dir).CombinedOutput()
+	out, err := exec.Command(v.program, "fsck", "--keys", "--data", v.dir, "--config", v.config).CombinedOutput()
 	if err != nil {
 		v.t.Errorf("fsck: %v\n%s", err, out)
 	}
@@ -381,7 +386,7 @@ func TestCrashAtSyscalls(t *testing.T) {
 	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is missing: apt-get install strace")
+		servertest.Missing(t, "strace is missing", "apt-get install strace")
 	}
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {

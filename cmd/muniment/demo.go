@@ -121,7 +121,12 @@ func (d *demo) serveOn(ctx context.Context, temporary bool) error {
 
 // ours refuses a folder that holds something of the same name that no demonstration has made.
 func (d *demo) ours() error {
-	if found, err := folder(d.data()).inspect(); err != nil || found != fresh {
+	f := folder(d.data())
+	have, err := f.inventory()
+	if err != nil {
+		return err
+	}
+	if found, err := f.judge(have); err != nil || found != fresh {
 		return err
 	}
 	for _, path := range []string{d.data(), d.tokenFile(), d.proofs()} {

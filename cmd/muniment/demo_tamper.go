@@ -16,6 +16,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
+	"muniment/vault/objects/dir"
 )
 
 // tamper shows what a copy is good for whose owner has changed it: nothing. One document's stored object has a bit flipped;
@@ -76,7 +77,7 @@ func (d *demo) victims() (flipped, swapped, other *paper) {
 
 // vandalize changes the copy behind the program's back.
 func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other *paper) (err error) {
-	s, err := openStorage(ctx, f, slog.New(slog.DiscardHandler))
+	s, err := openStorage(ctx, embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other 
 		}
 	}
 	object := all[flipped.id]
-	path, err := s.objects.Path(ctx, object.Key, object.Version)
+	path, err := s.objects.(*dir.Store).Path(ctx, object.Key, object.Version)
 	if err != nil {
 		return err
 	}
@@ -194,7 +195,7 @@ func (d *demo) caught(what string, file []byte, p *paper) error {
 
 // catchFsck checks the copy as an operator would.
 func (d *demo) catchFsck(ctx context.Context, f folder, flipped, swapped *paper) error {
-	result, err := check(ctx, f, true, true)
+	result, err := check(ctx, embedded(f), true, true)
 	if err != nil {
 		return fmt.Errorf("checking the copy: %w", err)
 	}

@@ -29,12 +29,17 @@ type deposit struct {
 // bytes that it has sent.
 func (r *remote) deposit(ctx context.Context, d deposit) (*openapi.Deposit, error) {
 	sent := sha256.New()
-	d.content = io.TeeReader(d.content, sent)
+	if d.digest == nil {
+		d.content = io.TeeReader(d.content, sent)
+	}
 	out, err := r.send(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	if got := out.Document.ContentSHA256; got != nil && *got != hex.EncodeToString(sent.Sum(nil)) {
+	if d.digest == nil {
+		d.digest = sent.Sum(nil)
+	}
+	if got := out.Document.ContentSHA256; got != nil && *got != hex.EncodeToString(d.digest) {
 		return nil, fmt.Errorf("depositing: document %s does not have the SHA-256 of what was sent", out.ID)
 	}
 	return out, nil

@@ -10,14 +10,19 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"muniment/anchor/servertest"
 )
+
+// attachHow is what a person does where strace may not attach.
+const attachHow = "in a container, add the capability SYS_PTRACE; elsewhere, be root or set kernel.yama.ptrace_scope to 0"
 
 // injure lets a system call on the journal's file fail from now on; the function it returns ends that.
 func (v *victim) injure(call, failure string) (heal func()) {
 	v.t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		v.t.Skip("strace is missing: apt-get install strace")
+		servertest.Missing(v.t, "strace is missing", "apt-get install strace")
 	}
 	c := exec.Command(strace, "-f", "-o", "/dev/null", "-p", fmt.Sprint(v.cmd.Process.Pid),
 		"-P", filepath.Join(v.dir, "journal.db"), "-e", "trace="+call, "-e", "inject="+call+":error="+failure)
@@ -34,7 +39,7 @@ func (v *victim) injure(call, failure string) (heal func()) {
 		attached = strings.Contains(lines.Text(), "attached")
 	}
 	if !attached {
-		v.t.Skipf("strace may not attach to a process here: %v", c.Wait())
+		servertest.Missing(v.t, fmt.Sprintf("strace may not attach to a process here: %v", c.Wait()), attachHow)
 	}
 	done := make(chan struct{})
 	go func() {

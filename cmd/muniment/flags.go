@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"muniment/cmd/muniment/config"
 )
 
 // externalFlag lets a command take the caller's own id instead of ours.
@@ -49,4 +51,27 @@ func group(c *cobra.Command) *cobra.Command {
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	return c
+}
+
+// place is where a command that opens the data folder finds it.
+type place struct{ file, data string }
+
+func (at *place) flags(f *pflag.FlagSet) {
+	f.StringVar(&at.file, "config", "", "the server's configuration file, YAML")
+	f.StringVar(&at.data, "data", config.Default().Data, "the data folder (MUNIMENT_DATA)")
+}
+
+// configured is the configuration that a command's place, and the environment, come to. It is checked.
+func (p *program) configured(c *cobra.Command, at place) (config.Config, error) {
+	cfg, err := config.Load(at.file, p.getenv)
+	if err != nil {
+		return cfg, err
+	}
+	if c.Flags().Changed("data") {
+		cfg.Data = at.data
+	}
+	if err := cfg.Check(); err != nil {
+		return cfg, fmt.Errorf("checking the configuration: %w", err)
+	}
+	return cfg, nil
 }

@@ -8,17 +8,19 @@ import (
 	"path/filepath"
 )
 
-// folder is the data folder of the embedded default.
+// folder is the data folder. With the storage on S3 it has no release/ and objects/, with the keys in Vault no keys.json.
 type folder string
 
 // The parts of the folder. README.md explains to operators what each is, and which must be backed up.
-func (f folder) journal() string  { return filepath.Join(string(f), "journal.db") }
-func (f folder) release() string  { return filepath.Join(string(f), "release") }
-func (f folder) objects() string  { return filepath.Join(string(f), "objects") }
-func (f folder) keys() string     { return filepath.Join(string(f), "keys.json") }
-func (f folder) ledger() string   { return filepath.Join(string(f), "ledger") }
-func (f folder) policy() string   { return filepath.Join(string(f), "policy.json") }
-func (f folder) starting() string { return filepath.Join(string(f), "first-start") }
+func (f folder) journal() string    { return filepath.Join(string(f), "journal.db") }
+func (f folder) release() string    { return filepath.Join(string(f), "release") }
+func (f folder) objects() string    { return filepath.Join(string(f), "objects") }
+func (f folder) keys() string       { return filepath.Join(string(f), "keys.json") }
+func (f folder) ledger() string     { return filepath.Join(string(f), "ledger") }
+func (f folder) policy() string     { return filepath.Join(string(f), "policy.json") }
+func (f folder) publicKeys() string { return filepath.Join(string(f), "public-keys.json") }
+func (f folder) checkpoint() string { return filepath.Join(string(f), "checkpoint") }
+func (f folder) starting() string   { return filepath.Join(string(f), "first-start") }
 
 // state is what a folder was found to be.
 type state int
@@ -29,38 +31,50 @@ const (
 	restore              // all but the journal's file, which comes back from the release bucket
 )
 
-// inspect says what is in the folder, and refuses one that has lost what cannot be made anew. Nothing is created silently
-// in the place of something that was there.
-func (f folder) inspect() (state, error) {
+// inventory says which parts there are.
+type inventory struct{ journal, release, objects, keys, starting bool }
+
+// inventory looks into the folder, and refuses one that others may write to.
+func (f folder) inventory() (inventory, error) {
+	var have inventory
 	if err := f.ownersAlone(); err != nil {
-		return 0, err
+		return have, err
 	}
-	have := map[string]bool{}
-	for _, part := range []string{f.journal(), f.release(), f.objects(), f.keys(), f.starting()} {
-		_, err := os.Lstat(part)
+	for path, there := range map[string]*bool{
+		f.journal(): &have.journal, f.release(): &have.release, f.objects(): &have.objects, f.keys(): &have.keys,
+		f.starting(): &have.starting,
+	} {
+		_, err := os.Lstat(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return 0, fmt.Errorf("looking into the data folder: %w", err)
+			return have, fmt.Errorf("looking into the data folder: %w", err)
 		}
-		have[part] = err == nil
+		*there = err == nil
 	}
+	return have, nil
+}
+
+// judge says what the parts come to, and refuses a vault that has lost what cannot be made anew. Nothing is created silently
+// in the place of something that was there. What is kept by a service instead of the folder counts as being there.
+func (f folder) judge(have inventory) (state, error) {
 	lost := func(what, next string) (state, error) {
 		return 0, hint(fmt.Errorf("%s holds a vault that has lost %s", f, what), next)
 	}
 	switch {
-	case have[f.starting()]:
+	case have.starting:
 		return 0, hint(fmt.Errorf("the first start in %s was broken off before it could serve", f),
-			"nothing has been deposited in it: remove the folder, and start again")
-	case !have[f.journal()] && !have[f.release()] && !have[f.objects()] && !have[f.keys()]:
+			"nothing has been deposited in it: remove the folder and start again; if the storage is on S3, no other server uses the release "+
+				"bucket, and it holds what the broken start has left there, empty it too")
+	case !have.journal && !have.release && !have.objects && !have.keys:
 		return fresh, nil
-	case !have[f.keys()]:
+	case !have.keys:
 		return lost("its key file, "+f.keys(), "put the key file back from its backup: without it no document can ever be read")
-	case !have[f.journal()] && !have[f.release()]:
+	case !have.journal && !have.release:
 		return lost("both its journal and the release bucket", "put release/ back from its backup; the journal comes back from it by itself")
-	case !have[f.release()]:
+	case !have.release:
 		return lost("its release bucket, "+f.release(), "put the folder back from its backup: the journal may not go on without it")
-	case !have[f.objects()]:
+	case !have.objects:
 		return lost("its objects, "+f.objects(), "put the folder back from its backup: the documents' content is in it")
-	case !have[f.journal()]:
+	case !have.journal:
 		return restore, nil
 	}
 	return whole, nil
@@ -81,10 +95,18 @@ func (f folder) ownersAlone() error {
 	return nil
 }
 
-// begin marks that the first start is under way, until settled is called.
-func (f folder) begin() error {
+// make makes the folder if it is not there.
+func (f folder) make() error {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
+	}
+	return nil
+}
+
+// begin marks that the first start is under way, until settled is called.
+func (f folder) begin() error {
+	if err := f.make(); err != nil {
+		return err
 	}
 	mark, err := os.OpenFile(f.starting(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -35,7 +35,7 @@ type checked struct {
 }
 
 func (p *program) fsckCommand() *cobra.Command {
-	var data string
+	var at place
 	var content, keys bool
 	c := &cobra.Command{
 		Use:   "fsck",
@@ -47,24 +47,21 @@ that was swapped or damaged goes unnoticed. It changes nothing.
 The server must not be running. It exits 0 when all agrees, and 1 when there is a finding.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if data == "" {
-				cfg, err := config.Load("", p.getenv)
-				if err != nil {
-					return err
-				}
-				data = cfg.Data
+			cfg, err := p.configured(c, at)
+			if err != nil {
+				return err
 			}
-			return p.fsck(c.Context(), folder(data), content, keys)
+			return p.fsck(c.Context(), cfg, content, keys)
 		},
 	}
-	c.Flags().StringVar(&data, "data", "", "the data folder (MUNIMENT_DATA; default "+config.Default().Data+")")
+	at.flags(c.Flags())
 	c.Flags().BoolVar(&content, "content", true, "read the stored objects too")
 	c.Flags().BoolVar(&keys, "keys", false, "unwrap every sealed row too, and compare bindings and lookup tokens")
 	return c
 }
 
-func (p *program) fsck(ctx context.Context, f folder, content, keys bool) error {
-	result, err := check(ctx, f, content, keys)
+func (p *program) fsck(ctx context.Context, cfg config.Config, content, keys bool) error {
+	result, err := check(ctx, cfg, content, keys)
 	if err != nil {
 		return err
 	}
@@ -85,24 +82,16 @@ func (p *program) fsck(ctx context.Context, f folder, content, keys bool) error 
 		fmt.Fprintln(p.stderr, "sealed rows (titles, file names, keys of contents) were not unwrapped: one that was swapped or damaged shows with --keys only")
 	}
 	if len(result.Findings) > 0 {
-		return hint(fmt.Errorf("%s is not what its log says", f),
+		return hint(fmt.Errorf("%s is not what its log says", cfg.Data),
 			"keep a copy of the folder as it is; then put back from a backup what is named above")
 	}
 	return nil
 }
 
-// check opens the folder and runs the checks over it.
-func check(ctx context.Context, f folder, content, keys bool) (result checked, err error) {
+// check opens what is configured and runs the checks over it.
+func check(ctx context.Context, cfg config.Config, content, keys bool) (result checked, err error) {
 	result.Findings = []finding{}
-	switch found, err := f.inspect(); {
-	case err != nil:
-		return result, err
-	case found == fresh:
-		return result, fmt.Errorf("there is no vault in %s; name its folder with --data", f)
-	case found == restore:
-		return result, hint(fmt.Errorf("%s has no journal.db", f), "serve restores it from release/; check it then")
-	}
-	s, err := openStorage(ctx, f, slog.New(slog.DiscardHandler))
+	s, err := openExisting(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return result, err
 	}

@@ -56,8 +56,8 @@ func checkObjects(ctx context.Context, s *storage, result *checked) error {
 	return nil
 }
 
-// deposits reads a chunk of bodies from a key on, and returns the deposits among them and the key to go on from, nil at
-// the end. A body that cannot be read is the journal check's to report.
+// deposits reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and the key to go on
+// from, nil at the end. A body that cannot be read is the journal check's to report.
 func deposits(ctx context.Context, b journal.Backend, from []byte) (found []kept, next []byte, err error) {
 	err = b.View(ctx, func(r journal.Reader) error {
 		found, next = nil, nil
@@ -67,7 +67,16 @@ func deposits(ctx context.Context, b journal.Backend, from []byte) (found []kept
 				next = bytes.Clone(key)
 				return journal.Stop
 			}
-			if d, ok := depositIn(row); ok {
+			d, ok := depositIn(row)
+			if !ok {
+				return nil
+			}
+			// What was erased may be gone. A row that cannot tell is the journal check's to report.
+			gone, err := vault.ObjectGone(r, d.document)
+			if err != nil && !errors.Is(err, journal.ErrDamaged) {
+				return err
+			}
+			if !gone {
 				found = append(found, d)
 			}
 			return nil

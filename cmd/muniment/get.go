@@ -17,6 +17,7 @@ import (
 // reading says what to read, and why.
 type reading struct {
 	external, purpose, note, span, to string
+	progress                          io.Writer // where a bar may be shown; nil for nowhere
 }
 
 func (p *program) getCommand() *cobra.Command {
@@ -25,7 +26,7 @@ func (p *program) getCommand() *cobra.Command {
 		Use:   "get ID --purpose CODE",
 		Short: "Read a document's content; the read goes on record",
 		Long: `Reads a document to standard output, or to the file that --to names. Every read states its purpose, a code of your
-house, and is on record before the first byte leaves the server.`,
+house, and is on record before the first byte leaves the server. The file appears under its name when all of it is there.`,
 		Example: "  muniment get 0190b5a0-7c1e-7000-8000-000000000001 --purpose audit --to plan.pdf",
 		Args: func(c *cobra.Command, args []string) error {
 			if err := idOrExternal(&g.external)(c, args); err != nil {
@@ -45,10 +46,13 @@ house, and is on record before the first byte leaves the server.`,
 			if err != nil {
 				return err
 			}
-			if g.to == "" {
-				return r.read(c.Context(), id, g, p.stdout)
+			if _, shown := isTerminal(p.stdout); !shown || g.to != "" {
+				g.progress = p.stderr
 			}
-			return r.readTo(c.Context(), id, g)
+			if g.to != "" {
+				return r.readTo(c.Context(), id, g)
+			}
+			return r.read(c.Context(), id, g, p.stdout)
 		},
 	}
 	f := c.Flags()
@@ -85,13 +89,23 @@ func (r *remote) content(ctx context.Context, id string, g reading) (*http.Respo
 	return res, nil
 }
 
+// largeRead is from what size on a read shows its progress, in bytes.
+const largeRead = 1 << 20
+
+// read writes a document's content to w.
 func (r *remote) read(ctx context.Context, id string, g reading, w io.Writer) error {
 	res, err := r.content(ctx, id, g)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	if _, err := io.Copy(w, res.Body); err != nil {
+	var from io.Reader = res.Body
+	if g.progress != nil && res.ContentLength >= largeRead {
+		bar := startTransfer(g.progress, "get", 1, res.ContentLength)
+		defer bar.clear()
+		from = &moving{Reader: res.Body, bar: bar}
+	}
+	if _, err := io.Copy(w, from); err != nil {
 		return hint(fmt.Errorf("reading %s: the content broke off: %w", id, err),
 			"what came before is no whole document; if it happens again, the server's log and fsck say why")
 	}
@@ -107,7 +121,9 @@ func (r *remote) readTo(ctx context.Context, id string, g reading) error {
 	if err != nil {
 		return fmt.Errorf("making a file beside %s: %w", g.to, err)
 	}
-	err = r.read(ctx, id, g, f)
+	if err = r.read(ctx, id, g, f); err == nil {
+		err = f.Sync() // before it has its name: no crash leaves a part of it under that
+	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Link(f.Name(), g.to) // unlike a rename, it replaces nothing

@@ -71,6 +71,11 @@ func detail(e openapi.Entry) string {
 			Action    string `json:"action"`
 			Bytes     *int64 `json:"bytes"`
 			Disclosed *bool  `json:"disclosed"`
+			Authority string `json:"authority"`
+			Oldest    int    `json:"oldest"`
+			Before    int    `json:"before"`
+			Count     *int64 `json:"count"`
+			Label     string `json:"label"`
 		} `json:"data"`
 	}
 	if json.Unmarshal([]byte(e.Body), &body) != nil {
@@ -94,6 +99,16 @@ func detail(e openapi.Entry) string {
 	}
 	if d.Disclosed != nil && *d.Disclosed {
 		said = append(said, "with the content's digest")
+	}
+	add("authority", d.Authority)
+	add("label", d.Label)
+	for _, version := range []int{d.Oldest, d.Before} {
+		if version > 0 {
+			said = append(said, fmt.Sprintf("versions before %d", version))
+		}
+	}
+	if d.Count != nil {
+		said = append(said, fmt.Sprintf("%d in all", *d.Count))
 	}
 	return strings.Join(said, ", ")
 }

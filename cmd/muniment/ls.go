@@ -44,7 +44,7 @@ taken as midnight UTC.`,
 				return err
 			}
 			return p.emit(openapi.DocumentPage{Documents: docs}, func(t *tableWriter) {
-				t.row("ID", "STATE", "SIZE>", "DEPOSITED", "SERIES", "NAME", "TITLE")
+				t.row("ID", "STATE", "SIZE>", "DEPOSITED", "SERIES", "NAME~", "TITLE~")
 				for _, d := range docs {
 					t.row(d.ID, d.State, size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series, text(d.FileName), text(d.Title))
 				}

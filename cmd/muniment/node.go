@@ -25,12 +25,15 @@ type node struct {
 	vault     *vault.Vault
 	publisher *anchor.Publisher
 	gateway   *gateway.Server
-	bootstrap access.APIKey // of a folder that was just made, else zero
+	bootstrap access.APIKey // of a vault that was just made, else zero
+	created   bool          // the vault was just made
 
 	stopAnchors context.CancelFunc
 	anchored    chan error // the publisher's end
 	stopSweeps  context.CancelFunc
 	swept       chan struct{} // closed when no sweep is under way any more
+	stopMemory  context.CancelFunc
+	remembered  chan struct{} // closed when no checkpoint is written any more
 }
 
 // sweepEvery is how often the store is searched for objects that uploads have left which broke off.
@@ -53,28 +56,72 @@ func openNode(ctx context.Context, cfg config.Config, log *slog.Logger, open ope
 			err = errors.Join(err, n.close())
 		}
 	}()
-	if n.store, err = open(ctx, folder(cfg.Data), log); err != nil {
+	if n.store, err = open(ctx, cfg, log); err != nil {
 		return n, err
 	}
 	if n.journal, err = n.store.openJournal(ctx, cfg.Origin, log); err != nil {
 		return n, err
 	}
-	n.vault, err = vault.Open(ctx, vault.Config{
-		Journal: n.journal, Keys: n.store.keys, Objects: n.store.objects, Rules: retention.Rules{},
-		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
-		MaxSize: int64(cfg.Limits.Document), Patience: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS,
-	})
-	if err != nil {
+	if err = n.owned(cfg); err != nil {
 		return n, err
 	}
-	if n.store.found == fresh {
-		if n.bootstrap, err = n.vault.Bootstrap(ctx); err != nil {
-			return n, fmt.Errorf("creating the default tenant: %w", err)
-		}
+	if err = n.openVault(ctx, cfg, log); err != nil {
+		return n, err
 	}
 	if err = n.openGateway(cfg, log); err != nil {
 		return n, err
 	}
+	n.startWorkers(ctx, log)
+	return n, nil
+}
+
+// owned refuses to go on over a release bucket that is another server's, and to begin where nothing could be released: the
+// head in the bucket is what keeps two servers from beginning two histories there.
+func (n *node) owned(cfg config.Config) error {
+	if err := n.journal.Err(); err != nil {
+		err = fmt.Errorf("releasing the journal: %w", err)
+		if n.store.found == fresh {
+			return hint(err, anotherBegan)
+		}
+		return hint(err, "another server has gone on with this journal; stop it, and start this one again")
+	}
+	if n.store.found == fresh && n.journal.Checkpoint().Size == 0 {
+		return hint(errors.New("the journal's first checkpoint could not be released"),
+			"the log says whether the release bucket or the key service stands in the way; then remove "+cfg.Data+" and start again")
+	}
+	return nil
+}
+
+// openVault opens the vault, and makes the default tenant where there is none: at the first start, or at the one after a first
+// start that was broken off and has left its beginning in the release bucket.
+func (n *node) openVault(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	ahead := 0
+	if cfg.Keys.Kind == config.KeysVault { // a key file answers at once
+		ahead = cfg.Keys.Vault.Ahead
+	}
+	n.vault, err = vault.Open(ctx, vault.Config{
+		Journal: n.journal, Keys: n.store.keys, Objects: n.store.objects, Rules: retention.Rules{},
+		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
+		MaxSize: int64(cfg.Limits.Document), Patience: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
+		Custodian: n.store.custodian(), TrimWait: time.Duration(cfg.Keys.TrimAfter),
+		Store: storeName(cfg.Storage), Attest: attestor(cfg.Storage, n.store.objects),
+	})
+	if err != nil || n.store.found == whole {
+		return err
+	}
+	there, err := n.vault.Bootstrapped(ctx)
+	if err != nil || there {
+		return err
+	}
+	n.created = true
+	if n.bootstrap, err = n.vault.Bootstrap(ctx); err != nil {
+		return fmt.Errorf("creating the default tenant: %w", err)
+	}
+	return nil
+}
+
+// startWorkers starts what goes on behind the requests.
+func (n *node) startWorkers(ctx context.Context, log *slog.Logger) {
 	anchors, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stopAnchors, n.anchored = stop, make(chan error, 1)
 	go func() { n.anchored <- n.publisher.Run(anchors) }()
@@ -84,7 +131,22 @@ func openNode(ctx context.Context, cfg config.Config, log *slog.Logger, open ope
 		defer close(n.swept)
 		every(sweeps, sweepEvery, func(ctx context.Context) { n.sweep(ctx, log) })
 	}()
-	return n, nil
+	remembers, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stopMemory, n.remembered = stop, make(chan struct{})
+	go func() {
+		defer close(n.remembered)
+		every(remembers, rememberEvery, func(context.Context) { n.remember(log) })
+	}()
+}
+
+// rememberEvery is how often the newest checkpoint is written down.
+const rememberEvery = time.Second
+
+// remember writes the newest checkpoint down.
+func (n *node) remember(log *slog.Logger) {
+	if err := n.store.remember(n.journal.Checkpoint()); err != nil {
+		log.Warn("the newest checkpoint could not be written down; it will be tried again", "error", err)
+	}
 }
 
 // sweep deletes the objects that no document has.
@@ -158,6 +220,11 @@ func (n *node) close() error {
 	if n.stopAnchors != nil {
 		n.stopAnchors()
 		errs = append(errs, <-n.anchored)
+	}
+	if n.stopMemory != nil {
+		n.stopMemory()
+		<-n.remembered
+		errs = append(errs, n.store.remember(n.journal.Checkpoint()))
 	}
 	if n.journal != nil {
 		errs = append(errs, n.journal.Close())

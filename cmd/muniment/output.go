@@ -31,42 +31,49 @@ func writeJSON(w io.Writer, v any) error {
 	return nil
 }
 
-// tableWriter lines up columns. Columns whose heading ends in ">" are set to the right.
+// tableWriter lines up columns. Columns whose heading ends in ">" are set to the right; those whose heading ends in "~" are cut
+// short where the table would be wider than the terminal.
 type tableWriter struct {
 	rows [][]string
 }
 
+// narrowest is how far a column is cut at most.
+const narrowest = 12
+
 // row adds a row; the first is the heading.
-func (t *tableWriter) row(cells ...any) {
+func (t *tableWriter) row(columns ...any) {
 	var row []string
-	for _, cell := range cells {
-		row = append(row, visible(fmt.Sprint(cell)))
+	for _, column := range columns {
+		row = append(row, visible(fmt.Sprint(column)))
 	}
 	t.rows = append(t.rows, row)
 }
 
 func (t *tableWriter) flush(w io.Writer) error {
+	room, _ := isTerminal(w)
+	return t.write(w, room)
+}
+
+// write writes the table for a terminal of so many columns; 0 for any number.
+func (t *tableWriter) write(w io.Writer, room int) error {
 	if len(t.rows) == 0 {
 		return nil
 	}
-	right := make([]bool, len(t.rows[0]))
+	right, elastic := make([]bool, len(t.rows[0])), make([]bool, len(t.rows[0]))
 	for i, heading := range t.rows[0] {
-		t.rows[0][i], right[i] = strings.CutSuffix(heading, ">")
+		heading, right[i] = strings.CutSuffix(heading, ">")
+		t.rows[0][i], elastic[i] = strings.CutSuffix(heading, "~")
 	}
-	var widths []int
-	for _, row := range t.rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
+	widths := t.widths()
+	if room > 0 {
+		shrink(widths, elastic, room)
 	}
 	var out strings.Builder
 	for _, row := range t.rows {
 		var line strings.Builder
 		for i, cell := range row {
-			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			cell = cut(cell, widths[i])
+			space := strings.Repeat(" ", widths[i]-cells(cell))
 			if right[i] {
 				line.WriteString(space + cell + "  ")
 			} else {
@@ -79,6 +86,37 @@ func (t *tableWriter) flush(w io.Writer) error {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	return nil
+}
+
+// widths is how wide each column is.
+func (t *tableWriter) widths() []int {
+	out := make([]int, len(t.rows[0]))
+	for _, row := range t.rows {
+		for i, cell := range row {
+			out[i] = max(out[i], cells(cell))
+		}
+	}
+	return out
+}
+
+// shrink takes from the widest of the elastic columns until the table fits, or nothing is left to take.
+func shrink(widths []int, elastic []bool, room int) {
+	total := 2 * (len(widths) - 1)
+	for _, width := range widths {
+		total += width
+	}
+	for ; total > room; total-- {
+		widest := -1
+		for i, width := range widths {
+			if elastic[i] && width > narrowest && (widest < 0 || width > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+	}
 }
 
 // visible replaces what could move a terminal's cursor or turn text around: file names and titles are strangers' text.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -14,17 +15,26 @@ type progress struct {
 	out   io.Writer
 	width int // of the terminal, 0 for none
 	what  string
-	total int
+	total int   // steps; 0 if nobody knows
+	size  int64 // bytes in all; 0 if bytes are not counted, or nobody knows
+	now   func() time.Time
 
-	mu    sync.Mutex
-	done  int
-	shown time.Time
+	mu      sync.Mutex
+	done    int
+	moved   int64 // bytes
+	started time.Time
+	shown   time.Time
 }
 
 // startProgress begins to show the progress of work in total steps.
 func startProgress(out io.Writer, what string, total int) *progress {
+	return startTransfer(out, what, total, 0)
+}
+
+// startTransfer begins to show the progress of work in total steps that moves size bytes in all, 0 if that is not known.
+func startTransfer(out io.Writer, what string, total int, size int64) *progress {
 	width, _ := isTerminal(out)
-	return &progress{out: out, width: width, what: what, total: total}
+	return &progress{out: out, width: width, what: what, total: total, size: size, now: time.Now, started: time.Now()}
 }
 
 // step counts one.
@@ -32,28 +42,96 @@ func (b *progress) step() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done++
-	if b.width > 0 && (time.Since(b.shown) > 50*time.Millisecond || b.done == b.total) {
-		b.shown = time.Now()
+	b.show(b.done == b.total)
+}
+
+// at says how many steps are done of how many, where the work counts by itself.
+func (b *progress) at(done, total uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.done, b.total = int(min(done, math.MaxInt)), int(min(total, math.MaxInt))
+	b.show(done == total)
+}
+
+// move counts bytes; a negative number takes back what has to be moved again.
+func (b *progress) move(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.moved += n
+	b.show(false)
+}
+
+// show draws the bar on a terminal, now and then or when it must.
+func (b *progress) show(must bool) {
+	if now := b.now(); b.width > 0 && (must || now.Sub(b.shown) > 50*time.Millisecond) {
+		b.shown = now
 		b.draw()
 	}
 }
 
 func (b *progress) draw() {
-	numbers := fmt.Sprintf(" %d/%d", b.done, b.total)
-	room := max(0, min(40, b.width-len(b.what)-len(numbers)-6))
+	numbers := b.numbers()
+	room := max(0, min(40, b.width-cells(b.what)-cells(numbers)-6))
 	full := 0
-	if b.total > 0 {
+	switch {
+	case b.size > 0:
+		full = int(float64(room) * min(1, float64(b.moved)/float64(b.size)))
+	case b.total > 0:
 		full = room * b.done / b.total
 	}
-	fmt.Fprintf(b.out, "\r  %s %s%s%s", b.what, strings.Repeat("█", full), strings.Repeat("░", room-full), numbers)
+	line := fmt.Sprintf("  %s %s%s%s", b.what, strings.Repeat("█", full), strings.Repeat("░", room-full), numbers)
+	fmt.Fprintf(b.out, "\r%s\x1b[K", cut(line, b.width-1))
+}
+
+// numbers are the counts beside the bar: of steps unless there is one only, of bytes, and how fast they move.
+func (b *progress) numbers() string {
+	var out strings.Builder
+	switch b.total {
+	case 0:
+		fmt.Fprintf(&out, " %d", b.done)
+	case 1:
+	default:
+		fmt.Fprintf(&out, " %d/%d", b.done, b.total)
+	}
+	if b.moved == 0 && b.size == 0 {
+		return out.String()
+	}
+	out.WriteString(" " + size(b.moved))
+	if b.size > 0 {
+		out.WriteString("/" + size(b.size))
+	}
+	if took := b.now().Sub(b.started).Seconds(); took > 0 {
+		out.WriteString(" " + size(int64(float64(max(0, b.moved))/took)) + "/s")
+	}
+	return out.String()
 }
 
 // end removes the bar and leaves a line with the summary.
 func (b *progress) end(summary string) {
+	b.clear()
+	fmt.Fprintf(b.out, "  %-10s %s\n", b.what, summary)
+}
+
+// clear removes the bar and leaves nothing.
+func (b *progress) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.width > 0 {
 		fmt.Fprint(b.out, "\r\x1b[K")
 	}
-	fmt.Fprintf(b.out, "  %-10s %s\n", b.what, summary)
+}
+
+// moving counts the bytes that are read from a reader.
+type moving struct {
+	io.Reader
+	bar *progress
+	n   int64
+}
+
+// Read implements [io.Reader].
+func (m *moving) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.n += int64(n)
+	m.bar.move(int64(n))
+	return n, err
 }

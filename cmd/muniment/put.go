@@ -2,131 +2,164 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"muniment/openapi"
 )
 
+// putHelp is what put is, for who is about to use it.
+const putHelp = `Deposits files and writes their receipts. - is standard input.
+
+A folder is deposited with all files in it and below it. Symbolic links in it are not followed, nor are devices and the like;
+files and folders whose name begins with a dot are left out unless --hidden says otherwise. Each file of a folder gets an
+attribute "path", which begins with the folder's own name.
+
+A put that broke off is simply repeated. Each file is sent with an idempotency key that follows from its content, its path below
+what was named, and its metadata, so what is kept already gives its first receipt again and never a second document. To keep a
+second copy on purpose, give a title or an --idempotency-key that differs. Standard input has no such key: give it one, or an
+--external-id, if it may have to be repeated.
+
+A server that cannot be reached, or that says when to come again, is asked again for --retry-for. Files that could not be
+deposited are listed at the end, with what to do; the exit code is then 1.
+
+A nightly job uses a manifest, a CSV file (RFC 4180, UTF-8) whose first line names its columns: path, and if wanted
+external_id, title, file_name, series, record_date, media_type, chain, transaction, role, and attr:NAME for each attribute.
+Paths are relative to the manifest's folder. Every row is checked before the first upload. --receipts names a CSV file to which
+a line is added, and synced to the disk, as each document is acknowledged. It is what a repeated run goes by: rows that have
+their receipt are left out, whatever is in the file now, and the rest is done. Its columns are ` + "line, path, external_id,\ndocument_id, index, leaf (in hexadecimal), status (created, replayed, failed), error, time and row, which is the row's fingerprint." + `
+Text in it that a spreadsheet could take for a formula has an apostrophe before it.`
+
+// putOptions is what the flags of put say.
+type putOptions struct {
+	deposit
+	attributes         []string
+	hidden             bool
+	jobs               int
+	retryFor           time.Duration
+	manifest, receipts string
+}
+
 func (p *program) putCommand() *cobra.Command {
-	var d deposit
-	var attributes []string
+	var o putOptions
 	c := &cobra.Command{
-		Use:   "put FILE…",
-		Short: "Deposit files; - is standard input",
-		Long: `Deposits files and writes their receipts. A regular file's SHA-256 is sent along, so that a file which changes in
-between is refused. With --external-id the same command can be repeated: the same content gives the first receipt.`,
-		Example: "  muniment put --series default --title 'Site plan' plan.pdf",
-		Args:    cobra.MinimumNArgs(1),
+		Use:   "put FILE|FOLDER|-… | put --manifest IN.csv --receipts OUT.csv",
+		Short: "Deposit files, folders, standard input, or what a manifest lists",
+		Long:  putHelp,
+		Example: "  muniment put --series default --title 'Site plan' plan.pdf\n" +
+			"  muniment put --series default scans/\n" +
+			"  pg_dump registry | muniment put - --file-name registry.sql --external-id backup/2026-11-22\n" +
+			"  muniment put --manifest tonight.csv --receipts tonight-receipts.csv",
+		Args: func(c *cobra.Command, args []string) error { return o.check(c, args) },
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 1 && d.externalID+d.fileName+d.title+d.idempotencyKey != "" {
-				return errors.New("--external-id, --name, --title and --idempotency-key are of one document; give one file")
-			}
 			var err error
-			if d.attributes, err = pairs(attributes); err != nil {
+			if o.deposit.attributes, err = pairs(o.attributes); err != nil {
 				return err
 			}
 			r, err := p.server()
 			if err != nil {
 				return err
 			}
-			return p.put(c.Context(), r, d, args)
+			if o.manifest != "" {
+				return p.putManifest(c.Context(), r, o)
+			}
+			return p.put(c.Context(), r, o, args)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&d.series, "series", "", "the record series (default: the tenant's default series)")
-	f.StringVar(&d.externalID, "external-id", "", "your own id for the document")
-	f.StringVar(&d.title, "title", "", "the title")
-	f.StringVar(&d.fileName, "name", "", "the file name (default: the file's own)")
-	f.StringVar(&d.mediaType, "type", "", "the media type (default: by the file name)")
-	f.StringVar(&d.recordDate, "record-date", "", "the record's own date, 2026-11-22")
-	f.StringArrayVar(&attributes, "attribute", nil, "name=value; may be repeated")
-	f.StringArrayVar(&d.ledgerRefs, "ledger-ref", nil, "'CHAIN TRANSACTION [ROLE]' that it supports; may be repeated")
-	f.StringVar(&d.idempotencyKey, "idempotency-key", "", "makes repeating the command safe")
+	f.StringVar(&o.series, "series", "", "the record series (default: the tenant's default series)")
+	f.StringVar(&o.externalID, "external-id", "", "your own id for the document")
+	f.StringVar(&o.title, "title", "", "the title")
+	f.StringVar(&o.fileName, "file-name", "", "the file name (default: the file's own)")
+	f.StringVar(&o.mediaType, "media-type", "", "the media type (default: by the file name)")
+	f.StringVar(&o.recordDate, "record-date", "", "the record's own date, 2026-11-22")
+	f.StringArrayVar(&o.attributes, "attribute", nil, "name=value; may be repeated")
+	f.StringArrayVar(&o.ledgerRefs, "ledger-ref", nil, "'CHAIN TRANSACTION [ROLE]' that it supports; may be repeated")
+	f.StringVar(&o.idempotencyKey, "idempotency-key", "", "your own key instead of the one that follows from the file")
+	f.BoolVar(&o.hidden, "hidden", false, "also what begins with a dot in folders")
+	f.IntVar(&o.jobs, "jobs", 4, "how many uploads at once")
+	f.DurationVar(&o.retryFor, "retry-for", time.Minute, "how long to ask again a server that is not there or not ready; 0 for never")
+	f.StringVar(&o.manifest, "manifest", "", "a CSV file that lists what to deposit; with --receipts")
+	f.StringVar(&o.receipts, "receipts", "", "the CSV file to which receipts are added, and by which a repeated run goes on")
 	return c
 }
 
-// put deposits each file and writes the receipts of those that were, also when a later one fails.
-func (p *program) put(ctx context.Context, r *remote, d deposit, names []string) error {
-	var out []*openapi.Deposit
-	var failed error
-	for i, name := range names {
-		one, err := p.putFile(ctx, r, d, name)
-		if err != nil {
-			failed = fmt.Errorf("depositing %s: %w", name, err)
-			if errors.Is(err, context.Canceled) {
-				failed = hint(failed, "whether it was kept is not known; muniment ls shows it; "+
-					"with --idempotency-key or --external-id the same command is safe to repeat")
-			}
-			if len(names) > 1 {
-				fmt.Fprintf(p.stderr, "%d of %d deposited; not tried: %d; repeat with the remaining files only\n",
-					len(out), len(names), len(names)-i-1)
-			}
-			break
-		}
-		out = append(out, one)
+// check refuses arguments that do not go together.
+func (o *putOptions) check(c *cobra.Command, args []string) error {
+	switch {
+	case o.jobs < 1 || o.jobs > 64:
+		return errors.New("--jobs wants a number from 1 to 64")
+	case o.retryFor < 0:
+		return errors.New("--retry-for wants a time such as 1m, or 0")
+	case (o.manifest == "") != (o.receipts == ""):
+		return errors.New("--manifest and --receipts go together")
+	case o.manifest != "":
+		return o.checkManifest(c, args)
+	case len(args) == 0:
+		return errors.New("what is to be deposited? name files or folders, - for standard input, or a --manifest")
 	}
-	err := p.emit(out, func(t *tableWriter) {
-		if len(out) == 0 {
-			return
-		}
-		t.row("ID", "INDEX>", "SIZE>", "SERIES", "NAME")
-		for _, one := range out {
-			t.row(one.ID, one.Receipt.Index, size(one.Document.Size), one.Document.Series, text(one.Document.FileName))
-		}
-	})
-	return errors.Join(failed, err)
+	if n := len(args) - len(slices.Compact(slices.Sorted(slices.Values(args)))); n > 0 {
+		return errors.New("a file is named twice")
+	}
+	return nil
 }
 
-func (p *program) putFile(ctx context.Context, r *remote, d deposit, name string) (*openapi.Deposit, error) {
-	d.length, d.content = -1, p.stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		if err := d.fromFile(f); err != nil {
-			return nil, err
+// checkManifest refuses what belongs to files on the command line.
+func (o *putOptions) checkManifest(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return errors.New("give either files or a --manifest, not both")
+	}
+	for _, name := range []string{
+		"series", "external-id", "title", "file-name", "media-type", "record-date", "attribute", "ledger-ref", "idempotency-key", "hidden",
+	} {
+		if c.Flags().Changed(name) {
+			return fmt.Errorf("--%s is not for a manifest, which has columns for such things", name)
 		}
 	}
-	return r.deposit(ctx, d)
+	return nil
 }
 
-// fromFile fills in what a file says of itself.
-func (d *deposit) fromFile(f *os.File) error {
-	info, err := f.Stat()
+// put deposits what the arguments name and writes the receipts of what was deposited, also when something was not.
+func (p *program) put(ctx context.Context, r *remote, o putOptions, args []string) error {
+	items, skipped, err := gather(o.deposit, args, o.hidden, p.stdin)
 	if err != nil {
 		return err
 	}
-	if info.IsDir() {
-		return errors.New("is a folder; name the files in it")
+	if skipped.any() {
+		fmt.Fprintf(p.stderr, "left out: %s\n", skipped)
 	}
-	if d.fileName == "" {
-		d.fileName = filepath.Base(f.Name())
+	if len(items) == 0 {
+		return errors.New("there is no file to deposit in what was named")
 	}
-	if d.mediaType == "" {
-		d.mediaType = mime.TypeByExtension(filepath.Ext(d.fileName))
+	if len(items) > 1 && o.externalID+o.fileName+o.title+o.idempotencyKey != "" {
+		return errors.New("--external-id, --file-name, --title and --idempotency-key are of one document; give one file")
 	}
-	d.content = f
-	if !info.Mode().IsRegular() {
+	up := newUploads(p.stderr, r, o, items)
+	kept := make([]*openapi.Deposit, len(items))
+	up.done = func(i int, out *openapi.Deposit, _ error) error {
+		if out != nil && p.format != "json" {
+			out.Receipt = openapi.Receipt{Index: out.Receipt.Index} // the table shows no more, and there may be many
+		}
+		kept[i] = out
 		return nil
 	}
-	digest := sha256.New()
-	if d.length, err = io.Copy(digest, f); err != nil {
-		return err
-	}
-	d.digest = digest.Sum(nil)
-	_, err = f.Seek(0, io.SeekStart)
-	return err
+	outcome := up.run(ctx)
+	kept = slices.DeleteFunc(kept, func(d *openapi.Deposit) bool { return d == nil })
+	err = p.emit(kept, func(t *tableWriter) {
+		if len(kept) == 0 {
+			return
+		}
+		t.row("ID", "INDEX>", "SIZE>", "SERIES", "NAME~")
+		for _, one := range kept {
+			t.row(one.ID, one.Receipt.Index, size(one.Document.Size), one.Document.Series, text(one.Document.FileName))
+		}
+	})
+	return errors.Join(outcome.report(p.stderr), err)
 }
 
 // pairs reads name=value pairs.

@@ -64,7 +64,8 @@ func (p *program) root() *cobra.Command {
 		Use:   "muniment",
 		Short: "Keeps documents as evidence, and proves it to strangers",
 		Long: `Muniment keeps the supporting documents of ledger transactions: encrypted, on record, anchored, and provable to
-somebody who trusts none of us. Start with "muniment demo".`,
+somebody who trusts none of us. Start with "muniment demo". "muniment completion bash" (zsh, fish, powershell) writes a script
+by which your shell completes commands, flags, files and series; its --help says where to put it.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -83,13 +84,14 @@ somebody who trusts none of us. Start with "muniment demo".`,
 	flags.StringVar(&p.connection.URL, "url", "", "the server's URL (MUNIMENT_URL; default "+config.DefaultURL+")")
 	flags.StringVar(&p.token, "token", "", "the API key, mun_… (MUNIMENT_TOKEN)")
 	flags.StringVar(&p.connection.TokenFile, "token-file", "", "a file that holds the API key (MUNIMENT_TOKEN_FILE)")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		p.demoCommand(), p.serveCommand(),
 		p.putCommand(), p.getCommand(), p.lsCommand(), p.evidenceCommand(), p.historyCommand(),
-		p.anchorCommand(), p.journalCommand(),
-		p.fsckCommand(), p.benchCommand(), p.versionCommand(),
+		p.anchorCommand(), p.journalCommand(), p.seriesCommand(), p.keyCommand(), p.principalCommand(),
+		p.doctorCommand(), p.fsckCommand(), p.backupCommand(), p.restoreCommand(), p.benchCommand(), p.versionCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	p.complete(root)
 	return root
 }
 

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/config"
 	"muniment/vault/objects"
 )
 
@@ -57,8 +58,8 @@ func (s *saboteur) pass(point string) {
 	}
 }
 
-func (s *saboteur) open(ctx context.Context, f folder, log *slog.Logger) (*storage, error) {
-	parts, err := openStorage(ctx, f, log)
+func (s *saboteur) open(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
+	parts, err := openStorage(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"muniment": main, "crashing-muniment": crashingMain})
+	testscript.Main(m, map[string]func(){"muniment": main, "crashing-muniment": crashingMain, "profiled-muniment": profiledMain})
 }
 
 // TestScripts runs the program itself, as a user would.
@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": startServer, "halt": haltServer, "jsonfield": jsonField, "flip": flip, "repeat": repeat,
+			"server": startServer, "halt": haltServer, "jsonfield": jsonField, "flip": flip, "repeat": repeat, "verify": verifyEvidence,
 		},
 		RequireExplicitExec: true,
 	})

@@ -71,7 +71,7 @@ func (p *program) serve(ctx context.Context, cfg config.Config) error {
 // announce prints the URL and, of a folder that was just made, the bootstrap API key.
 func (p *program) announce(s *service) error {
 	out := s.url() + "\n"
-	if s.node.store.found == fresh {
+	if s.node.created {
 		out += s.node.bootstrap.Reveal() + "\n"
 	}
 	if _, err := io.WriteString(p.stdout, out); err != nil {

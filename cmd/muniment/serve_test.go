@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"muniment/anchor/servertest"
 )
 
 // process is "muniment serve" as an operator runs it.
@@ -151,7 +153,7 @@ func TestAnUploadThatStallsAtSIGTERMIsCutOff(t *testing.T) {
 func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is not installed, which makes the disk's syncs fail")
+		servertest.Missing(t, "strace, which makes the disk's syncs fail, is missing", "apt-get install strace")
 	}
 	p := startProcess(t, filepath.Join(t.TempDir(), "data"), "")
 	fault := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO",
@@ -174,7 +176,7 @@ func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 			return
 		case <-detached:
 			if p.Process.Signal(syscall.Signal(0)) == nil {
-				t.Skip("strace may not attach to processes here, so the disk's syncs cannot be made to fail")
+				servertest.Missing(t, "strace may not attach to a process here", attachHow)
 			}
 		default:
 		}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,54 +10,71 @@ import (
 	"log/slog"
 	"os"
 
-	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
-	"muniment/anchor/ledger"
-	ledgerlocal "muniment/anchor/ledger/local"
+	"muniment/cmd/muniment/config"
 	"muniment/vault/keys"
 	"muniment/vault/keys/local"
 	"muniment/vault/objects"
-	"muniment/vault/objects/dir"
 )
 
-// storage is an open data folder, as far as it needs no journal.
+// storage is a data folder and the services that keep what is not in it, open as far as that needs no journal.
 type storage struct {
 	folder  folder
 	found   state
+	noted   uint64 // the size of the checkpoint that was written down last
 	backend journal.Backend
 	release store
 	objects store
 	keys    keyService
 }
 
-// store is an object store in a folder, which is let go of at the end.
+// store is an object store that is let go of at the end.
 type store interface {
 	objects.Store
 	io.Closer
-	// Path is the file that holds a version's bytes.
-	Path(ctx context.Context, key, version string) (string, error)
 }
 
 // keyService is what holds the keys of tenants and signs in the name of the journal and its ledger.
 type keyService interface {
 	keys.Service
+	// Signer is the signing key of that name: local.Checkpoint or local.Ledger.
 	Signer(name string) (journal.Signer, error)
 	io.Closer
 }
 
-// keyFile is a keyService in a file.
-type keyFile struct{ *local.Service }
+// opener opens storage: openStorage, but for tests that put faults between.
+type opener func(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error)
 
-// Signer is the signing key of that name.
-func (k keyFile) Signer(name string) (journal.Signer, error) { return k.Service.Signer(name) }
+// embedded is the configuration of a data folder that everything is in.
+func embedded(f folder) config.Config {
+	cfg := config.Default()
+	cfg.Data = string(f)
+	return cfg
+}
 
-// opener opens a data folder: openStorage, but for tests that put faults between.
-type opener func(ctx context.Context, f folder, log *slog.Logger) (*storage, error)
+// openStorage opens what is configured, or makes it where there is nothing yet.
+func openStorage(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
+	return openParts(ctx, cfg, log, func(state) error { return nil })
+}
 
-// openStorage opens the parts of a data folder, or makes them in one that is fresh.
-func openStorage(ctx context.Context, f folder, log *slog.Logger) (s *storage, err error) {
-	s = &storage{folder: f}
+// openExisting opens what is configured and makes nothing.
+func openExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
+	return openParts(ctx, cfg, log, func(found state) error {
+		switch found {
+		case fresh:
+			return hint(fmt.Errorf("there is no vault in %s", cfg.Data), "name its folder with --data, or its configuration with --config")
+		case restore:
+			return hint(fmt.Errorf("%s has no journal.db", cfg.Data), "serve restores it from the release bucket; check it then")
+		}
+		return nil
+	})
+}
+
+// openParts opens the parts one by one, once it is known what there is and permit agrees. Services come before anything is made
+// in a fresh folder, so that a first start that one of them refuses can simply be repeated.
+func openParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(state) error) (s *storage, err error) {
+	s = &storage{folder: folder(cfg.Data)}
 	defer func() {
 		if err != nil {
 			locked := errors.Is(err, local.ErrLocked)
@@ -70,49 +85,31 @@ func openStorage(ctx context.Context, f folder, log *slog.Logger) (s *storage, e
 			s = nil
 		}
 	}()
-	if s.found, err = f.inspect(); err != nil {
+	if err = checkSecrets(cfg); err != nil {
 		return s, err
 	}
-	makeNew := s.found == fresh
-	if makeNew {
-		if err = f.begin(); err != nil {
+	if err = s.find(ctx, cfg, log); err != nil {
+		return s, err
+	}
+	if err = permit(s.found); err != nil {
+		return s, err
+	}
+	if err = s.openServices(ctx, cfg, log); err != nil {
+		return s, err
+	}
+	if s.found == fresh {
+		if err = s.folder.begin(); err != nil {
 			return s, err
 		}
 	}
-	if s.keys, err = openKeys(f.keys(), makeNew); err != nil {
+	if err = s.openFolder(ctx, cfg, log, s.found == fresh); err != nil {
 		return s, err
 	}
-	if s.release, err = openObjects(ctx, f.release(), false, makeNew); err != nil {
-		return s, err
-	}
-	if s.objects, err = openObjects(ctx, f.objects(), true, makeNew); err != nil {
-		return s, err
-	}
-	backend, err := bolt.Open(bolt.Config{Path: f.journal(), Create: s.found != whole, Log: log})
+	backend, err := bolt.Open(bolt.Config{Path: s.folder.journal(), Create: s.found != whole, Log: log})
 	if err != nil {
 		return s, err
 	}
 	s.backend = backend
-	return s, nil
-}
-
-func openKeys(path string, create bool) (keyService, error) {
-	open := local.Open
-	if create {
-		open = local.Create
-	}
-	s, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	return keyFile{s}, nil
-}
-
-func openObjects(ctx context.Context, path string, versioned, create bool) (store, error) {
-	s, err := dir.Open(ctx, dir.Config{Dir: path, Versioned: versioned, Create: create, Clock: journal.SystemClock{}, Rand: rand.Reader})
-	if err != nil {
-		return nil, err
-	}
 	return s, nil
 }
 
@@ -130,75 +127,56 @@ func (s *storage) openJournal(ctx context.Context, origin string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	remembered, err := os.ReadFile(s.folder.checkpoint())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the newest checkpoint: %w", err)
+	}
 	j, err := journal.Open(ctx, journal.Config{
 		Backend: s.backend, Bucket: objects.NewBucket(s.release), Signer: signer,
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Definitions: definitions(),
-		Origin: origin, Create: s.found == fresh,
+		Origin: origin, Create: s.found == fresh, Remembered: remembered,
 	})
 	switch {
+	case err != nil && s.found == fresh && s.taken(ctx):
+		err = hint(err, anotherBegan)
 	case errors.Is(err, journal.ErrContradicts):
-		err = hint(err, "journal.db and release/ are not of the same time: put the newer of both back from one backup")
+		err = hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older or the wrong one, move it away and run "+
+			"muniment restore; if the bucket is, put the newer one back; when that is lost, muniment restore --accept-loss says what it would cost")
 	case errors.Is(err, journal.ErrDamaged):
-		err = hint(err, "move journal.db away; the next start restores it from release/")
+		err = hint(err, "if it is journal.db, move it away: the next start restores it from the release bucket; if it is the bucket, put back what "+
+			"is missing from a backup; when that is lost, muniment restore --accept-loss says what it would cost")
 	}
 	return j, err
 }
 
-// blocks is the local ledger.
-type blocks struct{ *ledgerlocal.Ledger }
+// anotherBegan is what to do when a first start is overtaken.
+const anotherBegan = "another server has begun a journal in the release bucket meanwhile; one server serves a pair of buckets: " +
+	"remove this one's data folder, in which nothing was deposited, and use that server, or name other buckets"
 
-func (b blocks) all() []ledger.Ledger { return []ledger.Ledger{b.Ledger} }
-
-// openLedger opens the local ledger. Its name follows from its key, so that there is nothing to lose.
-func (s *storage) openLedger() (blocks, error) {
-	signer, err := s.keys.Signer(local.Ledger)
-	if err != nil {
-		return blocks{}, err
-	}
-	digest := sha256.Sum256(signer.PublicKey())
-	l, err := ledgerlocal.Open(ledgerlocal.Config{
-		Dir: s.folder.ledger(), ID: "local/" + hex.EncodeToString(digest[:8]), Signer: signer, Clock: journal.SystemClock{},
-	})
-	return blocks{l}, err
+// taken says whether there is a journal in the release bucket by now.
+func (s *storage) taken(ctx context.Context) bool {
+	there, err := released(ctx, s.release, "")
+	return err == nil && there
 }
 
-// writePolicy says what a verifier must trust to believe this folder's evidence, and puts it into the folder if it is not
-// there yet. An auditor keeps a copy elsewhere: one that is read from here proves nothing.
-func (s *storage) writePolicy(j *journal.Journal, b blocks) (*evidence.Policy, error) {
-	policy := evidence.Policy{
-		V:       evidence.Version,
-		Origins: []evidence.Origin{{Origin: j.Checkpoint().Origin, Keys: []string{j.VerifierKey()}}},
-		Ledgers: []evidence.Pin{{Kind: b.Kind(), ID: b.ID(), Pin: b.VerifierKey()}},
-		Require: 1,
+// remember writes a checkpoint down, for a start while the key service is down. It need not be the newest one, so nothing is
+// synced: half of one counts for nothing.
+func (s *storage) remember(c journal.Checkpoint) error {
+	if c.Size == s.noted {
+		return nil
 	}
-	data, err := evidence.MarshalPolicy(policy)
-	if err != nil {
-		return nil, err
+	path := s.folder.checkpoint()
+	if err := os.WriteFile(path+".new", c.Note, 0o600); err != nil {
+		return fmt.Errorf("writing a checkpoint down: %w", err)
 	}
-	f, err := os.OpenFile(s.folder.policy(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return &policy, nil
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("writing a checkpoint down: %w", err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("writing the policy: %w", err)
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("writing the policy: %w", err)
-	}
-	return &policy, nil
+	s.noted = c.Size
+	return nil
 }
 
-// readPolicy reads a folder's policy as an auditor would.
-func readPolicy(f folder) (*evidence.Policy, error) {
-	data, err := os.ReadFile(f.policy())
-	if err != nil {
-		return nil, fmt.Errorf("reading the policy: %w", err)
-	}
-	return evidence.ParsePolicy(data)
-}
-
-// close lets go of the folder.
+// close lets go of everything.
 func (s *storage) close() error {
 	var errs []error
 	if s.backend != nil {

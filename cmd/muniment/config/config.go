@@ -16,7 +16,7 @@ import (
 type Config struct {
 	// Data is the folder that everything is kept in. It is made when it is not there; one that has lost a part which cannot
 	// be made anew is refused.
-	Data string `yaml:"data"`
+	Data string `yaml:"data" path:"true"`
 	// Listen is the address of the public API, host:port. Port 0 takes a free one.
 	Listen string `yaml:"listen"`
 	// AdminListen is the address of /livez, /readyz and /metrics, which need no credential: keep it private. Port 0 takes a
@@ -31,6 +31,10 @@ type Config struct {
 	FIPS bool `yaml:"fips"`
 	// Shutdown is how long calls that are being served may go on after SIGTERM.
 	Shutdown Duration `yaml:"shutdown"`
+	// Storage says where the documents' ciphertext and the journal's continuous backup lie.
+	Storage Storage `yaml:"storage"`
+	// Keys says what holds the tenants' keys and signs in the journal's name.
+	Keys Keys `yaml:"keys"`
 	// Anchor says when the journal's head is anchored.
 	Anchor Anchor `yaml:"anchor"`
 	// Limits bound what one client can take.
@@ -60,7 +64,7 @@ type Limits struct {
 	// answered 429. 0 means any number.
 	Requests int `yaml:"requests"`
 	// Connections is how many connections are served at a time; others wait. One address may have a quarter of them, unless
-	// it is in TrustedProxies. 0 means what the limit of open files allows, but at most 4096.
+	// it is in trusted_proxies. 0 means what the limit of open files allows, but at most 4096.
 	Connections int `yaml:"connections"`
 }
 
@@ -79,13 +83,25 @@ func Default() Config {
 		Listen:      "127.0.0.1:8080",
 		AdminListen: "127.0.0.1:8081",
 		Shutdown:    Duration(30 * time.Second),
-		Anchor:      Anchor{Every: Duration(10 * time.Minute), Asked: Duration(10 * time.Second)},
+		Storage: Storage{Kind: StorageFolder, S3: S3{
+			Region: "us-east-1", Style: StyleAuto, Lock: LockCompliance, PartSize: 6 << 20, StreamSize: 256 << 20, Memory: 32 << 20,
+			Timeout: Duration(20 * time.Second), Patience: Duration(20 * time.Second),
+			Encryption: EncryptionNone, Credentials: S3Environment,
+		}},
+		Keys: Keys{Kind: KeysFile, TrimAfter: Duration(30 * 24 * time.Hour), Vault: Vault{
+			Mount: "transit", Prefix: "muniment", Auth: AuthToken, JWTFile: defaultJWTFile,
+			Timeout: Duration(10 * time.Second), Patience: Duration(5 * time.Second), Ahead: 64, CheckpointKeyVersion: 1, LedgerKeyVersion: 1,
+		}},
+		Anchor: Anchor{Every: Duration(10 * time.Minute), Asked: Duration(10 * time.Second)},
 		Limits: Limits{
 			Document: 5 << 40, Patience: Duration(30 * time.Second), Release: Duration(30 * time.Second), Requests: 1000,
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
 }
+
+// complaint takes what is wrong with a field, and what to write instead.
+type complaint func(field, format string, args ...any)
 
 // Check says what is wrong with a configuration, and what to write instead.
 func (c *Config) Check() error {
@@ -110,11 +126,15 @@ func (c *Config) Check() error {
 	for field, d := range map[string]Duration{
 		"shutdown": c.Shutdown, "anchor.every": c.Anchor.Every, "anchor.asked": c.Anchor.Asked,
 		"limits.patience": c.Limits.Patience, "limits.release": c.Limits.Release,
+		"storage.s3.timeout": c.Storage.S3.Timeout, "storage.s3.patience": c.Storage.S3.Patience,
+		"keys.vault.timeout": c.Keys.Vault.Timeout, "keys.vault.patience": c.Keys.Vault.Patience,
 	} {
 		if d <= 0 {
 			bad(field, "must be longer than 0; write a duration such as 30s")
 		}
 	}
+	c.Storage.check(bad)
+	c.Keys.check(bad)
 	if c.Limits.Document <= 0 {
 		bad("limits.document", "must be more than 0; write a size such as 5TiB")
 	}

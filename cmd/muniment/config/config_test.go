@@ -3,12 +3,8 @@ package config_test
 import (
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -148,44 +144,6 @@ func TestBadEnvironmentNamesTheVariable(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "MUNIMENT_SHUTDOWN") {
 		t.Errorf("error %v, want one that names MUNIMENT_SHUTDOWN", err)
-	}
-}
-
-// TestEveryFieldIsDocumented: on the struct, and for operators in the guide.
-func TestEveryFieldIsDocumented(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := 0
-	ast.Inspect(file, func(n ast.Node) bool {
-		s, ok := n.(*ast.StructType)
-		if !ok {
-			return true
-		}
-		for _, f := range s.Fields.List {
-			fields++
-			if f.Doc == nil || !strings.HasPrefix(f.Doc.Text(), f.Names[0].Name) {
-				t.Errorf("%s: no comment that begins with its name", f.Names[0].Name)
-			}
-			if f.Tag == nil || reflect.StructTag(strings.Trim(f.Tag.Value, "`")).Get("yaml") == "" {
-				t.Errorf("%s: no name for the file", f.Names[0].Name)
-			}
-		}
-		return true
-	})
-	if fields < 10 {
-		t.Errorf("only %d fields found", fields)
-	}
-	guide, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range config.Variables() {
-		key := strings.ToLower(strings.TrimPrefix(name, config.Prefix))
-		if !strings.Contains(string(guide), name) {
-			t.Errorf("the operator's guide does not have %s (%s)", name, key)
-		}
 	}
 }
 

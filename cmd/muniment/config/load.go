@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -18,8 +19,10 @@ import (
 // Prefix begins the names of the environment variables.
 const Prefix = "MUNIMENT_"
 
-// Load fills a configuration from its defaults, then a file, then the environment. An empty path means no file. It does not
-// check the values, because flags may follow: call Check when all have spoken.
+// Load fills a configuration from its defaults, then a file, then the environment. An empty path means no file. A relative
+// path that stands in the file is relative to the file's folder, so that the file means the same wherever the program is
+// started; one in a variable or a flag is relative to the working directory. It does not check the values, because flags may
+// follow: call Check when all have spoken.
 func Load(path string, getenv func(string) string) (Config, error) {
 	c := Default()
 	if path != "" {
@@ -27,7 +30,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		if err != nil {
 			return c, fmt.Errorf("reading the configuration: %w", err)
 		}
-		if err := parse(data, &c); err != nil {
+		if err := parseFile(data, filepath.Dir(path), &c); err != nil {
 			return c, fmt.Errorf("reading the configuration %s: %w", path, err)
 		}
 	}
@@ -35,6 +38,33 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		return c, fmt.Errorf("reading the configuration from the environment: %w", err)
 	}
 	return c, nil
+}
+
+// parseFile reads the file's YAML; relative paths in it are relative to the folder.
+func parseFile(data []byte, folder string, c *Config) error {
+	const unset = "\x00" // is no path
+	paths := map[string]string{}
+	for _, l := range leaves(reflect.ValueOf(c).Elem(), "") {
+		if l.isPath {
+			paths[l.path] = l.value.String()
+			l.value.SetString(unset)
+		}
+	}
+	if err := parse(data, c); err != nil {
+		return err
+	}
+	for _, l := range leaves(reflect.ValueOf(c).Elem(), "") {
+		if !l.isPath {
+			continue
+		}
+		switch text := l.value.String(); {
+		case text == unset:
+			l.value.SetString(paths[l.path])
+		case text != "" && !filepath.IsAbs(text):
+			l.value.SetString(filepath.Join(folder, text))
+		}
+	}
+	return nil
 }
 
 // parse reads YAML strictly: unknown keys, keys that stand there twice, keys without a value and a second document are
@@ -119,8 +149,9 @@ func plainName(k reflect.Kind) string {
 
 // leaf is one settable field.
 type leaf struct {
-	path  string // "anchor.every"
-	value reflect.Value
+	path   string // "anchor.every"
+	value  reflect.Value
+	isPath bool // names a file or folder
 }
 
 // env is the name of the field's environment variable.
@@ -137,7 +168,7 @@ func leaves(v reflect.Value, prefix string) []leaf {
 			out = append(out, leaves(v.Field(i), path+".")...)
 			continue
 		}
-		out = append(out, leaf{path, v.Field(i)})
+		out = append(out, leaf{path, v.Field(i), field.Tag.Get("path") == "true"})
 	}
 	return out
 }

@@ -2,18 +2,17 @@ package config
 
 import "strings"
 
-// nearest is the key that somebody who wrote name most likely meant, or "".
+// nearest is the key, or the group of keys, that somebody who wrote name most likely meant, or "".
 func nearest(name string, among []string) string {
 	best, distance := "", 3
 	for _, key := range among {
-		last := key[strings.LastIndexByte(key, '.')+1:]
-		for _, candidate := range []string{key, last} {
-			if d := editDistance(name, candidate); d < distance {
-				best, distance = key, d
+		for end := len(key); end > 0; end = strings.LastIndexByte(key[:end], '.') {
+			path := key[:end]
+			for _, candidate := range []string{path, path[strings.LastIndexByte(path, '.')+1:]} {
+				if d := editDistance(name, candidate); d < distance {
+					best, distance = path, d
+				}
 			}
-		}
-		if group, _, nested := strings.Cut(key, "."); nested && editDistance(name, group) < distance {
-			best, distance = group, editDistance(name, group)
 		}
 	}
 	return best

@@ -7,21 +7,41 @@ import (
 	"time"
 )
 
-// Duration is a duration as Go writes it: "1h30m", "30s", or "0".
+// Duration is a duration as Go writes it, "1h30m", "30s" or "0", or a number of days, "30d", of 24 hours each.
 type Duration time.Duration
+
+const day = 24 * time.Hour
 
 // UnmarshalText reads a duration.
 func (d *Duration) UnmarshalText(text []byte) error {
+	if digits, ok := strings.CutSuffix(string(text), "d"); ok {
+		if n, err := strconv.ParseInt(digits, 10, 64); err == nil && n >= 0 && n <= int64(1<<63-1)/int64(day) {
+			*d = Duration(n) * Duration(day)
+			return nil
+		}
+	}
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is no duration; write a number with a unit, such as 90s, 10m or 1h30m", text)
+		return fmt.Errorf("%q is no duration; write a number with a unit, such as 90s, 10m, 1h30m or 30d", text)
 	}
 	*d = Duration(v)
 	return nil
 }
 
-// String writes the duration as it is read.
-func (d Duration) String() string { return time.Duration(d).String() }
+// String writes the duration as it is read, whole days as days.
+func (d Duration) String() string {
+	if d > 0 && time.Duration(d)%day == 0 {
+		return strconv.FormatInt(int64(time.Duration(d)/day), 10) + "d"
+	}
+	out := time.Duration(d).String()
+	if strings.HasSuffix(out, "m0s") {
+		out = strings.TrimSuffix(out, "0s")
+	}
+	if strings.HasSuffix(out, "h0m") {
+		out = strings.TrimSuffix(out, "0m")
+	}
+	return out
+}
 
 // Size is a number of bytes: "4096", "64KiB", "5TiB".
 type Size int64

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"muniment/anchor"
+	"muniment/anchor/evidence"
+	"muniment/anchor/journal"
+	"muniment/anchor/journal/bolt"
+	"muniment/cmd/muniment/config"
+	"muniment/vault"
+	"muniment/vault/keys"
+	"muniment/vault/keys/local"
+)
+
+// check replays a copy and holds it against everything that is known of it. What is wrong with single rows or objects becomes
+// findings of the report.
+func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead, signed []byte) (err error) {
+	b.report.Origin, b.report.Size, b.report.Root = head.Origin, head.Size, head.Root
+	if _, err := os.Lstat(b.at.keys()); err == nil {
+		b.report.Keys = true
+	}
+	policy, err := b.readPolicy()
+	if err != nil {
+		return err
+	}
+	checkpoints, err := b.checkpoints(signed)
+	if err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp("", "muniment-backup-*")
+	if err != nil {
+		return fmt.Errorf("making a scratch folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	scratch, err := bolt.Open(bolt.Config{Path: filepath.Join(temp, "scratch.db"), Create: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, scratch.Close()) }()
+	if err := b.replay(ctx, bucket, head, before, scratch); err != nil {
+		return err
+	}
+	for _, c := range checkpoints {
+		if err := b.holds(ctx, scratch.View, policy, c); err != nil {
+			return err
+		}
+	}
+	if b.report.Anchors, err = anchor.Audit(ctx, scratch.View, policy); err != nil {
+		return hint(err, "the copy is not of the history that was anchored: keep it, and compare both with the ledger")
+	}
+	return b.checkObjects(ctx, scratch)
+}
+
+// replay replays the copy into the scratch file, and looks at every sealed row.
+func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead, scratch *bolt.Store) (err error) {
+	bar := startProgress(b.stderr, "replaying", 0)
+	cfg := journal.CheckConfig{
+		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: scratch, Progress: bar.at,
+		Before: []journal.ReleasedHead{before},
+	}
+	if b.unwrap {
+		service, err := b.openKeysBeside(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, service.Close()) }()
+		cfg.Tokens = vault.NewIndexer(scratch.View, service).Tokens
+	}
+	found, err := journal.CheckReleased(ctx, cfg)
+	if err != nil {
+		return damagedBackup(err)
+	}
+	b.report.Unwrapped = b.unwrap
+	for _, f := range found {
+		b.report.Findings = append(b.report.Findings, finding{f.Table.String(), keyText(f.Table, f.Key), f.Problem})
+	}
+	err = scratch.View(ctx, func(r journal.Reader) error {
+		return journal.ScanSealed(r, nil, func(_, _ []byte) error {
+			b.report.SealedRows++
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("counting the sealed rows: %w", err)
+	}
+	bar.end(fmt.Sprintf("%s, %s", count(head.Size, "leaf", "leaves"), count(b.report.SealedRows, "sealed row", "sealed rows")))
+	return nil
+}
+
+// damagedBackup says what to do about a history that is not whole.
+func damagedBackup(err error) error {
+	switch {
+	case errors.Is(err, journal.ErrMissing), errors.Is(err, journal.ErrDamaged):
+		return hint(err, "what is lost here may be whole in another copy: the release bucket, or an earlier backup")
+	case errors.Is(err, journal.ErrContradicts):
+		return hint(err, "two histories have been mixed: keep both copies as they are, and make a backup in a new folder")
+	}
+	return err
+}
+
+// closingKeys is a key service that is let go of at the end.
+type closingKeys interface {
+	keys.Service
+	Close() error
+}
+
+// openKeysBeside opens the key service for reading, beside a server that may have it open. The key file may be in the backup
+// alone.
+func (b *backupRun) openKeysBeside(ctx context.Context) (closingKeys, error) {
+	if b.cfg.Keys.Kind != config.KeysFile {
+		return openKeys(ctx, b.cfg, slog.New(slog.DiscardHandler), false)
+	}
+	s, err := local.Read(folder(b.cfg.Data).keys())
+	if errors.Is(err, local.ErrMissing) {
+		s, err = local.Read(b.at.keys())
+	}
+	if errors.Is(err, local.ErrMissing) {
+		return nil, hint(err, "name the folder that has keys.json with --data")
+	}
+	return s, err
+}
+
+// readPolicy reads the policy that signatures and anchors are judged by; nil when there is none.
+func (b *backupRun) readPolicy() (*evidence.Policy, error) {
+	path := b.policy
+	if path == "" {
+		path = b.at.policy()
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && b.policy == "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the policy: %w", err)
+	}
+	return evidence.ParsePolicy(data)
+}
+
+// checkpoints are the signed checkpoints that the copy must contain.
+func (b *backupRun) checkpoints(signed []byte) (all [][]byte, err error) {
+	if len(signed) > 0 {
+		all = append(all, signed)
+	}
+	if b.kept == "" {
+		return all, nil
+	}
+	data, err := os.ReadFile(b.kept)
+	if err != nil {
+		return nil, fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	return append(all, data), nil
+}
+
+// holds checks that a log contains a signed checkpoint.
+func (b *backupRun) holds(ctx context.Context, view anchor.View, policy *evidence.Policy, signed []byte) error {
+	size, err := containsCheckpoint(ctx, view, policy, signed)
+	if err == nil {
+		b.report.Checkpoints = append(b.report.Checkpoints, size)
+	}
+	return err
+}
+
+// containsCheckpoint holds a signed checkpoint against a log, and returns its size.
+func containsCheckpoint(ctx context.Context, view anchor.View, policy *evidence.Policy, signed []byte) (uint64, error) {
+	c, state, why := evidence.VerifyCheckpoint(policy, string(signed))
+	switch state {
+	case evidence.Holds:
+	case evidence.DoesNotHold:
+		return 0, fmt.Errorf("the signed checkpoint does not hold: %s", why)
+	default:
+		return 0, hint(fmt.Errorf("the signed checkpoint cannot be judged: %s", why), "name your policy with --policy")
+	}
+	err := view(ctx, func(r journal.Reader) error {
+		root, err := journal.TreeRoot(r, c.Size)
+		if errors.Is(err, journal.ErrNotFound) {
+			return fmt.Errorf("the signed checkpoint is at %d, beyond the end: what followed is missing", c.Size)
+		}
+		if err == nil && root != journal.Hash(c.Root) {
+			err = fmt.Errorf("at size %d the root is another than that of the signed checkpoint: %w", c.Size, journal.ErrContradicts)
+		}
+		return err
+	})
+	return c.Size, err
+}
+
+// checkObjects reads the objects that are in the backup.
+func (b *backupRun) checkObjects(ctx context.Context, scratch journal.Backend) (err error) {
+	_, err = os.Lstat(b.at.objects())
+	if !b.content || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	kept, err := openDir(ctx, b.at.objects(), true, false)
+	if err != nil {
+		return fmt.Errorf("opening the backup's objects: %w", err)
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	result := checked{Findings: b.report.Findings}
+	err = checkObjects(ctx, &storage{backend: scratch, objects: kept}, &result)
+	b.report.Objects, b.report.Findings = result.Objects, result.Findings
+	return err
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"muniment/anchor/journal"
+	"muniment/cmd/muniment/config"
+	"muniment/vault/objects/dir"
+)
+
+// openTarget opens the release bucket of the backup, or makes one in a folder that is empty.
+func (b *backupRun) openTarget(ctx context.Context) (store, error) {
+	if err := apart(folder(b.cfg.Data), b.at); err != nil {
+		return nil, err
+	}
+	if err := b.at.ownersAlone(); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(string(b.at))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("opening the backup: %w", err)
+	}
+	create := len(entries) == 0
+	for _, e := range entries {
+		if e.Name() == filepath.Base(b.at.journal()) {
+			return nil, hint(fmt.Errorf("%s is a data folder, and no backup", b.at), "give --to a folder of its own, on another disk")
+		}
+		create = create || e.Name() == filepath.Base(b.at.release())
+	}
+	if !create {
+		return nil, hint(fmt.Errorf("%s holds something else than a backup", b.at), "give --to an empty folder, or that of an earlier backup")
+	}
+	if err := os.MkdirAll(string(b.at), 0o700); err != nil {
+		return nil, fmt.Errorf("making the backup's folder: %w", err)
+	}
+	return openDir(ctx, b.at.release(), false, true)
+}
+
+// possible refuses to copy what is not there to be copied. What an earlier backup to the folder was asked to hold is kept up to
+// date: half of it would be no backup.
+func (b *backupRun) possible() error {
+	if b.withObjects && b.cfg.Storage.Kind != config.StorageFolder {
+		return hint(errors.New("the objects are not in the data folder"), "have their bucket replicated by the store, and leave --with-objects out")
+	}
+	if b.withKeys && b.cfg.Keys.Kind != config.KeysFile {
+		return hint(errors.New("there is no key file to copy"), "back Vault up by its own means, and leave --with-keys out")
+	}
+	for path, wanted := range map[string]*bool{b.at.objects(): &b.withObjects, b.at.keys(): &b.withKeys} {
+		_, err := os.Lstat(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("looking into the backup: %w", err)
+		}
+		*wanted = *wanted || err == nil
+	}
+	return nil
+}
+
+// apart refuses a backup inside of what it is a backup of.
+func apart(data, backup folder) error {
+	real := func(f folder) string {
+		path, err := filepath.Abs(string(f))
+		if err != nil {
+			return string(f)
+		}
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			path = resolved
+		}
+		return path
+	}
+	within, err := filepath.Rel(real(data), real(backup))
+	if err == nil && within != ".." && !strings.HasPrefix(within, ".."+string(filepath.Separator)) {
+		return hint(fmt.Errorf("%s is inside of the data folder %s: what takes the one takes the other", backup, data),
+			"give --to a folder on another disk or machine")
+	}
+	return nil
+}
+
+// copyReleased copies the journal's history.
+func (b *backupRun) copyReleased(ctx context.Context, from, to journal.Bucket) (*journal.Copied, error) {
+	bar := startProgress(b.stderr, "copying", 0)
+	copied, err := journal.CopyReleased(ctx, journal.CopyConfig{From: from, To: to, Progress: bar.at})
+	switch {
+	case errors.Is(err, journal.ErrMissing):
+		return nil, hint(err, "nothing has been released yet; start the server first")
+	case errors.Is(err, journal.ErrContradicts):
+		return nil, hint(err, "the folder has a backup of another journal, or of a later time: look whether an old state was put back; "+
+			"a backup in a new folder loses nothing")
+	case err != nil:
+		return nil, err
+	}
+	b.report.Batches, b.report.Bytes = copied.Batches, copied.Bytes
+	b.report.Added = copied.Head.Size - copied.Before.Size
+	bar.end(fmt.Sprintf("%s, %s", count(uint64(copied.Batches), "batch", "batches"), size(copied.Bytes)))
+	return copied, nil
+}
+
+// copyParts copies what may be newer than the copied log.
+func (b *backupRun) copyParts(ctx context.Context, source *storage) error {
+	for _, path := range []func(folder) string{folder.policy, folder.publicKeys} {
+		if err := copyWhole(path(source.folder), path(b.at), 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("copying the policy and public keys: %w", err)
+		}
+	}
+	if b.withKeys {
+		if err := copyWhole(source.folder.keys(), b.at.keys(), 0o600); err != nil {
+			return fmt.Errorf("copying the key file: %w", err)
+		}
+	}
+	if from, ok := source.objects.(*dir.Store); ok && b.withObjects {
+		return b.copyObjects(ctx, from)
+	}
+	return nil
+}
+
+// copyObjects copies the documents' ciphertext that the backup lacks.
+func (b *backupRun) copyObjects(ctx context.Context, from *dir.Store) (err error) {
+	to, err := openDir(ctx, b.at.objects(), true, true)
+	if err != nil {
+		return fmt.Errorf("opening the backup's objects: %w", err)
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	bar := startProgress(b.stderr, "objects", 0)
+	n, bytes, err := from.CopyTo(ctx, to.(*dir.Store), func(n int) { bar.at(uint64(n), 0) })
+	if err != nil {
+		return fmt.Errorf("copying the objects: %w", err)
+	}
+	bar.end(fmt.Sprintf("%s, %s", count(uint64(n), "new version", "new versions"), size(bytes)))
+	return nil
+}
+
+// copyWitnesses copies what says how far the log must reach.
+func (b *backupRun) copyWitnesses(chain []string, signed []byte) error {
+	if err := copyBlocks(chain, b.at); err != nil {
+		return fmt.Errorf("copying the ledger's blocks: %w", err)
+	}
+	if len(signed) == 0 {
+		return nil
+	}
+	if err := writeWhole(b.at.checkpoint(), signed, 0o644); err != nil {
+		return fmt.Errorf("writing the checkpoint: %w", err)
+	}
+	return nil
+}
+
+// blocksNow are the files of the embedded ledger's blocks. Each is complete when it has its name.
+func blocksNow(f folder) ([]string, error) {
+	entries, err := os.ReadDir(f.ledger())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("listing the ledger's blocks: %w", err)
+	}
+	var files []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".block") {
+			files = append(files, filepath.Join(f.ledger(), e.Name()))
+		}
+	}
+	return files, nil
+}
+
+// copyBlocks copies the blocks that are not there yet.
+func copyBlocks(files []string, to folder) error {
+	if err := os.MkdirAll(to.ledger(), 0o700); err != nil {
+		return err
+	}
+	for _, path := range files {
+		target := filepath.Join(to.ledger(), filepath.Base(path))
+		if _, err := os.Lstat(target); err == nil {
+			continue
+		}
+		if err := copyWhole(path, target, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyWhole copies a small file, or leaves what is there as it was.
+func copyWhole(from, to string, mode fs.FileMode) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return writeWhole(to, data, mode)
+}
+
+// writeWhole puts a file in its place as a whole, and on stable storage.
+func writeWhole(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+
+	"muniment/anchor"
+	"muniment/openapi"
+)
+
+// connect finds the server that the backup goes on record with, so that a mistake shows before the work is done.
+func (b *backupRun) connect() (err error) {
+	if !b.record {
+		return nil
+	}
+	if b.server, err = b.program.server(); err != nil {
+		return err
+	}
+	if b.connection.Token.IsZero() {
+		return hint(errors.New("a backup goes on record on the server, and there is no API key for that"),
+			"give --url and --token-file, or --no-record")
+	}
+	return nil
+}
+
+// signedNow is the newest checkpoint that the server has signed; nil without a server.
+func (b *backupRun) signedNow(ctx context.Context) ([]byte, error) {
+	if b.server == nil {
+		return nil, nil
+	}
+	res, err := b.server.api.GetCheckpointWithResponse(ctx)
+	if err != nil {
+		return nil, b.server.unreached(err)
+	}
+	return res.Body, answered(res.StatusCode(), res.Body, http.StatusOK)
+}
+
+// signedBefore is the checkpoint that an earlier backup was held against; nil when there is none.
+func (b *backupRun) signedBefore() ([]byte, error) {
+	signed, err := os.ReadFile(b.at.checkpoint())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the backup's checkpoint: %w", err)
+	}
+	return signed, nil
+}
+
+// putOnRecord tells the server what was verified.
+func (b *backupRun) putOnRecord(ctx context.Context) error {
+	if b.server == nil {
+		return nil
+	}
+	res, err := b.server.api.RecordBackupWithResponse(ctx, openapi.NewBackup{
+		Size: b.report.Size, Root: b.report.Root.String(), Label: optional(b.label),
+	})
+	if err != nil {
+		return b.server.unreached(err)
+	}
+	if err := answered(res.StatusCode(), res.Body, http.StatusCreated); err != nil {
+		return fmt.Errorf("the backup is whole, but could not be put on record: %w", err)
+	}
+	b.report.Recorded = true
+	return nil
+}
+
+// table writes what the backup came to.
+func (b *backupRun) table(t *tableWriter) {
+	r := b.report
+	t.row("WHAT", "RESULT")
+	t.row("folder", r.Folder)
+	t.row("log", r.Origin)
+	t.row("head", fmt.Sprintf("%s, root %s", count(r.Size, "leaf", "leaves"), r.Root))
+	if b.to != "" {
+		t.row("copied", fmt.Sprintf("%s more than before; %s of %s, and the head", count(r.Added, "leaf", "leaves"),
+			count(uint64(r.Batches), "batch", "batches"), size(r.Bytes)))
+	}
+	sealed := "there as their events bind them; not unwrapped (--keys)"
+	if r.Unwrapped {
+		sealed = "there as their events bind them, and each unwraps"
+	}
+	t.row("sealed rows", fmt.Sprintf("%d, %s", r.SealedRows, sealed))
+	for _, size := range r.Checkpoints {
+		t.row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
+	}
+	anchorRows(t, r.Anchors)
+	if r.Objects > 0 {
+		t.row("objects", fmt.Sprintf("%d read, digests as recorded", r.Objects))
+	}
+	if r.Keys {
+		t.row("key file", "in the backup")
+	}
+	for _, f := range r.Findings {
+		t.row("FINDING", fmt.Sprintf("%s %s: %s", f.Where, f.Key, f.Problem))
+	}
+	if r.Recorded {
+		t.row("on record", "yes")
+	}
+}
+
+// anchorRows writes how the anchors of each ledger stand against a log.
+func anchorRows(t *tableWriter, ledgers []anchor.Audited) {
+	if len(ledgers) == 0 {
+		t.row("anchors", "none yet")
+	}
+	for _, l := range ledgers {
+		text := fmt.Sprintf("%s %s: %s, the last at %d; %d proved", l.Kind, l.ID, count(uint64(l.Anchors), "anchor", "anchors"), l.Last, l.Verified)
+		if l.Untold != "" {
+			text += ", others cannot be told: " + l.Untold
+		}
+		t.row("anchors", text)
+	}
+}
+
+// remind says what the backup does not hold.
+func (b *backupRun) remind() {
+	if b.to == "" {
+		return
+	}
+	if b.withKeys {
+		fmt.Fprintln(b.stderr, "this backup holds the key file: whoever has it can read every document that it has or can get at; keep it like a key")
+	}
+	if !b.withObjects {
+		fmt.Fprintln(b.stderr, "this backup holds the journal, not the documents' content: have the bucket replicated, or add --with-objects")
+	}
+}

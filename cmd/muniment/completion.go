@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// completionPatience is how long a shell is kept waiting for what only the server knows.
+const completionPatience = time.Second
+
+// complete says what a shell may offer for the flags and arguments of a command and those below it. What takes a file or a
+// folder is left to the shell.
+func (p *program) complete(c *cobra.Command) {
+	for name, offer := range map[string]cobra.CompletionFunc{
+		"output": cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp),
+		"state":  cobra.FixedCompletions([]string{"kept", "erased"}, cobra.ShellCompDirectiveNoFileComp),
+		"series": p.offerSeries,
+	} {
+		if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil {
+			_ = c.RegisterFlagCompletionFunc(name, offer) // fails only for a flag that is not there, or has one
+		}
+	}
+	for name, kinds := range map[string][]string{"config": {"yaml", "yml"}, "manifest": {"csv"}, "receipts": {"csv"}} {
+		if c.Flags().Lookup(name) != nil {
+			_ = c.MarkFlagFilename(name, kinds...) // fails only for a flag that is not there
+		}
+	}
+	for _, name := range []string{"data", "dir"} {
+		if c.Flags().Lookup(name) != nil {
+			_ = c.MarkFlagDirname(name)
+		}
+	}
+	if c.Runnable() && c.ValidArgsFunction == nil && !takesFiles(c.Name()) {
+		c.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	for _, below := range c.Commands() {
+		p.complete(below)
+	}
+}
+
+// takesFiles says whether a command's arguments are files.
+func takesFiles(name string) bool { return name == "put" || name == "demo" || name == "restore" }
+
+// offerSeries offers the tenant's record series, as far as the server tells them. A shell is no place for errors.
+func (p *program) offerSeries(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(c.Context(), completionPatience)
+	defer cancel()
+	r, err := p.server()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	all, err := r.series(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var codes []cobra.Completion
+	for _, one := range all.Series {
+		codes = append(codes, one.Code)
+	}
+	return codes, cobra.ShellCompDirectiveNoFileComp
+}

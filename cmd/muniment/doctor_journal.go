@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+
+	berrors "go.etcd.io/bbolt/errors"
+
+	"muniment/anchor/journal"
+	"muniment/anchor/journal/bolt"
+	"muniment/cmd/muniment/config"
+	"muniment/vault/access"
+	"muniment/vault/objects"
+)
+
+// fixOtherServer is what to do about a server that holds a file, and does not answer where it is looked for.
+const fixOtherServer = "give the doctor that server's configuration (--config), so that it can ask it at admin_listen"
+
+// journal compares the journal with what was released. A running server has it open and has told of it.
+func (d *doctor) journal(ctx context.Context, r *report) {
+	if d.ready.answered {
+		r.ok("", "%s; the running server has it open, and says above how it is", d.ready.Origin)
+		return
+	}
+	backend, err := d.openBackend()
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		r.warn("", fixOtherServer, "%s: another process has it open", folder(d.cfg.Data).journal())
+		return
+	case errors.Is(err, journal.ErrDamaged):
+		r.fail("", "move journal.db away; the next start restores it from the release bucket", "%v", err)
+		return
+	case err != nil:
+		r.refused("", err, "run the doctor as the user that runs the server")
+		return
+	}
+	if backend != nil {
+		defer func() { _ = backend.Close() }() // it was only read from
+		d.readBootstrap(ctx, backend, r)
+	}
+	release, err := d.openRelease(ctx)
+	if err != nil {
+		r.warn("", "see the line about the release bucket", "it cannot be compared with the released head: %v", err)
+		return
+	}
+	if release == nil {
+		r.ok("", "there is none yet")
+		return
+	}
+	defer release.Close()
+	var reader journal.Backend
+	if backend != nil {
+		reader = backend
+	}
+	stands, err := journal.Compare(ctx, reader, objects.NewBucket(release))
+	switch {
+	case errors.Is(err, journal.ErrMissing):
+		r.ok("", "there is none yet")
+	case errors.Is(err, journal.ErrContradicts):
+		r.fail("", "journal.db and the release bucket are not of the same time: put the newer of both back from one backup", "%v", err)
+	case errors.Is(err, journal.ErrDamaged):
+		r.fail("", "move journal.db away; the next start restores it from the release bucket", "%v", err)
+	case err != nil:
+		r.refused("", err, "see what is named")
+	case backend == nil:
+		r.warn("", "the next serve restores it from the release bucket", "there is no journal.db; %s was released up to %d entries", stands.Origin, stands.Released)
+	case stands.Size < stands.Released:
+		r.warn("", "the next serve catches up from the release bucket by itself", "%s is at %d, and %d were released",
+			stands.Origin, stands.Size, stands.Released)
+	default:
+		r.ok("", "%s has %d entries, of which %d are released", stands.Origin, stands.Size, stands.Released)
+	}
+}
+
+// openBackend opens the journal's file; nil when there is none.
+func (d *doctor) openBackend() (*bolt.Store, error) {
+	path := folder(d.cfg.Data).journal()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return bolt.Open(bolt.Config{Path: path})
+}
+
+// openRelease opens the release bucket; nil when there is none.
+func (d *doctor) openRelease(ctx context.Context) (store, error) {
+	if d.cfg.Storage.Kind == config.StorageS3 {
+		return openS3(ctx, d.cfg.Storage.S3, d.cfg.Storage.S3.ReleaseBucket, false, slog.New(slog.DiscardHandler))
+	}
+	path := folder(d.cfg.Data).release()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return openDir(ctx, path, false, false)
+}
+
+// readBootstrap warns of a first principal that is still in use. A running server tells by its cautions.
+func (d *doctor) readBootstrap(ctx context.Context, backend journal.Backend, r *report) {
+	err := backend.View(ctx, func(read journal.Reader) error {
+		found, err := access.BootstrapKeys(read)
+		for _, who := range found {
+			r.warn("bootstrap principal", "create a principal for each person (muniment principal create), and have an administrator among them revoke "+
+				"this one's: muniment principal revoke "+who.Principal.String(),
+				"the first principal of tenant %s, which may do nearly everything, has a valid API key", who.Tenant)
+		}
+		return err
+	})
+	if err != nil {
+		r.refused("bootstrap principal", fmt.Errorf("reading the journal: %w", err), "move journal.db away; the next start restores it from the release bucket")
+	}
+}
+
+// cautions repeats what a running server warns of.
+func (d *doctor) cautions(_ context.Context, r *report) {
+	for _, c := range d.ready.Cautions {
+		r.warn(c.Name, c.Fix, "%s", c.Detail)
+	}
+}

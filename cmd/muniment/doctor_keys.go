@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+
+	"muniment/cmd/muniment/config"
+	"muniment/vault"
+	"muniment/vault/keys/local"
+	"muniment/vault/keys/transit"
+)
+
+// keyService looks at what holds the tenants' keys.
+func (d *doctor) keyService(ctx context.Context, r *report) {
+	if d.cfg.Keys.Kind == config.KeysVault {
+		d.vaultServer(ctx, r)
+		d.vaultKeys(ctx, r)
+		return
+	}
+	path := folder(d.cfg.Data).keys()
+	info, err := os.Stat(path)
+	switch {
+	case err != nil && d.whole():
+		r.refused("", err, "put the key file back from its backup: without it no document can ever be read")
+	case err != nil:
+		r.ok("", "there is none yet; the first serve makes %s", path)
+	case info.Mode().Perm()&0o077 != 0:
+		r.fail("", "chmod 600 "+path, "others than its owner may read %s, which holds the keys in the clear (mode %04o)", path, info.Mode().Perm())
+	case d.ready.answered:
+		r.ok("", "%s; the running server has it open, and says above how it is", path)
+	default:
+		d.keyFile(path, r)
+	}
+}
+
+func (d *doctor) keyFile(path string, r *report) {
+	s, err := local.Open(path)
+	if errors.Is(err, local.ErrLocked) {
+		r.warn("", fixOtherServer, "%s: another process has it open", path)
+		return
+	}
+	if err != nil {
+		r.refused("", err, "put the key file back from its backup: without it no document can ever be read")
+		return
+	}
+	defer func() { _ = s.Close() }() // nothing depends on how that ends
+	r.warn("", "keep records with their keys in a HashiCorp Vault (keys.kind: vault)",
+		"the keys stand in the clear in %s: who copies the data folder has everything", path)
+}
+
+// whole says whether there is a vault already, as far as the data folder tells.
+func (d *doctor) whole() bool {
+	_, err := os.Stat(folder(d.cfg.Data).journal())
+	return err == nil
+}
+
+// vaultServer asks what Vault tells anybody.
+func (d *doctor) vaultServer(ctx context.Context, r *report) {
+	for _, p := range peers(d.cfg) {
+		if p.probe != vaultHealth {
+			continue
+		}
+		got, err := p.ask(ctx)
+		if err != nil {
+			r.fail("server", p.advise(err), "%v", err)
+			return
+		}
+		v, ok := parseVaultServer(got.body)
+		switch {
+		case !ok:
+			r.fail("server", "check keys.vault.address: is there a HashiCorp Vault, or a proxy that answers for it?",
+				"%s answers %d, and not as Vault does", p.base, got.status)
+		case !v.Initialized:
+			r.fail("server", "vault operator init, then vault operator unseal", "Vault %s is not initialized", v.Version)
+		case v.Sealed:
+			r.fail("server", "vault operator unseal, with as many unseal keys as it asks for", "Vault %s is sealed", v.Version)
+		default:
+			r.ok("server", "Vault %s, unsealed", v.Version)
+		}
+	}
+}
+
+// vaultKeys looks at all that needs a login.
+func (d *doctor) vaultKeys(ctx context.Context, r *report) {
+	f := folder(d.cfg.Data)
+	conf := transitConfig(d.cfg.Keys.Vault, f, slog.New(slog.DiscardHandler))
+	if _, err := os.Stat(conf.PublicKeys); err != nil {
+		conf.PublicKeys = "" // it is serve that makes it
+	}
+	s, err := transit.Open(ctx, conf)
+	if err != nil {
+		r.refused("login and keys", err, "where it refuses the login, put a valid credential in its place; where it forbids a path: vault secrets enable -path="+
+			conf.Mount+" transit, and give our login the gateway's policy, with that mount and our prefix in it")
+		return
+	}
+	defer func() { _ = s.Close() }() // nothing depends on how that ends
+	var tenants []string
+	if d.whole() {
+		tenants = []string{vault.DefaultTenant}
+	}
+	for _, found := range s.Diagnose(ctx, tenants) {
+		if found.OK {
+			r.ok(found.Name, "%s", found.Detail)
+		} else {
+			r.fail(found.Name, found.Fix, "%s", found.Detail)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+
+	"muniment/cmd/muniment/config"
+	"muniment/vault/objects"
+	"muniment/vault/objects/s3"
+)
+
+// doctorPrefix begins the keys of the objects that the doctor puts into the release bucket for a moment.
+const doctorPrefix = objects.ProbePrefix + "doctor-"
+
+// open opens one of the two stores for a check; nil when there is nothing to be looked at, which is then on the report.
+func (d *doctor) open(ctx context.Context, r *report, path, bucket string, versioned bool) store {
+	if d.cfg.Storage.Kind == config.StorageS3 {
+		s, err := openS3(ctx, d.cfg.Storage.S3, bucket, versioned, slog.New(slog.DiscardHandler))
+		if err != nil {
+			storeRefused(r, err)
+			return nil
+		}
+		return s
+	}
+	if d.ready.answered {
+		r.ok("", "%s; the running server has it open, and says above how it is", path)
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		r.ok("", "there is none yet; the first serve makes %s", path)
+		return nil
+	}
+	s, err := openDir(ctx, path, versioned, false)
+	if err != nil {
+		r.refused("", err, "see what is named")
+		return nil
+	}
+	return s
+}
+
+// storeRefused puts an error of a store on the report, with the store's own advice.
+func storeRefused(r *report, err error) {
+	var setup *s3.SetupError
+	if !errors.As(err, &setup) {
+		r.refused("", err, "see that the store runs and can be reached")
+		return
+	}
+	found := setup.What
+	if setup.Err != nil {
+		found += ": " + setup.Err.Error()
+	}
+	r.fail("", setup.Fix, "%s", found)
+}
+
+// createBuckets makes the two buckets where there are none.
+func (d *doctor) createBuckets(ctx context.Context, r *report) {
+	c := d.cfg.Storage.S3
+	if d.cfg.Storage.Kind != config.StorageS3 {
+		r.warn("", "leave --create-buckets out, or configure storage.kind: s3", "the documents lie in a folder")
+		return
+	}
+	for _, one := range []struct {
+		name      string
+		versioned bool
+		kind      string
+	}{{c.ReleaseBucket, false, "without versions"}, {c.Bucket, true, "with versions and Object Lock"}} {
+		conf := s3Config(c, one.name, one.versioned, slog.New(slog.DiscardHandler))
+		conf.Create = true
+		s, err := s3.Open(ctx, conf)
+		if err != nil {
+			storeRefused(r, err)
+			continue
+		}
+		_ = s.Close() // idle connections alone
+		r.ok("", "%s is there, %s", one.name, one.kind)
+	}
+}
+
+// releaseBucket tries what the journal's history hangs on: that of two writers one loses.
+func (d *doctor) releaseBucket(ctx context.Context, r *report) {
+	bucket := d.cfg.Storage.S3.ReleaseBucket
+	s := d.open(ctx, r, folder(d.cfg.Data).release(), bucket, false)
+	if s == nil {
+		return
+	}
+	defer s.Close()
+	if d.cfg.Storage.Kind == config.StorageS3 {
+		r.ok("", "%s is there, keeps no versions and locks nothing", bucket)
+	}
+	key, err := probeConditions(ctx, s)
+	switch {
+	case errors.Is(err, errNotConditional):
+		r.fail("conditional writes", "use a store that honours If-None-Match and If-Match: without, two servers could sign two histories", "%v", err)
+	case err != nil:
+		r.refused("conditional writes", err, "permit what the guide lists for the release bucket")
+	default:
+		r.ok("conditional writes", "of two writers one loses (probe: %s, removed)", key)
+	}
+}
+
+// errNotConditional says that a store wrote what it should have refused.
+var errNotConditional = errors.New("the store wrote over an object under a condition that did not hold")
+
+// probeConditions writes an object under conditions, some of which do not hold, and removes it.
+func probeConditions(ctx context.Context, s objects.Store) (key string, err error) {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", err
+	}
+	key = doctorPrefix + hex.EncodeToString(random[:])
+	put := func(text string, when objects.Condition) (objects.Info, error) {
+		return s.Put(ctx, key, strings.NewReader(text), objects.PutOptions{Length: int64(len(text)), Condition: when})
+	}
+	defer func() { err = errors.Join(err, s.Delete(context.WithoutCancel(ctx), key, "")) }()
+	first, err := put("first", objects.Condition{Absent: true})
+	if err != nil {
+		return key, fmt.Errorf("writing %s: %w", key, err)
+	}
+	second, err := put("second", objects.Condition{Tag: first.Tag})
+	if err != nil {
+		return key, fmt.Errorf("writing %s again: %w", key, err)
+	}
+	for _, stale := range []objects.Condition{{Absent: true}, {Tag: first.Tag}} {
+		if _, err := put("third", stale); !errors.Is(err, objects.ErrExists) {
+			return key, errors.Join(errNotConditional, err)
+		}
+	}
+	now, err := s.Stat(ctx, key, "")
+	if err == nil && now.Tag != second.Tag {
+		err = errNotConditional
+	}
+	return key, err
+}
+
+// documentStore looks at where the documents lie, and puts, reads and deletes an object there.
+func (d *doctor) documentStore(ctx context.Context, r *report) {
+	c := d.cfg.Storage.S3
+	s := d.open(ctx, r, folder(d.cfg.Data).objects(), c.Bucket, true)
+	if s == nil {
+		return
+	}
+	defer s.Close()
+	if d.cfg.Storage.Kind == config.StorageS3 {
+		r.ok("", "%s is there in %s, with versions and Object Lock", c.Bucket, c.Region)
+	}
+	if err := s.Check(ctx); err != nil {
+		r.refused("put, get, delete", err, "permit what the guide lists for the documents' bucket")
+		return
+	}
+	r.ok("put, get, delete", "all three work (probe: an object under %s, removed)", objects.ProbePrefix)
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/cmd/muniment/config"
+	"muniment/openapi"
+	"muniment/vault/objects"
+)
+
+// careless is a store that says yes to conditions and does not look at them.
+type careless struct{ store }
+
+// Put forgets the condition.
+func (c careless) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
+	opt.Condition = objects.Condition{}
+	return c.store.Put(ctx, key, body, opt)
+}
+
+// TestAStoreWithoutConditionsIsFound, and nothing is left in either.
+func TestAStoreWithoutConditionsIsFound(t *testing.T) {
+	good, err := openDir(t.Context(), filepath.Join(t.TempDir(), "release"), false, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer good.Close()
+	if _, err := probeConditions(t.Context(), good); err != nil {
+		t.Errorf("a store with conditions: %v", err)
+	}
+	if _, err := probeConditions(t.Context(), careless{good}); !errors.Is(err, errNotConditional) {
+		t.Errorf("a store without: %v", err)
+	}
+	for info, err := range good.List(t.Context(), "", "") {
+		t.Errorf("left behind: %s, %v", info.Key, err)
+	}
+}
+
+// TestATrialThatALockDidNotStand names what was possible.
+func TestATrialThatALockDidNotStand(t *testing.T) {
+	all := openapi.StorageTrial{Key: "k", Locks: true, RefusesDelete: true, RefusesShorter: true, KeepsVersions: true}
+	for broken, spoil := range map[string]func(*openapi.StorageTrial){
+		"the lock that came with the upload did not stand": func(a *openapi.StorageTrial) { a.Locks = false },
+		"a locked version could be deleted":                func(a *openapi.StorageTrial) { a.RefusesDelete = false },
+		"a lock could be shortened":                        func(a *openapi.StorageTrial) { a.RefusesShorter = false },
+		"a locked version could be overwritten":            func(a *openapi.StorageTrial) { a.KeepsVersions = false },
+		"":                                                 func(*openapi.StorageTrial) {},
+	} {
+		trial, r := all, &report{}
+		spoil(&trial)
+		(&doctor{}).judgeTrial(r, &trial, "on record at %d", 7)
+		line := r.end()[0]
+		if (line.State == isFailure) != (broken != "") || !strings.HasPrefix(line.Found, broken) || !strings.HasSuffix(line.Found, "on record at 7") {
+			t.Errorf("%q: %+v", broken, line)
+		}
+	}
+}
+
+// TestStoresHaveNamesOfTheirOwn, which do not tell where they are.
+func TestStoresHaveNamesOfTheirOwn(t *testing.T) {
+	at := func(endpoint, bucket string) string {
+		return storeName(config.Storage{Kind: config.StorageS3, S3: config.S3{Endpoint: endpoint, Bucket: bucket}})
+	}
+	one := at("https://s3.example.org", "documents")
+	if one != at("https://s3.example.org/", "documents") || one == at("https://s3.example.org", "other") || one == at("https://s3.example.com", "documents") {
+		t.Errorf("%s is the name of another store too", one)
+	}
+	if strings.Contains(one, "example") || !strings.HasPrefix(one, "s3/") || storeName(config.Storage{Kind: config.StorageFolder}) != "folder" {
+		t.Errorf("the name is %s", one)
+	}
+}
+
+// TestACheckThatHangsEndsAlone: what it had found is kept, it is said to hang, and what it says later is lost.
+func TestACheckThatHangsEndsAlone(t *testing.T) {
+	release, late := make(chan struct{}), make(chan struct{})
+	lines := examine(t.Context(), time.Millisecond, examination{"a thing", func(_ context.Context, r *report) {
+		defer close(late)
+		r.ok("part", "well")
+		<-release // it does not heed its context
+		r.fail("part", "", "too late")
+	}})
+	close(release)
+	<-late
+	want := []diagnosis{
+		{Check: "a thing: part", State: isWell, Found: "well"},
+		{Check: "a thing", State: isFailure, Found: "it came to no end within 1ms",
+			Next: "find out what hangs: the lines above and below say what answers"},
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhereAnAddressIs(t *testing.T) {
+	for address, want := range map[string]whereabouts{
+		"127.0.0.1:80": here, "localhost:80": here, "[::1]:80": here,
+		"10.1.2.3:80": inside, "192.168.0.9:80": inside, "[fd00::1]:80": inside, "169.254.1.1:80": inside,
+		"0.0.0.0:80": anywhere, ":80": anywhere, "[::]:80": anywhere, "192.0.2.7:80": anywhere, "records.example.org:80": anywhere, "": anywhere,
+	} {
+		if _, got := whereIs(address); got != want {
+			t.Errorf("%q: %v, want %v", address, got, want)
+		}
+	}
+	for address, want := range map[string]string{
+		"127.0.0.1:80": "127.0.0.1:80", "0.0.0.0:80": "127.0.0.1:80", ":80": "127.0.0.1:80", "[::]:80": "127.0.0.1:80", "10.1.2.3:80": "10.1.2.3:80",
+	} {
+		if got := reachable(address); got != want {
+			t.Errorf("%q is reached at %q, want %q", address, got, want)
+		}
+	}
+}

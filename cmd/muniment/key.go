@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muniment/openapi"
+)
+
+func (p *program) keyCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "key",
+		Short: "The life of the tenant's key: rotate, rewrap, trim",
+		Long: `The tenant's key wraps the keys of all its documents. What was erased can be opened from older backups until the versions
+of the key that it needs are destroyed, which takes these steps, by at least two people:
+
+  muniment key rotate             a key custodian gives the key a newer version
+  muniment key rewrap             everything that is kept is wrapped with it
+  muniment backup …               a backup is made and verified: earlier ones become unreadable
+  muniment key trim propose       a key custodian proposes to destroy the old versions
+  muniment key trim approve ID    another key custodian, or an approver, approves
+  muniment key trim run ID        after the waiting period, a key custodian who has not approved it carries it out
+
+Where the keys are in HashiCorp Vault, rotate and "trim run" act there with your own credentials: VAULT_ADDR, VAULT_TOKEN and,
+where they are needed, VAULT_CACERT and VAULT_NAMESPACE, as for the vault command. The server's own may not.`,
+	}
+	c.AddCommand(p.keyStatusCommand(), p.keyRotateCommand(), p.keyRewrapCommand(), p.keyTrimCommand(), p.keyPolicyCommand())
+	return group(c)
+}
+
+func (p *program) keyStatusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Say which versions there are, and how far rewraps and trims have come",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			status, err := r.keys(c.Context())
+			if err != nil {
+				return err
+			}
+			return p.emit(status, func(t *tableWriter) { keyTable(t, status) })
+		},
+	}
+}
+
+func keyTable(t *tableWriter, s *openapi.KeyStatus) {
+	t.row("WHAT", "STATE")
+	t.row("tenant", s.Tenant)
+	custody := "this server"
+	if s.Custody == openapi.Elsewhere {
+		custody = "a key custodian, with credentials of their own for the key service"
+	}
+	t.row("rotated and trimmed by", custody)
+	t.row("versions on record", fmt.Sprintf("%d to %d", s.Oldest, s.Newest))
+	if v := s.InService; v == nil {
+		t.row("versions in the key service", "it does not answer")
+	} else {
+		t.row("versions in the key service", fmt.Sprintf("%d to %d", v.Kept, v.Newest))
+	}
+	if s.RotatedAt != nil {
+		t.row("rotated", s.RotatedAt.Format(time.DateTime))
+	}
+	t.row("rewrapped", rewrappedText(s))
+	covers := "no: muniment backup"
+	if s.BackupCovers {
+		covers = "yes"
+	}
+	t.row("backup covers that", covers)
+	t.row("waiting period", (time.Duration(s.TrimWaitSeconds) * time.Second).String())
+	for _, trim := range s.Trims {
+		t.row("trim "+trim.ID, trimText(trim))
+	}
+}
+
+func rewrappedText(s *openapi.KeyStatus) string {
+	text := fmt.Sprintf("everything has version %d or newer", s.Rewrapped)
+	if w := s.Rewrap; w != nil && w.State != openapi.RewrapStateDone {
+		text += fmt.Sprintf("; a rewrap to %d is %s, at %d of %d rows", w.Version, w.State, w.Walked, w.Of)
+	}
+	return text
+}
+
+func (p *program) keyRotateCommand() *cobra.Command {
+	var place custodyPlace
+	c := &cobra.Command{
+		Use:   "rotate",
+		Short: "Give the tenant's key a newer version",
+		Long: `Everything is wrapped with the newer version from then on; what there is keeps its old one until "muniment key rewrap".
+Where the keys are in HashiCorp Vault, the version is added there with your own VAULT_ADDR and VAULT_TOKEN, and the server then
+puts it on record. A rotation that was broken off can be repeated: the key is not rotated twice.`,
+		Example: "  muniment key rotate\n  VAULT_ADDR=https://vault.example.org:8200 VAULT_TOKEN=hvs.… muniment key rotate",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			done, err := p.rotate(c.Context(), r, place)
+			if err != nil {
+				return err
+			}
+			return p.emit(done, func(t *tableWriter) {
+				t.row("VERSION>", "RECORDED")
+				t.row(done.Version, yesNo(done.Recorded))
+			})
+		},
+	}
+	place.flags(c.Flags())
+	return c
+}
+
+// rotate rotates in the key service, where that is ours to do, and has the server put it on record.
+func (p *program) rotate(ctx context.Context, r *remote, place custodyPlace) (*openapi.Rotation, error) {
+	status, err := r.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if status.Custody == openapi.Elsewhere {
+		custodian, err := p.custodian(ctx, place)
+		if err != nil {
+			return nil, err
+		}
+		defer custodian.Close()
+		if _, err := custodian.Rotate(ctx, status.Tenant, status.Newest); err != nil {
+			return nil, fmt.Errorf("rotating the key in Vault: %w", err)
+		}
+	}
+	res, err := r.api.RotateKeyWithResponse(ctx)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}
+
+func (r *remote) keys(ctx context.Context) (*openapi.KeyStatus, error) {
+	res, err := r.api.GetKeysWithResponse(ctx)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}

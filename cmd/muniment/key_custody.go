@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/pflag"
+
+	"muniment/anchor/journal"
+	"muniment/vault/keys"
+	"muniment/vault/keys/transit"
+)
+
+// custody acts on the keys themselves, with the credentials of the person at the keyboard.
+type custody interface {
+	keys.Custodian
+	io.Closer
+}
+
+// custodyPlace is where in Vault the keys are.
+type custodyPlace struct {
+	mount, prefix string
+}
+
+func (c *custodyPlace) flags(f *pflag.FlagSet) {
+	f.StringVar(&c.mount, "vault-mount", "transit", "where the Transit engine is mounted in Vault, as the server's keys.vault.mount has it")
+	f.StringVar(&c.prefix, "vault-prefix", "muniment", "what the keys' names begin with, as the server's keys.vault.prefix has it")
+}
+
+// custodian logs in to Vault as the vault command would.
+func (p *program) custodian(ctx context.Context, place custodyPlace) (custody, error) {
+	address, token := p.getenv("VAULT_ADDR"), p.getenv("VAULT_TOKEN")
+	if address == "" || token == "" {
+		return nil, hint(errors.New("the keys are in Vault, which the server may not change: this takes your own credentials there"),
+			"set VAULT_ADDR, and VAULT_TOKEN to a token with the key custodian's policy (vault login, then vault print token)")
+	}
+	return transit.OpenCustodian(ctx, transit.Config{
+		Address: address, CA: p.getenv("VAULT_CACERT"), Namespace: p.getenv("VAULT_NAMESPACE"), Mount: place.mount, Prefix: place.prefix,
+		Auth:  transit.Auth{Method: transit.Token, Token: keys.Secret(token)},
+		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
+	})
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muniment/openapi"
+)
+
+func (p *program) keyTrimCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "trim",
+		Short: "Destroy old versions of the key, and with them what was erased in every backup",
+	}
+	oldest := 0
+	propose := &cobra.Command{
+		Use:   "propose",
+		Short: "Propose to destroy the versions before the newest, or before --oldest",
+		Long: `Everything that is kept must be wrapped with a newer version (muniment key rewrap), and a verified backup must cover that
+(muniment backup). Then somebody else approves, and the waiting period goes by. A proposal for more versions takes the place of
+one for fewer.`,
+		Example: "  muniment key trim propose\n  muniment key trim propose --oldest 4",
+		Args:    cobra.NoArgs,
+		RunE: p.trimsOf(func(ctx context.Context, r *remote, _ []string) (*openapi.Trim, error) {
+			res, err := r.api.ProposeTrimWithResponse(ctx, openapi.NewTrim{Oldest: &oldest})
+			if err != nil {
+				return nil, r.unreached(err)
+			}
+			return res.JSON201, answered(res.StatusCode(), res.Body, http.StatusCreated)
+		}),
+	}
+	propose.Flags().IntVar(&oldest, "oldest", 0, "the oldest version to keep; 0 for the newest")
+	approve := &cobra.Command{
+		Use:   "approve ID",
+		Short: "Approve what somebody else has proposed",
+		Long:  `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever approves may not carry it out.`,
+		Args:  cobra.ExactArgs(1),
+		RunE: p.trimsOf(func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
+			res, err := r.api.ApproveTrimWithResponse(ctx, args[0])
+			if err != nil {
+				return nil, r.unreached(err)
+			}
+			return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+		}),
+	}
+	var place custodyPlace
+	run := &cobra.Command{
+		Use:   "run ID",
+		Short: "Carry it out, for good",
+		Long: `Destroys the versions. What they have wrapped, in any copy and any backup, is unreadable from then on. Where the keys are in
+HashiCorp Vault, the versions are trimmed there with your own VAULT_ADDR and VAULT_TOKEN. A trim that was broken off is brought
+to its end by the same command, of any key custodian's.`,
+		Example: "  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1",
+		Args:    cobra.ExactArgs(1),
+		RunE: p.trimsOf(func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
+			return p.runTrim(ctx, r, args[0], place)
+		}),
+	}
+	place.flags(run.Flags())
+	c.AddCommand(propose, approve, run)
+	return group(c)
+}
+
+// trimsOf runs a call that answers with a trim.
+func (p *program) trimsOf(call func(context.Context, *remote, []string) (*openapi.Trim, error)) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		r, err := p.server()
+		if err != nil {
+			return err
+		}
+		trim, err := call(c.Context(), r, args)
+		if err != nil {
+			return err
+		}
+		return p.emit(trim, func(t *tableWriter) {
+			t.row("ID", "OLDEST>", "STATE")
+			t.row(trim.ID, trim.Oldest, trimText(*trim))
+		})
+	}
+}
+
+// trimText says where a trim stands, and what comes next.
+func trimText(t openapi.Trim) string {
+	at := func(when *time.Time) string {
+		if when == nil {
+			return ""
+		}
+		return when.Format(time.DateTime)
+	}
+	switch t.State {
+	case openapi.TrimStateProposed:
+		return fmt.Sprintf("proposed: versions before %d; waits for somebody else's approval; not before %s", t.Oldest, at(&t.NotBefore))
+	case openapi.TrimStateApproved:
+		return fmt.Sprintf("approved: versions before %d; not before %s, approval lapses %s", t.Oldest, at(&t.NotBefore), at(t.ApprovalLapsesAt))
+	case openapi.TrimStateBegun:
+		return fmt.Sprintf("begun: versions before %d; muniment key trim run brings it to its end", t.Oldest)
+	case openapi.TrimStateDone:
+		return fmt.Sprintf("done %s: versions before %d are gone", at(t.DoneAt), t.Oldest)
+	}
+	return string(t.State)
+}
+
+// runTrim has the server begin, trims in the key service where that is ours to do, and has the server put it on record.
+func (p *program) runTrim(ctx context.Context, r *remote, id string, place custodyPlace) (*openapi.Trim, error) {
+	status, err := r.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if status.Custody != openapi.Elsewhere {
+		return r.runTrim(ctx, id)
+	}
+	custodian, err := p.custodian(ctx, place) // before anything begins that cannot go on
+	if err != nil {
+		return nil, err
+	}
+	defer custodian.Close()
+	trim, err := r.runTrim(ctx, id)
+	if err != nil || trim.State != openapi.TrimStateBegun {
+		return trim, err
+	}
+	if err := custodian.Trim(ctx, status.Tenant, trim.Oldest); err != nil {
+		return nil, hint(fmt.Errorf("trimming the key in Vault: %w", err), "the same command goes on from here")
+	}
+	return r.runTrim(ctx, id)
+}
+
+func (r *remote) runTrim(ctx context.Context, id string) (*openapi.Trim, error) {
+	res, err := r.api.RunTrimWithResponse(ctx, id)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	if res.JSON202 != nil {
+		return res.JSON202, nil
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"muniment/openapi"
+)
+
+func (p *program) principalCommand() *cobra.Command {
+	c := &cobra.Command{Use: "principal", Short: "Principals: who may do what"}
+	var roles []string
+	create := &cobra.Command{
+		Use:   "create --role ROLE …",
+		Short: "Create a principal, and print its API key, which is shown this once",
+		Long: `The roles are depositor, reader, records_officer, approver, auditor, key_custodian and administrator, each for the whole
+tenant or, as ROLE:SERIES, for one record series. Give each person a principal of their own: what takes two people takes two
+principals.`,
+		Example: "  muniment principal create --role key_custodian\n  muniment principal create --role depositor:permits --role reader:permits",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			created, err := r.createPrincipal(c.Context(), grantsOf(roles))
+			if err != nil {
+				return err
+			}
+			return p.emit(created, func(t *tableWriter) {
+				t.row("ID", "ROLES", "API KEY")
+				t.row(created.ID, strings.Join(roles, ","), created.Key)
+			})
+		},
+	}
+	create.Flags().StringSliceVar(&roles, "role", nil, "a role, or ROLE:SERIES; may be repeated")
+	_ = create.MarkFlagRequired("role") // fails only for a flag that is not there
+	revoke := &cobra.Command{
+		Use:   "revoke ID",
+		Short: "Revoke every API key of a principal",
+		Long:  `From then on no key speaks for the principal. Its roles and its record stay. Nobody can revoke their own keys.`,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			done, err := r.revokeKeys(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return p.emit(done, func(t *tableWriter) {
+				t.row("REVOKED>")
+				t.row(done.Revoked)
+			})
+		},
+	}
+	c.AddCommand(create, revoke)
+	return group(c)
+}
+
+// grantsOf reads roles as the command line has them.
+func grantsOf(roles []string) []openapi.Grant {
+	grants := make([]openapi.Grant, len(roles))
+	for i, text := range roles {
+		role, series, _ := strings.Cut(text, ":")
+		grants[i] = openapi.Grant{Role: openapi.GrantRole(role), Series: optional(series)}
+	}
+	return grants
+}
+
+func (r *remote) createPrincipal(ctx context.Context, grants []openapi.Grant) (*openapi.Principal, error) {
+	res, err := r.api.CreatePrincipalWithResponse(ctx, openapi.NewPrincipal{Grants: grants})
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON201, answered(res.StatusCode(), res.Body, http.StatusCreated)
+}
+
+func (r *remote) revokeKeys(ctx context.Context, id string) (*openapi.Revocation, error) {
+	res, err := r.api.RevokeKeysWithResponse(ctx, id)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}

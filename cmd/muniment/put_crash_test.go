@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// job is a nightly job: a manifest, its files, and the receipts.
+type job struct {
+	t        *testing.T
+	v        *victim
+	manifest string
+	receipts string
+	rows     int
+}
+
+// newJob writes a manifest of so many rows. Every other one has an external id.
+func newJob(t *testing.T, v *victim, rows int) *job {
+	t.Helper()
+	dir := t.TempDir()
+	j := &job{t: t, v: v, manifest: filepath.Join(dir, "in.csv"), receipts: filepath.Join(dir, "out.csv"), rows: rows}
+	lines := []string{"path,external_id,title"}
+	for i := range rows {
+		name, external := fmt.Sprintf("%04d.txt", i), ""
+		if i%2 == 0 {
+			external = fmt.Sprintf("erp/%d", i)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), bytes.Repeat([]byte(name), 1+i*37), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf("%s,%s,row %d", name, external, i))
+	}
+	if err := os.WriteFile(j.manifest, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// start starts the job as a user would.
+func (j *job) start() *exec.Cmd {
+	j.t.Helper()
+	program, err := exec.LookPath("muniment")
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	cmd := exec.Command(program, "put", "--manifest", j.manifest, "--receipts", j.receipts, "--url", j.v.url, "-o", "json")
+	cmd.Env = append(os.Environ(), "MUNIMENT_TOKEN="+j.v.token)
+	return cmd
+}
+
+// await waits until the receipts have so many lines.
+func (j *job) await(lines int) {
+	j.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		raw, err := os.ReadFile(j.receipts)
+		if err == nil && bytes.Count(raw, []byte("\n")) >= lines {
+			return
+		}
+		if time.Now().After(deadline) {
+			j.t.Fatalf("the job does not come to %d lines: %s", lines, raw)
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+// lines are the receipts' records, each row's last one, by its path.
+func (j *job) lines() map[string]map[string]string {
+	j.t.Helper()
+	raw, err := os.ReadFile(j.receipts)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	records, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
+	if err != nil {
+		j.t.Fatalf("the receipts cannot be read: %v\n%s", err, raw)
+	}
+	out := map[string]map[string]string{}
+	for _, record := range records[1:] {
+		row := map[string]string{}
+		for i, name := range records[0] {
+			row[name] = record[i]
+		}
+		if earlier, twice := out[row["path"]]; twice && earlier["document_id"] != "" {
+			j.t.Errorf("%s has two receipts", row["path"])
+		}
+		out[row["path"]] = row
+	}
+	return out
+}
+
+// TestManifestSurvivesKill kills a job in the middle, several times and at different places, and lets it go on: each row is exactly
+// one document, and each has its receipt, whose leaf is the one that the server has.
+func TestManifestSurvivesKill(t *testing.T) {
+	v := newVictim(t, "muniment")
+	if !v.start(nil) {
+		t.Fatalf("the server did not start\n%s", v.stderr)
+	}
+	j := newJob(t, v, 120)
+	killed := 0
+	for _, lines := range []int{1, 2, 15, 40, 80} { // the first line is the heading
+		cmd := j.start()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		j.await(lines)
+		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if cmd.Wait() != nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		t.Fatal("no run was killed before it had ended")
+	}
+	out, err := j.start().Output()
+	if err != nil {
+		t.Fatalf("the last run ended with %v", err)
+	}
+	var result manifestResult
+	if err := json.Unmarshal(out, &result); err != nil || result.Created+result.Replayed+result.Skipped != j.rows || result.Skipped < 79 {
+		t.Errorf("%s, %v", out, err)
+	}
+	j.check()
+	t.Logf("killed %d times; the last run: %s", killed, bytes.TrimSpace(out))
+}
+
+// check compares the receipts with what the server has.
+func (j *job) check() {
+	j.t.Helper()
+	_, body := j.v.call("GET", "/v1/documents?limit=500", nil, nil)
+	var page struct {
+		Documents []struct {
+			ID       string `json:"id"`
+			FileName string `json:"file_name"`
+			Index    uint64 `json:"index"`
+		} `json:"documents"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		j.t.Fatalf("%v: %s", err, body)
+	}
+	receipts := j.lines()
+	if len(page.Documents) != j.rows || len(receipts) != j.rows {
+		j.t.Errorf("%d documents and %d receipts of %d rows", len(page.Documents), len(receipts), j.rows)
+	}
+	for _, d := range page.Documents {
+		row := receipts[d.FileName]
+		if row["document_id"] != d.ID || row["index"] != fmt.Sprint(d.Index) || row["status"] != "created" && row["status"] != "replayed" {
+			j.t.Errorf("document %s has the receipt %v", d.ID, row)
+		}
+	}
+}
+
+// TestManifestSurvivesServer kills the server in the middle of a job, and starts it again elsewhere: what the job could not do, and
+// says so, the next run does.
+func TestManifestSurvivesServer(t *testing.T) {
+	v := newVictim(t, "muniment")
+	if !v.start(nil) {
+		t.Fatalf("the server did not start\n%s", v.stderr)
+	}
+	j := newJob(t, v, 60)
+	cmd := j.start()
+	cmd.Args = append(cmd.Args, "--retry-for", "1s")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	j.await(5)
+	_ = v.end(syscall.SIGKILL)
+	if err := cmd.Wait(); err == nil || !strings.Contains(errs.String(), "not tried") || !strings.Contains(errs.String(), "repeat the same command") {
+		t.Errorf("the job ended with %v: %s", err, errs.String())
+	}
+	if !v.start(nil) {
+		t.Fatalf("the server did not start again\n%s", v.stderr)
+	}
+	if out, err := j.start().CombinedOutput(); err != nil {
+		t.Errorf("the next run: %v: %s", err, out)
+	}
+	j.check()
+}
+
+// TestReceiptsTornAnywhere cuts a receipts file after every byte: what is left is never taken for more than it says, nothing else
+// is lost, and a file that is not ours is left alone.
+func TestReceiptsTornAnywhere(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "out.csv")
+	whole := strings.Join(receiptColumns(), ",") + "\n" +
+		"2,a.txt,,0190b5a0-7c1e-7000-8000-000000000001,8,00,created,,2026-11-22T10:00:00Z,aa\n" +
+		"3,\"b,\"\".txt\",,,,,failed,no,2026-11-22T10:00:00Z,bb\n" +
+		"3,\"b,\"\".txt\",,0190b5a0-7c1e-7000-8000-000000000002,9,00,replayed,,2026-11-22T10:00:00Z,bb\n"
+	for cut := range len(whole) + 1 {
+		for _, tail := range []string{"", "\x00\x00\x00"} {
+			if cut == 0 && tail != "" {
+				continue // a file of zeros is not ours
+			}
+			if err := os.WriteFile(name, []byte(whole[:cut]+tail), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r, err := openReceipts(name)
+			if headerTorn := cut < strings.IndexByte(whole, '\n')+1 && tail != ""; headerTorn {
+				if err == nil {
+					t.Fatalf("cut at %d: zeros after half of a first line were taken for a receipts file", cut)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("cut at %d: %v", cut, err)
+			}
+			if err := r.close(); err != nil {
+				t.Fatal(err)
+			}
+			left := whole[:strings.LastIndexByte(whole[:cut], '\n')+1]
+			want := max(left, strings.Join(receiptColumns(), ",")+"\n")
+			if got, err := os.ReadFile(name); err != nil || string(got) != want {
+				t.Fatalf("cut at %d: %q is left, %v", cut, got, err)
+			}
+			if r.kept["aa"] != strings.Contains(left, ",aa\n") || r.kept["bb"] != strings.Contains(left, "replayed") {
+				t.Fatalf("cut at %d: kept is %v", cut, r.kept)
+			}
+		}
+	}
+	for _, foreign := range []string{"%PDF-1.7", "a,b\n", "line,path\n1,2\n", whole + "4,c,,,,,maybe,,,cc\n"} {
+		if err := os.WriteFile(name, []byte(foreign), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openReceipts(name); err == nil {
+			t.Errorf("%q was taken for a receipts file", foreign)
+		}
+		if got, err := os.ReadFile(name); err != nil || string(got) != foreign {
+			t.Errorf("%q was changed to %q", foreign, got)
+		}
+	}
+}
+
+// TestReceiptsAreHeld: two jobs cannot write to one receipts file.
+func TestReceiptsAreHeld(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "out.csv")
+	first, err := openReceipts(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openReceipts(name); err == nil || !strings.Contains(err.Error(), "is in use") {
+		t.Errorf("the second: %v", err)
+	}
+	if err := first.close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := openReceipts(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCellsAreNoFormulas(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "a.txt": "a.txt", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "a=1": "a=1", "\t=1": "�=1", "a\nb": "a�b",
+	} {
+		if got := harmless(in); got != want {
+			t.Errorf("%q becomes %q, not %q", in, got, want)
+		}
+	}
+}

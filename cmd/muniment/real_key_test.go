@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"muniment/anchor/journal"
+	"muniment/openapi"
+	"muniment/vault"
+	"muniment/vault/access"
+	"muniment/vault/keys/transit"
+)
+
+// TestRealKeyLife leads a key in Vault through its life by the command line: the server's own login may not act on it, the key
+// custodian's may.
+func TestRealKeyLife(t *testing.T) {
+	r := newReal(t)
+	cfg := r.config("data")
+	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Keys.TrimAfter = 1 // less than the configuration lets anybody wait
+	s, err := startService(t.Context(), cfg, slog.New(slog.DiscardHandler), openStorage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(patience); err != nil {
+			t.Error(err)
+		}
+	})
+	s.start()
+	owner := keeper{t, map[string]string{"MUNIMENT_URL": s.url(), "MUNIMENT_TOKEN": s.node.bootstrap.Reveal()}}
+	custodian, second := owner.principal("key_custodian"), owner.principal("approver")
+	custodian.env["VAULT_ADDR"], custodian.env["VAULT_CACERT"] = r.vault.Address, r.vault.CAFile
+	paper := filepath.Join(t.TempDir(), "paper.txt")
+	if err := os.WriteFile(paper, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, ok := owner.run(nil, "put", paper, "--external-id", "paper"); !ok {
+		t.Fatal(said)
+	}
+
+	if said, ok := custodian.run(nil, "key", "rotate"); ok || !strings.Contains(said, "VAULT_TOKEN") {
+		t.Errorf("rotating without a token for Vault: %s", said)
+	}
+	custodian.env["VAULT_TOKEN"] = r.vault.Token(t, "another-gateway", r.hcl, nil)
+	if said, ok := custodian.run(nil, "key", "rotate"); ok {
+		t.Errorf("the gateway's policy lets a token rotate: %s", said)
+	}
+	policies, err := transit.Policies("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	custodian.env["VAULT_TOKEN"] = r.vault.Token(t, policies[1].Name, policies[1].HCL, nil)
+	var rotation openapi.Rotation
+	if said, ok := custodian.run(&rotation, "key", "rotate"); !ok || rotation.Version != 2 {
+		t.Fatalf("rotating: %+v: %s", rotation, said)
+	}
+	var rewrap openapi.Rewrap
+	if said, ok := custodian.run(&rewrap, "key", "rewrap"); !ok || rewrap.Rewrapped != 2 {
+		t.Fatalf("rewrapping: %+v: %s", rewrap, said)
+	}
+	recordAll(t, s)
+	var trim openapi.Trim
+	if said, ok := custodian.run(&trim, "key", "trim", "propose"); !ok {
+		t.Fatal(said)
+	}
+	if said, ok := second.run(nil, "key", "trim", "approve", trim.ID); !ok {
+		t.Fatal(said)
+	}
+	if said, ok := custodian.run(&trim, "key", "trim", "run", trim.ID); !ok || trim.State != openapi.TrimStateDone {
+		t.Fatalf("trimming: %+v: %s", trim, said)
+	}
+	answer := r.vault.Do(t, http.MethodGet, "transit/keys/muniment-tenant-default", r.vault.RootToken, nil)
+	key, _ := answer["data"].(map[string]any)
+	if got := fmt.Sprint(key["min_available_version"], key["min_decryption_version"], key["latest_version"]); got != "2 2 2" {
+		t.Errorf("Vault has the versions %s", got)
+	}
+	var status openapi.KeyStatus
+	if said, ok := custodian.run(&status, "key", "status"); !ok || status.Custody != openapi.Elsewhere || status.Oldest != 2 {
+		t.Errorf("the key is %+v: %s", status, said)
+	}
+	copied := filepath.Join(t.TempDir(), "copy.txt")
+	if said, ok := owner.run(nil, "get", "--external-id", "paper", "--purpose", "audit", "--to", copied); !ok {
+		t.Fatal(said)
+	}
+	if content, err := os.ReadFile(copied); err != nil || string(content) != "kept" {
+		t.Errorf("after the trim the document is %q, error %v", content, err)
+	}
+}
+
+// recordAll puts on record that a backup holds all that there is.
+func recordAll(t *testing.T, s *service) {
+	t.Helper()
+	ctx := t.Context()
+	var who access.Who
+	err := s.node.journal.View(ctx, func(r journal.Reader) (err error) {
+		who, err = access.Authenticate(r, s.node.bootstrap.Reveal())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := s.node.journal.Size()
+	root, err := s.node.journal.RootAt(ctx, size)
+	if err == nil {
+		_, err = s.node.vault.RecordBackup(ctx, who, vault.Backup{Size: size, Root: root})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,395 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"muniment/cmd/muniment/config"
+	"muniment/vault/objects"
+)
+
+// TestRealMainJob does the whole main job on S3 and Vault: documents of many sizes are deposited, anchored, read, verified down
+// to the ledger, listed and told of; and all of it again after a restart.
+func TestRealMainJob(t *testing.T) {
+	r := newReal(t)
+	v := r.victim()
+	if !v.start(nil) {
+		t.Fatalf("the server did not start\n%s", v.stderr)
+	}
+	d := r.demo(v, []int{0, 1, 10 << 10, 1<<20 - 1, 1 << 20, 1<<20 + 1, 20 << 20})
+	steps := []func(context.Context) error{d.deposit, d.anchor, d.read, d.verify}
+	for range 2 { // the second time each deposit is a repeated one
+		for _, step := range steps {
+			if err := step(t.Context()); err != nil {
+				t.Fatalf("%v\n%s", err, v.stderr)
+			}
+		}
+		r.ranges(v, d)
+		r.verifier(d)
+		if n := len(v.list()); n != len(d.papers) {
+			t.Errorf("%d documents are listed, want %d", n, len(d.papers))
+		}
+		if _, story := v.call(http.MethodGet, "/v1/documents/"+d.papers[0].id+"/history", nil, nil); !bytes.Contains(story, []byte("document.read/1")) {
+			t.Errorf("the history has no read: %s", story)
+		}
+		if err := v.end(syscall.SIGTERM); err != nil {
+			t.Errorf("it ends with %v\n%s", err, v.stderr)
+		}
+		if !v.start(nil) {
+			t.Fatalf("the server did not start again\n%s", v.stderr)
+		}
+		d.remote = r.remote(v)
+	}
+	v.end(syscall.SIGTERM)
+	v.fsck()
+	for _, left := range []string{"release", "objects", "keys.json"} {
+		if _, err := os.Lstat(filepath.Join(v.dir, left)); err == nil {
+			t.Errorf("the data folder has %s", left)
+		}
+	}
+}
+
+// demo is a demonstration against a server, with documents of these sizes.
+func (r *real) demo(v *victim, sizes []int) *demo {
+	r.t.Helper()
+	s, err := newStuff()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	d := &demo{out: io.Discard, dir: r.dir, remote: r.remote(v)}
+	for _, n := range sizes {
+		d.sources = append(d.sources, source{
+			name: "file.bin", title: fmt.Sprintf("%d bytes", n),
+			open: func() (io.ReadCloser, int64, error) { return io.NopCloser(s.reader(int64(n))), int64(n), nil },
+		})
+	}
+	return d
+}
+
+func (r *real) remote(v *victim) *remote {
+	r.t.Helper()
+	out, err := newRemote(v.url, v.token, newTransport())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(out.close)
+	return out
+}
+
+// ranges reads the end of each document, across segments and parts, and some of its middle.
+func (r *real) ranges(v *victim, d *demo) {
+	r.t.Helper()
+	for _, p := range d.papers {
+		content, n, err := p.open()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		want, err := io.ReadAll(content)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, span := range [][2]int64{{0, 0}, {n / 2, n/2 + 70_000}, {n - 1_500_000, n - 1}, {n - 1, n - 1}} {
+			if from, to := max(span[0], 0), min(span[1], n-1); from <= to && n > 0 {
+				header := map[string]string{"Muniment-Purpose": "test", "Range": fmt.Sprintf("bytes=%d-%d", from, to)}
+				resp, got := v.call(http.MethodGet, "/v1/documents/"+p.id+"/content", nil, header)
+				if resp == nil || resp.StatusCode != http.StatusPartialContent || !bytes.Equal(got, want[from:to+1]) {
+					r.t.Errorf("bytes %d to %d of %d: %v, and %d bytes that are not the document's", from, to, n, resp, len(got))
+				}
+			}
+		}
+	}
+}
+
+// verifier runs the auditor's own program over evidence and documents.
+func (r *real) verifier(d *demo) {
+	r.t.Helper()
+	program := filepath.Join(r.t.TempDir(), "muniment-verify")
+	if out, err := exec.Command("go", "build", "-o", program, "muniment/cmd/muniment-verify").CombinedOutput(); err != nil {
+		r.t.Fatalf("building the verifier: %v\n%s", err, out)
+	}
+	for _, p := range d.papers {
+		content, _, err := p.open()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		document, err := io.ReadAll(content)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.write("document", string(document))
+		out, err := exec.Command(program, p.proofFile(d), filepath.Join(r.dir, "document"), "--policy", folder(d.data()).policy()).CombinedOutput()
+		if err != nil || !bytes.Contains(out, []byte("ledger")) {
+			r.t.Errorf("verifying %s: %v\n%s", p.title, err, out)
+		}
+	}
+}
+
+// TestRealCanary: what must stay secret is nowhere in the bucket's files, in Vault's storage, in its audit log, or in anything
+// of ours.
+func TestRealCanary(t *testing.T) {
+	r := newReal(t)
+	c := newCanaries(t)
+	v := r.victim()
+	if !v.start(nil, "MUNIMENT_LOG_LEVEL=debug") {
+		t.Fatalf("the server did not start\n%s", v.stderr)
+	}
+	header := map[string]string{
+		"Muniment-File-Name": c["file name"] + ".txt", "Muniment-Title": c["title"], "Muniment-External-Id": c["external id"],
+		"Muniment-Attribute": c["attribute name"] + "=" + c["attribute"], "Idempotency-Key": c["external id"],
+	}
+	large := strings.Repeat(c["content"]+"\n", (6<<20)/len(c["content"])) // of two parts
+	var id string
+	for i, content := range []string{c["content"], large} {
+		header["Muniment-External-Id"], header["Idempotency-Key"] = c["external id"]+fmt.Sprint(i), c["external id"]+fmt.Sprint(i)
+		resp, body := v.call(http.MethodPost, "/v1/documents", []byte(content), header)
+		if resp == nil || resp.StatusCode != http.StatusCreated {
+			t.Fatalf("depositing: %v %s", resp, body)
+		}
+		id = resp.Header.Get("Muniment-Document-Id")
+		reading := map[string]string{"Muniment-Purpose": "test", "Muniment-Purpose-Note": c["purpose note"]}
+		if _, got := v.call(http.MethodGet, "/v1/documents/"+id+"/content", nil, reading); string(got) != content {
+			t.Fatalf("reading: %d bytes", len(got))
+		}
+	}
+	if _, body := v.call(http.MethodGet, "/v1/documents/"+id, nil, nil); !bytes.Contains(body, []byte(c["title"])) {
+		t.Fatalf("the canary was not taken in: %s", body)
+	}
+	v.call(http.MethodPost, "/v1/anchors", nil, nil)
+	if err := v.end(syscall.SIGTERM); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+	c.look(t, "the log", []byte(v.stderr.String()))
+	for place, least := range map[string]int{r.s3.Dir: 4, r.vault.Dir: 10, v.dir: 3, filepath.Dir(r.vault.AuditLog): 1} {
+		if n := c.lookThrough(t, place); n < least {
+			t.Errorf("%d files found in %s, want %d or more", n, place, least)
+		}
+	}
+}
+
+// lookThrough looks for the canaries in every file under a folder and in its name, and returns how many files there are.
+func (c canaries) lookThrough(t *testing.T, folder string) (files int) {
+	t.Helper()
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		c.look(t, "a file's name", []byte(path))
+		if !e.Type().IsRegular() {
+			return nil
+		}
+		files++
+		raw, err := os.ReadFile(path)
+		c.look(t, path, raw)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return files
+}
+
+// TestRealTwoServers: of two servers that find the same empty buckets, one begins a journal there, and the other says so and
+// does not serve.
+func TestRealTwoServers(t *testing.T) {
+	for name, between := range map[string]func(*storage, func()){
+		"after it has looked":          func(_ *storage, other func()) { other() },
+		"after it has begun a journal": func(s *storage, other func()) { s.release = &lateStore{store: s.release, before: sync.OnceFunc(other)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReal(t)
+			r.configure("second")
+			v := r.victim()
+			first := func() {
+				if !v.start(nil) {
+					t.Errorf("the first server did not start\n%s", v.stderr)
+				}
+			}
+			open := func(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
+				s, err := openStorage(ctx, cfg, log)
+				if err == nil {
+					between(s, first)
+				}
+				return s, err
+			}
+			n, err := openNode(t.Context(), r.config("second"), slog.New(slog.DiscardHandler), open)
+			if err == nil {
+				t.Fatal("the second server serves", n.close())
+			}
+			var hinted *hintedError
+			if !errors.As(err, &hinted) || !strings.Contains(hinted.next, "another server has begun a journal") {
+				t.Errorf("the second server says: %v", err)
+			}
+			v.load("after", 2)
+			v.settle()
+			v.end(syscall.SIGTERM)
+			v.fsck()
+		})
+	}
+}
+
+// lateStore is a store before whose first Put something happens.
+type lateStore struct {
+	store
+	before func()
+}
+
+// Put implements [objects.Store].
+func (s *lateStore) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
+	s.before()
+	return s.store.Put(ctx, key, body, opt)
+}
+
+// TestRealStarts: what is missing or wrong is named at the start, with what to do.
+func TestRealStarts(t *testing.T) {
+	r := newReal(t)
+	v := r.victim()
+	if !v.start(nil) {
+		t.Fatalf("the server did not start\n%s", v.stderr)
+	}
+	v.load("before", 2)
+	v.end(syscall.SIGTERM)
+	r.bucket("empty", false)
+	r.bucket("unlocked", false)
+	r.bucket("foreign", false)
+	r.bucket("unused", false)
+	r.put("foreign", "batch/what-is-left")
+	r.write("public-secret", "secret")
+	if err := os.Chmod(filepath.Join(r.dir, "public-secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, data, from, to, want string }{
+		{"no bucket", "new", "bucket: documents", "bucket: nowhere", "nowhere"},
+		{"the documents' bucket has no lock", "new", "bucket: documents", "bucket: unlocked", "the bucket has no versioning"},
+		{"the release bucket keeps versions", "new", "release_bucket: release", "release_bucket: documents2", "keeps versions"},
+		{"the release bucket is another program's", "new", "release_bucket: release", "release_bucket: foreign", "no journal's head"},
+		{"the release bucket is another", "data", "release_bucket: release", "release_bucket: empty", "the release bucket empty has no head of one"},
+		{"the secret key is wrong", "new", "secret_key_file: secret-key", "secret_key_file: role-id", "secret"},
+		{"everybody can read the secret", "new", "secret_key_file: secret-key", "secret_key_file: public-secret", "chmod 600"},
+		{"no such Vault role", "new", "role_id: ", "role_id: x", "role"},
+		{"no such mount", "new", "address:", "mount: nowhere\n    address:", "nowhere"},
+		{"no signing keys", "new", "address:", "prefix: other\n    address:", "other-checkpoint"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if strings.HasSuffix(test.to, "documents2") {
+				r.bucket("documents2", true)
+			}
+			r.configure(test.data)
+			raw, err := os.ReadFile(filepath.Join(r.dir, test.data+".yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(test.from, "release_bucket") {
+				raw = bytes.Replace(raw, []byte("release_bucket: release"), []byte("release_bucket: unused"), 1)
+			}
+			text := strings.Replace(string(raw), test.from, test.to, 1)
+			if text == string(raw) {
+				t.Fatal("the test changes nothing")
+			}
+			r.write(test.data+".yaml", text)
+			_, err = openNode(t.Context(), r.config(test.data), slog.New(slog.DiscardHandler), openStorage)
+			if err == nil {
+				t.Fatal("it serves")
+			}
+			var hinted *hintedError
+			said := err.Error()
+			if errors.As(err, &hinted) {
+				said += " → " + hinted.next
+			}
+			t.Log(said)
+			if !strings.Contains(said, test.want) {
+				t.Errorf("it does not say %s", test.want)
+			}
+			if _, err := os.Lstat(filepath.Join(r.dir, "new", "first-start")); err == nil {
+				t.Error("what a start that was refused has left behind stands in the way of the next")
+			}
+		})
+	}
+}
+
+// TestRealRestore: a server whose folder is lost comes back from the release bucket by itself.
+func TestRealRestore(t *testing.T) {
+	r := newReal(t)
+	v := r.victim()
+	if !v.start(nil) {
+		t.Fatalf("the server did not start\n%s", v.stderr)
+	}
+	v.load("before", 5)
+	v.end(syscall.SIGKILL)
+	if err := os.RemoveAll(v.dir); err != nil {
+		t.Fatal(err)
+	}
+	if !v.start(nil) {
+		t.Fatalf("it does not start again\n%s", v.stderr)
+	}
+	for key, before := range v.acked { // a retry finds the document by its key: the index is back
+		if !v.deposit(key) || v.acked[key].ID != before.ID {
+			t.Errorf("the retry of %s made another document", key)
+		}
+	}
+	v.settle()
+	if err := v.end(syscall.SIGTERM); err != nil {
+		t.Errorf("it ends with %v\n%s", err, v.stderr)
+	}
+	v.fsck()
+}
+
+// TestRealCrash kills the server under load, again and again over the same data.
+func TestRealCrash(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short leaves out the crash rounds")
+	}
+	r := newReal(t)
+	v := r.victim()
+	if !v.start(nil) {
+		t.Fatalf("the server did not start\n%s", v.stderr)
+	}
+	for round := range 6 {
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			v.load(fmt.Sprintf("round-%d", round), 1<<20)
+		}()
+		for enough := len(v.sent) + 5 + 7*round; v.known() < enough; {
+			select {
+			case <-gone:
+				t.Fatalf("it went by itself\n%s", v.stderr)
+			case <-time.After(time.Millisecond):
+			}
+		}
+		if err := v.end(syscall.SIGKILL); !killed(err) {
+			t.Errorf("it ended with %v", err)
+		}
+		<-gone
+		if !v.start(nil) {
+			t.Fatalf("after round %d it does not start\n%s", round, v.stderr)
+		}
+		v.settle()
+	}
+	t.Logf("%d documents", len(v.sent))
+	if err := v.end(syscall.SIGTERM); err != nil {
+		t.Errorf("it ends with %v\n%s", err, v.stderr)
+	}
+	v.fsck()
+}
+
+// known is how many deposits are answered, or were.
+func (v *victim) known() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.acked)
+}

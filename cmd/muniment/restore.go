@@ -1,0 +1,347 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"muniment/anchor"
+	"muniment/anchor/evidence"
+	"muniment/anchor/journal"
+	"muniment/anchor/ledger"
+	"muniment/cmd/muniment/config"
+	"muniment/vault"
+	"muniment/vault/keys/local"
+	"muniment/vault/objects"
+)
+
+// restoreOptions are the flags of restore.
+type restoreOptions struct {
+	place
+	from, policy, kept string
+	accept, yes        bool
+	origin             string
+}
+
+func (p *program) restoreCommand() *cobra.Command {
+	var o restoreOptions
+	c := &cobra.Command{
+		Use:   "restore",
+		Short: "Bring a lost journal back from the release bucket or a backup, and prove it",
+		Long: `Makes a data folder's journal anew from what was released, on a machine that has the release bucket, the keys and
+the documents' objects, but no journal.db. It replays every event, and proves the result against the released head, the
+anchors on record, the embedded ledger's blocks, the checkpoint in the folder and one given with --checkpoint; signs a
+checkpoint; and unwraps every sealed row to compute the lookup tokens again, which are in no backup. Then serve goes on
+from there.
+
+--from FOLDER first puts the parts of a backup back: the release bucket, which must be empty, and what the data folder
+lacks of ledger, policy, objects and keys. A journal that is there is never touched: serve brings one that is behind the
+bucket up to date by itself.
+
+--accept-loss is the way out when released entries are lost for good: the journal contradicts the released head, or batches
+are missing and no other copy has them. It shows what is lost and asks. Then the leaves that survive go on under a new
+origin, whose first leaf names the lost head; evidence about them stays valid under the old one. It goes on where it was
+broken off.`,
+		Example: `  muniment restore --config /etc/muniment.yaml
+  muniment restore --data /srv/muniment --from /backup/muniment --checkpoint kept-by-the-auditor
+  muniment restore --data /srv/muniment --accept-loss`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !o.accept && (o.yes || o.origin != "") || o.accept && (o.from != "" || o.policy != "" || o.kept != "") {
+				return errors.New("--yes and --origin go with --accept-loss, and no other flag of a restore does")
+			}
+			cfg, err := p.configured(c, o.place)
+			if err != nil {
+				return err
+			}
+			return p.restore(c.Context(), cfg, o)
+		},
+	}
+	f := c.Flags()
+	o.flags(f)
+	f.StringVar(&o.from, "from", "", "the folder of a backup to put back first")
+	f.StringVar(&o.policy, "policy", "", "the policy to judge signatures and anchors by (default: the one in the data folder)")
+	f.StringVar(&o.kept, "checkpoint", "", "a file with a signed checkpoint, kept elsewhere, that the journal must contain")
+	f.BoolVar(&o.accept, "accept-loss", false, "give up what is lost, on record, and go on under a new origin")
+	f.BoolVar(&o.yes, "yes", false, "accept the loss without being asked")
+	f.StringVar(&o.origin, "origin", "", "the new origin (default muniment/ and a random UUID)")
+	return c
+}
+
+// restoreReport is what a restore came to.
+type restoreReport struct {
+	Data        string           `json:"data"`
+	Origin      string           `json:"origin"`
+	Size        uint64           `json:"size"` // in leaves
+	Root        journal.Hash     `json:"root"`
+	Documents   uint64           `json:"documents"` // that the log knows of
+	SealedRows  uint64           `json:"sealed_rows"`
+	Reindexed   int              `json:"reindexed"` // sealed rows that were unwrapped, and have their lookup tokens again
+	Checkpoints []uint64         `json:"checkpoints"`
+	Anchors     []anchor.Audited `json:"anchors"`
+	LedgerHead  uint64           `json:"ledger_head"` // the size at which the embedded ledger was found
+	Signed      uint64           `json:"signed"`      // the size of the checkpoint that was signed
+	Replayed    float64          `json:"replay_seconds"`
+	Seconds     float64          `json:"seconds"`
+}
+
+// restoreRun is one restore.
+type restoreRun struct {
+	*program
+	restoreOptions
+	cfg    config.Config
+	store  *storage
+	report restoreReport
+}
+
+func (p *program) restore(ctx context.Context, cfg config.Config, o restoreOptions) error {
+	began := time.Now()
+	r := &restoreRun{program: p, restoreOptions: o, cfg: cfg}
+	r.report = restoreReport{Data: cfg.Data, Checkpoints: []uint64{}, Anchors: []anchor.Audited{}}
+	if o.accept {
+		return r.acceptLoss(ctx)
+	}
+	if err := r.absent(); err != nil {
+		return err
+	}
+	if o.from != "" {
+		if err := r.putBack(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	r.report.Seconds = time.Since(began).Seconds()
+	return r.emit(r.report, r.table)
+}
+
+// absent refuses to touch a journal that is there.
+func (r *restoreRun) absent() error {
+	f := folder(r.cfg.Data)
+	have, err := f.inventory()
+	if err == nil && have.journal {
+		err = hint(fmt.Errorf("there is a journal already, %s", f.journal()),
+			"serve brings it up to date if it is behind the release bucket; to make it anew, move it away first")
+	}
+	return err
+}
+
+// run restores from the release bucket. A journal that does not prove itself is removed again.
+func (r *restoreRun) run(ctx context.Context) (err error) {
+	log := slog.New(slog.DiscardHandler)
+	r.store, err = openParts(ctx, r.cfg, log, func(found state) error {
+		if found == restore {
+			return nil
+		}
+		return hint(errors.New("there is nothing to restore from: the release bucket has no journal"),
+			"name the configuration of the lost server with --config, or a backup with --from")
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.store.close()) }()
+	if err := r.rebuild(ctx); err != nil {
+		closing := r.store.backend.Close()
+		r.store.backend = nil
+		return errors.Join(err, closing, os.Remove(r.store.folder.journal()))
+	}
+	return r.revive(ctx, log)
+}
+
+// rebuild replays the release bucket into the journal's file, and proves the result.
+func (r *restoreRun) rebuild(ctx context.Context) error {
+	bucket := objects.NewBucket(r.store.release)
+	head, err := journal.ReadReleased(ctx, bucket)
+	if err != nil {
+		return damagedBucket(err)
+	}
+	r.report.Origin, r.report.Size, r.report.Root = head.Origin, head.Size, head.Root
+	began, bar := time.Now(), startProgress(r.stderr, "replaying", 0)
+	found, err := journal.CheckReleased(ctx, journal.CheckConfig{
+		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: r.store.backend, Progress: bar.at,
+	})
+	if err == nil && len(found) > 0 {
+		err = fmt.Errorf("sealed rows are not as their events bind them, %s to begin with: %w", found[0], journal.ErrDamaged)
+	}
+	if err != nil {
+		return damagedBucket(err)
+	}
+	r.report.Replayed = time.Since(began).Seconds()
+	bar.end(fmt.Sprintf("%s in %.1f s, %.0f/s", count(head.Size, "leaf", "leaves"), r.report.Replayed, float64(head.Size)/r.report.Replayed))
+	if err := r.prove(ctx); err != nil {
+		return hint(err, "the release bucket does not hold all that was signed: it has been put back to an earlier time, or replaced; "+
+			"look for a newer copy of it")
+	}
+	return r.count(ctx)
+}
+
+// damagedBucket says what to do about a release bucket that is not whole.
+func damagedBucket(err error) error {
+	return hint(err, "put back what is missing from another copy of the release bucket, or restore --from a backup into an empty one")
+}
+
+// prove holds the journal against all that others have seen of it.
+func (r *restoreRun) prove(ctx context.Context) (err error) {
+	view, f := r.store.backend.View, r.store.folder
+	policy, err := r.readPolicy()
+	if err != nil {
+		return err
+	}
+	for _, path := range []string{f.checkpoint(), r.kept} {
+		signed, err := os.ReadFile(path)
+		if path == "" || errors.Is(err, os.ErrNotExist) && path != r.kept {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading the checkpoint: %w", err)
+		}
+		size, err := containsCheckpoint(ctx, view, policy, signed)
+		if err != nil {
+			return err
+		}
+		r.report.Checkpoints = append(r.report.Checkpoints, size)
+	}
+	if r.report.Anchors, err = anchor.Audit(ctx, view, policy); err != nil {
+		return err
+	}
+	chain, err := r.store.openLedger()
+	if err != nil {
+		return err
+	}
+	var head ledger.Checkpoint
+	head, err = anchor.CompareHead(ctx, view, chain, r.report.Origin)
+	r.report.LedgerHead = head.Size
+	return err
+}
+
+// readPolicy reads the policy that was given, or the one in the folder. A machine that has neither trusts the keys that it is
+// configured with.
+func (r *restoreRun) readPolicy() (*evidence.Policy, error) {
+	path := r.policy
+	if path == "" {
+		path = r.store.folder.policy()
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) && r.policy == "" {
+		return r.store.configuredPolicy(r.report.Origin)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the policy: %w", err)
+	}
+	return evidence.ParsePolicy(data)
+}
+
+// configuredPolicy trusts the keys of the key service that is configured.
+func (s *storage) configuredPolicy(origin string) (*evidence.Policy, error) {
+	signer, err := s.keys.Signer(local.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	key, err := note.NewEd25519VerifierKey(origin, signer.PublicKey())
+	if err != nil {
+		return nil, fmt.Errorf("naming the checkpoints' key: %w", err)
+	}
+	b, err := s.openLedger()
+	if err != nil {
+		return nil, err
+	}
+	return &evidence.Policy{
+		V:       evidence.Version,
+		Origins: []evidence.Origin{{Origin: origin, Keys: []string{key}}},
+		Ledgers: []evidence.Pin{{Kind: b.Kind(), ID: b.ID(), Pin: b.VerifierKey()}},
+		Require: 1,
+	}, nil
+}
+
+// count counts what has come back.
+func (r *restoreRun) count(ctx context.Context) error {
+	err := r.store.backend.View(ctx, func(reader journal.Reader) (err error) {
+		if r.report.Documents, err = countRows(reader, documentsTable()); err != nil {
+			return err
+		}
+		return journal.ScanSealed(reader, nil, func(_, _ []byte) error {
+			r.report.SealedRows++
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("counting what was restored: %w", err)
+	}
+	return nil
+}
+
+// revive opens the journal as serve would: it signs a checkpoint, and computes the lookup tokens.
+func (r *restoreRun) revive(ctx context.Context, log *slog.Logger) (err error) {
+	j, err := r.store.openJournal(ctx, "", log)
+	if err != nil {
+		return err
+	}
+	r.store.backend = nil // the journal closes it
+	defer func() { err = errors.Join(err, j.Close()) }()
+	bar := startProgress(r.stderr, "unwrapping", int(r.report.SealedRows))
+	x := vault.NewIndexer(j.View, r.store.keys)
+	r.report.Reindexed, err = j.Reindex(ctx, func(ctx context.Context, rows []journal.SealedRowAt) ([]journal.TokensOf, error) {
+		tokens, err := x.Tokens(ctx, rows)
+		for range tokens {
+			bar.step()
+		}
+		return tokens, err
+	})
+	if err != nil {
+		return hint(fmt.Errorf("the journal is back, but not every sealed row can be unwrapped: %w", err),
+			"when the key service is the right one and answers, serve goes on with the rest by itself")
+	}
+	bar.end(count(uint64(r.report.Reindexed), "sealed row", "sealed rows"))
+	r.report.Signed = j.Checkpoint().Size
+	chain, err := r.store.openLedger()
+	if err != nil {
+		return err
+	}
+	_, err = r.store.writePolicy(j, chain)
+	return err
+}
+
+// table writes what the restore came to.
+func (r *restoreRun) table(t *tableWriter) {
+	v := r.report
+	t.row("WHAT", "RESULT")
+	t.row("data folder", v.Data)
+	t.row("log", v.Origin)
+	t.row("head", fmt.Sprintf("%s, root %s, as released", count(v.Size, "leaf", "leaves"), v.Root))
+	t.row("documents", v.Documents)
+	t.row("sealed rows", fmt.Sprintf("%d, there as their events bind them; %d unwrapped, with their lookup tokens", v.SealedRows, v.Reindexed))
+	for _, size := range v.Checkpoints {
+		t.row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
+	}
+	anchorRows(t, v.Anchors)
+	if v.LedgerHead > 0 {
+		t.row("ledger", fmt.Sprintf("its head, at %d, is in it", v.LedgerHead))
+	}
+	if v.Signed > 0 {
+		t.row("signed", fmt.Sprintf("a checkpoint at %d, by the key of the log's first event", v.Signed))
+	} else {
+		t.row("signed", "nothing: the key service does not sign now")
+	}
+	t.row("time", fmt.Sprintf("%.1f s, %.1f s of it for the replay: %.0f leaves/s", v.Seconds, v.Replayed, float64(v.Size)/v.Replayed))
+}
+
+// documentsTable is the vault's table of documents.
+func documentsTable() journal.Table {
+	return journal.Table{Kind: journal.Projection, Name: "documents"}
+}
+
+// countRows counts the rows of a table.
+func countRows(r journal.Reader, t journal.Table) (n uint64, err error) {
+	err = r.Scan(t, journal.Range{}, func(_, _ []byte) error {
+		n++
+		return nil
+	})
+	return n, err
+}

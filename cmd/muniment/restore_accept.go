@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+
+	"muniment/anchor/journal"
+	"muniment/anchor/journal/bolt"
+	"muniment/anchor/ledger"
+	"muniment/vault/keys/local"
+	"muniment/vault/objects"
+)
+
+// acceptedReport is what accepting a loss came to.
+type acceptedReport struct {
+	Lost     journal.LostHead `json:"lost"`
+	Survived uint64           `json:"survived"` // leaves
+	Origin   string           `json:"origin"`   // from now on
+	Size     uint64           `json:"size"`
+	Policy   string           `json:"policy"`
+}
+
+// acceptLoss goes on from what survives of a journal that contradicts its released head, under a new origin.
+func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
+	have, err := folder(r.cfg.Data).inventory()
+	if err != nil {
+		return err
+	}
+	if err := r.openSurvivors(ctx); err != nil {
+		return err
+	}
+	begun := have.journal
+	defer func() {
+		err = errors.Join(err, r.store.close())
+		if !begun { // the file was made to look into, and nothing was accepted
+			err = errors.Join(err, os.Remove(r.store.folder.journal()))
+		}
+	}()
+	cfg, err := r.survivors()
+	if err != nil {
+		return err
+	}
+	seen, err := r.seenByLedgers(ctx)
+	if err != nil {
+		return err
+	}
+	loss, err := journal.FindLoss(ctx, cfg, seen...)
+	unreleased := false
+	if errors.Is(err, journal.ErrNothingLost) {
+		// An earlier run may have stopped after the loss was on record and before anything was released.
+		_, missing := journal.ReadReleased(ctx, cfg.Bucket)
+		if unreleased = errors.Is(missing, journal.ErrMissing); !unreleased {
+			return hint(err, "serve goes on from here; nothing was changed")
+		}
+	} else if err != nil {
+		return err
+	}
+	if !unreleased {
+		if err := r.confirm(loss); err != nil {
+			return err
+		}
+		begun = true
+		if err := giveUp(ctx, cfg, seen); err != nil {
+			return hint(err, "the same command goes on where this one stopped")
+		}
+	}
+	report := acceptedReport{Policy: r.store.folder.policy()}
+	if err := r.beginAgain(ctx, &report); err != nil {
+		return hint(fmt.Errorf("the loss is on record, but the journal could not be released anew: %w", err),
+			"the same command goes on where this one stopped")
+	}
+	return r.emit(report, report.table)
+}
+
+// seenByLedgers are the heads that ledgers have of the journal that is here or in the release bucket.
+func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, error) {
+	standing, err := journal.Compare(ctx, r.store.backend, objects.NewBucket(r.store.release))
+	if err != nil && !errors.Is(err, journal.ErrContradicts) && !errors.Is(err, journal.ErrDamaged) && !errors.Is(err, journal.ErrMissing) {
+		return nil, err
+	}
+	if standing.Origin == "" {
+		return nil, nil
+	}
+	chain, err := r.store.openLedger()
+	if err != nil {
+		return nil, err
+	}
+	var heads []journal.LostHead
+	for _, l := range chain.all() {
+		head, err := l.Head(ctx, standing.Origin)
+		if errors.Is(err, ledger.ErrUnknown) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the head of the ledger %s %s: %w", l.Kind(), l.ID(), err)
+		}
+		heads = append(heads, journal.LostHead{Origin: head.Origin, Size: head.Size, Root: journal.Hash(head.Root)})
+	}
+	return heads, nil
+}
+
+// giveUp accepts the loss, under a random origin unless one was chosen.
+func giveUp(ctx context.Context, cfg journal.Config, seen []journal.LostHead) error {
+	if cfg.Origin == "" {
+		id, err := journal.NewID(cfg.Clock.Now(), cfg.Rand)
+		if err != nil {
+			return err
+		}
+		cfg.Origin = "muniment/" + id.String()
+	}
+	_, err := journal.AcceptLoss(ctx, cfg, seen...)
+	return err
+}
+
+// openSurvivors opens what there is, whatever is missing.
+func (r *restoreRun) openSurvivors(ctx context.Context) (err error) {
+	r.store = &storage{folder: folder(r.cfg.Data), found: whole}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.store.close())
+		}
+	}()
+	log := slog.New(slog.DiscardHandler)
+	if r.store.keys, err = openKeys(ctx, r.cfg, log, false); err != nil {
+		return fmt.Errorf("opening the data folder: %w", err)
+	}
+	if r.store.release, err = r.openRelease(ctx); err != nil {
+		return err
+	}
+	backend, err := bolt.Open(bolt.Config{Path: r.store.folder.journal(), Create: true, Log: log})
+	if err != nil {
+		return hint(err, "move the file away and try again: what the release bucket has then survives")
+	}
+	r.store.backend = backend
+	return nil
+}
+
+// survivors is the journal as it can be opened.
+func (r *restoreRun) survivors() (journal.Config, error) {
+	signer, err := r.store.keys.Signer(local.Checkpoint)
+	if err != nil {
+		return journal.Config{}, err
+	}
+	remembered, err := os.ReadFile(r.store.folder.checkpoint())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return journal.Config{}, fmt.Errorf("reading the newest checkpoint: %w", err)
+	}
+	return journal.Config{
+		Backend: r.store.backend, Bucket: objects.NewBucket(r.store.release), Signer: signer, Clock: journal.SystemClock{}, Rand: rand.Reader,
+		Log: slog.New(slog.DiscardHandler), Definitions: definitions(), Remembered: remembered, Origin: r.origin,
+	}, nil
+}
+
+// confirm has a person type the size of what is given up.
+func (r *restoreRun) confirm(loss journal.Loss) error {
+	root := "of a root that is not known"
+	if loss.Head.Root != (journal.Hash{}) {
+		root = "root " + loss.Head.Root.String()
+	}
+	fmt.Fprintf(r.stderr, `%v
+
+The released head is that of %s at %d, %s; the journal here ends at %d.
+What was released and is in neither is lost: deposits that were acknowledged, holds, approvals, reads. Look for another copy of
+the bucket, or of journal.db, first. If you accept the loss, the leaves that survive go on under a new origin, the first
+new leaf names the lost head, and what the bucket holds is set aside under lost/.
+`, loss.Why, loss.Head.Origin, loss.Head.Size, root, loss.Size)
+	if r.yes {
+		return nil
+	}
+	fmt.Fprintf(r.stderr, "Type the size of the lost head to accept: ")
+	line, err := bufio.NewReader(r.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if strings.TrimSpace(line) != strconv.FormatUint(loss.Head.Size, 10) {
+		return hint(errors.New("the loss was not accepted, and nothing was changed"), "a script accepts with --yes")
+	}
+	return nil
+}
+
+// beginAgain opens the journal, waits until all of it is released under the new origin, and writes the new policy.
+func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (err error) {
+	j, err := r.store.openJournal(ctx, "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	r.store.backend = nil // the journal closes it
+	defer func() { err = errors.Join(err, j.Close()) }()
+	eras := j.Eras()
+	last := eras[len(eras)-1]
+	if last.Lost == nil {
+		return errors.New("no loss is on record")
+	}
+	report.Lost, report.Survived, report.Origin, report.Size = *last.Lost, last.From, last.Origin, j.Size()
+	if err := os.Rename(report.Policy, report.Policy+".before-loss"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keeping the policy: %w", err)
+	}
+	chain, err := r.store.openLedger()
+	if err != nil {
+		return err
+	}
+	if _, err := r.store.writePolicy(j, chain); err != nil {
+		return err
+	}
+	receipt, err := j.Receipt(ctx, j.Size()-1)
+	if err == nil {
+		_, err = j.Released(ctx, receipt)
+	}
+	return err
+}
+
+// table writes what was accepted.
+func (a *acceptedReport) table(t *tableWriter) {
+	t.row("WHAT", "RESULT")
+	t.row("lost", fmt.Sprintf("%s at %d", a.Lost.Origin, a.Lost.Size))
+	t.row("survived", count(a.Survived, "leaf", "leaves"))
+	t.row("on record", fmt.Sprintf("journal.loss_accepted, leaf %d", a.Survived))
+	t.row("log", a.Origin+", from now on")
+	t.row("released", fmt.Sprintf("%s, anew", count(a.Size, "leaf", "leaves")))
+	t.row("policy", a.Policy+" names both logs: give it to the auditors")
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+
+	"muniment/anchor/journal"
+	"muniment/cmd/muniment/config"
+	"muniment/vault/objects"
+	"muniment/vault/objects/dir"
+)
+
+// putBack puts the parts of a backup into the data folder and the release bucket, as far as they are missing there.
+func (r *restoreRun) putBack(ctx context.Context) (err error) {
+	from, to := folder(r.from), folder(r.cfg.Data)
+	backup, err := openDir(ctx, from.release(), false, false)
+	if err != nil {
+		return hint(fmt.Errorf("opening the backup: %w", err), "name the folder that was given to backup --to")
+	}
+	defer func() { err = errors.Join(err, backup.Close()) }()
+	if err := os.MkdirAll(string(to), 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	if err := r.putSmallParts(from, to); err != nil {
+		return err
+	}
+	if r.cfg.Storage.Kind == config.StorageFolder {
+		if err := r.putObjects(ctx, from, to); err != nil {
+			return err
+		}
+	}
+	return r.putReleased(ctx, objects.NewBucket(backup))
+}
+
+// putSmallParts puts back the key file, the ledger's blocks, the policy and the newest checkpoint, where there are none.
+func (r *restoreRun) putSmallParts(from, to folder) error {
+	parts := []struct {
+		path func(folder) string
+		mode fs.FileMode
+	}{{folder.policy, 0o644}, {folder.publicKeys, 0o644}, {folder.checkpoint, 0o600}}
+	if r.cfg.Keys.Kind == config.KeysFile {
+		parts = append(parts, struct {
+			path func(folder) string
+			mode fs.FileMode
+		}{folder.keys, 0o600})
+	}
+	for _, part := range parts {
+		if _, err := os.Lstat(part.path(to)); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := copyWhole(part.path(from), part.path(to), part.mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("putting back %s: %w", part.path(to), err)
+		}
+	}
+	if _, err := os.Lstat(to.keys()); r.cfg.Keys.Kind == config.KeysFile && errors.Is(err, fs.ErrNotExist) {
+		return hint(fmt.Errorf("neither the backup nor the data folder has the key file, %s", to.keys()),
+			"put the key file there from where it is kept: without it no document can ever be read")
+	}
+	chain, err := blocksNow(from)
+	if err != nil {
+		return err
+	}
+	if err := copyBlocks(chain, to); err != nil {
+		return fmt.Errorf("putting back the ledger's blocks: %w", err)
+	}
+	return nil
+}
+
+// putObjects puts the documents' objects back where there are none.
+func (r *restoreRun) putObjects(ctx context.Context, from, to folder) (err error) {
+	if _, err := os.Lstat(from.objects()); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(to.objects()); errors.Is(err, fs.ErrNotExist) {
+			return hint(fmt.Errorf("neither the backup nor the data folder has the documents' objects, %s", to.objects()),
+				"put the folder there from where it is backed up: the documents' content is in it")
+		}
+		return nil
+	}
+	source, err := openDir(ctx, from.objects(), true, false)
+	if err != nil {
+		return fmt.Errorf("opening the backup's objects: %w", err)
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	target, err := openDir(ctx, to.objects(), true, true)
+	if err != nil {
+		return fmt.Errorf("opening the objects: %w", err)
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	bar := startProgress(r.stderr, "objects", 0)
+	n, bytes, err := source.(*dir.Store).CopyTo(ctx, target.(*dir.Store), func(n int) { bar.at(uint64(n), 0) })
+	if err != nil {
+		return fmt.Errorf("putting the objects back: %w", err)
+	}
+	bar.end(fmt.Sprintf("%s, %s", count(uint64(n), "version", "versions"), size(bytes)))
+	return nil
+}
+
+// putReleased puts the journal's history into a release bucket that is empty, or has a part of this very history in it that an
+// earlier try has left.
+func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (err error) {
+	release, err := r.openRelease(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release.Close()) }()
+	bucket := objects.NewBucket(release)
+	head, err := journal.ReadReleased(ctx, backup)
+	if err != nil {
+		return damagedBackup(err)
+	}
+	there, err := journal.ReadReleased(ctx, bucket)
+	switch {
+	case err == nil && there.Origin == head.Origin && there.Size == head.Size && there.Root == head.Root:
+		return nil
+	case err == nil:
+		return hint(fmt.Errorf("the release bucket has a journal already: %s at %d; the backup is of %s at %d", there.Origin, there.Size, head.Origin, head.Size),
+			"restore without --from brings that one back; a backup is put into an empty bucket only")
+	case errors.Is(err, journal.ErrDamaged):
+		if err := leftovers(ctx, bucket, backup); err != nil {
+			return err
+		}
+	case !errors.Is(err, journal.ErrMissing):
+		return err
+	}
+	bar := startProgress(r.stderr, "copying", 0)
+	copied, err := journal.CopyReleased(ctx, journal.CopyConfig{From: backup, To: bucket, Progress: bar.at})
+	if err != nil {
+		return damagedBackup(err)
+	}
+	bar.end(fmt.Sprintf("%s, %s", count(uint64(copied.Batches), "batch", "batches"), size(copied.Bytes)))
+	return copied.Finish(ctx)
+}
+
+// openRelease opens the release bucket, or makes it in the data folder.
+func (r *restoreRun) openRelease(ctx context.Context) (store, error) {
+	if c := r.cfg.Storage.S3; r.cfg.Storage.Kind == config.StorageS3 {
+		return openS3(ctx, c, c.ReleaseBucket, false, slog.New(slog.DiscardHandler))
+	}
+	return openDir(ctx, folder(r.cfg.Data).release(), false, true)
+}
+
+// leftovers refuses a bucket without a head that has other batches than the backup: they are somebody's history.
+func leftovers(ctx context.Context, bucket, backup journal.Bucket) error {
+	names, err := bucket.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	known, err := backup.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, ok := slices.BinarySearch(known, name); !ok {
+			return hint(fmt.Errorf("the release bucket is not empty: %s is not of the backup", name),
+				"a backup is put into an empty bucket only: name another, or put the missing object head back to restore what is there")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muniment/openapi"
+)
+
+func (p *program) seriesCommand() *cobra.Command {
+	c := &cobra.Command{Use: "series", Short: "Record series: what documents are filed in"}
+	var immutable bool
+	create := &cobra.Command{
+		Use:   "create CODE",
+		Short: "Create a record series",
+		Long: `Adds a record series to the file plan. The code is 1 to 64 of a-z 0-9 . _ - with a letter or digit first; it stands in
+the log for ever and must name no person. A series cannot be renamed, changed or removed.
+With --immutable it takes documents only while the documents' store was seen to enforce its locks: the server tries that at
+its start and once a week, and "muniment doctor" whenever it is run with --url.`,
+		Example: "  muniment series create --immutable permits",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			created, err := r.createSeries(c.Context(), openapi.NewSeries{Code: args[0], Immutable: &immutable})
+			if err != nil {
+				return err
+			}
+			return p.emit(created, func(t *tableWriter) { seriesTable(t, []openapi.Series{*created}) })
+		},
+	}
+	create.Flags().BoolVar(&immutable, "immutable", false, "take documents only while the store is seen to enforce its locks")
+	list := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the record series",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := p.server()
+			if err != nil {
+				return err
+			}
+			all, err := r.series(c.Context())
+			if err != nil {
+				return err
+			}
+			return p.emit(all, func(t *tableWriter) { seriesTable(t, all.Series) })
+		},
+	}
+	c.AddCommand(create, list)
+	return group(c)
+}
+
+func seriesTable(t *tableWriter, all []openapi.Series) {
+	t.row("CODE", "CREATED", "DEFAULT", "IMMUTABLE")
+	for _, s := range all {
+		t.row(s.Code, s.CreatedAt.Format(time.DateTime), yesNo(s.Default), yesNo(s.Immutable))
+	}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (r *remote) createSeries(ctx context.Context, wanted openapi.NewSeries) (*openapi.Series, error) {
+	res, err := r.api.CreateSeriesWithResponse(ctx, wanted)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON201, answered(res.StatusCode(), res.Body, http.StatusCreated)
+}
+
+func (r *remote) series(ctx context.Context) (*openapi.SeriesList, error) {
+	res, err := r.api.ListSeriesWithResponse(ctx)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}
+
+func (r *remote) attest(ctx context.Context) (*openapi.Attestation, error) {
+	res, err := r.api.AttestStorageWithResponse(ctx)
+	if err != nil {
+		return nil, r.unreached(err)
+	}
+	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+}
