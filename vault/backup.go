@@ -15,8 +15,8 @@ import (
 // BackupVerified is the event of a backup that was read back whole. It is about no document.
 const BackupVerified journal.Type[BackupVerifiedData] = "backup.verified/1"
 
-// BackupVerifiedData says that the actor has verified a backup that holds the first Size entries of the journal, with all that
-// they bind.
+// BackupVerifiedData says that the actor has verified a backup that holds the first Size entries of the journal, with
+// all that they bind.
 type BackupVerifiedData struct {
 	Size  uint64       `json:"size"`
 	Root  journal.Hash `json:"root"` // RFC 6962 tree hash of the first Size leaves
@@ -56,8 +56,8 @@ func reduceBackupVerified(w *journal.Writer, e journal.Entry, d BackupVerifiedDa
 	return changeKey(w, e, func(key *keyRow) { key.Backup = max(key.Backup, d.Size) })
 }
 
-// RecordBackup puts on record that who has verified a backup: access.RecordBackup is needed. Size, Root and Label of b count.
-// That the backup can be read is the caller's word; that it is of this journal is checked.
+// RecordBackup puts on record that who has verified a backup: access.RecordBackup is needed. Size, Root and Label of b
+// count. That the backup can be read is the caller's word; that it is of this journal is checked.
 //
 // Errors: ErrBackup; a *MetadataError for the label; access.ErrDenied.
 func (v *Vault) RecordBackup(ctx context.Context, who access.Who, b Backup) (Backup, error) {

@@ -71,11 +71,12 @@ type erasure struct {
 	held      bool
 }
 
-// Erase erases a document: access.Erase is needed, and the rules must let it go; both are asked in the transaction that erases. What
-// stays is the record. It is meant for what carries out a disposition or an order that others have approved. Erasing again
-// returns the receipt of the first time, unless the external id is to go too.
+// Erase erases a document: access.Erase is needed, and the rules must let it go; both are asked in the transaction that
+// erases. What stays is the record. It is meant for what carries out a disposition or an order that others have
+// approved. Erasing again returns the receipt of the first time, unless the external id is to go too.
 //
-// A document whose sealed row is damaged is erased as well; as nobody can tell its external id any more, that is free again.
+// A document whose sealed row is damaged is erased as well; as nobody can tell its external id any more, that is free
+// again.
 //
 // Errors: a *MetadataError for the authority; ErrRetained and others of the rules; ErrNotFound; access.ErrDenied;
 // keys.ErrUnavailable, objects.ErrUnavailable.
@@ -135,8 +136,8 @@ func (v *Vault) erasable(r journal.Reader, who access.Who, id journal.ID) (docum
 	return row, sealed, journal.Change{}, err
 }
 
-// prepareErasure computes outside of the commit what erasing needs: the tokens that lead to the document, a tombstone, and what the
-// store says of its locks.
+// prepareErasure computes outside of the commit what erasing needs: the tokens that lead to the document, a tombstone,
+// and what the store says of its locks.
 func (v *Vault) prepareErasure(ctx context.Context, x *erasure) error {
 	var row document
 	var sealed []byte

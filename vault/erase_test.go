@@ -31,7 +31,8 @@ func (l *lifeRig) tokens() (n int) {
 	return n
 }
 
-// What is erased answers as erased everywhere, and leaves nothing but its record and, until an order takes it, its external id.
+// What is erased answers as erased everywhere, and leaves nothing but its record and, until an order takes it, its
+// external id.
 func TestErase(t *testing.T) {
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))

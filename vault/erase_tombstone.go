@@ -11,8 +11,8 @@ import (
 	"muniment/vault/seal"
 )
 
-// tombstoneText is what the tombstone of an erased document holds: what the token of its external id is computed from, so that a
-// restore can compute it again.
+// tombstoneText is what the tombstone of an erased document holds: what the token of its external id is computed from,
+// so that a restore can compute it again.
 type tombstoneText struct {
 	V          int    `json:"v"`
 	ExternalID string `json:"external_id"`

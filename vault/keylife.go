@@ -13,16 +13,16 @@ import (
 	"muniment/vault/seal"
 )
 
-// keyRow is a row of the table of the tenants' keys, under the tenant's name: what is on record about the key's versions, which
-// count from 1. A tenant whose key was never rotated has none.
+// keyRow is a row of the table of the tenants' keys, under the tenant's name: what is on record about the key's
+// versions, which count from 1. A tenant whose key was never rotated has none.
 type keyRow struct {
 	Newest  int       `json:"newest"`
 	Rotated time.Time `json:"rotated,omitzero"`
 	// Floor is the oldest version that a sealed row may be written with. It rises when a rewrap begins, before the first row is
 	// looked at: so what the rewrap has passed cannot become older again.
 	Floor int `json:"floor"`
-	// Rewrapped is a version than which no sealed row is older: a rewrap has been through all of them. Complete is the index of the
-	// event that says so.
+	// Rewrapped is a version than which no sealed row is older: a rewrap has been through all of them. Complete is the
+	// index of the event that says so.
 	Rewrapped int    `json:"rewrapped"`
 	Complete  uint64 `json:"complete,omitempty"`
 	// Backup is the size of the longest backup that was verified, in entries.
@@ -59,9 +59,9 @@ func changeKey(w *journal.Writer, e journal.Entry, change func(*keyRow)) error {
 // keys.ErrUnavailable: sealing it again helps.
 var errStale = fmt.Errorf("the tenant's key was rotated while a row was being sealed: %w", keys.ErrUnavailable)
 
-// current says that the rows to be written are wrapped with a version of the tenant's key that may still be used: errStale if
-// not. It stands in every decide that writes sealed rows: without it a row that was wrapped before a rewrap, and comes after
-// it, would be lost when the old versions are trimmed.
+// current says that the rows to be written are wrapped with a version of the tenant's key that may still be used:
+// errStale if not. It stands in every decide that writes sealed rows: without it a row that was wrapped before a rewrap,
+// and comes after it, would be lost when the old versions are trimmed.
 func current(r journal.Reader, tenant string, rows ...journal.Row) error {
 	key, err := keyOf(r, tenant)
 	if err != nil || key.Floor <= 1 {
@@ -82,20 +82,20 @@ func current(r journal.Reader, tenant string, rows ...journal.Row) error {
 	return nil
 }
 
-// commitRow commits a change of who that writes a row, which decide puts into it, whether or not the key was rotated since the row was
-// sealed: an upload can take longer than a rewrap.
+// commitRow commits a change of who that writes a row, which decide puts into it, whether or not the key was rotated
+// since the row was sealed: an upload can take longer than a rewrap.
 func (v *Vault) commitRow(
 	ctx context.Context, who access.Who, row *journal.Row, decide func(journal.View) (journal.Change, error),
 ) (journal.Receipt, error) {
 	checked := func(view journal.View) (journal.Change, error) {
 		change, err := decide(view)
-		if err == nil && len(change.Sealed) > 0 {
-			err = current(view, who.Tenant, change.Sealed...)
+		if err != nil || len(change.Sealed) == 0 {
+			return change, err
 		}
-		if errors.Is(err, errStale) {
-			return journal.Change{}, err
+		if err := current(view, who.Tenant, change.Sealed...); err != nil {
+			return journal.Change{}, err // events beside an error would be committed
 		}
-		return change, err
+		return change, nil
 	}
 	receipt, err := v.commit(ctx, who, checked)
 	if !errors.Is(err, errStale) {
@@ -106,6 +106,9 @@ func (v *Vault) commitRow(
 		return journal.Receipt{}, err
 	}
 	again, err := v.cfg.Keys.Rewrap(ctx, who.Tenant, []string{wrapped})
+	if err == nil && len(again) != 1 {
+		err = fmt.Errorf("the key service rewrapped %d of 1", len(again))
+	}
 	if err == nil {
 		err = again[0].Err
 	}
@@ -145,8 +148,8 @@ type KeyRotatedData struct {
 	Version int `json:"version"`
 }
 
-// KeyRewrapBegunData says that every sealed row is to be wrapped with Version or a newer one, and that none is written with an
-// older one from now on.
+// KeyRewrapBegunData says that every sealed row is to be wrapped with Version or a newer one, and that none is written
+// with an older one from now on.
 type KeyRewrapBegunData struct {
 	Version int `json:"version"`
 }
@@ -157,8 +160,8 @@ type KeysRewrappedData struct {
 	Count   int `json:"count"`   // rows
 }
 
-// KeyRewrapCompletedData says that a rewrap has been through all sealed rows of the tenant, and none is wrapped with a version
-// older than Version.
+// KeyRewrapCompletedData says that a rewrap has been through all sealed rows of the tenant, and none is wrapped with a
+// version older than Version.
 type KeyRewrapCompletedData struct {
 	Version int   `json:"version"`
 	Count   int64 `json:"count"` // rows that this run has rewrapped

@@ -7,8 +7,8 @@ import (
 	"muniment/vault"
 )
 
-// BenchmarkRewrap is the rewrap of 50,000 documents in a bbolt journal: with keys in a file, and in a real Vault that runs on the
-// same machine.
+// BenchmarkRewrap is the rewrap of 50,000 documents in a bbolt journal: with keys in a file, and in a real Vault that
+// runs on the same machine.
 func BenchmarkRewrap(b *testing.B) {
 	const documents = 50_000
 	for name, open := range map[string]func(testing.TB) house{"file": localHouse, "vault": vaultHouse} {

@@ -70,9 +70,10 @@ func (w *rewrapping) count(change func(*Rewrap)) {
 	change(&w.now)
 }
 
-// StartRewrap begins to wrap the keys in all sealed rows of who's tenant with the newest version of the tenant's key, or joins the
-// rewrap that runs here already; access.RewrapKeys is needed, while it runs too. It goes on in the background: KeyStatus says how
-// far it has come. One that is broken off is begun again by the next call, and passes over what is done.
+// StartRewrap begins to wrap the keys in all sealed rows of who's tenant with the newest version of the tenant's key, or
+// joins the rewrap that runs here already; access.RewrapKeys is needed, while it runs too. It goes on in the background:
+// KeyStatus says how far it has come. One that is broken off is begun again by the next call, and passes over what is
+// done.
 //
 // Errors: access.ErrDenied; journal.ErrClosed.
 func (v *Vault) StartRewrap(ctx context.Context, who access.Who) (Rewrap, error) {
@@ -283,8 +284,8 @@ func (w *rewrapping) commit(ctx context.Context, ready []rewrapped) error {
 	return err
 }
 
-// complete puts on record that no row is older any more: none was found that is, and since the floor was raised, before the first
-// was looked at, none can have been written.
+// complete puts on record that no row is older any more: none was found that is, and since the floor was raised, before
+// the first was looked at, none can have been written.
 func (w *rewrapping) complete(ctx context.Context) error {
 	done := w.progress()
 	_, err := w.v.commit(ctx, w.who, func(view journal.View) (journal.Change, error) {

@@ -122,7 +122,8 @@ func TestRewrapJoins(t *testing.T) {
 	}
 }
 
-// Two gateways rewrap at a time, and the key is rotated between: whoever comes too late with an older version wraps once more.
+// Two gateways rewrap at a time, and the key is rotated between: whoever comes too late with an older version wraps once
+// more.
 func TestRewrapOvertaken(t *testing.T) {
 	ctx := context.Background()
 	l, m := newMeddlingRig(t)
@@ -179,7 +180,8 @@ func TestRewrapLeavesOthers(t *testing.T) {
 	}
 }
 
-// A row that cannot be unwrapped is counted and reported, and keeps the rewrap from being complete; the others are rewrapped.
+// A row that cannot be unwrapped is counted and reported, and keeps the rewrap from being complete; the others are
+// rewrapped.
 func TestRewrapUnreadable(t *testing.T) {
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
@@ -209,8 +211,8 @@ func TestRewrapUnreadable(t *testing.T) {
 	l.fsck()
 }
 
-// A document whose keys were wrapped before a rotation, and which is committed after everything has been rewrapped, is wrapped anew:
-// it can be read after the old version is gone.
+// A document whose keys were wrapped before a rotation, and which is committed after everything has been rewrapped, is
+// wrapped anew: it can be read after the old version is gone.
 func TestDepositDuringKeyLife(t *testing.T) {
 	l := newLifeRig(t, localHouse(t))
 	content := "slow content"

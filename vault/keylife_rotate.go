@@ -16,13 +16,13 @@ type Rotation struct {
 	Recorded bool
 }
 
-// RotateKey gives the key of who's tenant a newer version, which everything is wrapped with from then on; access.RotateKey is
-// needed. Where this process is no custodian of the keys (Config.Custodian), the key custodian rotates in the key service first,
-// and RotateKey puts on record what it finds there. It can be repeated after a failure: one that has rotated already and was
-// broken off before the record is only recorded.
+// RotateKey gives the key of who's tenant a newer version, which everything is wrapped with from then on;
+// access.RotateKey is needed. Where this process is no custodian of the keys (Config.Custodian), the key custodian
+// rotates in the key service first, and RotateKey puts on record what it finds there. It can be repeated after a
+// failure: one that has rotated already and was broken off before the record is only recorded.
 //
-// Errors: ErrCustody when there is nothing to record and no custodian here; keys.ErrVersion when the key service knows fewer
-// versions than the record; access.ErrDenied; keys.ErrUnavailable.
+// Errors: ErrCustody when there is nothing to record and no custodian here; keys.ErrVersion when the key service knows
+// fewer versions than the record; access.ErrDenied; keys.ErrUnavailable.
 func (v *Vault) RotateKey(ctx context.Context, who access.Who) (Rotation, error) {
 	out, err := v.rotateKey(ctx, who)
 	if err != nil {

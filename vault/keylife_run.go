@@ -8,15 +8,16 @@ import (
 	"muniment/vault/access"
 )
 
-// RunTrim carries out a trim: it destroys the versions of the tenant's key that it names, in every copy of what they have wrapped;
-// access.TrimKey is needed. Who has approved it may not carry it out. That it begins is on record, and shipped, before anything is
-// destroyed; from then on any key custodian can bring it to its end, however often it is broken off.
+// RunTrim carries out a trim: it destroys the versions of the tenant's key that it names, in every copy of what they
+// have wrapped; access.TrimKey is needed. Who has approved it may not carry it out. That it begins is on record, and
+// shipped, before anything is destroyed; from then on any key custodian can bring it to its end, however often it is
+// broken off.
 //
-// Where this process is no custodian of the keys, the trim is returned as begun until the key custodian has trimmed in the key
-// service; the next call sees that and puts it on record.
+// Where this process is no custodian of the keys, the trim is returned as begun until the key custodian has trimmed in
+// the key service; the next call sees that and puts it on record.
 //
-// Errors: ErrNotFound, ErrTrimOver, ErrUnapproved, ErrOwnRequest, ErrWaiting, ErrNotRewrapped, ErrNoBackup; ErrUnreleased;
-// access.ErrDenied; keys.ErrUnavailable.
+// Errors: ErrNotFound, ErrTrimOver, ErrUnapproved, ErrOwnRequest, ErrWaiting, ErrNotRewrapped, ErrNoBackup;
+// ErrUnreleased; access.ErrDenied; keys.ErrUnavailable.
 func (v *Vault) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	trim, err := v.runTrim(ctx, who, id)
 	if err != nil {
@@ -85,8 +86,8 @@ func mayBegin(view journal.View, who access.Who, trim Trim, key keyRow) error {
 	return key.trimmable(trim.Oldest)
 }
 
-// noneOlder looks at every sealed row of a tenant: ErrNotRewrapped if one is wrapped with a version before oldest, or cannot be
-// read, in spite of what is on record.
+// noneOlder looks at every sealed row of a tenant: ErrNotRewrapped if one is wrapped with a version before oldest, or
+// cannot be read, in spite of what is on record.
 func (v *Vault) noneOlder(ctx context.Context, tenant string, oldest int) error {
 	rows := walk{view: v.cfg.Journal.View, tenant: tenant, below: oldest}
 	for !rows.ended {
@@ -101,8 +102,8 @@ func (v *Vault) noneOlder(ctx context.Context, tenant string, oldest int) error 
 	return nil
 }
 
-// recordTrimmed puts on record that the versions are gone, and how many erased documents are so in every backup from now on. Who
-// may trim has been asked before they went.
+// recordTrimmed puts on record that the versions are gone, and how many erased documents are so in every backup from now
+// on. Who may trim has been asked before they went.
 func (v *Vault) recordTrimmed(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	var trim Trim
 	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {

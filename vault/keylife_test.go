@@ -238,8 +238,8 @@ func (l *lifeRig) fsck() {
 
 func TestKeyLife(t *testing.T) { testKeyLife(t, localHouse(t)) }
 
-// testKeyLife leads a key from its rotation to the end of its first version: what was erased before is gone in every backup, and
-// what was kept is not.
+// testKeyLife leads a key from its rotation to the end of its first version: what was erased before is gone in every
+// backup, and what was kept is not.
 func testKeyLife(t *testing.T, h house) {
 	ctx := context.Background()
 	l := newLifeRig(t, h)

@@ -27,8 +27,8 @@ const (
 	TrimSuperseded = "superseded" // by a later proposal
 )
 
-// Trim is a proposal to destroy the versions of a tenant's key before Oldest, and what has become of it. Actors are those of the
-// journal; times are zero for what has not happened.
+// Trim is a proposal to destroy the versions of a tenant's key before Oldest, and what has become of it. Actors are
+// those of the journal; times are zero for what has not happened.
 type Trim struct {
 	ID        journal.ID
 	Oldest    int
@@ -139,8 +139,8 @@ func trimOf(view journal.View, tenant string, id journal.ID) (Trim, keyRow, erro
 	return row.public(id, key, view.Now()), key, nil
 }
 
-// trimmable says that what is still kept can do without the versions before oldest: every sealed row is wrapped with a newer one,
-// and a backup is on record in which that is so too.
+// trimmable says that what is still kept can do without the versions before oldest: every sealed row is wrapped with a
+// newer one, and a backup is on record in which that is so too.
 func (k *keyRow) trimmable(oldest int) error {
 	switch {
 	case k.Rewrapped < oldest:
@@ -151,13 +151,13 @@ func (k *keyRow) trimmable(oldest int) error {
 	return nil
 }
 
-// ProposeTrim proposes to destroy the versions of the tenant's key before oldest (0: before the newest); access.TrimKey is needed.
-// Everything must be wrapped with a newer version, and a verified backup must cover that. Another person has to approve, and the
-// waiting period to end, before RunTrim carries it out. A proposal takes the place of one for fewer versions; the same again
-// returns the one that is open.
+// ProposeTrim proposes to destroy the versions of the tenant's key before oldest (0: before the newest); access.TrimKey
+// is needed. Everything must be wrapped with a newer version, and a verified backup must cover that. Another person has
+// to approve, and the waiting period to end, before RunTrim carries it out. A proposal takes the place of one for fewer
+// versions; the same again returns the one that is open.
 //
-// Errors: a *MetadataError for oldest; ErrNotRewrapped, ErrNoBackup, ErrTrimOpen; ErrUnreleased when it is on record, but not
-// shipped in time; access.ErrDenied.
+// Errors: a *MetadataError for oldest; ErrNotRewrapped, ErrNoBackup, ErrTrimOpen; ErrUnreleased when it is on record,
+// but not shipped in time; access.ErrDenied.
 func (v *Vault) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Trim, error) {
 	id, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)
 	if err != nil {
@@ -203,9 +203,11 @@ func (v *Vault) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tr
 // open says whether a proposal waits for its approval or its time.
 func (t *Trim) open() bool { return t.State == TrimProposed || t.State == TrimApproved }
 
-// ApproveTrim approves a trim that somebody else has proposed; access.ApproveTrim is needed. The approval lapses after 90 days.
+// ApproveTrim approves a trim that somebody else has proposed; access.ApproveTrim is needed. The approval lapses after
+// 90 days.
 //
-// Errors: ErrNotFound; ErrOwnRequest; ErrTrimOver; ErrUnreleased when it is on record, but not shipped in time; access.ErrDenied.
+// Errors: ErrNotFound; ErrOwnRequest; ErrTrimOver; ErrUnreleased when it is on record, but not shipped in time;
+// access.ErrDenied.
 func (v *Vault) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	trim, err := v.onTrim(ctx, who, access.ApproveTrim, func(view journal.View) (Trim, []journal.Event, error) {
 		trim, _, err := trimOf(view, who.Tenant, id)
@@ -229,8 +231,8 @@ func (v *Vault) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) 
 	return trim, nil
 }
 
-// onTrim commits a step of a trim and waits until it is shipped: it will survive the loss of this machine. step returns the trim
-// as it is then, and nothing to put on record when it is that already.
+// onTrim commits a step of a trim and waits until it is shipped: it will survive the loss of this machine. step returns
+// the trim as it is then, and nothing to put on record when it is that already.
 func (v *Vault) onTrim(
 	ctx context.Context, who access.Who, a access.Action, step func(journal.View) (Trim, []journal.Event, error),
 ) (Trim, error) {

@@ -8,9 +8,9 @@ import (
 	"muniment/vault/access"
 )
 
-// RevokeKeys revokes every API key of a principal of who's tenant, and says how many there were; access.ManageUsers is needed.
-// Requests that are being served go on to their next check, which knows the principal and not the key. Nobody can revoke their
-// own keys, so that a tenant is not left without anybody who could make new ones.
+// RevokeKeys revokes every API key of a principal of who's tenant, and says how many there were; access.ManageUsers is
+// needed. Requests that are being served go on to their next check, which knows the principal and not the key. Nobody
+// can revoke their own keys, so that a tenant is not left without anybody who could make new ones.
 //
 // Errors: ErrNotFound; ErrOwnRequest; access.ErrDenied.
 func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
@@ -31,13 +31,15 @@ func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journa
 			return journal.Change{}, err
 		}
 		digests, err := access.KeysOf(view, principal)
-		n = len(digests)
-		change.Events = nil
+		if err != nil {
+			return journal.Change{}, err
+		}
+		n, change.Events = len(digests), nil
 		for _, digest := range digests {
 			data := access.KeyRevokedData{Principal: principal, Digest: digest}
 			change.Events = append(change.Events, access.KeyRevoked.New(journal.ID{}, data))
 		}
-		return change, err
+		return change, nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("revoking a principal's keys: %w", err)

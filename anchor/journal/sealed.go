@@ -19,8 +19,8 @@ var (
 // SealedRow reads a sealed row; nil when it was erased, or never there.
 func SealedRow(r Reader, key []byte) ([]byte, error) { return r.Get(sealedTable, key) }
 
-// ScanSealed calls fn for each sealed row whose key follows after (nil begins with the first), in the order of keys, until fn
-// returns an error. Stop ends it without one.
+// ScanSealed calls fn for each sealed row whose key follows after (nil begins with the first), in the order of keys,
+// until fn returns an error. Stop ends it without one.
 func ScanSealed(r Reader, after []byte, fn func(key, value []byte) error) error {
 	var rg Range
 	if after != nil {

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
+	"strings"
+	"time"
 
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
@@ -78,7 +82,49 @@ func (d *doctor) vaultServer(ctx context.Context, r *report) {
 			r.fail("server", "vault operator unseal, with as many unseal keys as it asks for", "Vault %s is sealed", v.Version)
 		default:
 			r.ok("server", "Vault %s, unsealed", v.Version)
+			d.vaultToken(ctx, p, r)
 		}
+	}
+}
+
+// vaultToken looks at how long a token lives that the operator has put into a file. Those that the server gets by logging in it
+// gets anew.
+func (d *doctor) vaultToken(ctx context.Context, p peer, r *report) {
+	c := d.cfg.Keys.Vault
+	if c.Auth != config.AuthToken {
+		return
+	}
+	text, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return // the configuration's lines say so
+	}
+	header := http.Header{"X-Vault-Token": {strings.TrimSpace(string(text))}}
+	if c.Namespace != "" {
+		header.Set("X-Vault-Namespace", c.Namespace)
+	}
+	got, err := p.get(ctx, "/v1/auth/token/lookup-self", header)
+	var said struct {
+		Data struct {
+			TTL       int64 `json:"ttl"` // seconds
+			Period    int64 `json:"period"`
+			MaxTTL    int64 `json:"explicit_max_ttl"`
+			Renewable bool  `json:"renewable"`
+		} `json:"data"`
+	}
+	if err != nil || got.status != http.StatusOK || json.Unmarshal(got.body, &said) != nil {
+		return // the line about the login says so
+	}
+	left := (time.Duration(said.Data.TTL) * time.Second).String()
+	const fix = "give the server a periodic token (vault token create -period=1h), or have it log in by AppRole"
+	switch {
+	case said.Data.TTL == 0:
+		r.warn("token", fix, "it never ends: who copies it has it for good")
+	case !said.Data.Renewable:
+		r.warn("token", fix, "it ends in %s and cannot be renewed: put another into its place before that", left)
+	case said.Data.MaxTTL > 0 || said.Data.Period == 0:
+		r.warn("token", fix, "it ends in %s unless it is renewed, which its greatest age puts an end to", left)
+	default:
+		r.ok("token", "it ends in %s unless it is renewed, which the server does", left)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -64,7 +65,10 @@ type peerAnswer struct {
 }
 
 // ask sends a peer its probe.
-func (p peer) ask(ctx context.Context) (peerAnswer, error) {
+func (p peer) ask(ctx context.Context) (peerAnswer, error) { return p.get(ctx, p.probe, nil) }
+
+// get reads a path of a peer's.
+func (p peer) get(ctx context.Context, path string, header http.Header) (peerAnswer, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: p.server}
 	if p.ca != "" {
 		text, err := os.ReadFile(p.ca)
@@ -76,10 +80,11 @@ func (p peer) ask(ctx context.Context) (peerAnswer, error) {
 			return peerAnswer{}, fmt.Errorf("%s.ca: %s holds no certificate in PEM", p.key, p.ca)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(p.base, "/")+p.probe, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(p.base, "/")+path, nil)
 	if err != nil {
 		return peerAnswer{}, err
 	}
+	maps.Copy(req.Header, header)
 	client := &http.Client{
 		Transport:     &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

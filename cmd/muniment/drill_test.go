@@ -206,11 +206,11 @@ func TestDrillTornDatabase(t *testing.T) {
 	}
 	refused, found, sound := 0, 0, 0
 	var heads []signedHead
-	for round := range 6 {
+	for round := range 4 {
 		wait := v.backgroundLoad(fmt.Sprint("round", round))
-		v.reach(len(v.acked) + 40)
-		torn := v.copyTorn(int64(round) * 700)
-		v.reach(len(v.acked) + 20)
+		v.reach(len(v.acknowledged()) + 40)
+		torn := v.copyTorn(int64(round/2)*700, round%2 == 1)
+		v.reach(len(v.acknowledged()) + 20)
 		v.end(syscall.SIGKILL)
 		wait()
 		heads = append(heads, v.handedOut()...)
@@ -244,9 +244,9 @@ func TestDrillTornDatabase(t *testing.T) {
 	t.Logf("of the torn copies %d were refused, %d had findings, %d were older but sound; %d documents", refused, found, sound, len(v.sent))
 }
 
-// copyTorn copies the journal's file while it is written to, with a pause in the middle so that the halves are of two times, and
-// cuts some bytes off the end.
-func (v *victim) copyTorn(cut int64) string {
+// copyTorn copies the journal's file while it is written to, its beginning and the rest at two times, in this order or the other,
+// and cuts some bytes off the end.
+func (v *victim) copyTorn(cut int64, restFirst bool) string {
 	v.t.Helper()
 	in, err := os.Open(v.journalFile())
 	if err != nil {
@@ -263,16 +263,20 @@ func (v *victim) copyTorn(cut int64) string {
 		v.t.Fatal(err)
 	}
 	defer out.Close()
-	half := int64(64 << 10)
-	if _, err := io.CopyN(out, in, half); err != nil {
-		v.t.Fatal(err)
+	const begin = 64 << 10
+	parts := []*io.SectionReader{io.NewSectionReader(in, 0, begin), io.NewSectionReader(in, begin, info.Size()-begin-cut)}
+	offsets := []int64{0, begin}
+	if restFirst {
+		slices.Reverse(parts)
+		slices.Reverse(offsets)
 	}
-	v.mu.Lock()
-	acked := len(v.acked)
-	v.mu.Unlock()
-	v.reach(acked + 20)
-	if _, err := io.CopyN(out, in, info.Size()-half-cut); err != nil {
-		v.t.Fatal(err)
+	for i, part := range parts {
+		if i > 0 {
+			v.reach(len(v.acknowledged()) + 20)
+		}
+		if _, err := io.Copy(io.NewOffsetWriter(out, offsets[i]), part); err != nil {
+			v.t.Fatal(err)
+		}
 	}
 	return path
 }

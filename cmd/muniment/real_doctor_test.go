@@ -138,6 +138,40 @@ func TestRealDoctor(t *testing.T) {
 	check("without its journal", lines, code, map[string]string{"journal": "warn: there is no journal.db"})
 }
 
+// TestRealTokenLife: a token that will end whatever the server does is named before it has.
+func TestRealTokenLife(t *testing.T) {
+	r := newReal(t)
+	path := r.configure("token")
+	text := strings.Replace(read(t, path), "auth: approle", "auth: token", 1)
+	text = strings.Replace(text, "    role_id: "+read(t, filepath.Join(r.dir, "role-id"))+"\n    secret_id_file: secret-id", "    token_file: token", 1)
+	r.write("token.yaml", text)
+	for name, c := range map[string]struct {
+		token map[string]any
+		want  string
+	}{
+		"periodic":      {map[string]any{"period": "1h"}, "ok: it ends in 1h0m0s unless it is renewed, which the server does"},
+		"not renewable": {map[string]any{"ttl": "1h", "renewable": false}, "warn: it ends in 1h0m0s and cannot be renewed"},
+		"with an end":   {map[string]any{"period": "1h", "explicit_max_ttl": "24h"}, "warn: it ends in 1h0m0s unless it is renewed, which its greatest age"},
+	} {
+		r.write("token", r.vault.Token(t, "muniment-gateway", r.policy("", ""), c.token))
+		lines, _ := examined(t, environment(), "--config", path)
+		if got := stateOf(lines, "key service: token"); !strings.HasPrefix(strings.Replace(got, "59m59s", "1h0m0s", 1), c.want) {
+			t.Errorf("%s: %s; want %s", name, got, c.want)
+		}
+		if got := stateOf(lines, "key service: login"); !strings.HasPrefix(got, "ok") {
+			t.Errorf("%s: login: %s", name, got)
+		}
+	}
+	r.write("token", r.vault.RootToken)
+	lines, code := examined(t, environment(), "--config", path)
+	if got := stateOf(lines, "key service: token"); !strings.HasPrefix(got, "warn: it never ends") {
+		t.Errorf("the root token: %s", got)
+	}
+	if got := stateOf(lines, "key service: separation of duties"); code != exitFailed || !strings.HasPrefix(got, "fail: our login may do what only the key custodian should") {
+		t.Errorf("the root token, exit code %d: %s", code, got)
+	}
+}
+
 // adminOf is the address that a server has told its log.
 func adminOf(v *victim) string {
 	v.t.Helper()

@@ -304,8 +304,10 @@ func (r *restoreRun) revive(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = r.store.writePolicy(j, chain)
-	return err
+	if _, err = r.store.writePolicy(j, chain); err != nil || r.report.Signed == 0 {
+		return err
+	}
+	return r.store.remember(j.Checkpoint())
 }
 
 // table writes what the restore came to.

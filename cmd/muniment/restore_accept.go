@@ -215,7 +215,10 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 	if err == nil {
 		_, err = j.Released(ctx, receipt)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.store.remember(j.Checkpoint()) // what is remembered of the old origin may be what was lost
 }
 
 // table writes what was accepted.

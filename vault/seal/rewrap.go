@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Wrapped is the wrapped payload of a sealed row, as the key service gave it: its prefix names the version of the tenant's key.
-// ErrRow, ErrNewer.
+// Wrapped is the wrapped payload of a sealed row, as the key service gave it: its prefix names the version of the
+// tenant's key. ErrRow, ErrNewer.
 func Wrapped(row []byte) (string, error) {
 	wrapped, _, err := parseRow(row)
 	return string(wrapped), err

@@ -84,7 +84,7 @@ func Default() Config {
 		AdminListen: "127.0.0.1:8081",
 		Shutdown:    Duration(30 * time.Second),
 		Storage: Storage{Kind: StorageFolder, S3: S3{
-			Region: "us-east-1", Style: StyleAuto, Lock: LockCompliance, PartSize: 6 << 20, StreamSize: 256 << 20, Memory: 32 << 20,
+			Region: "us-east-1", Style: StyleAuto, Lock: LockCompliance, PartSize: 6 << 20, StreamSize: 256 << 20, Memory: 16 << 20,
 			Timeout: Duration(20 * time.Second), Patience: Duration(20 * time.Second),
 			Encryption: EncryptionNone, Credentials: S3Environment,
 		}},

@@ -55,7 +55,7 @@ func TestServices(t *testing.T) {
 	want.Data = filepath.Join(folder, "data")
 	want.Storage = config.Storage{Kind: config.StorageS3, S3: config.S3{
 		Endpoint: "https://s3.example.org", Region: "us-east-1", Bucket: "documents", ReleaseBucket: "release",
-		CA: filepath.Join(folder, "pki/ca.pem"), Style: "path", Lock: "governance", PartSize: 16 << 20, StreamSize: 256 << 20, Memory: 32 << 20,
+		CA: filepath.Join(folder, "pki/ca.pem"), Style: "path", Lock: "governance", PartSize: 16 << 20, StreamSize: 256 << 20, Memory: 16 << 20,
 		Timeout: want.Storage.S3.Timeout, Patience: want.Storage.S3.Patience,
 		Encryption: "sse-kms", KMSKey: "key-1", Credentials: "files", AccessKeyFile: "/run/secrets/s3-id", SecretKeyFile: "/run/secrets/s3",
 	}}

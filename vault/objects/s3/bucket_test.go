@@ -18,6 +18,7 @@ import (
 
 // The journal's release bucket on a store without versions: conditional puts over the network.
 func TestReleaseBucket(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			server, n := start(t), 0

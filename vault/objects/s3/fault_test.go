@@ -209,6 +209,7 @@ func calls() map[string]call {
 
 // Each request of each call fails, and fails after it took effect; the call succeeds and does its work once.
 func TestPassingFaults(t *testing.T) {
+	t.Parallel()
 	server := servertest.Versitygw(t)
 	open(t, config(t, server, bucket, true))
 	for name, c := range calls() {
@@ -237,6 +238,7 @@ func TestPassingFaults(t *testing.T) {
 
 // A store that stays away is not available: said in time, after few requests, by name, and with nothing of the body.
 func TestLastingFaults(t *testing.T) {
+	t.Parallel()
 	server := servertest.Versitygw(t)
 	open(t, config(t, server, bucket, true))
 	lasting := map[string]servertest.Fault{
@@ -274,6 +276,7 @@ func TestLastingFaults(t *testing.T) {
 
 // A store that says when to come back is left alone until then, or given up at once if that is too late.
 func TestRetryAfter(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, servertest.Versitygw(t), true)
 	put := func() (time.Duration, error) {
 		start := time.Now()

@@ -18,6 +18,7 @@ import (
 
 // A body that breaks off is an error of Read, at whatever byte and in whatever way.
 func TestPartialGet(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, servertest.Versitygw(t), true)
 	body := content(300_000)
 	key := r.key()
@@ -45,6 +46,7 @@ func TestPartialGet(t *testing.T) {
 
 // Answers that are not about what was asked for.
 func TestStrangeAnswers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.Patience = 200 * time.Millisecond })
 	key := r.key()
 	version := r.put(key, content(100), objects.PutOptions{}).Version

@@ -40,11 +40,14 @@ func (s *Store) list(ctx context.Context, prefix, after string, yield func(objec
 			if object.Err != nil {
 				return object.Err
 			}
+			if object.Key <= after && after != "" { // versitygw gives the key that it is to begin after
+				continue
+			}
 			if object.Key != key {
 				after, key = max(after, key), object.Key
 				clear(given)
 			}
-			if object.IsDeleteMarker || object.Key <= after || given[object.VersionID] {
+			if object.IsDeleteMarker || given[object.VersionID] {
 				continue
 			}
 			given[object.VersionID] = true

@@ -17,6 +17,7 @@ import (
 
 // A list of several pages goes on where a page failed, and gives each version once.
 func TestListGoesOn(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		start     func(testing.TB) *servertest.S3
 		versioned bool

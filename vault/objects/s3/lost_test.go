@@ -53,6 +53,7 @@ var completed = map[string]string{
 }
 
 func TestCompletedWithError(t *testing.T) {
+	t.Parallel()
 	server := servertest.Versitygw(t)
 	body := content(large)
 	for name, answer := range completed {
@@ -209,6 +210,7 @@ func (c callback) Read([]byte) (int, error) {
 
 // An upload that cannot be ended is aborted, and so is one that its process left behind.
 func TestUploadsAreAborted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.Patience = 300 * time.Millisecond })
 	for _, match := range []func(*http.Request) bool{servertest.On("PUT", "partNumber=2"), servertest.On("POST", "uploadId=")} {
 		fault := r.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: match, Times: -1})

@@ -49,6 +49,7 @@ func open(t testing.TB, cfg s3.Config) *s3.Store {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			server := start(t)

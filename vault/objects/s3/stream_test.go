@@ -44,6 +44,7 @@ func TestStreamIsOneRequest(t *testing.T) {
 // What went wrong with a body that is sent while it is read: either the object is there and Put says so, or Put says that the
 // store was not available. Faults after the body was stored are none for the caller, nor are those within the first part.
 func TestStreamFaults(t *testing.T) {
+	t.Parallel()
 	server := servertest.Versitygw(t)
 	body := content(large)
 	for name, c := range map[string]struct {
@@ -84,6 +85,7 @@ func TestStreamFaults(t *testing.T) {
 
 // A source that is slow for longer than the store may be does no harm, and one that fails at any byte leaves nothing.
 func TestStreamSources(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, servertest.Versitygw(t), true, streaming)
 	body := content(large)
 	pause := callback(func() { time.Sleep(600 * time.Millisecond) }) // more than the store's Timeout

@@ -105,6 +105,7 @@ func TestVerifyWithoutVersions(t *testing.T) {
 
 // Answers that the servers here do not give.
 func TestVerifyAnswers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, servertest.Versitygw(t), true)
 	for code, c := range map[string]struct {
 		status   int
