@@ -48,13 +48,9 @@ type caution struct {
 type health struct {
 	cfg Config
 
-	mu     sync.Mutex
-	at     time.Time
-	known  []dependency
-	behind struct { // entries that wait for their release
-		since    time.Time // zero while none do
-		released uint64
-	}
+	mu    sync.Mutex
+	at    time.Time
+	known []dependency
 }
 
 // look is how each dependency stands, no longer than checkAgain ago.
@@ -87,7 +83,7 @@ func (h *health) ask(ctx context.Context, now time.Time) []dependency {
 		{Name: "journal", Needed: true}, {Name: "release", Needed: true}, {Name: "keys", Needed: true}, {Name: "objects", Needed: true},
 	}
 	checks := []func(context.Context) (string, error){
-		h.journal, func(context.Context) (string, error) { return h.release(now) },
+		h.journal, func(ctx context.Context) (string, error) { return h.release(ctx, now) },
 		well(h.cfg.Vault.CheckKeys), well(h.cfg.Vault.CheckObjects),
 	}
 	var asked sync.WaitGroup
@@ -115,17 +111,19 @@ func (h *health) journal(context.Context) (string, error) {
 // errUnreleased says that entries have waited too long.
 var errUnreleased = errors.New("entries wait for their release")
 
-// release says whether what is committed gets released. Only look calls it.
-func (h *health) release(now time.Time) (string, error) {
+// release says whether what is committed gets released: by the oldest entry that is not, so that a lone question is answered
+// as truly as the last of many.
+func (h *health) release(ctx context.Context, now time.Time) (string, error) {
 	released := h.cfg.Journal.Checkpoint().Size // first: the other grows
 	size := h.cfg.Journal.Size()
-	switch {
-	case released >= size:
-		h.behind.since = time.Time{}
-	case h.behind.since.IsZero() || released != h.behind.released:
-		h.behind.since, h.behind.released = now, released
-	case now.Sub(h.behind.since) >= releaseTime:
-		return "", fmt.Errorf("%d %w since %s or longer", size-released, errUnreleased, h.behind.since.UTC().Format(time.RFC3339))
+	if released < size {
+		oldest, err := h.cfg.Journal.Record(ctx, released)
+		if err != nil {
+			return "", err
+		}
+		if now.Sub(oldest.At) >= releaseTime {
+			return "", fmt.Errorf("%w, %d in all, since %s", errUnreleased, size-released, oldest.At.UTC().Format(time.RFC3339))
+		}
 	}
 	return fmt.Sprintf("%d of %d entries are released", released, size), nil
 }

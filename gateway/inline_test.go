@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -192,6 +194,30 @@ func TestLoneSurrogates(t *testing.T) {
 	} {
 		if got := gateway.LoneSurrogate([]byte(text)); got != want {
 			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// TestInlineLists: what a million empty elements would take in memory is not taken.
+func TestInlineLists(t *testing.T) {
+	var attributes strings.Builder
+	attributes.WriteString(`{"attributes":{"a":""`)
+	for i := range 200_000 {
+		attributes.WriteString(`,"` + strconv.Itoa(i) + `":""`)
+	}
+	for name, body := range map[string]string{
+		"ledger_refs": `{"ledger_refs":[` + strings.Repeat(`{},`, 900_000) + `{}],"content_base64":""}`,
+		"attributes":  attributes.String() + `},"content_base64":""}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		d, _, err := gateway.ParseInline([]byte(body))
+		runtime.ReadMemStats(&after)
+		if err == nil || len(d.LedgerRefs)+len(d.Attributes) > 0 {
+			t.Errorf("%s: %d references, %d attributes, error %v", name, len(d.LedgerRefs), len(d.Attributes), err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 8*uint64(len(body)) {
+			t.Errorf("%s: %d bytes took %d", name, len(body), took)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // maxJSON is the length of the longest body that is JSON, in bytes, where a call has no other limit.
 const maxJSON = 64 << 10
 
-// json reads a body that is one JSON object with no other fields than those of into, none of them twice.
+// json reads a body that is one JSON object with no other fields than those of into, none of them twice in one object.
 func (s *Server) json(r *request, into any) error {
 	if kind, _, _ := mime.ParseMediaType(r.Request().Header.Get("Content-Type")); kind != "application/json" {
 		return refuse(notJSON, "")
@@ -33,31 +33,49 @@ func (s *Server) json(r *request, into any) error {
 
 var errForm = errors.New("not one JSON object whose fields stand there once, in lower case")
 
-// parseForm reads one JSON object strictly: package json alone would take the last of two equal fields, and "CODE" for "code".
+// parseForm reads one JSON object strictly, and the objects in it too: package json alone would take the last of two equal
+// fields, and "CODE" for "code", so that a reviewer could read one thing and another be done.
 func parseForm(data []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+	if !json.Valid(data) || bytes.TrimLeft(data, " \t\r\n")[0] != '{' { // nothing follows it, and its depth has an end
 		return errForm
+	}
+	if err := strictFields(json.NewDecoder(bytes.NewReader(data))); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return errForm
+	}
+	return nil
+}
+
+// strictFields walks over one value of JSON whose grammar has been checked: no object in it has a field twice, or one that is
+// not in lower case.
+func strictFields(d *json.Decoder) error {
+	open, err := d.Token()
+	if err != nil {
+		return errForm
+	}
+	delim, nested := open.(json.Delim)
+	if !nested {
+		return nil
 	}
 	seen := map[string]bool{}
 	for d.More() {
-		name, err := d.Token()
-		key, ok := name.(string)
-		if err != nil || !ok || seen[key] || key != strings.ToLower(key) {
-			return errForm
+		if delim == '{' {
+			name, _ := d.Token()
+			key, ok := name.(string)
+			if !ok || seen[key] || key != strings.ToLower(key) {
+				return errForm
+			}
+			seen[key] = true
 		}
-		seen[key] = true
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return errForm
+		if err := strictFields(d); err != nil {
+			return err
 		}
 	}
-	if !json.Valid(data) { // nothing follows
-		return errForm
-	}
-	d = json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	if _, err := d.Token(); err != nil { // the closing brace or bracket
 		return errForm
 	}
 	return nil

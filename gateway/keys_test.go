@@ -162,6 +162,11 @@ func TestPrincipals(t *testing.T) {
 	for body, code := range map[string]string{
 		`{"grants":[]}`: "bad-request", `{}`: "bad-request", `{"grants":[{"role":"emperor"}]}`: "bad-metadata",
 		`{"grants":[{"role":"reader","series":"../x"}]}`: "bad-metadata",
+		// What a person reads first must be what is granted.
+		`{"grants":[{"role":"auditor","role":"administrator"}]}`:      "bad-request",
+		`{"grants":[{"role":"auditor","Role":"administrator"}]}`:      "bad-request",
+		`{"grants":[{"role":"auditor","\u0072ole":"administrator"}]}`: "bad-request",
+		`{"grants":[{"ROLE":"administrator"}]}`:                       "bad-request",
 	} {
 		if a := r.call(http.MethodPost, "/v1/principals", body, r.token); a.problem() != code {
 			t.Errorf("%s: %d %s, want %s", body, a.status, a.body, code)

@@ -11,8 +11,13 @@ import (
 	"muniment/vault"
 )
 
-// maxMetadata is the length of the longest metadata in JSON, in bytes: more than the vault would take.
-const maxMetadata = 64 << 10
+const (
+	// maxMetadata is the length of the longest metadata in JSON, in bytes: more than the vault would take.
+	maxMetadata = 64 << 10
+	// maxListed is how many attributes, or references, are read: more than the vault would take. An inline deposit has room for
+	// a million empty ones, which would take many times its length in memory.
+	maxListed = 1000
+)
 
 // statement is what a deposit says of itself in JSON: the metadata part of a form, or the whole of an inline deposit.
 type statement struct {
@@ -148,6 +153,9 @@ func (j strictJSON) attributes(s *statement) error {
 	}
 	s.Attributes = map[string]string{}
 	return j.object(func(name string) error {
+		if len(s.Attributes) == maxListed {
+			return refuse(badMetadata, "attributes are too many")
+		}
 		value, ok := j.next().(string)
 		if !ok {
 			return refuse(badMetadata, "attributes have a value that is not a string")
@@ -166,6 +174,9 @@ func (j strictJSON) ledgerRefs(s *statement) error {
 		return refuse(badMetadata, "ledger_refs are not an array")
 	}
 	for j.dec.More() {
+		if len(s.LedgerRefs) == maxListed {
+			return refuse(badMetadata, "ledger_refs are too many")
+		}
 		if j.next() != json.Delim('{') {
 			return refuse(badMetadata, "ledger_refs have an element that is not an object")
 		}

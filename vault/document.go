@@ -62,10 +62,10 @@ type Document struct {
 // Reason is why the sealed fields of a description are left out.
 type Reason string
 
-// The reasons. Those but the first two concern one document of a listing.
+// The reasons. The first concerns all documents of a listing, the second all or one, the others one.
 const (
 	ReasonFull    Reason = "journal-full" // opening them could not be put on record: the journal's disk is full
-	ReasonKeys    Reason = "key-service"  // the key service is down or refuses us
+	ReasonKeys    Reason = "key-service"  // the key service is down, refuses us, or has the key no more
 	ReasonDamaged Reason = "damaged"      // the sealed row is not what was recorded, which raises an alarm
 	ReasonNewer   Reason = "newer-format" // a newer program wrote the sealed row
 )
@@ -77,9 +77,10 @@ func (d *Document) withhold(because Reason) {
 	}
 }
 
-// keysFail says whether the key service as a whole is why sealed rows cannot be opened. What needs none of them goes on.
+// keysFail says whether the key service is why sealed rows cannot be opened: it is down, refuses us, or has the version no more
+// that they are wrapped with. What needs none of them goes on.
 func keysFail(err error) bool {
-	return errors.Is(err, keys.ErrUnavailable) || errors.Is(err, keys.ErrDenied)
+	return errors.Is(err, keys.ErrUnavailable) || errors.Is(err, keys.ErrDenied) || errors.Is(err, keys.ErrNoKey)
 }
 
 // document is a row of the table of documents, under the document's id. It is kept small: everything else stands in the

@@ -10,6 +10,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/keys"
 	"muniment/vault/objects"
 )
 
@@ -69,6 +70,9 @@ type erasure struct {
 	tombstone journal.Row // without a key for none
 	removable *time.Time
 	held      bool
+	// newest is the newest version of the tenant's key that the row can have been wrapped with; set only of a row that does not
+	// open, and so is no witness to its own version.
+	newest int
 }
 
 // Erase erases a document: access.Erase is needed, and the rules must let it go; both are asked in the transaction that
@@ -158,7 +162,9 @@ func (v *Vault) prepareErasure(ctx context.Context, x *erasure) error {
 	opened, err := v.open(ctx, x.who, x.id, sealed)
 	switch {
 	case errors.Is(err, ErrDamagedContent):
-		err = v.findTokens(ctx, x)
+		if err = v.findTokens(ctx, x); err == nil {
+			x.newest, err = v.newestThereIs(ctx, x.who.Tenant)
+		}
 	case err == nil:
 		x.tokens = opened.text.tokens(key, x.id)
 		if opened.text.ExternalID != "" && !x.ExternalID {
@@ -192,16 +198,25 @@ func (v *Vault) findTokens(ctx context.Context, x *erasure) error {
 	})
 }
 
+// newestThereIs is the newest version of a tenant's key, which need not be on record yet.
+func (v *Vault) newestThereIs(ctx context.Context, tenant string) (int, error) {
+	versions, err := v.cfg.Keys.Versions(ctx, tenant)
+	if errors.Is(err, keys.ErrNoKey) { // then nothing opens anything
+		return 1, nil
+	}
+	return versions.Newest, err
+}
+
 // change is what erases a document whose sealed row is as it is in decide.
 func (x *erasure) change(r journal.Reader, sealed []byte) (journal.Change, error) {
 	version, err := versionOf(sealed)
-	if err != nil {
-		// A row whose version cannot be told dies with every version that there is now.
+	if err != nil || x.newest > 0 {
+		// It dies with every version that there is now.
 		key, err := keyOf(r, x.who.Tenant)
 		if err != nil {
 			return journal.Change{}, err
 		}
-		version = key.Newest
+		version = max(key.Newest, x.newest)
 	}
 	data := DocumentErasedData{
 		Authority: x.Authority, KeyVersion: version, Tombstone: x.tombstone.Key != nil, Removable: x.removable, Held: x.held,

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -282,4 +283,32 @@ func TestEraseDamaged(t *testing.T) {
 		}
 	}
 	l.fsck()
+}
+
+// A row that does not open is no witness to the version that its copies in backups are wrapped with: they count as wrapped with
+// the newest that there is, on record or not, so that nothing is said to be erased in backups that can be opened there.
+func TestEraseDamagedVersion(t *testing.T) {
+	ctx := context.Background()
+	l := newLifeRig(t, localHouse(t))
+	l.rotate()
+	if _, err := l.house.custodian.Rotate(ctx, l.tenant, 2); err != nil { // not on record yet
+		t.Fatal(err)
+	}
+	doc := l.deposit(vault.Deposit{}, []byte("x"))
+	row := sealedRow(t, l.journal, doc.ID)
+	lying := bytes.Replace(row, []byte("local:v3:"), []byte("local:v1:"), 1)
+	if bytes.Equal(lying, row) {
+		t.Fatal("the row is not wrapped with version 3")
+	}
+	l.tamper(func(x journal.Txn) error {
+		return x.Put(journal.Table{Kind: journal.Sealed, Name: "row"}, append([]byte{'d'}, doc.ID[:]...), lying)
+	})
+	l.erase(doc.ID, false)
+	story, err := l.vault.History(ctx, l.who, doc.ID)
+	l.must(err)
+	var data vault.DocumentErasedData
+	l.must(json.Unmarshal(story[len(story)-1].Data, &data))
+	if data.KeyVersion != 3 {
+		t.Errorf("it is said to be erased with version %d: from a backup it opens with version 3", data.KeyVersion)
+	}
 }

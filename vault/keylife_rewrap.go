@@ -42,6 +42,9 @@ type Rewrap struct {
 // errUnreadable says why a rewrap that has come to the end is not complete.
 var errUnreadable = errors.New("some sealed rows cannot be rewrapped; the log names them")
 
+// errMixed says why a rewrap ends at once. Nothing of the batch is kept.
+var errMixed = errors.New("what the key service has rewrapped does not open in the place of what it was given (is a proxy in between?)")
+
 // rewraps are the rewraps that run, and the last one of each tenant.
 type rewraps struct {
 	mu sync.Mutex
@@ -190,6 +193,9 @@ func (w *rewrapping) rewrap(ctx context.Context, batch []sealedRow) error {
 	for try := 0; ; try++ {
 		ready, broken, err := w.wrap(ctx, batch)
 		if err == nil {
+			err = w.probe(ctx, ready)
+		}
+		if err == nil {
 			err = w.commit(ctx, ready)
 		}
 		if try == 0 && errors.Is(err, errStale) {
@@ -242,6 +248,46 @@ func (w *rewrapping) wrap(ctx context.Context, batch []sealedRow) (ready []rewra
 		ready = append(ready, rewrapped{row, fresh})
 	}
 	return ready, broken, nil
+}
+
+// probe opens the first and the last row of a batch, as they were and as they are to be. A rewrap is taken without a look into
+// it; one that belongs to other rows, as when the answer was another request's, would leave the documents to the versions that
+// are to be destroyed. Such an answer is wrong throughout, so two rows tell.
+func (w *rewrapping) probe(ctx context.Context, ready []rewrapped) error {
+	if len(ready) > 2 {
+		ready = []rewrapped{ready[0], ready[len(ready)-1]}
+	}
+	var rows []seal.Sealed
+	err := w.v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		rows = nil
+		for _, row := range ready {
+			_, binding, err := bindingOf(r, row.key)
+			if errors.Is(err, journal.ErrNotFound) { // it was erased meanwhile
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			rows = append(rows, seal.Sealed{Binding: binding, Value: row.value}, seal.Sealed{Binding: binding, Value: row.fresh})
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading what rows are bound to: %w", err)
+	}
+	opened, err := seal.Open(ctx, w.v.cfg.Keys, w.who.Tenant, rows)
+	if err != nil {
+		return fmt.Errorf("looking into what was rewrapped: %w", err)
+	}
+	for i := range opened {
+		clear(opened[i].Keyset)
+		clear(opened[i].Salt)
+		clear(opened[i].Text)
+		if i%2 == 1 && opened[i].Err != nil && opened[i-1].Err == nil {
+			return fmt.Errorf("%w: %w", errMixed, opened[i].Err)
+		}
+	}
+	return nil
 }
 
 // unreadable counts and reports a row that cannot be rewrapped. A document's raises the alarm.

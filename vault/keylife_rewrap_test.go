@@ -320,3 +320,34 @@ func TestEraseRacesRewrap(t *testing.T) {
 	})
 	l.fsck()
 }
+
+// shifting is a key service whose rewraps are each another row's.
+type shifting struct{ keys.Service }
+
+func (s shifting) Rewrap(ctx context.Context, tenant string, wrapped []string) ([]keys.Rewrapped, error) {
+	out, err := s.Service.Rewrap(ctx, tenant, wrapped)
+	if len(out) > 1 {
+		out = append(out[1:], out[0])
+	}
+	return out, err
+}
+
+// Rewraps that are not of the rows that they were asked for are not kept: nobody would notice before the versions that the
+// rows need are destroyed.
+func TestRewrapMixedUp(t *testing.T) {
+	h := localHouse(t)
+	h.service = shifting{h.service}
+	l := newLifeRig(t, h)
+	doc := l.deposit(vault.Deposit{}, []byte("kept"))
+	l.deposit(vault.Deposit{}, []byte("kept too"))
+	l.rotate()
+	if got := l.rewrapped(); got.State != vault.RewrapFailed || got.Rewrapped != 0 {
+		t.Errorf("the rewrap came to %+v", got)
+	}
+	if n := l.count("key.rewrap_completed/1"); n != 0 {
+		t.Error("the rewrap is complete on record")
+	}
+	if got, err := l.read(doc.ID); err != nil || string(got) != "kept" {
+		t.Errorf("the document reads as %q, error %v", got, err)
+	}
+}

@@ -172,7 +172,7 @@ func (v *Vault) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tr
 			oldest = key.Newest
 		}
 		if oldest <= key.Oldest || oldest > key.Newest {
-			return Trim{}, nil, &MetadataError{Field: "oldest", Reason: "is not a version that can become the oldest"}
+			return Trim{}, nil, &MetadataError{Field: "oldest", Reason: "is not a version that can become the oldest: that is one after the oldest there is, up to the newest. Where there is only one, rotate first: muniment key rotate"}
 		}
 		if !key.Trim.IsZero() {
 			open, _, err := trimOf(view, who.Tenant, key.Trim)
@@ -231,13 +231,32 @@ func (v *Vault) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) 
 	return trim, nil
 }
 
-// onTrim commits a step of a trim and waits until it is shipped: it will survive the loss of this machine. step returns
-// the trim as it is then, and nothing to put on record when it is that already.
+// onTrim commits a step of a trim and waits until it is shipped: it will survive the loss of this machine. That holds for a
+// step that was on record already, too: whoever repeats it may do so because it was not shipped in time. step returns the
+// trim as it is then, and nothing to put on record when it is that already.
 func (v *Vault) onTrim(
 	ctx context.Context, who access.Who, a access.Action, step func(journal.View) (Trim, []journal.Event, error),
 ) (Trim, error) {
-	var trim Trim
-	receipt, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
+	trim, receipt, err := v.decideTrim(ctx, who, a, step)
+	if err != nil {
+		return trim, err
+	}
+	if receipt.Body == nil {
+		receipt.Index = v.cfg.Journal.Size() - 1 // or an earlier one: what is on record lies before the end
+	}
+	patience, cancel := context.WithTimeout(ctx, v.cfg.Patience)
+	defer cancel()
+	if err := v.cfg.Journal.Shipped(patience, receipt); err != nil {
+		return trim, fmt.Errorf("%w: %w", ErrUnreleased, err)
+	}
+	return trim, nil
+}
+
+// decideTrim commits a step of a trim, if there is anything to put on record.
+func (v *Vault) decideTrim(
+	ctx context.Context, who access.Who, a access.Action, step func(journal.View) (Trim, []journal.Event, error),
+) (trim Trim, receipt journal.Receipt, err error) {
+	receipt, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
 		change, err := v.authorize(view, who, a, access.Scope{}, journal.ID{})
 		if err != nil {
 			return change, err
@@ -248,13 +267,5 @@ func (v *Vault) onTrim(
 		}
 		return journal.Change{Events: events}, nil
 	})
-	if err != nil || receipt.Body == nil {
-		return trim, err
-	}
-	patience, cancel := context.WithTimeout(ctx, v.cfg.Patience)
-	defer cancel()
-	if err := v.cfg.Journal.Shipped(patience, receipt); err != nil {
-		return trim, fmt.Errorf("%w: %w", ErrUnreleased, err)
-	}
-	return trim, nil
+	return trim, receipt, err
 }

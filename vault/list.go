@@ -119,6 +119,7 @@ type listing struct {
 	nonce []byte
 
 	withhold Reason // nothing is opened; "": all that can be is
+	lost     bool   // for one of them at least the key service has the key no more
 
 	chosen []journal.ID
 	next   []byte     // the place where the following page begins after; nil at the end
@@ -351,10 +352,18 @@ func (l *listing) page(ctx context.Context) (Page, error) {
 }
 
 // fill fills in a document's sealed fields. A sealed row that is not what was recorded raises the alarm; neither it nor one
-// that a newer program wrote spoils another document of the page.
+// that a newer program wrote, or whose version of the tenant's key is gone, spoils another document of the page.
 func (l *listing) fill(ctx context.Context, doc *Document, opened opened) error {
 	if opened.err == nil {
 		opened.text.into(doc, l.disclose.Covers(access.Scope{Series: doc.Series}))
+		return nil
+	}
+	if keysFail(opened.err) {
+		if !l.lost { // one line for a page
+			l.v.keysDown(opened.err)
+		}
+		l.lost = true
+		doc.withhold(ReasonKeys)
 		return nil
 	}
 	err := l.v.damage(ctx, l.who, doc.ID, opened.err)

@@ -42,7 +42,8 @@ func (v *Vault) lockWorker() journal.Worker {
 }
 
 // lock extends the locks of a batch of documents: to the retention date, or forward while there is none. One that fails stays
-// due and holds up no other, unless it is the whole store that fails: then the rest would only wait in vain.
+// due and holds up no other, unless it is the whole store that fails, as it seems after several in a row: then the rest would
+// only wait in vain.
 func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, error) {
 	ctx, stop := context.WithTimeout(ctx, lockTime)
 	defer stop()
@@ -53,30 +54,40 @@ func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, e
 	var mu sync.Mutex
 	var done []journal.Done
 	var failed []error
+	away := 0 // so many in a row say that the store is
 	lockOne := func(i int) error {
 		again, err := v.lockOne(ctx, due[i], rows[i])
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {
-			done = append(done, journal.Done{Duty: due[i], Again: again})
+			done, away = append(done, journal.Done{Duty: due[i], Again: again}), 0
 			return nil
 		}
 		if ctx.Err() == nil {
 			failed = append(failed, fmt.Errorf("locking the content of document %s: %w", due[i].Doc, err))
 		}
 		if errors.Is(err, objects.ErrUnavailable) {
-			return err
+			if away++; away >= 2*storeCalls {
+				return err
+			}
 		}
 		return nil
 	}
-	places := make([]int, len(due))
-	for i := range due {
-		places[i] = i
-	}
-	if err := inParallel(ctx, places, lockOne); err != nil && len(failed) == 0 && len(done) == 0 {
+	if err := inParallel(ctx, fromBothEnds(len(due)), lockOne); err != nil && len(failed) == 0 && len(done) == 0 {
 		failed = append(failed, err) // it has run out of time
 	}
 	return done, errors.Join(failed...)
+}
+
+// fromBothEnds are the places of a batch, the last and the first by turns. Those that the store refuses each time come to lie in
+// front, and the young ones behind them, whose locks are short, must have their turn.
+func fromBothEnds(n int) (places []int) {
+	for first, last := 0, n-1; first <= last; first, last = first+1, last-1 {
+		if places = append(places, last); first < last {
+			places = append(places, first)
+		}
+	}
+	return places
 }
 
 // lockRows reads the rows of the documents that are due.

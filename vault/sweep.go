@@ -21,16 +21,29 @@ const (
 	storeCalls = 8
 	// uploadAge is how old an upload that never ended must be before a sweep takes what it has sent.
 	uploadAge = 7 * 24 * time.Hour
+	// lockSlack is how much longer than uploadLock an upload's lock may seem to be: the clocks of machine and store differ.
+	lockSlack = time.Hour
 )
 
 // Sweep deletes the objects of tenant that no document has: what uploads have left that broke off between the object and
-// the commit. It looks only at objects whose upload lock has ended. That objects are abandoned is committed before they are
-// deleted, and a deposit that still wants one is refused by its own commit, so neither can miss the other. It also has the
-// store forget uploads that never ended, and probes of its locks. Its memory does not grow with the number of objects. It
-// returns how many objects it deleted.
+// the commit. It looks only at objects whose upload lock has ended. That objects are abandoned is committed, and released,
+// before they are deleted, and a deposit that still wants one is refused by its own commit, so neither can miss the other.
+//
+// An object may also be unknown because the journal is an older one, lost entries, or is another vault's. What was there before an
+// accepted loss therefore stays, and so does an object whose lock was extended, as only a document's is.
+//
+// It also has the store forget uploads that never ended, and probes of its locks. Its memory does not grow with the number of
+// objects. It returns how many objects it deleted.
 func (v *Vault) Sweep(ctx context.Context, tenant string) (int, error) {
 	s := sweep{Vault: v, tenant: tenant, now: v.cfg.Clock.Now()}
-	err := s.run(ctx)
+	err := s.accepted(ctx)
+	if err == nil {
+		err = s.run(ctx)
+	}
+	if s.strange > 0 {
+		v.cfg.Log.Error("objects that belong to no document here were a document's once; they stay: look whether the journal lost entries, "+
+			"or whether another vault uses the store", "objects", s.strange, "example", s.example)
+	}
 	if store, ok := v.cfg.Objects.(objects.Tidier); ok && err == nil {
 		err = store.TidyUploads(ctx, tenant+"/", s.now.Add(-uploadAge))
 	}
@@ -48,7 +61,22 @@ type sweep struct {
 	*Vault
 	tenant  string
 	now     time.Time
+	since   time.Time // when a loss was accepted; zero for never
 	deleted int
+	strange int    // objects that were a document's once
+	example string // one of them
+}
+
+// accepted finds out when a loss was accepted last.
+func (s *sweep) accepted(ctx context.Context) error {
+	eras := s.cfg.Journal.Eras()
+	last := eras[len(eras)-1]
+	if last.Lost == nil {
+		return nil
+	}
+	record, err := s.cfg.Journal.Record(ctx, last.From)
+	s.since = record.At
+	return err
 }
 
 func (s *sweep) run(ctx context.Context) error {
@@ -74,7 +102,12 @@ func (s *sweep) run(ctx context.Context) error {
 
 // spared says whether a version cannot be swept yet.
 func (s *sweep) spared(info objects.Info) bool {
-	return info.Held || s.now.Before(info.RetainUntil) || s.now.Sub(info.Modified) < uploadLock
+	return info.Held || s.now.Before(info.RetainUntil) || s.now.Sub(info.Modified) < uploadLock || info.Modified.Before(s.since)
+}
+
+// extended says whether the lock of an object was extended, long ago perhaps: then a document had it.
+func extended(info objects.Info) bool {
+	return info.RetainUntil.Sub(info.Modified) > uploadLock+lockSlack
 }
 
 // sweep deletes those versions of a batch that are orphans. A version that a document's object has beside the recorded one is
@@ -123,7 +156,7 @@ func (s *sweep) orphans(ctx context.Context, batch []objects.Info) (orphans []ob
 	return orphans, err
 }
 
-// unlocked asks the store about the orphans' locks, of which a list may tell nothing.
+// unlocked asks the store about the orphans' locks, of which a list may tell nothing, and returns those that may go.
 func (s *sweep) unlocked(ctx context.Context, orphans []objects.Info) ([]objects.Info, error) {
 	var mu sync.Mutex
 	var free []objects.Info
@@ -134,13 +167,17 @@ func (s *sweep) unlocked(ctx context.Context, orphans []objects.Info) ([]objects
 		}
 		mu.Lock()
 		defer mu.Unlock()
+		if err == nil && extended(stat) {
+			s.strange, s.example = s.strange+1, info.Key
+			return nil
+		}
 		free = append(free, info)
 		return err
 	})
 	return free, err
 }
 
-// abandon commits that the orphans are abandoned, but for those that a document has after all, and returns the former.
+// abandon puts on record that the orphans are abandoned, but for those that a document has after all, and returns the former.
 func (s *sweep) abandon(ctx context.Context, orphans []objects.Info) (gone []objects.Info, err error) {
 	actor := journal.Actor{Tenant: s.tenant, ID: "sweep"}
 	_, err = s.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
@@ -170,6 +207,9 @@ func (s *sweep) abandon(ctx context.Context, orphans []objects.Info) (gone []obj
 		}
 		return journal.Change{Events: []journal.Event{ObjectsAbandoned.New(journal.ID{}, data)}}, nil
 	})
+	if err == nil {
+		err = s.shipped(ctx)
+	}
 	return gone, err
 }
 

@@ -118,8 +118,12 @@ func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []ac
 // newPrincipal draws a principal and its key.
 func (v *Vault) newPrincipal(tenant, origin string, grants []access.Grant) (access.Who, access.APIKey, []journal.Event, error) {
 	for _, g := range grants {
-		if !g.Role.Known() || seriesFault(g.Series) != "" {
-			return access.Who{}, access.APIKey{}, nil, &MetadataError{Field: "grants", Reason: "name an unknown role or a bad series"}
+		if !g.Role.Known() {
+			return access.Who{}, access.APIKey{}, nil, &MetadataError{Field: "grants", Reason: "name an unknown role; " +
+				"there are depositor, reader, records_officer, approver, auditor, key_custodian and administrator"}
+		}
+		if fault := seriesFault(g.Series); fault != "" {
+			return access.Who{}, access.APIKey{}, nil, &MetadataError{Field: "grants", Reason: "name a series whose code " + fault}
 		}
 	}
 	id, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)

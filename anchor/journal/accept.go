@@ -87,6 +87,9 @@ type Loss struct {
 	Head LostHead
 	Size uint64 // of the journal as it stands
 	Why  error  // ErrContradicts or ErrDamaged
+	// Whole says that all that was released is in the bucket: only the backend stands in the way, and without it a restore would
+	// lose nothing of that.
+	Whole bool
 }
 
 // FindLoss says what AcceptLoss would accept. seen are heads that others have, such as ledgers, and that the journal must lead to.
@@ -197,7 +200,13 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 	if released != nil && released.Size >= shipped { // else the bucket has gone back from a head that is not known
 		loss.Head = LostHead{Origin: released.Origin, Size: released.Size, Root: released.Root}
 	}
-	if _, _, loss.Why = j.settle(ctx); loss.Why == nil {
+	if _, _, loss.Why = j.settle(ctx); loss.Why != nil && released != nil && released.Size >= shipped {
+		_, err := chainTo(ctx, j.cfg.Bucket, released, 0)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return loss, err
+		}
+		loss.Whole = err == nil
+	} else if loss.Why == nil {
 		if head, _, _, err = j.readState(ctx); err != nil {
 			return loss, err
 		}
@@ -240,53 +249,6 @@ func (j *Journal) missing(ctx context.Context, head Head, seen []LostHead) (loss
 		return nil
 	})
 	return loss, err
-}
-
-// salvage takes over what the bucket has beyond the backend, as far as it follows from what is there without a gap.
-func salvage(ctx context.Context, cfg Config, s *schema) error {
-	names, err := cfg.Bucket.List(ctx, batchPrefix)
-	if err != nil {
-		return fmt.Errorf("listing the shipped batches: %w", err)
-	}
-	origin := ""
-	var tail *batch
-	released, err := readReleased(ctx, cfg.Bucket)
-	if err != nil && !errors.Is(err, ErrDamaged) {
-		return err
-	}
-	if released != nil {
-		origin, tail = released.Origin, released.tail
-	}
-	apply := func(h batchHeader, items []batchItem) (bool, error) {
-		err := applyBatch(ctx, cfg, s, origin, h, items)
-		if errors.Is(err, ErrContradicts) || errors.Is(err, ErrDamaged) {
-			return false, nil // of another history, or beyond a gap
-		}
-		return err == nil, err
-	}
-	for more := true; more; {
-		more = false
-		for _, name := range names {
-			h, items, err := getBatch(ctx, cfg.Bucket, name)
-			if unusable(err) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			applied, err := apply(h, items)
-			if err != nil {
-				return err
-			}
-			more = more || applied
-		}
-	}
-	if tail != nil {
-		if _, err := apply(tail.header, tail.items); err != nil {
-			return err
-		}
-	}
-	return dropTokens(ctx, cfg.Backend)
 }
 
 // asidePrefix begins the names of what was set aside.

@@ -109,10 +109,17 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 		}
 	case released == nil && shipped > 0:
 		return head, nil, fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
-	case released != nil && released.Size < shipped:
+	case released == nil:
+		if err := nothingBeyond(ctx, j.cfg.Bucket, head); err != nil {
+			return head, nil, err
+		}
+	case released.Size < shipped:
 		return head, nil, fmt.Errorf("the released head is at %d, and was at %d or later: %w", released.Size, shipped, ErrContradicts)
-	case released != nil:
+	default:
 		if err := j.meet(ctx, head, released); err != nil {
+			return head, nil, err
+		}
+		if err := j.noteShipped(ctx, released.Size, shipped); err != nil {
 			return head, nil, err
 		}
 	}
@@ -121,6 +128,22 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 		err = fmt.Errorf("its origin is %s, not %s, and never changes", head.Origin, j.cfg.Origin)
 	}
 	return head, released, err
+}
+
+// nothingBeyond refuses to begin a head where there is none, though batches lead beyond the backend: they are the rest of its
+// history, of which an old copy of it does not know that anything was released. A first release that broke off before its head
+// leaves no such batch.
+func nothingBeyond(ctx context.Context, b Bucket, head Head) error {
+	names, err := b.List(ctx, batchPrefix)
+	if err != nil {
+		return fmt.Errorf("listing the shipped batches: %w", err)
+	}
+	for _, name := range names {
+		if first, count, err := batchPlace(name); err == nil && first+count > head.Size {
+			return fmt.Errorf("the release bucket has lost its head, and the shipped batch %s leads beyond the journal's, at %d: %w", name, head.Size, ErrContradicts)
+		}
+	}
+	return nil
 }
 
 // meet compares the backend with a released head, and catches up where it is behind.
@@ -144,6 +167,19 @@ func (j *Journal) meet(ctx context.Context, head Head, released *releasedHead) e
 		}
 		return err
 	})
+}
+
+// noteShipped notes how far the released head is: a journal that was restored would not know that it had one. Where the disk is full
+// a later commit notes it.
+func (j *Journal) noteShipped(ctx context.Context, released, noted uint64) error {
+	if released <= noted {
+		return nil
+	}
+	err := j.cfg.Backend.Update(ctx, func(tx Txn) error { return tx.Put(shippedTable, shippedKey, indexKey(released)) })
+	if errors.Is(err, ErrFull) {
+		return nil
+	}
+	return err
 }
 
 // readState reads the head and how far it is known to have been shipped.

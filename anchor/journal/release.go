@@ -320,7 +320,7 @@ func releasedBy(r Reader, key []byte) (uint64, error) {
 func (j *Journal) sign() {
 	j.pursue("signing a checkpoint", j.swaps, func(ctx context.Context) (bool, error) {
 		head := j.swapped.Load()
-		if j.Checkpoint().Size == head.Size {
+		if j.Checkpoint().Size >= head.Size {
 			return true, nil
 		}
 		return false, j.publish(ctx, head)

@@ -66,7 +66,7 @@ func compare(ctx context.Context, backend Backend, bucket Bucket) (s Standing, e
 		return s, fmt.Errorf("the released head is at %d, and was at %d or later: %w", s.Released, shipped, ErrContradicts)
 	case released == nil:
 		s.Origin = head.Origin
-		return s, nil
+		return s, nothingBeyond(ctx, bucket, head)
 	case head.Origin != released.Origin:
 		return s, fmt.Errorf("its origin is %s, that of the released head %s: %w", head.Origin, released.Origin, ErrContradicts)
 	}

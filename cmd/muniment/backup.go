@@ -46,13 +46,15 @@ its own. The key file is copied with --with-keys only: whoever has both can read
 
 --verify FOLDER checks an earlier backup again, and copies nothing. It exits 0 when the backup is whole, else 1.`,
 		Example: `  muniment backup --data /srv/muniment --to /backup/muniment --with-objects
-  muniment backup --config /etc/muniment.yaml --to /backup/muniment --keys
+  muniment backup --config /etc/muniment/muniment.yaml --to /backup/muniment --keys
   muniment backup --verify /backup/muniment --no-record`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Args: func(c *cobra.Command, args []string) error {
 			if (o.to == "") == (o.verify == "") {
 				return errors.New("say which folder: --to FOLDER makes a backup there, --verify FOLDER checks the one there")
 			}
+			return cobra.NoArgs(c, args)
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := p.configured(c, o.place)
 			if err != nil {
 				return err

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 
 	"muniment/anchor"
+	"muniment/cmd/muniment/config"
 	"muniment/openapi"
 )
 
@@ -85,7 +87,7 @@ func (b *backupRun) table(t *tableWriter) {
 		sealed = "there as their events bind them, and each unwraps"
 	}
 	t.row("sealed rows", fmt.Sprintf("%d, %s", r.SealedRows, sealed))
-	for _, size := range r.Checkpoints {
+	for _, size := range slices.Compact(slices.Clone(r.Checkpoints)) {
 		t.row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
 	}
 	anchorRows(t, r.Anchors)
@@ -125,7 +127,11 @@ func (b *backupRun) remind() {
 	if b.withKeys {
 		fmt.Fprintln(b.stderr, "this backup holds the key file: whoever has it can read every document that it has or can get at; keep it like a key")
 	}
-	if !b.withObjects {
-		fmt.Fprintln(b.stderr, "this backup holds the journal, not the documents' content: have the bucket replicated, or add --with-objects")
+	switch {
+	case b.withObjects:
+	case b.cfg.Storage.Kind == config.StorageFolder:
+		fmt.Fprintln(b.stderr, "this backup holds the journal, not the documents' content: add --with-objects, or copy objects/ by other means")
+	default:
+		fmt.Fprintln(b.stderr, "this backup holds the journal, not the documents' content: have their bucket replicated by the store")
 	}
 }

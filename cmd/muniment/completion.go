@@ -16,6 +16,9 @@ func (p *program) complete(c *cobra.Command) {
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp),
 		"state":  cobra.FixedCompletions([]string{"kept", "erased"}, cobra.ShellCompDirectiveNoFileComp),
+		"role": cobra.FixedCompletions([]string{
+			"depositor", "reader", "records_officer", "approver", "auditor", "key_custodian", "administrator",
+		}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace),
 		"series": p.offerSeries,
 	} {
 		if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil {
@@ -27,8 +30,8 @@ func (p *program) complete(c *cobra.Command) {
 			_ = c.MarkFlagFilename(name, kinds...) // fails only for a flag that is not there
 		}
 	}
-	for _, name := range []string{"data", "dir"} {
-		if c.Flags().Lookup(name) != nil {
+	for _, name := range []string{"data", "dir", "from", "verify", "to"} {
+		if c.Flags().Lookup(name) != nil && (name != "to" || c.Name() == "backup") { // get writes a file to it
 			_ = c.MarkFlagDirname(name)
 		}
 	}

@@ -53,6 +53,19 @@ func group(c *cobra.Command) *cobra.Command {
 	return c
 }
 
+// one wants a single argument, and asks for it when it is not there.
+func one(question string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0 || args[0] == "":
+			return errors.New(question)
+		case len(args) > 1:
+			return fmt.Errorf("one at a time: %q is one too many", args[1])
+		}
+		return nil
+	}
+}
+
 // place is where a command that opens the data folder finds it.
 type place struct{ file, data string }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/config"
 	"muniment/openapi"
 )
 
@@ -74,7 +75,7 @@ func keyTable(t *tableWriter, s *openapi.KeyStatus) {
 		covers = "yes"
 	}
 	t.row("backup covers that", covers)
-	t.row("waiting period", (time.Duration(s.TrimWaitSeconds) * time.Second).String())
+	t.row("waiting period", config.Duration(time.Duration(s.TrimWaitSeconds)*time.Second).String())
 	for _, trim := range s.Trims {
 		t.row("trim "+trim.ID, trimText(trim))
 	}

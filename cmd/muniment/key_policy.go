@@ -18,7 +18,7 @@ func (p *program) keyPolicyCommand() *cobra.Command {
 		Long: `Prints a policy for HashiCorp Vault, as "vault policy write" takes it. The gateway's is the server's: it uses the tenants' keys
 and cannot end the life of any. The custodian's is for the persons who rotate and trim; it can read no document.`,
 		Example:   "  muniment key policy gateway | vault policy write muniment-gateway -",
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:      cobra.MatchAll(one("which policy? gateway or custodian"), cobra.OnlyValidArgs),
 		ValidArgs: []string{"gateway", "custodian"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			policies, err := transit.Policies(place.mount, place.prefix)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -38,7 +39,7 @@ one for fewer.`,
 		Use:   "approve ID",
 		Short: "Approve what somebody else has proposed",
 		Long:  `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever approves may not carry it out.`,
-		Args:  cobra.ExactArgs(1),
+		Args:  one("which trim? give its id, which muniment key status shows"),
 		RunE: p.trimsOf(func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
 			res, err := r.api.ApproveTrimWithResponse(ctx, args[0])
 			if err != nil {
@@ -48,19 +49,24 @@ one for fewer.`,
 		}),
 	}
 	var place custodyPlace
+	var agreed agreedTrim
 	run := &cobra.Command{
 		Use:   "run ID",
 		Short: "Carry it out, for good",
 		Long: `Destroys the versions. What they have wrapped, in any copy and any backup, is unreadable from then on. Where the keys are in
-HashiCorp Vault, the versions are trimmed there with your own VAULT_ADDR and VAULT_TOKEN. A trim that was broken off is brought
-to its end by the same command, of any key custodian's.`,
-		Example: "  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1",
-		Args:    cobra.ExactArgs(1),
+HashiCorp Vault, the versions are trimmed there with your own VAULT_ADDR and VAULT_TOKEN; there --oldest is required, and goes by
+what you and the other person have agreed on, so that a server that was broken into cannot have other versions destroyed. A trim
+that was broken off is brought to its end by the same command, of any key custodian's.`,
+		Example: "  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1\n" +
+			"  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1 --oldest 4",
+		Args: one("which trim? give its id, which muniment key status shows"),
 		RunE: p.trimsOf(func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
-			return p.runTrim(ctx, r, args[0], place)
+			return p.runTrim(ctx, r, args[0], place, agreed)
 		}),
 	}
 	place.flags(run.Flags())
+	run.Flags().IntVar(&agreed.oldest, "oldest", 0, "the oldest version to keep, as it was proposed and approved; required with Vault")
+	run.Flags().StringVar(&agreed.tenant, "tenant", "default", "whose key it is; looked at with Vault")
 	c.AddCommand(propose, approve, run)
 	return group(c)
 }
@@ -104,14 +110,33 @@ func trimText(t openapi.Trim) string {
 	return string(t.State)
 }
 
+// agreedTrim is what the custodian knows of a trim without asking the server.
+type agreedTrim struct {
+	oldest int
+	tenant string
+}
+
+// check refuses to destroy what was not agreed on, whatever the server says.
+func (a agreedTrim) check(tenant string, oldest int) error {
+	if a.tenant != tenant || a.oldest != oldest {
+		return hint(fmt.Errorf("the server would have the versions before %d of the tenant %s destroyed, and agreed are those before %d of %s",
+			oldest, tenant, a.oldest, a.tenant), "nothing was destroyed; if you have mistyped it, repeat the command, else find out who has changed the server")
+	}
+	return nil
+}
+
 // runTrim has the server begin, trims in the key service where that is ours to do, and has the server put it on record.
-func (p *program) runTrim(ctx context.Context, r *remote, id string, place custodyPlace) (*openapi.Trim, error) {
+func (p *program) runTrim(ctx context.Context, r *remote, id string, place custodyPlace, agreed agreedTrim) (*openapi.Trim, error) {
 	status, err := r.keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if status.Custody != openapi.Elsewhere {
 		return r.runTrim(ctx, id)
+	}
+	if agreed.oldest < 1 {
+		return nil, hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you to say"),
+			"give --oldest, the oldest version to keep, as it was proposed and approved")
 	}
 	custodian, err := p.custodian(ctx, place) // before anything begins that cannot go on
 	if err != nil {
@@ -121,6 +146,9 @@ func (p *program) runTrim(ctx context.Context, r *remote, id string, place custo
 	trim, err := r.runTrim(ctx, id)
 	if err != nil || trim.State != openapi.TrimStateBegun {
 		return trim, err
+	}
+	if err := agreed.check(status.Tenant, trim.Oldest); err != nil {
+		return nil, err
 	}
 	if err := custodian.Trim(ctx, status.Tenant, trim.Oldest); err != nil {
 		return nil, hint(fmt.Errorf("trimming the key in Vault: %w", err), "the same command goes on from here")

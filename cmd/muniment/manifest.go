@@ -40,10 +40,17 @@ func manifestColumns() []string {
 }
 
 // faults are what is wrong with a manifest, by line.
-type faults []string
+type faults []fault
+
+type fault struct {
+	line int
+	text string
+}
+
+func (f fault) String() string { return fmt.Sprintf("line %d: %s", f.line, f.text) }
 
 func (f *faults) add(line int, format string, args ...any) {
-	*f = append(*f, fmt.Sprintf("line %d: %s", line, visible(fmt.Sprintf(format, args...))))
+	*f = append(*f, fault{line, visible(fmt.Sprintf(format, args...))})
 }
 
 // manifestFaultsShown is how many faults are listed one by one.
@@ -54,12 +61,15 @@ func (f faults) err(name string) error {
 	if len(f) == 0 {
 		return nil
 	}
-	shown := f[:min(len(f), manifestFaultsShown)]
-	text := strings.Join(shown, "\n  ")
-	if more := len(f) - len(shown); more > 0 {
+	slices.SortStableFunc(f, func(a, b fault) int { return a.line - b.line })
+	text := ""
+	for _, one := range f[:min(len(f), manifestFaultsShown)] {
+		text += "\n  " + one.String()
+	}
+	if more := len(f) - manifestFaultsShown; more > 0 {
 		text += fmt.Sprintf("\n  and %d more", more)
 	}
-	return hint(fmt.Errorf("%s has %s:\n  %s", name, count(uint64(len(f)), "fault", "faults"), text),
+	return hint(fmt.Errorf("%s has %s:%s", name, count(uint64(len(f)), "fault", "faults"), text),
 		"nothing was deposited; correct the manifest and repeat the command")
 }
 
@@ -78,7 +88,7 @@ func readManifest(name string) ([]manifestRow, error) {
 		return nil, err
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s lists no document", name)
+		return nil, fmt.Errorf("%s lists no document; each line after the first is one", name)
 	}
 	return rows, nil
 }
@@ -93,7 +103,11 @@ func parseManifest(raw []byte, folder string, bad *faults) []manifestRow {
 	in := csv.NewReader(bytes.NewReader(raw))
 	header, err := in.Read()
 	if err != nil {
-		bad.add(1, "no line names the columns: %s", csvFault(err))
+		why := csvFault(err)
+		if errors.Is(err, io.EOF) {
+			why = "the file is empty"
+		}
+		bad.add(1, "no line names the columns: %s", why)
 		return nil
 	}
 	if !checkHeader(header, bad) {

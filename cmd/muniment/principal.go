@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -20,7 +21,12 @@ func (p *program) principalCommand() *cobra.Command {
 tenant or, as ROLE:SERIES, for one record series. Give each person a principal of their own: what takes two people takes two
 principals.`,
 		Example: "  muniment principal create --role key_custodian\n  muniment principal create --role depositor:permits --role reader:permits",
-		Args:    cobra.NoArgs,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(roles) == 0 {
+				return errors.New("which role? give --role, such as --role depositor or --role reader:permits")
+			}
+			return cobra.NoArgs(c, args)
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := p.server()
 			if err != nil {
@@ -42,7 +48,7 @@ principals.`,
 		Use:   "revoke ID",
 		Short: "Revoke every API key of a principal",
 		Long:  `From then on no key speaks for the principal. Its roles and its record stay. Nobody can revoke their own keys.`,
-		Args:  cobra.ExactArgs(1),
+		Args:  one("which principal? give its id, which principal create has printed"),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := p.server()
 			if err != nil {

@@ -72,7 +72,14 @@ func TestRealKeyLife(t *testing.T) {
 	if said, ok := second.run(nil, "key", "trim", "approve", trim.ID); !ok {
 		t.Fatal(said)
 	}
-	if said, ok := custodian.run(&trim, "key", "trim", "run", trim.ID); !ok || trim.State != openapi.TrimStateDone {
+	id := trim.ID
+	for _, flags := range [][]string{nil, {"--oldest", "1"}, {"--oldest", "2", "--tenant", "other"}} {
+		if said, ok := custodian.run(nil, append([]string{"key", "trim", "run", id}, flags...)...); ok || !strings.Contains(said, "--oldest") &&
+			!strings.Contains(said, "nothing was destroyed") {
+			t.Errorf("trimming with %v: %s", flags, said)
+		}
+	}
+	if said, ok := custodian.run(&trim, "key", "trim", "run", id, "--oldest", "2"); !ok || trim.State != openapi.TrimStateDone {
 		t.Fatalf("trimming: %+v: %s", trim, said)
 	}
 	answer := r.vault.Do(t, http.MethodGet, "transit/keys/muniment-tenant-default", r.vault.RootToken, nil)

@@ -147,6 +147,12 @@ func (r *real) acceptLoss(v *victim) {
 	v.refuses([]string{"serve", "--config", v.config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, "release-2")
 	v.refuses([]string{"restore", "--config", v.config, "--accept-loss"}, "Type the size of the lost head", "nothing was changed")
 	v.does([]string{"restore", "--config", v.config, "--accept-loss", "--yes"}, "journal.loss_accepted", "names both logs")
+	// A machine that stops after the first batch and before the head leaves as much, and the same command goes on.
+	if err := bucket.Delete(r.t.Context(), "head", ""); err != nil {
+		r.t.Fatal(err)
+	}
+	v.refuses([]string{"serve", "--config", v.config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, "release-2")
+	v.does([]string{"restore", "--config", v.config, "--accept-loss", "--yes"}, "journal.loss_accepted", "names both logs")
 	if !v.start(nil) {
 		r.t.Fatalf("after the loss was accepted it does not start\n%s", v.stderr)
 	}

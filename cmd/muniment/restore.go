@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ bucket up to date by itself.
 are missing and no other copy has them. It shows what is lost and asks. Then the leaves that survive go on under a new
 origin, whose first leaf names the lost head; evidence about them stays valid under the old one. It goes on where it was
 broken off.`,
-		Example: `  muniment restore --config /etc/muniment.yaml
+		Example: `  muniment restore --config /etc/muniment/muniment.yaml
   muniment restore --data /srv/muniment --from /backup/muniment --checkpoint kept-by-the-auditor
   muniment restore --data /srv/muniment --accept-loss`,
 		Args: cobra.NoArgs,
@@ -319,7 +320,7 @@ func (r *restoreRun) table(t *tableWriter) {
 	t.row("head", fmt.Sprintf("%s, root %s, as released", count(v.Size, "leaf", "leaves"), v.Root))
 	t.row("documents", v.Documents)
 	t.row("sealed rows", fmt.Sprintf("%d, there as their events bind them; %d unwrapped, with their lookup tokens", v.SealedRows, v.Reindexed))
-	for _, size := range v.Checkpoints {
+	for _, size := range slices.Compact(slices.Clone(v.Checkpoints)) {
 		t.row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
 	}
 	anchorRows(t, v.Anchors)

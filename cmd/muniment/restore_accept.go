@@ -56,9 +56,9 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 	loss, err := journal.FindLoss(ctx, cfg, seen...)
 	unreleased := false
 	if errors.Is(err, journal.ErrNothingLost) {
-		// An earlier run may have stopped after the loss was on record and before anything was released.
+		// An earlier run may have stopped after the loss was on record and before there was a head, though perhaps a first batch.
 		_, missing := journal.ReadReleased(ctx, cfg.Bucket)
-		if unreleased = errors.Is(missing, journal.ErrMissing); !unreleased {
+		if unreleased = errors.Is(missing, journal.ErrMissing) || errors.Is(missing, journal.ErrDamaged); !unreleased {
 			return hint(err, "serve goes on from here; nothing was changed")
 		}
 	} else if err != nil {
@@ -173,6 +173,12 @@ What was released and is in neither is lost: deposits that were acknowledged, ho
 the bucket, or of journal.db, first. If you accept the loss, the leaves that survive go on under a new origin, the first
 new leaf names the lost head, and what the bucket holds is set aside under lost/.
 `, loss.Why, loss.Head.Origin, loss.Head.Size, root, loss.Size)
+	if loss.Whole {
+		fmt.Fprintf(r.stderr, `
+But the release bucket is whole: nothing that was released need be lost. To keep it, do not accept; move journal.db away and run
+muniment restore. What only that journal.db has was never released.
+`)
+	}
 	if r.yes {
 		return nil
 	}
@@ -212,6 +218,9 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 		return err
 	}
 	receipt, err := j.Receipt(ctx, j.Size()-1)
+	if err == nil {
+		err = j.Shipped(ctx, receipt) // a checkpoint that is remembered from an earlier run says nothing about the bucket of today
+	}
 	if err == nil {
 		_, err = j.Released(ctx, receipt)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +44,7 @@ func run(ctx context.Context, around surroundings, args []string) int {
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	err := root.ExecuteContext(ctx)
+	about, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
@@ -53,7 +54,7 @@ func run(ctx context.Context, around surroundings, args []string) int {
 		fmt.Fprintf(p.stderr, "  → %s\n", hinted.next)
 	}
 	if !p.running {
-		fmt.Fprintln(p.stderr, "  → muniment help says what there is")
+		fmt.Fprintf(p.stderr, "  → %s says what there is\n", helpOn(about))
 		return exitUsage
 	}
 	return exitFailed
@@ -90,9 +91,38 @@ by which your shell completes commands, flags, files and series; its --help says
 		p.anchorCommand(), p.journalCommand(), p.seriesCommand(), p.keyCommand(), p.principalCommand(),
 		p.doctorCommand(), p.fsckCommand(), p.backupCommand(), p.restoreCommand(), p.benchCommand(), p.versionCommand(),
 	)
+	refuseUnknownHelp(root)
 	root.InitDefaultCompletionCmd()
 	p.complete(root)
 	return root
+}
+
+// helpOn is the command line that shows a command's help.
+func helpOn(c *cobra.Command) string {
+	name := strings.TrimPrefix(c.CommandPath(), c.Root().Name())
+	if c.Name() == "help" {
+		name = ""
+	}
+	return c.Root().Name() + " help" + name
+}
+
+// refuseUnknownHelp has "help" fail for what is no command, as a command that is not there does.
+func refuseUnknownHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil {
+		return
+	}
+	help.Args = func(_ *cobra.Command, args []string) error {
+		found, rest, err := root.Find(args)
+		if err != nil {
+			return err
+		}
+		if len(rest) > 0 {
+			return fmt.Errorf("there is no command %s %s", found.CommandPath(), rest[0])
+		}
+		return nil
+	}
 }
 
 // hintedError is an error with what to do next.

@@ -21,7 +21,7 @@ the log for ever and must name no person. A series cannot be renamed, changed or
 With --immutable it takes documents only while the documents' store was seen to enforce its locks: the server tries that at
 its start and once a week, and "muniment doctor" whenever it is run with --url.`,
 		Example: "  muniment series create --immutable permits",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("which series? give its code, such as permits"),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := p.server()
 			if err != nil {

@@ -22,7 +22,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: "Serve a data folder over HTTP",
 		Long: `Serves a data folder, and makes it if there is none. It needs no configuration. Standard output has the URL, and on
 the first start a second line with the bootstrap API key, which is shown this once. The log goes to standard error.`,
-		Example: "  muniment serve --data /srv/muniment",
+		Example: "  muniment serve --data /srv/muniment\n  muniment serve --config /etc/muniment/muniment.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := config.Load(file, p.getenv)

@@ -10,6 +10,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
+	"muniment/vault"
 	"muniment/vault/keys"
 	"muniment/vault/keys/local"
 	"muniment/vault/keys/transit"
@@ -180,11 +181,28 @@ func released(ctx context.Context, bucket store, name string) (bool, error) {
 	return false, nil
 }
 
+// unused refuses to begin a vault over the documents of another: to its sweep they would be what broken uploads have left.
+func (s *storage) unused(ctx context.Context, name string) error {
+	for _, err := range s.objects.List(ctx, vault.DefaultTenant+"/", "") {
+		if err != nil {
+			return fmt.Errorf("looking for documents of another vault: %w", err)
+		}
+		return hint(fmt.Errorf("the documents' bucket %s has documents already, and the release bucket no journal that knows them", name),
+			"if the journal was lost, name its release bucket, or restore --from a backup; a new vault needs an empty bucket of its own")
+	}
+	return nil
+}
+
 // openServices opens what is configured outside of the folder. A journal that is to begin, or to come back, will have to be
 // signed: that there is no key for it is said before.
 func (s *storage) openServices(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	if cfg.Storage.Kind == config.StorageS3 {
 		if err := s.openObjects(ctx, cfg, log, false); err != nil {
+			return err
+		}
+	}
+	if s.found == fresh && s.objects != nil {
+		if err := s.unused(ctx, cfg.Storage.S3.Bucket); err != nil {
 			return err
 		}
 	}

@@ -121,7 +121,7 @@ type Custodian interface {
 	// ErrNoKey; ErrVersion if there is no version from; ErrDenied.
 	Rotate(ctx context.Context, tenant string, from int) (newest int, err error)
 	// Trim destroys every version of the tenant's key below oldest, for good: what they wrapped, in any copy, is unreadable
-	// from then on. It can be repeated, and one that was broken off is finished by the next. ErrNoKey; ErrVersion if oldest is
-	// above the newest version; ErrDenied.
+	// from then on. It destroys no other. It can be repeated, and one that was broken off is finished by the same again.
+	// ErrNoKey; ErrVersion if oldest is above the newest version; ErrDenied.
 	Trim(ctx context.Context, tenant string, oldest int) error
 }

@@ -40,7 +40,7 @@ func (c *Connection) Resolve(getenv func(string) string) error {
 	if c.TokenFile != "" {
 		data, err := os.ReadFile(c.TokenFile)
 		if err != nil {
-			return fmt.Errorf("reading the token file: %w", err)
+			return fmt.Errorf("reading the token file, which --token-file or MUNIMENT_TOKEN_FILE names: %w", err)
 		}
 		c.Token = NewSecret(strings.TrimSpace(string(data)))
 		if c.Token.IsZero() {

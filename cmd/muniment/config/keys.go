@@ -12,8 +12,8 @@ const (
 type Keys struct {
 	// Kind is what holds the keys: file (in the data folder, in the clear) or vault (HashiCorp Vault's Transit engine).
 	Kind string `yaml:"kind"`
-	// TrimAfter is how long old versions of a tenant's key are kept after everything has been wrapped anew. An erased document
-	// can be read from backups until then; a backup that is older cannot be read afterwards.
+	// TrimAfter is how long old versions of a tenant's key are kept after everything has been wrapped anew, a day or longer. An
+	// erased document can be read from backups until then; a backup that is older cannot be read afterwards.
 	TrimAfter Duration `yaml:"trim_after"`
 	// Vault is the Vault server, for the kind vault.
 	Vault Vault `yaml:"vault"`

@@ -50,9 +50,7 @@ func parseFile(data []byte, folder string, c *Config) error {
 			l.value.SetString(unset)
 		}
 	}
-	if err := parse(data, c); err != nil {
-		return err
-	}
+	err := parse(data, c) // what could be read of a bad file is used too, by the doctor
 	for _, l := range leaves(reflect.ValueOf(c).Elem(), "") {
 		if !l.isPath {
 			continue
@@ -64,7 +62,7 @@ func parseFile(data []byte, folder string, c *Config) error {
 			l.value.SetString(filepath.Join(folder, text))
 		}
 	}
-	return nil
+	return err
 }
 
 // parse reads YAML strictly: unknown keys, keys that stand there twice, keys without a value and a second document are

@@ -91,8 +91,9 @@ func (c *Custodian) act(ctx context.Context, req request) error {
 	return nil
 }
 
-// Trim raises the minimum versions, looks whether they are raised, destroys the versions below, and looks again. Broken off
-// between, the next Trim goes on from there.
+// Trim raises the minimum versions, looks whether they are raised, destroys the versions below oldest, and looks again. Broken
+// off between, the same Trim goes on from there. A minimum decryption version that is higher already stays, and what lies between
+// is not destroyed: who raised it may lower it again, and living documents may need that.
 func (c *Custodian) Trim(ctx context.Context, tenant string, oldest int) error {
 	v, err := c.vault.versions(ctx, tenant)
 	if err != nil {
@@ -102,20 +103,23 @@ func (c *Custodian) Trim(ctx context.Context, tenant string, oldest int) error {
 		return fmt.Errorf("the Vault at %s: trimming below version %d, but the newest is %d: %w",
 			c.vault.host(), oldest, v.Newest, keys.ErrVersion)
 	}
-	oldest = max(oldest, v.Oldest) // what is unreadable stays so, and is destroyed too if a trim was broken off
 	if oldest <= v.Kept {
 		return nil
 	}
-	n := strconv.Itoa(oldest)
+	minimum := max(oldest, v.Oldest)
+	n := strconv.Itoa(minimum)
 	steps := []struct {
 		operation, content string
 		done               func(keyInfo) bool
 	}{
 		{
 			"config", `{"min_decryption_version":` + n + `,"min_encryption_version":` + n + `}`,
-			func(k keyInfo) bool { return k.MinDecryption >= oldest && k.MinEncryption >= oldest },
+			func(k keyInfo) bool { return k.MinDecryption >= minimum && k.MinEncryption >= minimum },
 		},
-		{"trim", `{"min_available_version":` + n + `}`, func(k keyInfo) bool { return k.MinAvailable >= oldest }},
+		{
+			"trim", `{"min_available_version":` + strconv.Itoa(oldest) + `}`,
+			func(k keyInfo) bool { return k.MinAvailable >= oldest },
+		},
 	}
 	name := c.vault.tenantKey(tenant)
 	for _, step := range steps {

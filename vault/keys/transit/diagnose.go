@@ -123,7 +123,8 @@ func (d *diagnosis) tenant(tenant string) {
 	v := key.versions()
 	detail := fmt.Sprintf("wraps with version %d, unwraps from %d on", v.Newest, v.Oldest)
 	if v.Kept < v.Oldest {
-		detail += fmt.Sprintf("; versions from %d on are still stored: a trim was broken off, repeat it", v.Kept)
+		detail += fmt.Sprintf("; versions from %d on are still stored: a trim was broken off (repeat it), or the minimum was raised by hand",
+			v.Kept)
 	}
 	d.add("key of tenant "+tenant, err, detail, "see the message; a key that is gone comes back only with Vault's own backup")
 }

@@ -94,11 +94,11 @@ func TestMinimumVersionRaised(t *testing.T) {
 	if got[1].Err != nil || string(got[1].Secret) != canary {
 		t.Errorf("unwrapping beside it: %v", got[1].Err)
 	}
-	// It is as a trim that was broken off: visible as such, and finished by the next.
+	// It is as a trim that was broken off: visible as such, and finished by the same again.
 	if v, err := svc.Versions(t.Context(), "default"); err != nil || v != (keys.Versions{Newest: 2, Oldest: 2, Kept: 1}) {
 		t.Errorf("the versions are %+v, %v; want what a broken trim leaves", v, err)
 	}
-	if err := custodian.Trim(t.Context(), "default", 1); err != nil {
+	if err := custodian.Trim(t.Context(), "default", 2); err != nil {
 		t.Error(err)
 	}
 	if v, err := svc.Versions(t.Context(), "default"); err != nil || v != (keys.Versions{Newest: 2, Oldest: 2, Kept: 2}) {

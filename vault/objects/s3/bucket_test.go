@@ -86,3 +86,33 @@ func TestEncryption(t *testing.T) {
 func statVersion(version string) minio.StatObjectOptions {
 	return minio.StatObjectOptions{VersionID: version}
 }
+
+// The configured mode is that of new objects. What was locked in the other one keeps it, and its lock is extended all the same.
+func TestModeChanged(t *testing.T) {
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			server := start(t)
+			for mode, other := range map[s3.Mode]s3.Mode{s3.Compliance: s3.Governance, s3.Governance: s3.Compliance} {
+				cfg := config(t, server, bucket, true)
+				cfg.Mode = mode
+				before := open(t, cfg)
+				cfg.Mode = other
+				store, until := open(t, cfg), time.Now().UTC().Truncate(time.Second).Add(time.Hour)
+				info, err := before.Put(t.Context(), string(mode), strings.NewReader("x"), objects.PutOptions{Length: 1, RetainUntil: until})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := store.Retain(t.Context(), info.Key, info.Version, until.Add(-time.Minute)); !errors.Is(err, objects.ErrLocked) {
+					t.Errorf("%s: Retain until earlier: %v, want ErrLocked", mode, err)
+				}
+				until = until.Add(time.Hour)
+				if err := store.Retain(t.Context(), info.Key, info.Version, until); err != nil {
+					t.Errorf("%s: Retain until later: %v", mode, err)
+				}
+				if got, err := store.Stat(t.Context(), info.Key, info.Version); err != nil || !got.RetainUntil.Equal(until) {
+					t.Errorf("%s: locked until %s, %v; want %s", mode, got.RetainUntil, err, until)
+				}
+			}
+		})
+	}
+}

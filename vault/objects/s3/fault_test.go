@@ -122,6 +122,7 @@ var passing = map[string]servertest.Fault{
 	"500, done":              {Kind: servertest.AnswerAfter, Status: 500},
 	"SlowDown":               {Kind: servertest.Answer, Body: "<Error><Code>SlowDown</Code></Error>"},
 	"429":                    {Kind: servertest.Answer, Status: 429},
+	"429, done":              {Kind: servertest.AnswerAfter, Status: 429},
 	"hang":                   {Kind: servertest.Hang},
 	"hang, done":             {Kind: servertest.HangAfter},
 	"reset":                  {Kind: servertest.Reset, Times: 2},

@@ -60,18 +60,28 @@ func (s *Store) retain(ctx context.Context, key, version string, until time.Time
 		return err
 	}
 	shorter := func(info objects.Info) bool { return until.Before(info.RetainUntil) }
-	mode := minio.RetentionMode(s.cfg.Mode)
-	opt := minio.PutObjectRetentionOptions{VersionID: version, Mode: &mode, RetainUntilDate: &until}
 	if until.IsZero() { // an empty retention would lift the lock
 		return s.refused(ctx, key, version, nil, shorter, nil)
 	}
-	err := s.do(ctx, func(a *attempt) error {
-		return s.client.PutObjectRetention(a.ctx, s.cfg.Bucket, key, opt)
-	})
+	err := s.extend(ctx, key, version, s.cfg.Mode, until)
+	if refusal(err) {
+		// Stores refuse another mode as they refuse a shorter lock; a version keeps the one that it was locked in.
+		if own, _, failed := s.retention(ctx, key, version); failed == nil && own != "" && own != s.cfg.Mode {
+			err = s.extend(ctx, key, version, own, until)
+		}
+	}
 	if err == nil || errors.Is(err, objects.ErrNotFound) {
 		return err
 	}
 	return s.refused(ctx, key, version, err, shorter, objects.ErrNotFound)
+}
+
+func (s *Store) extend(ctx context.Context, key, version string, m Mode, until time.Time) error {
+	mode := minio.RetentionMode(m)
+	opt := minio.PutObjectRetentionOptions{VersionID: version, Mode: &mode, RetainUntilDate: &until}
+	return s.do(ctx, func(a *attempt) error {
+		return s.client.PutObjectRetention(a.ctx, s.cfg.Bucket, key, opt)
+	})
 }
 
 // Hold sets or lifts a version's legal hold.
@@ -105,21 +115,29 @@ func (s *Store) hold(ctx context.Context, key, version string, on bool) error {
 // lockOf asks for a version's lock and hold. Stores tell them in answers to HEAD only to who may see them, and versitygw only
 // of the newest version, so an answer that tells nothing means nothing.
 func (s *Store) lockOf(ctx context.Context, key, version string) (until time.Time, held bool, err error) {
-	var lock struct{ RetainUntilDate time.Time } // whatever the root: versitygw has another than S3
 	var hold struct{ Status string }
-	retention := func(a *attempt) error {
-		_, _, err := s.client.GetObjectRetention(a.ctx, s.cfg.Bucket, key, version)
-		return err
-	}
 	legalHold := func(a *attempt) error {
 		_, err := s.client.GetObjectLegalHold(a.ctx, s.cfg.Bucket, key, minio.GetObjectLegalHoldOptions{VersionID: version})
 		return err
 	}
-	if err := s.askLock(ctx, retention, &lock); err != nil {
+	if _, until, err = s.retention(ctx, key, version); err != nil {
 		return time.Time{}, false, err
 	}
 	err = s.askLock(ctx, legalHold, &hold)
-	return wholeSecond(lock.RetainUntilDate), strings.EqualFold(hold.Status, "ON"), err
+	return until, strings.EqualFold(hold.Status, "ON"), err
+}
+
+// retention asks for a version's lock.
+func (s *Store) retention(ctx context.Context, key, version string) (Mode, time.Time, error) {
+	var lock struct { // whatever the root: versitygw has another than S3
+		Mode            Mode
+		RetainUntilDate time.Time
+	}
+	err := s.askLock(ctx, func(a *attempt) error {
+		_, _, err := s.client.GetObjectRetention(a.ctx, s.cfg.Bucket, key, version)
+		return err
+	}, &lock)
+	return lock.Mode, wholeSecond(lock.RetainUntilDate), err
 }
 
 // askLock makes a request for a lock and parses its answer. That there is no lock is an answer too, an empty one.
@@ -142,8 +160,7 @@ func (s *Store) askLock(ctx context.Context, request func(a *attempt) error, int
 // that), so it looks at the version: ErrLocked if that explains the refusal, gone if there is no such version, and else the
 // refusal itself. A failure that is no refusal stays what it is.
 func (s *Store) refused(ctx context.Context, key, version string, err error, locked func(objects.Info) bool, gone error) error {
-	var answer reply
-	if err != nil && (!errors.As(err, &answer) || answer.Status < http.StatusBadRequest || answer.Status >= http.StatusInternalServerError) {
+	if err != nil && !refusal(err) {
 		return err
 	}
 	info, failed := s.stat(ctx, key, version)
@@ -156,4 +173,10 @@ func (s *Store) refused(ctx context.Context, key, version string, err error, loc
 		return fmt.Errorf("%w until %s, held: %t", objects.ErrLocked, info.RetainUntil.Format(time.RFC3339), info.Held)
 	}
 	return err
+}
+
+// refusal says of an error whether it is an answer that a repetition would not change.
+func refusal(err error) bool {
+	var answer reply
+	return errors.As(err, &answer) && answer.Status >= http.StatusBadRequest && answer.Status < http.StatusInternalServerError
 }

@@ -154,7 +154,7 @@ func (p *put) settle(ctx context.Context, request func(a *attempt) (minio.Upload
 			if info, err = p.find(a); errors.Is(err, objects.ErrNotFound) {
 				return errLost
 			}
-		case !known || answer.Status >= http.StatusInternalServerError || answer.Status < http.StatusBadRequest:
+		default: // whatever it was: what stands in front of a store can answer 429 to what the store has done
 			lost = true
 		}
 		return err

@@ -135,7 +135,7 @@ func (s *Store) explain(err error) error {
 	}
 	switch answer.Code {
 	case codeNoBucket:
-		return s.wrong("there is no such bucket", "make it, or name another", err)
+		return s.wrong("there is no such bucket", "make it, or name another (muniment doctor --create-buckets makes those that are named)", err)
 	case codeSkewed:
 		return s.wrong("its clock differs too much from this machine's", fixClock, err)
 	case codeRegion, "InvalidRegion", "IncorrectEndpoint", "PermanentRedirect", "IllegalLocationConstraintException":
