@@ -40,7 +40,7 @@ func (v *Vault) runTrim(ctx context.Context, who access.Who, id journal.ID) (Tri
 	}
 	// What cannot be undone is looked at twice: the record says that no row is older, and so must the rows. They come after the
 	// question whether it may begin at all, and before the answer is put on record.
-	trim, _, err := v.decideTrim(ctx, who, access.TrimKey, func(view journal.View) (Trim, []journal.Event, error) {
+	trim, err := v.decideTrim(ctx, who, access.TrimKey, func(view journal.View) (Trim, []journal.Event, error) {
 		trim, _, err := check(view)
 		return trim, nil, err
 	})

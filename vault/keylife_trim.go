@@ -172,7 +172,8 @@ func (v *Vault) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tr
 			oldest = key.Newest
 		}
 		if oldest <= key.Oldest || oldest > key.Newest {
-			return Trim{}, nil, &MetadataError{Field: "oldest", Reason: "is not a version that can become the oldest: that is one after the oldest there is, up to the newest. Where there is only one, rotate first: muniment key rotate"}
+			return Trim{}, nil, &MetadataError{Field: "oldest", Reason: "is not a version that can become the oldest: that is one after the " +
+				"oldest there is, up to the newest. Where there is only one, rotate first: muniment key rotate"}
 		}
 		if !key.Trim.IsZero() {
 			open, _, err := trimOf(view, who.Tenant, key.Trim)
@@ -237,26 +238,18 @@ func (v *Vault) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) 
 func (v *Vault) onTrim(
 	ctx context.Context, who access.Who, a access.Action, step func(journal.View) (Trim, []journal.Event, error),
 ) (Trim, error) {
-	trim, receipt, err := v.decideTrim(ctx, who, a, step)
-	if err != nil {
-		return trim, err
+	trim, err := v.decideTrim(ctx, who, a, step)
+	if err == nil {
+		err = v.shipped(ctx)
 	}
-	if receipt.Body == nil {
-		receipt.Index = v.cfg.Journal.Size() - 1 // or an earlier one: what is on record lies before the end
-	}
-	patience, cancel := context.WithTimeout(ctx, v.cfg.Patience)
-	defer cancel()
-	if err := v.cfg.Journal.Shipped(patience, receipt); err != nil {
-		return trim, fmt.Errorf("%w: %w", ErrUnreleased, err)
-	}
-	return trim, nil
+	return trim, err
 }
 
 // decideTrim commits a step of a trim, if there is anything to put on record.
 func (v *Vault) decideTrim(
 	ctx context.Context, who access.Who, a access.Action, step func(journal.View) (Trim, []journal.Event, error),
-) (trim Trim, receipt journal.Receipt, err error) {
-	receipt, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
+) (trim Trim, err error) {
+	_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
 		change, err := v.authorize(view, who, a, access.Scope{}, journal.ID{})
 		if err != nil {
 			return change, err
@@ -267,5 +260,5 @@ func (v *Vault) decideTrim(
 		}
 		return journal.Change{Events: events}, nil
 	})
-	return trim, receipt, err
+	return trim, err
 }
