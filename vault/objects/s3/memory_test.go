@@ -55,7 +55,7 @@ func (p *patterned) Read(b []byte) (int, error) {
 
 // Eight uploads at once hold no more memory than their parts, whatever their size: much less than the bodies.
 func TestMemory(t *testing.T) {
-	const uploads, most = 8, 120 << 20
+	const uploads, most = 8, 192 << 20
 	server := servertest.Versitygw(t)
 	for name, c := range map[string]struct {
 		known bool
