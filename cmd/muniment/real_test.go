@@ -360,11 +360,12 @@ func TestRealCrash(t *testing.T) {
 	}
 	for round := range 6 {
 		gone := make(chan struct{})
+		enough := len(v.sent) + 5 + 7*round
 		go func() {
 			defer close(gone)
 			v.load(fmt.Sprintf("round-%d", round), 1<<20)
 		}()
-		for enough := len(v.sent) + 5 + 7*round; v.known() < enough; {
+		for v.known() < enough {
 			select {
 			case <-gone:
 				t.Fatalf("it went by itself\n%s", v.stderr)

@@ -201,14 +201,19 @@ func (s *storage) openServices(ctx context.Context, cfg config.Config, log *slog
 			return err
 		}
 	}
-	if s.found == fresh && s.objects != nil {
-		if err := s.unused(ctx, cfg.Storage.S3.Bucket); err != nil {
+	if cfg.Keys.Kind == config.KeysVault {
+		if err := s.openVaultKeys(ctx, cfg, log); err != nil {
 			return err
 		}
 	}
-	if cfg.Keys.Kind != config.KeysVault {
-		return nil
+	if s.found == fresh && s.objects != nil {
+		return s.unused(ctx, cfg.Storage.S3.Bucket)
 	}
+	return nil
+}
+
+// openVaultKeys opens the keys in Vault, those that sign included where they will be needed.
+func (s *storage) openVaultKeys(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	if s.found != whole {
 		if err := s.folder.make(); err != nil { // public keys are remembered in it
 			return err
