@@ -39,7 +39,7 @@ func (v *victim) injure(call, failure string) (heal func()) {
 		attached = strings.Contains(lines.Text(), "attached")
 	}
 	if !attached {
-		v.t.Skipf("strace may not attach to a process here (%s): %v", attachHow, c.Wait())
+		servertest.Missing(v.t, fmt.Sprintf("strace may not attach to a process here: %v", c.Wait()), attachHow)
 	}
 	done := make(chan struct{})
 	go func() {

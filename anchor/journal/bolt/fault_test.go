@@ -139,7 +139,8 @@ func strace(t *testing.T) string {
 		servertest.Missing(t, "strace, which injects the faults of a disk, is missing", "apt-get install strace")
 	}
 	if out, err := exec.Command(path, "-qq", "-o", os.DevNull, "true").CombinedOutput(); err != nil {
-		t.Skipf("strace may not trace here (in a container, add the capability SYS_PTRACE): %v: %s", err, out)
+		servertest.Missing(t, fmt.Sprintf("strace may not trace here: %v: %s", err, out),
+			"in a container, add the capability SYS_PTRACE")
 	}
 	return path
 }
