@@ -190,7 +190,7 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return loss, err
 	}
-	head, ok, shipped, err := j.readState(ctx)
+	head, ok, shipped, err := readState(ctx, j.cfg.Backend)
 	if err != nil {
 		return loss, err
 	}
@@ -207,7 +207,7 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 		}
 		loss.Whole = err == nil
 	} else if loss.Why == nil {
-		if head, _, _, err = j.readState(ctx); err != nil {
+		if head, _, _, err = readState(ctx, j.cfg.Backend); err != nil {
 			return loss, err
 		}
 		if c, ok := readCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer); ok {

@@ -95,7 +95,7 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 	if err != nil {
 		return Head{}, nil, err
 	}
-	head, ok, shipped, err := j.readState(ctx)
+	head, ok, shipped, err := readState(ctx, j.cfg.Backend)
 	switch {
 	case err != nil:
 		return head, nil, err
@@ -107,23 +107,15 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 		if err := j.create(ctx); err != nil {
 			return head, nil, err
 		}
-	case released == nil && shipped > 0:
-		return head, nil, fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
-	case released == nil:
-		if err := nothingBeyond(ctx, j.cfg.Bucket, head); err != nil {
-			return head, nil, err
-		}
-	case released.Size < shipped:
-		return head, nil, fmt.Errorf("the released head is at %d, and was at %d or later: %w", released.Size, shipped, ErrContradicts)
 	default:
-		if err := j.meet(ctx, head, released); err != nil {
+		if err := contradiction(ctx, j.cfg.Backend, j.cfg.Bucket, head, shipped, released); err != nil {
 			return head, nil, err
 		}
-		if err := j.noteShipped(ctx, released.Size, shipped); err != nil {
+		if err := j.follow(ctx, head, shipped, released); err != nil {
 			return head, nil, err
 		}
 	}
-	head, _, _, err = j.readState(ctx)
+	head, _, _, err = readState(ctx, j.cfg.Backend)
 	if err == nil && j.cfg.Origin != "" && j.cfg.Origin != head.Origin {
 		err = fmt.Errorf("its origin is %s, not %s, and never changes", head.Origin, j.cfg.Origin)
 	}
@@ -146,20 +138,22 @@ func nothingBeyond(ctx context.Context, b Bucket, head Head) error {
 	return nil
 }
 
-// meet compares the backend with a released head, and catches up where it is behind.
-func (j *Journal) meet(ctx context.Context, head Head, released *releasedHead) error {
-	if head.Origin != "" && head.Origin != released.Origin {
+// contradiction says why a backend with that head, or none, and what was released cannot be of one history; nil when they may be:
+// whether the batches lead from one to the other is for catching up to see. It changes nothing.
+func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, shipped uint64, released *releasedHead) error {
+	switch {
+	case released == nil && shipped > 0:
+		return fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
+	case released == nil:
+		return nothingBeyond(ctx, b, head)
+	case released.Size < shipped:
+		return fmt.Errorf("the released head is at %d, and was at %d or later: %w", released.Size, shipped, ErrContradicts)
+	case head.Origin != "" && head.Origin != released.Origin:
 		return fmt.Errorf("its origin is %s, that of the released head %s: %w", head.Origin, released.Origin, ErrContradicts)
-	}
-	if head.Size < released.Size {
-		j.cfg.Log.Info("the journal is behind the released head; catching up", "size", head.Size, "released", released.Size)
-		if err := catchUp(ctx, j.cfg, j.schema, released, head.Size); err != nil {
-			return fmt.Errorf("bringing it from its head (size %d, root %s) to the released one (size %d, root %s): %w",
-				head.Size, head.Root, released.Size, released.Root, err)
-		}
+	case head.Size < released.Size:
 		return nil
 	}
-	return j.cfg.Backend.View(ctx, func(r Reader) error {
+	return backend.View(ctx, func(r Reader) error {
 		root, err := rootAt(r, released.Size)
 		if err == nil && root != released.Root {
 			err = fmt.Errorf("its head is at size %d, and at %d its root is %s, that of the released head %s: %w",
@@ -167,6 +161,21 @@ func (j *Journal) meet(ctx context.Context, head Head, released *releasedHead) e
 		}
 		return err
 	})
+}
+
+// follow brings the backend up to a released head that it does not contradict, if it is behind.
+func (j *Journal) follow(ctx context.Context, head Head, shipped uint64, released *releasedHead) error {
+	if released == nil {
+		return nil
+	}
+	if head.Size < released.Size {
+		j.cfg.Log.Info("the journal is behind the released head; catching up", "size", head.Size, "released", released.Size)
+		if err := catchUp(ctx, j.cfg, j.schema, released, head.Size); err != nil {
+			return fmt.Errorf("bringing it from its head (size %d, root %s) to the released one (size %d, root %s): %w",
+				head.Size, head.Root, released.Size, released.Root, err)
+		}
+	}
+	return j.noteShipped(ctx, released.Size, shipped)
 }
 
 // noteShipped notes how far the released head is: a journal that was restored would not know that it had one. Where the disk is full
@@ -183,8 +192,8 @@ func (j *Journal) noteShipped(ctx context.Context, released, noted uint64) error
 }
 
 // readState reads the head and how far it is known to have been shipped.
-func (j *Journal) readState(ctx context.Context) (head Head, ok bool, shipped uint64, err error) {
-	err = j.cfg.Backend.View(ctx, func(r Reader) error {
+func readState(ctx context.Context, b Backend) (head Head, ok bool, shipped uint64, err error) {
+	err = b.View(ctx, func(r Reader) error {
 		if head, ok, err = readHead(r); err != nil {
 			return err
 		}

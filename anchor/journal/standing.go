@@ -37,21 +37,7 @@ func compare(ctx context.Context, backend Backend, bucket Bucket) (s Standing, e
 		}
 		return s, err
 	}
-	var (
-		head    Head
-		known   bool
-		shipped uint64
-	)
-	err = backend.View(ctx, func(r Reader) error {
-		if head, known, err = readHead(r); err != nil {
-			return err
-		}
-		row, err := r.Get(shippedTable, shippedKey)
-		if err == nil && row != nil {
-			shipped, err = index(row)
-		}
-		return err
-	})
+	head, known, shipped, err := readState(ctx, backend)
 	switch {
 	case err != nil:
 		return s, err
@@ -61,23 +47,8 @@ func compare(ctx context.Context, backend Backend, bucket Bucket) (s Standing, e
 		return s, nil
 	}
 	s.Size = head.Size
-	switch {
-	case s.Released < shipped:
-		return s, fmt.Errorf("the released head is at %d, and was at %d or later: %w", s.Released, shipped, ErrContradicts)
-	case released == nil:
+	if released == nil {
 		s.Origin = head.Origin
-		return s, nothingBeyond(ctx, bucket, head)
-	case head.Origin != released.Origin:
-		return s, fmt.Errorf("its origin is %s, that of the released head %s: %w", head.Origin, released.Origin, ErrContradicts)
 	}
-	return s, backend.View(ctx, func(r Reader) error {
-		if head.Size < released.Size { // whether the batches lead from here to there is for Open to see
-			return nil
-		}
-		root, err := rootAt(r, released.Size)
-		if err == nil && root != released.Root {
-			err = fmt.Errorf("at size %d its root is another than the released one: %w", released.Size, ErrContradicts)
-		}
-		return err
-	})
+	return s, contradiction(ctx, backend, bucket, head, shipped, released)
 }
