@@ -1,10 +1,11 @@
-// Package anchor makes the journal's history provable to strangers: its publisher puts released checkpoints on ledgers that
-// others can read and we cannot rewrite.
+// Package anchor makes the journal's history provable to strangers: its publisher puts released checkpoints on ledgers
+// that others can read and we cannot rewrite.
 //
-// One anchor covers every entry before it, so the rate is set by time and never by requests, and a journal in which only
-// quiet events are new is not anchored again. Each anchor is prepared (signed, and persisted by an event before it is sent),
-// submitted, included and final, or lost; every step is an event, so that after a crash any gateway goes on where the last
-// one stopped. Deposits never wait for a ledger: one that is down delays proofs, loses nothing, and raises an alarm.
+// One anchor covers every entry before it, so the rate is set by time and never by requests, and a journal in which
+// only quiet events are new is not anchored again. Each anchor is prepared (signed, and persisted by an event before it
+// is sent), submitted, included and final, or lost; every step is an event, so that after a crash any gateway goes on
+// where the last one stopped. Deposits never wait for a ledger: one that is down delays proofs, loses nothing, and
+// raises an alarm.
 package anchor
 
 import (
@@ -27,11 +28,11 @@ type Config struct {
 	Ledgers []ledger.Ledger
 	// Interval is the least time between two anchors on one ledger; Now does not wait for it.
 	Interval time.Duration
-	// Asked is the least time between two anchors on one ledger that Now asks for: on some ledgers an anchor costs money, and
-	// callers are many. Optional: none.
+	// Asked is the least time between two anchors on one ledger that Now asks for: on some ledgers an anchor costs
+	// money, and callers are many. Optional: none.
 	Asked time.Duration
-	// Poll is how often the ledger is asked about anchors that are not final, and where retries begin. Optional: a quarter of
-	// Interval, but between a second and fifteen.
+	// Poll is how often the ledger is asked about anchors that are not final, and where retries begin. Optional: a
+	// quarter of Interval, but between a second and fifteen.
 	Poll time.Duration
 	// AlarmAfter is for how long a ledger may fail before that is an alarm. Optional: an hour.
 	AlarmAfter time.Duration
@@ -43,8 +44,8 @@ type Config struct {
 	Permit func(v journal.View, who journal.Actor) ([]journal.Event, error)
 }
 
-// Publisher anchors a journal. Its methods may be called concurrently; several publishers, in several processes, may anchor
-// one journal.
+// Publisher anchors a journal. Its methods may be called concurrently; several publishers, in several processes, may
+// anchor one journal.
 type Publisher struct {
 	cfg     Config
 	workers []*worker
@@ -75,8 +76,8 @@ func New(cfg Config) (*Publisher, error) {
 	return p, nil
 }
 
-// Run anchors until ctx ends, which is no error, or until the journal is closed or has stopped. A ledger that fails never ends
-// it, nor holds up the other ledgers.
+// Run anchors until ctx ends, which is no error, or until the journal is closed or has stopped. A ledger that fails
+// never ends it, nor holds up the other ledgers.
 func (p *Publisher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, w := range p.workers {

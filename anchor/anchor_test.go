@@ -304,7 +304,8 @@ func TestNow(t *testing.T) {
 		}
 	}
 	records, err := k.journal.Records(k.ctx, "default", 0, 10)
-	if err != nil || records[len(records)-1].Type != "anchor.requested/1" || records[len(records)-1].Actor != "auditor" {
+	if err != nil || records[len(records)-1].Type != "anchor.requested/1" ||
+		records[len(records)-1].Actor != "auditor" {
 		t.Errorf("the request is not on record: %+v (%v)", records, err)
 	}
 	// At the size that both have, both are given once both are final.
@@ -331,7 +332,8 @@ func TestNowIsPaced(t *testing.T) {
 		const pace = 10 * time.Second
 		k := newKit(t.Context(), t, journal.SystemClock{})
 		f := k.fake("one")
-		p, err := anchor.New(anchor.Config{Journal: k.journal, Ledgers: []ledger.Ledger{f}, Interval: time.Hour, Asked: pace,
+		p, err := anchor.New(anchor.Config{Journal: k.journal, Ledgers: []ledger.Ledger{f}, Interval: time.Hour,
+			Asked: pace,
 			Clock: k.clock, Rand: journaltest.Rand(2), Log: k.log})
 		if err != nil {
 			t.Fatal(err)
@@ -352,12 +354,14 @@ func TestNowIsPaced(t *testing.T) {
 		}
 		callers.Wait()
 		if took := time.Since(begun); took > time.Minute || f.Prepared() > 7 || f.Prepared() < 6 {
-			t.Errorf("%d anchors were prepared in %v, want one in %v, which all who wait share", f.Prepared(), took, pace)
+			t.Errorf("%d anchors were prepared in %v, want one in %v, which all who wait share",
+				f.Prepared(), took, pace)
 		}
 		k.commit(newsEvent)
 		ctx, cancel := context.WithTimeout(k.ctx, pace/2)
 		defer cancel()
-		if got, err := p.Now(ctx, journal.Actor{Tenant: "default", ID: "auditor"}); !errors.Is(err, context.DeadlineExceeded) {
+		if got, err := p.Now(ctx, journal.Actor{Tenant: "default", ID: "auditor"}); !errors.Is(err,
+			context.DeadlineExceeded) {
 			t.Errorf("a caller that does not wait got %+v (%v)", got, err)
 		}
 		if err := k.journal.Close(); err != nil {
@@ -393,7 +397,8 @@ func TestLedgersShareHeads(t *testing.T) {
 func TestNowIsRefused(t *testing.T) {
 	k, _ := newStill(t)
 	denied := errors.New("denied")
-	p, err := anchor.New(anchor.Config{Journal: k.journal, Interval: interval, Clock: k.clock, Rand: journaltest.Rand(1), Log: k.log,
+	p, err := anchor.New(anchor.Config{Journal: k.journal, Interval: interval, Clock: k.clock,
+		Rand: journaltest.Rand(1), Log: k.log,
 		Permit: func(journal.View, journal.Actor) ([]journal.Event, error) {
 			return []journal.Event{quietEvent.New(journal.ID{}, struct{}{})}, denied
 		}})

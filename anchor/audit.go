@@ -24,9 +24,9 @@ type Audited struct {
 	// Anchors are those that are final on record, and Last the size of the newest of them.
 	Anchors int    `json:"anchors"`
 	Last    uint64 `json:"last"`
-	// Verified are those whose checkpoint is a prefix of the log, signed by a key that the policy trusts, and proved to be on a
-	// ledger that the policy pins. For the others nothing contradicts, but the policy does not say whom to trust; Untold says
-	// why, of the first.
+	// Verified are those whose checkpoint is a prefix of the log, signed by a key that the policy trusts, and proved to
+	// be on a ledger that the policy pins. For the others nothing contradicts, but the policy does not say whom to
+	// trust; Untold says why, of the first.
 	Verified int    `json:"verified"`
 	Untold   string `json:"untold,omitempty"`
 }
@@ -34,9 +34,9 @@ type Audited struct {
 // auditPage is how many anchors are read in one snapshot.
 const auditPage = 64
 
-// Audit holds every final anchor on record against the log itself: the checkpoint that was anchored must be a prefix of it, and
-// signature and proof be what the policy demands. A log that lost entries, or had them replaced, after they were anchored does
-// not pass. ErrContradicted says which anchor does not hold. policy may be nil.
+// Audit holds every final anchor on record against the log itself: the checkpoint that was anchored must be a prefix of
+// it, and signature and proof be what the policy demands. A log that lost entries, or had them replaced, after they
+// were anchored does not pass. ErrContradicted says which anchor does not hold. policy may be nil.
 func Audit(ctx context.Context, view View, policy *evidence.Policy) ([]Audited, error) {
 	audited := []Audited{}
 	for next := uint64(0); ; {
@@ -80,7 +80,8 @@ func (l *Audited) add(ctx context.Context, view View, policy *evidence.Policy, a
 	l.Last = a.Size()
 	c := a.Attempt.Checkpoint
 	if !strings.HasPrefix(string(c.Note), fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, hashText(c.Root))) {
-		return fmt.Errorf("%w: the anchor of event %d names another checkpoint than it carries", ErrContradicted, a.Index)
+		return fmt.Errorf("%w: the anchor of event %d names another checkpoint than it carries",
+			ErrContradicted, a.Index)
 	}
 	err := view(ctx, func(r journal.Reader) error { return prefix(r, c) })
 	if err != nil {
@@ -116,9 +117,9 @@ func hashText(root []byte) string {
 	return h.String()
 }
 
-// CompareHead holds a ledger's newest checkpoint of an origin against a log: what a ledger has seen, a log that was restored must
-// contain. It returns a checkpoint of size 0 where the ledger has none. ErrContradicted says that the log is shorter than the
-// ledger knows, or another.
+// CompareHead holds a ledger's newest checkpoint of an origin against a log: what a ledger has seen, a log that was
+// restored must contain. It returns a checkpoint of size 0 where the ledger has none. ErrContradicted says that the log
+// is shorter than the ledger knows, or another.
 func CompareHead(ctx context.Context, view View, l ledger.Ledger, origin string) (ledger.Checkpoint, error) {
 	head, err := (&worker{ledger: l}).head(ctx, origin)
 	if err != nil || head.Size == 0 {

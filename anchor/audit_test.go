@@ -49,7 +49,8 @@ func TestAudit(t *testing.T) {
 	k, l, _ := chained(t, 70) // more than a page
 	policy := policyOf(t, k, l)
 	got, err := anchor.Audit(t.Context(), k.journal.View, policy)
-	if err != nil || len(got) != 1 || got[0].Anchors != 70 || got[0].Verified != 70 || got[0].Untold != "" || got[0].Last == 0 {
+	if err != nil || len(got) != 1 || got[0].Anchors != 70 || got[0].Verified != 70 || got[0].Untold != "" ||
+		got[0].Last == 0 {
 		t.Errorf("the audit says %+v, %v", got, err)
 	}
 	head, err := anchor.CompareHead(t.Context(), k.journal.View, l, k.journal.Origin())
@@ -76,7 +77,8 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// TestAuditOfAnotherLog: a log in which an anchored entry was replaced does not pass, though its anchors' own rows are as they were.
+// TestAuditOfAnotherLog: a log in which an anchored entry was replaced does not pass, though its anchors' own rows are
+// as they were.
 func TestAuditOfAnotherLog(t *testing.T) {
 	k, l, _ := chained(t, 3)
 	short := journal.Table{Kind: journal.Log, Name: "tile"}
@@ -105,8 +107,8 @@ func (c changed) Get(t journal.Table, key []byte) ([]byte, error) {
 	return row, err
 }
 
-// TestALostLedgerComesBack: a folder of blocks that is lost is written again to the byte from the anchors on record, and a log
-// that was restored to before its last anchor is told from the ledger's head.
+// TestALostLedgerComesBack: a folder of blocks that is lost is written again to the byte from the anchors on record,
+// and a log that was restored to before its last anchor is told from the ledger's head.
 func TestALostLedgerComesBack(t *testing.T) {
 	k, l, dir := chained(t, 3)
 	blocks, err := filepath.Glob(filepath.Join(dir, "*.block"))

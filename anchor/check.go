@@ -11,8 +11,8 @@ import (
 	"muniment/anchor/ledger"
 )
 
-// ErrContradicted says that a ledger's head is not one of this journal's: an old backup was restored, somebody else anchors
-// under our origin, or an endpoint lies. Nothing is anchored there until they agree again.
+// ErrContradicted says that a ledger's head is not one of this journal's: an old backup was restored, somebody else
+// anchors under our origin, or an endpoint lies. Nothing is anchored there until they agree again.
 var ErrContradicted = errors.New("the ledger's head contradicts the journal")
 
 // check compares the ledger's head with the journal, before the first turn and after every failure.
@@ -80,7 +80,8 @@ func (w *worker) lastFinal(ctx context.Context) (c ledger.Checkpoint, err error)
 	return c, nil
 }
 
-// rebuild gives a ledger that lost its storage the final anchors back, oldest first. Any other ledger must not lose them.
+// rebuild gives a ledger that lost its storage the final anchors back, oldest first. Any other ledger must not lose
+// them.
 func (w *worker) rebuild(ctx context.Context, at, final uint64) error {
 	ours, ok := w.ledger.(ledger.Rebuilder)
 	if !ok {

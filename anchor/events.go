@@ -53,7 +53,8 @@ func Definitions() []journal.Definition {
 		eventRequested.On(func(*journal.Writer, journal.Entry, requested) error { return nil }).Quiet(),
 		eventPrepared.On(func(w *journal.Writer, e journal.Entry, d prepared) error {
 			return anchors().Put(w, rowKey(e.Index), Anchor{
-				Index: e.Index, Kind: d.Kind, ID: d.ID, State: Prepared, Attempt: d.Attempt, Prepared: e.At, Updated: e.At,
+				Index: e.Index, Kind: d.Kind, ID: d.ID, State: Prepared, Attempt: d.Attempt, Prepared: e.At,
+				Updated: e.At,
 			})
 		}).Quiet(),
 		eventSubmitted.On(func(w *journal.Writer, e journal.Entry, d step) error {

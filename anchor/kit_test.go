@@ -49,8 +49,9 @@ type kit struct {
 }
 
 func newKit(ctx context.Context, t fataler, clock journal.Clock) *kit {
-	k := &kit{fataler: t, ctx: ctx, backend: durable{memory.New(memory.Config{})}, bucket: journaltest.NewBucket(t), clock: clock,
-		log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	k := &kit{fataler: t, ctx: ctx, backend: durable{memory.New(memory.Config{})}, bucket: journaltest.NewBucket(t),
+		clock: clock,
+		log:   slog.New(slog.NewTextHandler(io.Discard, nil))}
 	k.open()
 	return k
 }
@@ -58,7 +59,8 @@ func newKit(ctx context.Context, t fataler, clock journal.Clock) *kit {
 func (k *kit) open() {
 	k.Helper()
 	j, err := journal.Open(k.ctx, journal.Config{
-		Backend: k.backend, Bucket: k.bucket, Signer: journaltest.Signer(), Clock: k.clock, Rand: journaltest.Rand(1), Log: k.log,
+		Backend: k.backend, Bucket: k.bucket, Signer: journaltest.Signer(), Clock: k.clock, Rand: journaltest.Rand(1),
+		Log:         k.log,
 		Definitions: append(anchor.Definitions(), newsEvent.On(nothing), quietEvent.On(nothing).Quiet()),
 		Origin:      "muniment/test", Create: true,
 	})
@@ -70,8 +72,9 @@ func (k *kit) open() {
 
 func (k *kit) publisher(ledgers ...ledger.Ledger) *anchor.Publisher {
 	k.Helper()
-	p, err := anchor.New(anchor.Config{Journal: k.journal, Ledgers: ledgers, Interval: interval, Poll: poll, Clock: k.clock,
-		Rand: journaltest.Rand(2), Log: k.log})
+	p, err := anchor.New(anchor.Config{Journal: k.journal, Ledgers: ledgers, Interval: interval, Poll: poll,
+		Clock: k.clock,
+		Rand:  journaltest.Rand(2), Log: k.log})
 	if err != nil {
 		k.Fatalf("making a publisher: %v", err)
 	}

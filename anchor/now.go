@@ -11,12 +11,12 @@ import (
 )
 
 // Now anchors at once, on record as asked by the actor, and returns the newest anchor of each ledger, in the order of
-// Config.Ledgers. It waits until the head is released and each ledger has taken it; where all entries but quiet ones are
-// covered already, that is the anchor there is. Within Config.Asked of the last anchor that was asked for it first waits, and
-// all who wait share the next one. It works whether or not Run does.
+// Config.Ledgers. It waits until the head is released and each ledger has taken it; where all entries but quiet ones
+// are covered already, that is the anchor there is. Within Config.Asked of the last anchor that was asked for it first
+// waits, and all who wait share the next one. It works whether or not Run does.
 //
-// Errors: what Config.Permit returned; a wrapped ctx.Err when ctx ended first; and, together with the anchors that there are,
-// what went wrong with each ledger that failed, which Run goes on trying.
+// Errors: what Config.Permit returned; a wrapped ctx.Err when ctx ended first; and, together with the anchors that
+// there are, what went wrong with each ledger that failed, which Run goes on trying.
 func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error) {
 	receipt, err := p.cfg.Journal.Commit(ctx, who, func(v journal.View) (journal.Change, error) {
 		var change journal.Change
@@ -70,7 +70,8 @@ func (a *asked) note(at time.Time) {
 	a.last = at
 }
 
-// left is for how long nobody may ask at the time now, and since when. A clock that was set back must not stop the anchors.
+// left is for how long nobody may ask at the time now, and since when. A clock that was set back must not stop the
+// anchors.
 func (a *asked) left(now time.Time, pace time.Duration) (time.Duration, time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -34,7 +34,8 @@ func (m *machine) turnOf(i int) {
 // restart ends a gateway's life and begins another on what is on record.
 func (m *machine) restart(i int) { m.gateways[i] = m.publisher(m.fake.Handle()) }
 
-// TestRandomHistories walks random histories of a ledger that goes down, reorganizes and forgets, under gateways that crash.
+// TestRandomHistories walks random histories of a ledger that goes down, reorganizes and forgets, under gateways that
+// crash.
 func TestRandomHistories(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		clock := journaltest.NewClock()
@@ -69,7 +70,8 @@ func TestRandomHistories(t *testing.T) {
 			},
 			"turn": func(r *rapid.T) { m.turnOf(gateway.Draw(r, "gateway")) },
 			"now": func(r *rapid.T) {
-				_, err := m.gateways[gateway.Draw(r, "gateway")].Now(m.ctx, journal.Actor{Tenant: "default", ID: "auditor"})
+				_, err := m.gateways[gateway.Draw(r, "gateway")].Now(m.ctx,
+					journal.Actor{Tenant: "default", ID: "auditor"})
 				if err != nil && !errors.Is(err, ledger.ErrUnavailable) {
 					m.Fatalf("anchoring at once: %v", err)
 				}
@@ -97,8 +99,8 @@ func (m *machine) checkFinals() {
 	}
 }
 
-// checkSteps replays the steps on record: each leads from the state before, no anchor was begun at a size that another one
-// has which is not lost, and all lead to the projection.
+// checkSteps replays the steps on record: each leads from the state before, no anchor was begun at a size that another
+// one has which is not lost, and all lead to the projection.
 func (m *machine) checkSteps() {
 	m.Helper()
 	states, sizes := map[uint64]anchor.State{}, map[uint64]uint64{}
@@ -147,7 +149,8 @@ func (m *machine) checkSteps() {
 	}
 	for _, a := range list {
 		if a.State != states[a.Index] || a.Size() != sizes[a.Index] || (a.Proof != nil) != (a.State == anchor.Final) {
-			m.Fatalf("the anchor %d is listed as %s at %d with the proof %s, want %s at %d", a.Index, a.State, a.Size(), a.Proof,
+			m.Fatalf("the anchor %d is listed as %s at %d with the proof %s, want %s at %d",
+				a.Index, a.State, a.Size(), a.Proof,
 				states[a.Index], sizes[a.Index])
 		}
 	}

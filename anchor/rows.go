@@ -13,8 +13,8 @@ import (
 // State is how far an anchor has come, as the journal has it on record.
 type State string
 
-// The states of an anchor. It goes down this list; a reorganization of the ledger takes an included one back to submitted or
-// makes it lost. Final and Lost are the last states.
+// The states of an anchor. It goes down this list; a reorganization of the ledger takes an included one back to
+// submitted or makes it lost. Final and Lost are the last states.
 const (
 	Prepared  State = "prepared"  // signed and persisted; perhaps sent
 	Submitted State = "submitted" // the ledger has taken it
@@ -103,8 +103,9 @@ func Anchors(r journal.Reader, q Query) ([]Anchor, error) {
 	return list, err
 }
 
-// Covering finds the anchors that prove the entry at the index best, all of them at one size: final ones before included
-// ones, the size at which most ledgers have one, and of those the smallest. It is empty while no ledger has included any.
+// Covering finds the anchors that prove the entry at the index best, all of them at one size: final ones before
+// included ones, the size at which most ledgers have one, and of those the smallest. It is empty while no ledger has
+// included any.
 func Covering(r journal.Reader, index uint64) ([]Anchor, error) {
 	candidates, err := firstCovering(r, index)
 	if err != nil {

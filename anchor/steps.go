@@ -86,8 +86,8 @@ func (w *worker) advance(ctx context.Context, a Anchor) error {
 	return fmt.Errorf("asking for an anchor's status: the ledger made up a state")
 }
 
-// submit sends an anchor, and puts on record that the ledger took it. A refusal is no error here: the status that is asked for
-// next says what became of the anchor.
+// submit sends an anchor, and puts on record that the ledger took it. A refusal is no error here: the status that is
+// asked for next says what became of the anchor.
 func (w *worker) submit(ctx context.Context, a Anchor) error {
 	err := w.ledger.Submit(ctx, a.Attempt)
 	if errors.Is(err, ledger.ErrRefused) {

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// maxOpen bounds how many anchors of one ledger are neither final nor lost. Only the newest head matters, so a ledger
-	// whose finality takes longer than that many intervals is anchored to less often.
+	// maxOpen bounds how many anchors of one ledger are neither final nor lost. Only the newest head matters, so a
+	// ledger whose finality takes longer than that many intervals is anchored to less often.
 	maxOpen = 64
-	// patience is for how many intervals an anchor may wait for inclusion before another one, of a newer head, is prepared
-	// beside it; the ledger may then let it take the first one's place.
+	// patience is for how many intervals an anchor may wait for inclusion before another one, of a newer head, is
+	// prepared beside it; the ledger may then let it take the first one's place.
 	patience = 4
 	// idle says that there is nothing to do before there is news.
 	idle time.Duration = -1
@@ -89,8 +89,8 @@ func (w *worker) sleep(ctx context.Context, wait time.Duration) error {
 	return ctx.Err()
 }
 
-// turn does all that can be done now, and says how long to wait before the next. urgent does not wait for the interval. The
-// error is what went wrong with the ledger; the next turn tries again.
+// turn does all that can be done now, and says how long to wait before the next. urgent does not wait for the interval.
+// The error is what went wrong with the ledger; the next turn tries again.
 func (w *worker) turn(ctx context.Context, urgent bool) (time.Duration, error) {
 	select {
 	case <-w.turns:

@@ -39,13 +39,15 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready says whether this process can take deposits and serve content, and of each dependency how it stands. It answers 503
-// while one that is needed is down, although descriptions, proofs and the log go on then: a load balancer cannot tell calls
-// apart. Where it should go on sending what can be served, it leaves dependencies out of the judgement: ?exclude=keys.
+// ready says whether this process can take deposits and serve content, and of each dependency how it stands. It answers
+// 503 while one that is needed is down, although descriptions, proofs and the log go on then: a load balancer cannot
+// tell calls apart. Where it should go on sending what can be served, it leaves dependencies out of the judgement:
+// ?exclude=keys.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	excluded := r.URL.Query()["exclude"]
 	out := readiness{
-		Ready: s.closing.Err() == nil, Closing: s.closing.Err() != nil, Version: s.cfg.Version, Origin: s.cfg.Journal.Origin(),
+		Ready: s.closing.Err() == nil, Closing: s.closing.Err() != nil, Version: s.cfg.Version,
+		Origin:       s.cfg.Journal.Origin(),
 		Dependencies: s.health.look(r.Context()), Cautions: s.health.cautions(r.Context()),
 	}
 	for _, d := range out.Dependencies {

@@ -87,7 +87,8 @@ func TestMetrics(t *testing.T) {
 func TestPanicIsAProblem(t *testing.T) {
 	r := newRig(t, panics)
 	a := r.do(http.MethodGet, "/v1/documents", nil)
-	if a.problem() != "internal" || strings.Contains(string(a.body), "canary") || strings.Contains(r.log.String(), "canary") {
+	if a.problem() != "internal" || strings.Contains(string(a.body), "canary") ||
+		strings.Contains(r.log.String(), "canary") {
 		t.Errorf("%d %s\n%s", a.status, a.body, r.log)
 	}
 	if !strings.Contains(r.log.String(), "a handler panicked") {

@@ -47,8 +47,8 @@ func (s *Server) listAnchors(r *request) error {
 func (s *Server) anchorNow(r *request) error {
 	ctx, cancel := context.WithTimeout(r.Request().Context(), anchorTime)
 	defer cancel()
-	// The publisher asks for permission in its own decide; the vault is asked before because it counts refusals, so that a
-	// flood of them shares an event.
+	// The publisher asks for permission in its own decide; the vault is asked before because it counts refusals, so
+	// that a flood of them shares an event.
 	if err := s.cfg.Vault.Permit(ctx, r.who, access.AnchorNow); err != nil {
 		return err
 	}
@@ -63,7 +63,8 @@ func anchorList(list []anchor.Anchor) openapi.AnchorList {
 	out := openapi.AnchorList{Anchors: make([]openapi.Anchor, len(list))}
 	for i, a := range list {
 		out.Anchors[i] = openapi.Anchor{
-			Index: a.Index, Kind: a.Kind, ID: a.ID, State: openapi.AnchorState(a.State), Size: a.Size(), Attempt: a.Attempt.ID,
+			Index: a.Index, Kind: a.Kind, ID: a.ID, State: openapi.AnchorState(a.State), Size: a.Size(),
+			Attempt:    a.Attempt.ID,
 			PreparedAt: a.Prepared, UpdatedAt: a.Updated,
 		}
 	}

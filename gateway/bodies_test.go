@@ -12,8 +12,8 @@ import (
 	"muniment/vault/access"
 )
 
-// TestInlineTakesTurns: a principal has four inline deposits in memory at most. It waits for no longer than it may stall, and its
-// other deposits, and other principals', go on.
+// TestInlineTakesTurns: a principal has four inline deposits in memory at most. It waits for no longer than it may
+// stall, and its other deposits, and other principals', go on.
 func TestInlineTakesTurns(t *testing.T) {
 	r := newRig(t, func(c *gateway.Config) { c.Limits.Pace = gateway.Pace{Patience: 2 * time.Second, Rate: 1} })
 	other := r.principal(access.Grant{Role: access.Depositor})
@@ -50,7 +50,8 @@ func TestNothingAfterAForm(t *testing.T) {
 		head := "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nTransfer-Encoding: chunked\nContent-Type: " + kind + "\n\n"
 		conn := r.dial()
 		r.write(conn, head)
-		fmt.Fprintf(conn, "%x\r\n%s\r\n0\r\nContent-Digest: %s\r\n\r\n", len(body), body, contentDigest([]byte("other")))
+		fmt.Fprintf(conn, "%x\r\n%s\r\n0\r\nContent-Digest: %s\r\n\r\n", len(body), body,
+			contentDigest([]byte("other")))
 		if a := r.response(bufio.NewReader(conn)); a.problem() != "bad-digest" {
 			t.Errorf("%s with a trailer: %d %s", kind, a.status, a.body)
 		}

@@ -20,8 +20,8 @@ const (
 	maxJudging = 2
 )
 
-// callers keeps what each principal takes of the gateway. Nothing is ever forgotten: an entry is small, and there are only as
-// many as there are principals on record.
+// callers keeps what each principal takes of the gateway. Nothing is ever forgotten: an entry is small, and there are
+// only as many as there are principals on record.
 type callers struct {
 	rate  int // requests a second; 0: any number
 	clock journal.Clock

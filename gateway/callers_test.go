@@ -49,7 +49,8 @@ func TestTooManyRequests(t *testing.T) {
 	before := r.journal.Size()
 	for range 20 { // who goes on trying waits no longer for it
 		a := ask()
-		if a.status != http.StatusTooManyRequests || a.problem() != "too-many-requests" || a.header.Get("Retry-After") != "1" {
+		if a.status != http.StatusTooManyRequests || a.problem() != "too-many-requests" ||
+			a.header.Get("Retry-After") != "1" {
 			t.Fatalf("beyond the burst: %d %v %s", a.status, a.header, a.body)
 		}
 	}
@@ -67,8 +68,8 @@ func TestTooManyRequests(t *testing.T) {
 	}
 }
 
-// trickle sends a JSON object that begins like this so slowly that it takes as long as the test wants. The gateway reads it when
-// trickle returns; finish ends it, and gives the answer.
+// trickle sends a JSON object that begins like this so slowly that it takes as long as the test wants. The gateway
+// reads it when trickle returns; finish ends it, and gives the answer.
 func (r *rig) trickle(path, kind, begin string) (finish func() answer) {
 	const length = 10_000
 	conn := r.dial()
@@ -107,12 +108,14 @@ func (r *rig) trickle(path, kind, begin string) (finish func() answer) {
 	}
 }
 
-// TestVerifyingTakesTurns: a principal has two bodies of evidence in memory at most, and waits for no longer than it may stall.
+// TestVerifyingTakesTurns: a principal has two bodies of evidence in memory at most, and waits for no longer than it
+// may stall.
 func TestVerifyingTakesTurns(t *testing.T) {
 	r := newRig(t, func(c *gateway.Config) { c.Limits.Pace = gateway.Pace{Patience: 2 * time.Second, Rate: 1} })
 	auditor := r.principal(access.Grant{Role: access.Auditor})
 	verify := func(change ...func(*http.Request)) answer {
-		return r.do(http.MethodPost, "/v1/verify", strings.NewReader(`{"v":1}`), append(change, with("Content-Type", "application/json"))...)
+		return r.do(http.MethodPost, "/v1/verify", strings.NewReader(`{"v":1}`),
+			append(change, with("Content-Type", "application/json"))...)
 	}
 	slow := func() func() answer { return r.trickle("/v1/verify", "application/json", `{"v":1`) }
 	one, two := slow(), slow()

@@ -77,8 +77,8 @@ func (s *Server) contentHead(r *request) error {
 	return nil
 }
 
-// etagOf is a document's validator. Content never changes, so the id makes a strong one; unlike a digest, it says nothing about
-// the content.
+// etagOf is a document's validator. Content never changes, so the id makes a strong one; unlike a digest, it says
+// nothing about the content.
 func etagOf(id journal.ID) string { return `"` + id.String() + `"` }
 
 // contentHeader is what goes with content in whatever part.
@@ -112,8 +112,8 @@ func (r *request) ranges(etag string) string {
 	return h.Get("Range")
 }
 
-// selectSpans picks what to serve, and says whether that is a part only. Its refusal names the size, which is known only
-// here.
+// selectSpans picks what to serve, and says whether that is a part only. Its refusal names the size, which is known
+// only here.
 func selectSpans(wanted string, size int64) (spans []objects.Span, partial bool, err error) {
 	if spans, err = parseRange(wanted, size); err != nil {
 		return nil, false, refusalOf(err).with("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
@@ -124,7 +124,8 @@ func selectSpans(wanted string, size int64) (spans []objects.Span, partial bool,
 	return spans, true, nil
 }
 
-// download sends content. Its headers leave with the first byte, so that a failure before it can still become a problem.
+// download sends content. Its headers leave with the first byte, so that a failure before it can still become a
+// problem.
 type download struct {
 	res    *echo.Response
 	status int

@@ -33,9 +33,11 @@ func TestContent(t *testing.T) {
 	for _, size := range []int{0, 1, 1000, 1 << 20, 1<<20 + 1, 3<<20 + 17} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
 			content := noise(size)
-			d := r.deposit(content, with("Content-Type", "application/pdf"), with("Muniment-File-Name", "UTF-8''%C3%BC%22.pdf"))
+			d := r.deposit(content, with("Content-Type", "application/pdf"),
+				with("Muniment-File-Name", "UTF-8''%C3%BC%22.pdf"))
 			path := "/v1/documents/" + d.ID + "/content"
-			a := r.do(http.MethodGet, path, nil, with("Muniment-Purpose", "audit"), with("Muniment-Purpose-Note", "UTF-8''Pr%C3%BCfung"))
+			a := r.do(http.MethodGet, path, nil, with("Muniment-Purpose", "audit"),
+				with("Muniment-Purpose-Note", "UTF-8''Pr%C3%BCfung"))
 			if a.status != http.StatusOK || !bytes.Equal(a.body, content) {
 				t.Fatalf("%d, %d bytes", a.status, len(a.body))
 			}
@@ -172,8 +174,8 @@ func TestRefusedRangesAreNotOnRecord(t *testing.T) {
 	}
 }
 
-// TestDamagedContent flips one bit of the ciphertext. A small document is a problem, and so is a large one whose beginning is
-// damaged; of others the connection breaks, and nothing that was sent before is wrong.
+// TestDamagedContent flips one bit of the ciphertext. A small document is a problem, and so is a large one whose
+// beginning is damaged; of others the connection breaks, and nothing that was sent before is wrong.
 func TestDamagedContent(t *testing.T) {
 	for _, c := range []struct {
 		size, tenths int // where to flip
@@ -207,7 +209,8 @@ func TestDamagedContent(t *testing.T) {
 				got, err := io.ReadAll(res.Body)
 				if c.problem {
 					a := answer{res.StatusCode, res.Header, got}
-					if a.status != http.StatusInternalServerError || a.problem() != "damaged" || a.header.Get("ETag") != "" {
+					if a.status != http.StatusInternalServerError || a.problem() != "damaged" ||
+						a.header.Get("ETag") != "" {
 						t.Errorf("%d %s", a.status, a.body)
 					}
 					return

@@ -13,8 +13,8 @@ import (
 	"muniment/openapi/openapitest"
 )
 
-// TestRoutesAreTheContract compares the server's routes with the contract, both ways: methods, paths, whether they need a
-// credential, and parameters.
+// TestRoutesAreTheContract compares the server's routes with the contract, both ways: methods, paths, whether they need
+// a credential, and parameters.
 func TestRoutesAreTheContract(t *testing.T) {
 	contract, err := openapitest.Load()
 	if err != nil {
@@ -85,7 +85,8 @@ func TestUnknownParameters(t *testing.T) {
 		} {
 			refused := a.problem() == "unknown-parameter"
 			if op.Method == http.MethodHead { // which has no body
-				refused = a.status == http.StatusBadRequest && a.header.Get("Content-Type") == "application/problem+json"
+				refused = a.status == http.StatusBadRequest &&
+					a.header.Get("Content-Type") == "application/problem+json"
 			}
 			if !refused {
 				t.Errorf("%s: %d %s", op.ID, a.status, a.body)
@@ -98,7 +99,8 @@ func TestUnknownParameters(t *testing.T) {
 	}
 }
 
-// TestEveryProblemIsExplained fetches the type of each problem, and checks that its status is one that some call may give.
+// TestEveryProblemIsExplained fetches the type of each problem, and checks that its status is one that some call may
+// give.
 func TestEveryProblemIsExplained(t *testing.T) {
 	r := newRig(t)
 	seen := map[string]bool{}

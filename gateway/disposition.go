@@ -9,8 +9,8 @@ import (
 // maxOfferedName is the length of the longest file name that is offered to a client, in bytes.
 const maxOfferedName = 255
 
-// contentDisposition offers content as a file to be saved, never to be shown (RFC 6266). The name goes out twice: in ASCII
-// for old clients, and as an RFC 8187 extended value for all others.
+// contentDisposition offers content as a file to be saved, never to be shown (RFC 6266). The name goes out twice: in
+// ASCII for old clients, and as an RFC 8187 extended value for all others.
 func contentDisposition(name string) string {
 	name = safeName(name)
 	if name == "" {
@@ -29,11 +29,12 @@ func contentDisposition(name string) string {
 	return out
 }
 
-// safeName makes a file name harmless: no folders, no control characters, none that hide or turn others around, no dots in
-// front, not too long.
+// safeName makes a file name harmless: no folders, no control characters, none that hide or turn others around, no dots
+// in front, not too long.
 func safeName(name string) string {
 	name = strings.Map(func(c rune) rune {
-		if c == '/' || c == '\\' || c == utf8.RuneError || unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+		if c == '/' || c == '\\' || c == utf8.RuneError ||
+			unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return '_'
 		}
 		return c

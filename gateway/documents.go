@@ -23,9 +23,10 @@ func (s *Server) put(r *request) error {
 	return s.take(r, externalID)
 }
 
-// take takes a document in, in whichever of three ways it comes: as the body itself, in a form, or inline in JSON. externalID
-// is the path's, if it has one. Nothing is read of the content before the vault asks, or but for inline deposits before it is
-// known that the caller may deposit at all, so a client that expects 100-continue sends nothing for a deposit that is refused.
+// take takes a document in, in whichever of three ways it comes: as the body itself, in a form, or inline in JSON.
+// externalID is the path's, if it has one. Nothing is read of the content before the vault asks, or but for inline
+// deposits before it is known that the caller may deposit at all, so a client that expects 100-continue sends nothing
+// for a deposit that is refused.
 func (s *Server) take(r *request, externalID string) error {
 	in := r.Request()
 	d, err := r.fields().deposit()
@@ -144,7 +145,8 @@ func (r *request) deposited(d vault.Deposited) error {
 		acknowledged = openapi.AcknowledgeReleased
 	}
 	return r.reply(status, openapi.Deposit{
-		ID: d.ID.String(), Created: d.Created, Acknowledged: acknowledged, Receipt: receipt(d.Receipt), Document: document(d.Document),
+		ID: d.ID.String(), Created: d.Created, Acknowledged: acknowledged, Receipt: receipt(d.Receipt),
+		Document: document(d.Document),
 	})
 }
 
@@ -165,7 +167,8 @@ func (r *request) listing() (vault.Query, error) {
 	var q vault.Query
 	var ref vault.LedgerRef
 	for name, to := range map[string]*string{
-		"series": &q.Series, "state": &q.State, "cursor": &q.Cursor, "chain": &ref.Chain, "transaction": &ref.Transaction,
+		"series": &q.Series, "state": &q.State, "cursor": &q.Cursor, "chain": &ref.Chain,
+		"transaction": &ref.Transaction,
 	} {
 		value, err := r.text(name)
 		if err != nil {

@@ -66,11 +66,13 @@ func TestDepositGivesReceipt(t *testing.T) {
 		}
 	}
 	leaf := sha256.Sum256(append(bytes.Clone(out.Receipt.Nonce), out.Receipt.Body...))
-	if base64.StdEncoding.EncodeToString(leaf[:]) != out.Receipt.Leaf || out.Receipt.Proof == nil || out.Receipt.Checkpoint == nil {
+	if base64.StdEncoding.EncodeToString(leaf[:]) != out.Receipt.Leaf || out.Receipt.Proof == nil ||
+		out.Receipt.Checkpoint == nil {
 		t.Errorf("the receipt does not add up: %+v", out.Receipt)
 	}
 
-	for _, path := range []string{"/v1/documents/" + out.ID, "/v1/documents/by-external-id/erp/1", "/v1/documents/by-external-id/erp%2F1"} {
+	for _, path := range []string{"/v1/documents/" + out.ID, "/v1/documents/by-external-id/erp/1",
+		"/v1/documents/by-external-id/erp%2F1"} {
 		var described openapi.Document
 		r.do(http.MethodGet, path, nil).json(t, &described)
 		if diff := cmp.Diff(want, described); diff != "" {
@@ -84,8 +86,9 @@ func ptr[T any](v T) *T { return &v }
 // TestMetadataInQuery says the same with parameters as with headers.
 func TestMetadataInQuery(t *testing.T) {
 	r := newRig(t)
-	q := url.Values{"file_name": {"naïve.txt"}, "title": {"A, b; \"c\""}, "external_id": {"x"}, "record_date": {"2026-01-31"},
-		"attribute": {"a=b=c", "d=ü, x"}, "ledger_ref": {"eip155:1 0x1", "eip155:1 0x2 invoice"}}
+	q := url.Values{"file_name": {"naïve.txt"}, "title": {"A, b; \"c\""}, "external_id": {"x"},
+		"record_date": {"2026-01-31"},
+		"attribute":   {"a=b=c", "d=ü, x"}, "ledger_ref": {"eip155:1 0x1", "eip155:1 0x2 invoice"}}
 	a := r.do(http.MethodPost, "/v1/documents?"+q.Encode(), strings.NewReader("x"))
 	var out openapi.Deposit
 	a.json(t, &out)
@@ -108,11 +111,13 @@ func TestRepeatedDeposits(t *testing.T) {
 		var second openapi.Deposit
 		a := r.do(http.MethodPost, "/v1/documents", strings.NewReader("one"), again)
 		a.json(t, &second)
-		if a.status != http.StatusOK || second.ID != first.ID || second.Created || second.Receipt.Index != first.Receipt.Index {
+		if a.status != http.StatusOK || second.ID != first.ID || second.Created ||
+			second.Receipt.Index != first.Receipt.Index {
 			t.Errorf("repeated: %d %s", a.status, a.body)
 		}
 	}
-	if a := r.do(http.MethodPost, "/v1/documents", strings.NewReader("two"), key); a.problem() != "idempotency-key-reused" {
+	if a := r.do(http.MethodPost, "/v1/documents", strings.NewReader("two"),
+		key); a.problem() != "idempotency-key-reused" {
 		t.Errorf("other content under the key: %d %s", a.status, a.body)
 	}
 
@@ -129,7 +134,8 @@ func TestRepeatedDeposits(t *testing.T) {
 			t.Errorf("PUT %d: %d %s", i, a.status, a.body)
 		}
 	}
-	if a := r.do(http.MethodPut, put, strings.NewReader("four")); a.problem() != "conflict" || a.status != http.StatusConflict {
+	if a := r.do(http.MethodPut, put, strings.NewReader("four")); a.problem() != "conflict" ||
+		a.status != http.StatusConflict {
 		t.Errorf("other content under the external id: %d %s", a.status, a.body)
 	}
 }
@@ -165,15 +171,17 @@ func TestProblems(t *testing.T) {
 		status int
 		code   string
 	}{
-		"no credential":       {get(path, with("Authorization", "")), 401, "unauthenticated"},
-		"basic":               {get(path, with("Authorization", ""), with("Authorization", "Basic bXVuOm11bg==")), 401, "unauthenticated"},
-		"forged key":          {get(path, as("mun_"+strings.Repeat("a", 52))), 401, "unauthenticated"},
-		"two credentials":     {get(path, with("Authorization", "Bearer x")), 401, "unauthenticated"},
-		"endless credential":  {get(path, as(strings.Repeat("a", 10_000))), 401, "unauthenticated"},
-		"deposit unknown":     {deposit(with("Authorization", "")), 401, "unauthenticated"},
-		"denied":              {get("/v1/journal/entries", as(depositor)), 403, "denied"},
-		"denied anchors":      {get("/v1/anchors", as(depositor)), 403, "denied"},
-		"denied anchoring":    {func() answer { return r.do(http.MethodPost, "/v1/anchors", nil, as(depositor)) }, 403, "denied"},
+		"no credential": {get(path, with("Authorization", "")), 401, "unauthenticated"},
+		"basic": {get(path, with("Authorization", ""), with("Authorization", "Basic bXVuOm11bg==")), 401,
+			"unauthenticated"},
+		"forged key":         {get(path, as("mun_"+strings.Repeat("a", 52))), 401, "unauthenticated"},
+		"two credentials":    {get(path, with("Authorization", "Bearer x")), 401, "unauthenticated"},
+		"endless credential": {get(path, as(strings.Repeat("a", 10_000))), 401, "unauthenticated"},
+		"deposit unknown":    {deposit(with("Authorization", "")), 401, "unauthenticated"},
+		"denied":             {get("/v1/journal/entries", as(depositor)), 403, "denied"},
+		"denied anchors":     {get("/v1/anchors", as(depositor)), 403, "denied"},
+		"denied anchoring": {func() answer { return r.do(http.MethodPost, "/v1/anchors", nil, as(depositor)) }, 403,
+			"denied"},
 		"unknown document":    {get("/v1/documents/" + unknown), 404, "not-found"},
 		"unknown content":     {get("/v1/documents/" + unknown + "/content?purpose=audit"), 404, "not-found"},
 		"unknown evidence":    {get("/v1/documents/" + unknown + "/evidence"), 404, "not-found"},
@@ -189,17 +197,20 @@ func TestProblems(t *testing.T) {
 		"root":                {get("/"), 404, "no-such-route"},
 		"dots":                {get("/v1/documents/../../etc/passwd"), 404, "no-such-route"},
 		"wrong method":        {func() answer { return r.do(http.MethodPatch, path, nil) }, 405, "method-not-allowed"},
-		"delete":              {func() answer { return r.do(http.MethodDelete, path, nil) }, 405, "disposition-required"},
-		"no purpose":          {get(path + "/content"), 400, "purpose-missing"},
-		"bad purpose":         {get(path + "/content?purpose=A%20b"), 400, "bad-purpose"},
-		"two purposes":        {get(path+"/content?purpose=a", with("Muniment-Purpose", "a")), 400, "unknown-parameter"},
-		"bad range":           {get(path+"/content?purpose=a", with("Range", "bytes=x")), 416, "bad-range"},
-		"range outside":       {get(path+"/content?purpose=a", with("Range", "bytes=10-")), 416, "bad-range"},
-		"a million ranges":    {get(path+"/content?purpose=a", with("Range", "bytes="+strings.Repeat("0-0,", 5000)+"0-0")), 416, "bad-range"},
-		"unknown parameter":   {query("serie=permits"), 400, "unknown-parameter"},
-		"malformed query":     {query("title=%zz"), 400, "bad-request"},
-		"unknown header":      {deposit(with("Muniment-Serie", "permits")), 400, "unknown-parameter"},
-		"twice":               {query("title=a&title=b"), 400, "unknown-parameter"},
+		"delete": {func() answer { return r.do(http.MethodDelete, path, nil) }, 405,
+			"disposition-required"},
+		"no purpose":  {get(path + "/content"), 400, "purpose-missing"},
+		"bad purpose": {get(path + "/content?purpose=A%20b"), 400, "bad-purpose"},
+		"two purposes": {get(path+"/content?purpose=a", with("Muniment-Purpose", "a")), 400,
+			"unknown-parameter"},
+		"bad range":     {get(path+"/content?purpose=a", with("Range", "bytes=x")), 416, "bad-range"},
+		"range outside": {get(path+"/content?purpose=a", with("Range", "bytes=10-")), 416, "bad-range"},
+		"a million ranges": {get(path+"/content?purpose=a",
+			with("Range", "bytes="+strings.Repeat("0-0,", 5000)+"0-0")), 416, "bad-range"},
+		"unknown parameter": {query("serie=permits"), 400, "unknown-parameter"},
+		"malformed query":   {query("title=%zz"), 400, "bad-request"},
+		"unknown header":    {deposit(with("Muniment-Serie", "permits")), 400, "unknown-parameter"},
+		"twice":             {query("title=a&title=b"), 400, "unknown-parameter"},
 		"header and query": {func() answer {
 			return r.do(http.MethodPost, "/v1/documents?title=a", strings.NewReader("x"), with("Muniment-Title", "a"))
 		}, 400, "unknown-parameter"},
@@ -228,37 +239,43 @@ func TestProblems(t *testing.T) {
 		"digest of old":         {deposit(with("Digest", "sha-256=abc")), 400, "bad-digest"},
 		"MD5":                   {deposit(with("Content-MD5", "abc")), 400, "bad-digest"},
 		"compressed":            {deposit(with("Content-Encoding", "gzip")), 415, "unsupported-encoding"},
-		"another multipart":     {deposit(with("Content-Type", "multipart/mixed; boundary=x")), 415, "unsupported-encoding"},
-		"acknowledge":           {deposit(with("Muniment-Acknowledge", "at once")), 422, "bad-metadata"},
+		"another multipart": {deposit(with("Content-Type", "multipart/mixed; boundary=x")), 415,
+			"unsupported-encoding"},
+		"acknowledge": {deposit(with("Muniment-Acknowledge", "at once")), 422, "bad-metadata"},
 		"other content": {func() answer {
 			return r.do(http.MethodPut, "/v1/documents/by-external-id/known", strings.NewReader("x"))
 		}, 409, "conflict"},
-		"list bad series":      {get("/v1/documents?series=%00"), 422, "bad-metadata"},
-		"list unknown series":  {get("/v1/documents?series=none"), 422, "unknown-series"},
-		"list bad chain":       {get("/v1/documents?chain=x&transaction=1"), 422, "bad-metadata"},
-		"raw purpose note":     {get(path+"/content?purpose=a", with("Muniment-Purpose-Note", "naïve")), 422, "bad-metadata"},
-		"endless purpose note": {get(path+"/content?purpose=a", with("Muniment-Purpose-Note", strings.Repeat("x", 5000))), 400, "bad-purpose"},
-		"bad limit":            {get("/v1/documents?limit=0"), 400, "bad-request"},
-		"bad state":            {get("/v1/documents?state=lost"), 400, "bad-request"},
-		"chain alone":          {get("/v1/documents?chain=eip155:1"), 400, "bad-request"},
-		"bad time":             {get("/v1/documents?deposited_after=yesterday"), 400, "bad-request"},
-		"forged cursor":        {get("/v1/documents?cursor=AAAA"), 400, "bad-cursor"},
-		"bad flag":             {get(path + "/evidence?disclose=yes"), 400, "bad-request"},
-		"bad after":            {get("/v1/journal/entries?after=-1"), 400, "bad-request"},
-		"endless after":        {get("/v1/journal/entries?after=9223372036854775807"), 400, "bad-request"},
-		"endless before":       {get("/v1/anchors?before=9007199254740992"), 400, "bad-request"},
-		"endless wait":         {get("/v1/journal/entries?wait=3600"), 400, "bad-request"},
-		"tile outside":         {get("/v1/journal/tile/0/x999/999"), 404, "not-found"},
-		"tile malformed":       {get("/v1/journal/tile/0/1"), 404, "not-found"},
-		"tile with dots":       {get("/v1/journal/tile/..%2f..%2fhead"), 404, "not-found"},
-		"verify no JSON":       {verify("not JSON"), 400, "bad-request"},
-		"verify other type":    {verify("{}", with("Content-Type", ""), with("Content-Type", "text/plain")), 415, "not-json"},
-		"verify compressed":    {verify("{}", with("Content-Encoding", "gzip")), 415, "unsupported-encoding"},
-		"verify nothing":       {verify("{}"), 400, "bad-request"},
-		"verify malformed id":  {verify(`{"document":"1","digest":"00"}`), 400, "bad-id"},
-		"verify short digest":  {verify(`{"document":"` + kept.ID + `","digest":"00"}`), 400, "bad-request"},
-		"verify unknown":       {verify(`{"document":"` + unknown + `","digest":"` + strings.Repeat("0", 64) + `"}`), 404, "not-found"},
-		"verify with a canary": {verify(`{"document":"` + kept.ID + `","digest":"` + strings.Repeat("0", 64) + `","x":1}`), 400, "bad-request"},
+		"list bad series":     {get("/v1/documents?series=%00"), 422, "bad-metadata"},
+		"list unknown series": {get("/v1/documents?series=none"), 422, "unknown-series"},
+		"list bad chain":      {get("/v1/documents?chain=x&transaction=1"), 422, "bad-metadata"},
+		"raw purpose note": {get(path+"/content?purpose=a", with("Muniment-Purpose-Note", "naïve")), 422,
+			"bad-metadata"},
+		"endless purpose note": {get(path+"/content?purpose=a",
+			with("Muniment-Purpose-Note", strings.Repeat("x", 5000))), 400, "bad-purpose"},
+		"bad limit":      {get("/v1/documents?limit=0"), 400, "bad-request"},
+		"bad state":      {get("/v1/documents?state=lost"), 400, "bad-request"},
+		"chain alone":    {get("/v1/documents?chain=eip155:1"), 400, "bad-request"},
+		"bad time":       {get("/v1/documents?deposited_after=yesterday"), 400, "bad-request"},
+		"forged cursor":  {get("/v1/documents?cursor=AAAA"), 400, "bad-cursor"},
+		"bad flag":       {get(path + "/evidence?disclose=yes"), 400, "bad-request"},
+		"bad after":      {get("/v1/journal/entries?after=-1"), 400, "bad-request"},
+		"endless after":  {get("/v1/journal/entries?after=9223372036854775807"), 400, "bad-request"},
+		"endless before": {get("/v1/anchors?before=9007199254740992"), 400, "bad-request"},
+		"endless wait":   {get("/v1/journal/entries?wait=3600"), 400, "bad-request"},
+		"tile outside":   {get("/v1/journal/tile/0/x999/999"), 404, "not-found"},
+		"tile malformed": {get("/v1/journal/tile/0/1"), 404, "not-found"},
+		"tile with dots": {get("/v1/journal/tile/..%2f..%2fhead"), 404, "not-found"},
+		"verify no JSON": {verify("not JSON"), 400, "bad-request"},
+		"verify other type": {verify("{}", with("Content-Type", ""), with("Content-Type", "text/plain")), 415,
+			"not-json"},
+		"verify compressed":   {verify("{}", with("Content-Encoding", "gzip")), 415, "unsupported-encoding"},
+		"verify nothing":      {verify("{}"), 400, "bad-request"},
+		"verify malformed id": {verify(`{"document":"1","digest":"00"}`), 400, "bad-id"},
+		"verify short digest": {verify(`{"document":"` + kept.ID + `","digest":"00"}`), 400, "bad-request"},
+		"verify unknown": {verify(`{"document":"` + unknown + `","digest":"` + strings.Repeat("0", 64) + `"}`),
+			404, "not-found"},
+		"verify with a canary": {verify(`{"document":"` + kept.ID + `","digest":"` + strings.Repeat("0",
+			64) + `","x":1}`), 400, "bad-request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := c.send()
@@ -267,7 +284,8 @@ func TestProblems(t *testing.T) {
 			}
 			var p openapi.Problem
 			a.json(t, &p)
-			if p.Status != c.status || p.Title == "" || p.Detail == nil || p.RequestID != a.header.Get("Muniment-Request-Id") {
+			if p.Status != c.status || p.Title == "" || p.Detail == nil ||
+				p.RequestID != a.header.Get("Muniment-Request-Id") {
 				t.Errorf("the problem is not whole: %s", a.body)
 			}
 			if (c.status == 401) != (a.header.Get("WWW-Authenticate") != "") {

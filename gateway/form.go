@@ -28,8 +28,8 @@ const metadataFirst = "The metadata part stands after the file. Put it first: th
 	"is known what it is."
 
 // form is a multipart/form-data body (RFC 7578) of metadata and one file. It is read as it comes in; reading from it is
-// reading the file. The file ends well only when the closing boundary and the end of the body have been seen: every other end
-// is a refusal, so that a body that breaks off is never a document.
+// reading the file. The file ends well only when the closing boundary and the end of the body have been seen: every
+// other end is a refusal, so that a body that breaks off is never a document.
 type form struct {
 	body  *upload
 	meter allowance
@@ -48,9 +48,9 @@ var (
 	errEnded = errors.New("the body has ended")
 )
 
-// allowance reads from the body no more than is left, so that nothing but the file can be long. It gives [multipart.Reader] no
-// io.EOF, because that would take one after any boundary, not only the closing one, for the end of the form; and it adds a line
-// break to the body's end, for which the closing boundary needs none.
+// allowance reads from the body no more than is left, so that nothing but the file can be long. It gives
+// [multipart.Reader] no io.EOF, because that would take one after any boundary, not only the closing one, for the end
+// of the form; and it adds a line break to the body's end, for which the closing boundary needs none.
 type allowance struct {
 	src       io.Reader
 	left      int64
@@ -83,7 +83,8 @@ func (a *allowance) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// openForm reads a form up to its file and adds to the deposit what the form says. most is the length of the longest file.
+// openForm reads a form up to its file and adds to the deposit what the form says. most is the length of the longest
+// file.
 func openForm(body *upload, boundary string, most int64, d *vault.Deposit) (*form, error) {
 	if boundary == "" || len(boundary) > 70 { // RFC 2046, section 5.1.1
 		return nil, refuse(badBody, "The form's Content-Type has no boundary of 1 to 70 characters.")

@@ -53,14 +53,18 @@ func TestForms(t *testing.T) {
 		"file alone":          {fileHead + "the content\n--b--\n", "deed.txt", "", "text/plain"},
 		"no final line break": {strings.TrimSuffix(aForm, "\n"), "deed.txt", "A deed", "text/plain"},
 		"preamble, epilogue":  {"to people\n" + aForm + "to people\n", "deed.txt", "A deed", "text/plain"},
-		"metadata wins": {metadataHead + `{"file_name":"b.txt","media_type":"text/html"}` + "\n" + fileHead + "the content\n--b--\n",
+		"metadata wins": {metadataHead + `{"file_name":"b.txt","media_type":"text/html"}` + "\n" + fileHead +
+			"the content\n--b--\n",
 			"b.txt", "", "text/html"},
 		"called content": {strings.Replace(aForm, `"file"`, `"content"`, 1), "deed.txt", "A deed", "text/plain"},
-		"quoted name":    {strings.Replace(aForm, "deed.txt", "a %22deed%22.txt", 1), `a "deed".txt`, "A deed", "text/plain"},
-		"name in UTF-8":  {strings.Replace(aForm, "deed.txt", "naïve.txt", 1), "naïve.txt", "A deed", "text/plain"},
-		"digest of the part": {strings.Replace(aForm, "Content-Type: text/plain", "Content-Digest: "+contentDigest([]byte("the content")), 1),
+		"quoted name": {strings.Replace(aForm, "deed.txt", "a %22deed%22.txt", 1), `a "deed".txt`, "A deed",
+			"text/plain"},
+		"name in UTF-8": {strings.Replace(aForm, "deed.txt", "naïve.txt", 1), "naïve.txt", "A deed", "text/plain"},
+		"digest of the part": {strings.Replace(aForm, "Content-Type: text/plain",
+			"Content-Digest: "+contentDigest([]byte("the content")), 1),
 			"deed.txt", "A deed", "application/octet-stream"},
-		"everything null": {metadataHead + `{"title":null,"attributes":null,"ledger_refs":null,"content_sha256":null,"size":null,"acknowledge":null}` +
+		"everything null": {metadataHead +
+			`{"title":null,"attributes":null,"ledger_refs":null,"content_sha256":null,"size":null,"acknowledge":null}` +
 			"\n" + fileHead + "the content\n--b--\n", "deed.txt", "", "text/plain"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,10 +75,12 @@ func TestForms(t *testing.T) {
 			var out openapi.Deposit
 			a.json(t, &out)
 			d := out.Document
-			if text(d.FileName) != c.fileName || text(d.Title) != c.title || *d.ContentSHA256 != hex.EncodeToString(sum[:]) {
+			if text(d.FileName) != c.fileName || text(d.Title) != c.title ||
+				*d.ContentSHA256 != hex.EncodeToString(sum[:]) {
 				t.Errorf("the document is %s", a.body)
 			}
-			if got := r.do(http.MethodGet, "/v1/documents/"+out.ID+"/content?purpose=a", nil).header.Get("Content-Type"); got != c.media {
+			if got := r.do(http.MethodGet, "/v1/documents/"+out.ID+"/content?purpose=a",
+				nil).header.Get("Content-Type"); got != c.media {
 				t.Errorf("its media type is %s", got)
 			}
 		})
@@ -105,39 +111,57 @@ func TestBadForms(t *testing.T) {
 		code   string
 		detail string
 	}{
-		"nothing":              {"", 400, "interrupted", "closing boundary"},
-		"no boundary":          {"the content\n", 400, "interrupted", "closing boundary"},
-		"no part":              {"--b--\n", 400, "bad-body", "no part with the name file"},
-		"metadata only":        {metadataHead + "{}\n--b--\n", 400, "bad-body", "no part with the name file"},
-		"metadata last":        {fileHead + "the content\n" + metadataHead + "{}\n--b--\n", 400, "bad-body", "Put it first"},
-		"metadata twice":       {metadataHead + "{}\n" + aForm, 400, "bad-body", "two metadata parts"},
-		"two files":            {fileHead + "a\n" + fileHead + "b\n--b--\n", 400, "bad-body", "two files"},
-		"another part first":   {strings.Replace(metadataHead, "metadata", "title", 1) + "x\n" + fileHead + "a\n--b--\n", 400, "bad-body", "nothing else"},
-		"another part last":    {fileHead + "a\n" + strings.Replace(metadataHead, "metadata", "title", 1) + "x\n--b--\n", 400, "bad-body", "nothing else"},
-		"broken off":           {replace("\n--b--", ""), 400, "interrupted", "closing boundary"},
-		"opened and left":      {strings.TrimSuffix(aForm, "--b--\n") + "--b\n", 400, "interrupted", "closing boundary"},
-		"broken after file":    {replace("--b--", "--b"), 400, "interrupted", "closing boundary"},
-		"no disposition":       {replace("Content-Disposition: form-data; name=\"file\"; filename=\"deed.txt\"\n", ""), 400, "bad-body", "no Content-Disposition"},
-		"two dispositions":     {replace("Content-Type: text/plain", "Content-Disposition: form-data; name=metadata"), 400, "bad-body", "or has two"},
-		"attachment":           {replace("form-data; name=\"file\"", "attachment; name=\"file\""), 400, "bad-body", "not that of a form"},
-		"header without colon": {replace("Content-Type: text/plain", "Content-Type text/plain"), 400, "bad-body", "malformed"},
-		"endless header":       {replace("text/plain", "text/"+strings.Repeat("x", 40_000)), 413, "too-large", "16 KiB"},
-		"many headers":         {replace("Content-Type: text/plain", strings.Repeat("X: y\n", 10_000)+"X: y"), 413, "too-large", "16 KiB"},
-		"endless preamble":     {strings.Repeat("to people\n", 10_000) + aForm, 413, "too-large", "16 KiB"},
-		"endless epilogue":     {aForm + strings.Repeat("to people\n", 10_000), 413, "too-large", "16 KiB"},
-		"endless metadata":     {metadata(`{"title":"` + strings.Repeat("x", 70_000) + `"}`), 413, "too-large", "64 KiB"},
-		"endless file":         {replace("the content", strings.Repeat("x", 100_001)), 413, "too-large", ""},
-		"base64 part":          {replace("Content-Type: text/plain", "Content-Transfer-Encoding: base64"), 415, "unsupported-encoding", ""},
-		"quoted-printable":     {replace("Content-Type: text/plain", "Content-Transfer-Encoding: quoted-printable"), 415, "unsupported-encoding", ""},
-		"compressed part":      {replace("Content-Type: text/plain", "Content-Encoding: gzip"), 415, "unsupported-encoding", ""},
-		"metadata in XML":      {replace("application/json", "application/xml"), 415, "not-json", ""},
-		"a field in a part":    {replace("Content-Type: text/plain", "Muniment-Title: x"), 400, "unknown-parameter", ""},
-		"MD5":                  {replace("Content-Type: text/plain", "Content-MD5: x"), 400, "bad-digest", ""},
-		"bad digest":           {replace("Content-Type: text/plain", "Content-Digest: x"), 400, "bad-digest", ""},
-		"other digest":         {replace("Content-Type: text/plain", "Content-Digest: "+contentDigest(nil)), 422, "content-mismatch", ""},
-		"digest twice": {strings.Replace(metadata(`{"content_sha256":"`+strings.Repeat("0", 64)+`"}`), "Content-Type: text/plain",
+		"nothing":       {"", 400, "interrupted", "closing boundary"},
+		"no boundary":   {"the content\n", 400, "interrupted", "closing boundary"},
+		"no part":       {"--b--\n", 400, "bad-body", "no part with the name file"},
+		"metadata only": {metadataHead + "{}\n--b--\n", 400, "bad-body", "no part with the name file"},
+		"metadata last": {fileHead + "the content\n" + metadataHead + "{}\n--b--\n", 400, "bad-body",
+			"Put it first"},
+		"metadata twice": {metadataHead + "{}\n" + aForm, 400, "bad-body", "two metadata parts"},
+		"two files":      {fileHead + "a\n" + fileHead + "b\n--b--\n", 400, "bad-body", "two files"},
+		"another part first": {strings.Replace(metadataHead, "metadata", "title",
+			1) + "x\n" + fileHead + "a\n--b--\n", 400, "bad-body", "nothing else"},
+		"another part last": {fileHead + "a\n" + strings.Replace(metadataHead, "metadata", "title",
+			1) + "x\n--b--\n", 400, "bad-body", "nothing else"},
+		"broken off": {replace("\n--b--", ""), 400, "interrupted", "closing boundary"},
+		"opened and left": {strings.TrimSuffix(aForm, "--b--\n") + "--b\n", 400, "interrupted",
+			"closing boundary"},
+		"broken after file": {replace("--b--", "--b"), 400, "interrupted", "closing boundary"},
+		"no disposition": {replace("Content-Disposition: form-data; name=\"file\"; filename=\"deed.txt\"\n", ""),
+			400, "bad-body", "no Content-Disposition"},
+		"two dispositions": {replace("Content-Type: text/plain", "Content-Disposition: form-data; name=metadata"),
+			400, "bad-body", "or has two"},
+		"attachment": {replace("form-data; name=\"file\"", "attachment; name=\"file\""), 400, "bad-body",
+			"not that of a form"},
+		"header without colon": {replace("Content-Type: text/plain", "Content-Type text/plain"), 400, "bad-body",
+			"malformed"},
+		"endless header": {replace("text/plain", "text/"+strings.Repeat("x", 40_000)), 413, "too-large",
+			"16 KiB"},
+		"many headers": {replace("Content-Type: text/plain", strings.Repeat("X: y\n", 10_000)+"X: y"), 413,
+			"too-large", "16 KiB"},
+		"endless preamble": {strings.Repeat("to people\n", 10_000) + aForm, 413, "too-large", "16 KiB"},
+		"endless epilogue": {aForm + strings.Repeat("to people\n", 10_000), 413, "too-large", "16 KiB"},
+		"endless metadata": {metadata(`{"title":"` + strings.Repeat("x", 70_000) + `"}`), 413, "too-large",
+			"64 KiB"},
+		"endless file": {replace("the content", strings.Repeat("x", 100_001)), 413, "too-large", ""},
+		"base64 part": {replace("Content-Type: text/plain", "Content-Transfer-Encoding: base64"), 415,
+			"unsupported-encoding", ""},
+		"quoted-printable": {replace("Content-Type: text/plain", "Content-Transfer-Encoding: quoted-printable"),
+			415, "unsupported-encoding", ""},
+		"compressed part": {replace("Content-Type: text/plain", "Content-Encoding: gzip"), 415,
+			"unsupported-encoding", ""},
+		"metadata in XML": {replace("application/json", "application/xml"), 415, "not-json", ""},
+		"a field in a part": {replace("Content-Type: text/plain", "Muniment-Title: x"), 400, "unknown-parameter",
+			""},
+		"MD5":        {replace("Content-Type: text/plain", "Content-MD5: x"), 400, "bad-digest", ""},
+		"bad digest": {replace("Content-Type: text/plain", "Content-Digest: x"), 400, "bad-digest", ""},
+		"other digest": {replace("Content-Type: text/plain", "Content-Digest: "+contentDigest(nil)), 422,
+			"content-mismatch", ""},
+		"digest twice": {strings.Replace(metadata(`{"content_sha256":"`+strings.Repeat("0", 64)+`"}`),
+			"Content-Type: text/plain",
 			"Content-Digest: "+contentDigest(nil), 1), 400, "unknown-parameter", "content_sha256"},
-		"other SHA-256":  {metadata(`{"content_sha256":"` + strings.Repeat("0", 64) + `"}`), 422, "content-mismatch", ""},
+		"other SHA-256": {metadata(`{"content_sha256":"` + strings.Repeat("0", 64) + `"}`), 422, "content-mismatch",
+			""},
 		"longer":         {metadata(`{"size":12}`), 422, "content-mismatch", ""},
 		"shorter":        {metadata(`{"size":10}`), 422, "content-mismatch", ""},
 		"name with path": {replace("deed.txt", "../deed.txt"), 422, "bad-metadata", "file_name"},
@@ -156,15 +180,17 @@ func TestBadForms(t *testing.T) {
 		})
 	}
 	for name, change := range map[string]func(*http.Request){
-		"digest of the form": with("Content-Digest", contentDigest(crlf(aForm))), "field twice": with("Muniment-Title", "x"),
-		"compressed": with("Content-Encoding", "gzip"),
+		"digest of the form": with("Content-Digest", contentDigest(crlf(aForm))),
+		"field twice":        with("Muniment-Title", "x"),
+		"compressed":         with("Content-Encoding", "gzip"),
 	} {
 		if a := r.send(crlf(aForm), change); a.status < 400 {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
 	for _, kind := range []string{"multipart/form-data", "multipart/form-data; boundary=" + strings.Repeat("x", 71)} {
-		if a := r.do(http.MethodPost, "/v1/documents", bytes.NewReader(crlf(aForm)), with("Content-Type", kind)); a.problem() != "bad-body" {
+		if a := r.do(http.MethodPost, "/v1/documents", bytes.NewReader(crlf(aForm)),
+			with("Content-Type", kind)); a.problem() != "bad-body" {
 			t.Errorf("%s: %d %s", kind, a.status, a.body)
 		}
 	}
@@ -176,7 +202,8 @@ func TestBadForms(t *testing.T) {
 	}
 }
 
-// TestFormCutAnywhere cuts a form after every byte, once so that the connection ends and once so that the request does not.
+// TestFormCutAnywhere cuts a form after every byte, once so that the connection ends and once so that the request does
+// not.
 func TestFormCutAnywhere(t *testing.T) {
 	r := newRig(t)
 	whole, before := crlf(aForm), len(r.stored())
@@ -220,7 +247,8 @@ func chunk(data []byte) string {
 func TestLargeFormIsStreamed(t *testing.T) {
 	r := newRig(t)
 	content := noise(32 << 20)
-	body := io.MultiReader(bytes.NewReader(crlf(metadataHead+"{}\n"+fileHead)), bytes.NewReader(content), bytes.NewReader(crlf("\n--b--\n")))
+	body := io.MultiReader(bytes.NewReader(crlf(metadataHead+"{}\n"+fileHead)), bytes.NewReader(content),
+		bytes.NewReader(crlf("\n--b--\n")))
 	a := r.do(http.MethodPost, "/v1/documents", body, with("Content-Type", "multipart/form-data; boundary=b"))
 	var out openapi.Deposit
 	a.json(t, &out)
@@ -234,7 +262,8 @@ func TestLargeFormIsStreamed(t *testing.T) {
 func TestFormsAgainstModel(t *testing.T) {
 	type part struct{ name, content string }
 	// What looks like a boundary, or like a part of one, is what a reader could stumble over.
-	tricky := rapid.SampledFrom([]string{"", "x", "\r\n", "\n", "--b", "-", "\r\n--", "\r\n--c--\r\n", "--b--", "\x00", "\r", "\r\n-", "{}"})
+	tricky := rapid.SampledFrom([]string{"", "x", "\r\n", "\n", "--b", "-", "\r\n--", "\r\n--c--\r\n", "--b--", "\x00",
+		"\r", "\r\n-", "{}"})
 	parts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) part {
 		name := rapid.SampledFrom([]string{"metadata", "file", "content", "title", ""}).Draw(t, "name")
 		content := "{}"
@@ -248,7 +277,8 @@ func TestFormsAgainstModel(t *testing.T) {
 		given := parts.Draw(t, "parts")
 		var body bytes.Buffer
 		for _, p := range given {
-			body.WriteString("--b\r\nContent-Disposition: form-data; name=\"" + p.name + "\"\r\n\r\n" + p.content + "\r\n")
+			body.WriteString("--b\r\nContent-Disposition: form-data; name=\"" + p.name + "\"\r\n\r\n" + p.content +
+				"\r\n")
 		}
 		ending := rapid.SampledFrom([]string{"--b--\r\n", "--b--", "--b\r\n", "--b", "--b-", ""}).Draw(t, "ending")
 		body.WriteString(ending)
@@ -256,7 +286,8 @@ func TestFormsAgainstModel(t *testing.T) {
 		if len(files) > 0 && files[0].name == "metadata" {
 			files = files[1:]
 		}
-		good := strings.HasPrefix(ending, "--b--") && len(files) == 1 && (files[0].name == "file" || files[0].name == "content")
+		good := strings.HasPrefix(ending, "--b--") && len(files) == 1 &&
+			(files[0].name == "file" || files[0].name == "content")
 		_, file, err := gateway.ReadForm(&body, "b", 1000)
 		if (err == nil) != good {
 			t.Fatalf("the model says %v, the reader %v", good, err)
@@ -285,7 +316,8 @@ func FuzzForm(f *testing.F) {
 		if end < 0 || !bytes.Contains(body[:end], file) {
 			t.Fatalf("%q was taken for a file", file)
 		}
-		if _, cut, err := gateway.ReadForm(bytes.NewReader(body[:end+len("--b")]), "b", 1<<20); err == nil && !bytes.Contains(body[:end], []byte("--b--")) {
+		if _, cut, err := gateway.ReadForm(bytes.NewReader(body[:end+len("--b")]), "b", 1<<20); err == nil &&
+			!bytes.Contains(body[:end], []byte("--b--")) {
 			t.Fatalf("%q was taken for a file from a body without a closing boundary", cut)
 		}
 		// The same, broken off anywhere before its last closing boundary, is no form but the one that ended before.

@@ -15,11 +15,13 @@ func TestHead(t *testing.T) {
 	r := newRig(t)
 	d := r.deposit([]byte("0123456789"), with("Content-Type", "text/plain"), with("Muniment-File-Name", "a.txt"))
 	path := "/v1/documents/" + d.ID + "/content"
-	head, get := r.do(http.MethodHead, path, nil, with("Range", "bytes=0-1")), r.do(http.MethodGet, path+"?purpose=audit", nil)
+	head, get := r.do(http.MethodHead, path, nil, with("Range", "bytes=0-1")),
+		r.do(http.MethodGet, path+"?purpose=audit", nil)
 	if head.status != http.StatusOK || len(head.body) != 0 {
 		t.Fatalf("%d %s", head.status, head.body)
 	}
-	for _, name := range []string{"Content-Length", "Content-Type", "Content-Disposition", "Etag", "Accept-Ranges", "Cache-Control"} {
+	for _, name := range []string{"Content-Length", "Content-Type", "Content-Disposition", "Etag", "Accept-Ranges",
+		"Cache-Control"} {
 		if got, want := head.header.Get(name), get.header.Get(name); got != want || got == "" {
 			t.Errorf("%s is %q, and %q of the read", name, got, want)
 		}
@@ -48,7 +50,8 @@ func TestHead(t *testing.T) {
 		}
 	}
 	r.keys.fail(keys.ErrUnavailable)
-	if a := r.do(http.MethodHead, path, nil); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+	if a := r.do(http.MethodHead, path, nil); a.status != http.StatusServiceUnavailable ||
+		a.header.Get("Retry-After") == "" {
 		t.Errorf("without the key service: %d", a.status)
 	}
 }

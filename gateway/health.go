@@ -19,9 +19,11 @@ import (
 const (
 	// checkTime is how long a dependency may take to say that it is well.
 	checkTime = 3 * time.Second
-	// checkAgain is how old an answer may be: load balancers probe often, and each probe of ours is a call of Vault and S3.
+	// checkAgain is how old an answer may be: load balancers probe often, and each probe of ours is a call of Vault and
+	// S3.
 	checkAgain = 5 * time.Second
-	// releaseTime is how long entries may wait for their release before the release bucket, or what signs, is called down.
+	// releaseTime is how long entries may wait for their release before the release bucket, or what signs, is called
+	// down.
 	releaseTime = 15 * time.Second
 )
 
@@ -80,7 +82,8 @@ func (h *health) look(ctx context.Context) []dependency {
 // ask asks them all at once.
 func (h *health) ask(ctx context.Context, now time.Time) []dependency {
 	out := []dependency{
-		{Name: "journal", Needed: true}, {Name: "release", Needed: true}, {Name: "keys", Needed: true}, {Name: "objects", Needed: true},
+		{Name: "journal", Needed: true}, {Name: "release", Needed: true}, {Name: "keys", Needed: true},
+		{Name: "objects", Needed: true},
 	}
 	checks := []func(context.Context) (string, error){
 		h.journal, func(ctx context.Context) (string, error) { return h.release(ctx, now) },
@@ -111,8 +114,8 @@ func (h *health) journal(context.Context) (string, error) {
 // errUnreleased says that entries have waited too long.
 var errUnreleased = errors.New("entries wait for their release")
 
-// release says whether what is committed gets released: by the oldest entry that is not, so that a lone question is answered
-// as truly as the last of many.
+// release says whether what is committed gets released: by the oldest entry that is not, so that a lone question is
+// answered as truly as the last of many.
 func (h *health) release(ctx context.Context, now time.Time) (string, error) {
 	released := h.cfg.Journal.Checkpoint().Size // first: the other grows
 	size := h.cfg.Journal.Size()
@@ -122,7 +125,8 @@ func (h *health) release(ctx context.Context, now time.Time) (string, error) {
 			return "", err
 		}
 		if now.Sub(oldest.At) >= releaseTime {
-			return "", fmt.Errorf("%w, %d in all, since %s", errUnreleased, size-released, oldest.At.UTC().Format(time.RFC3339))
+			return "", fmt.Errorf("%w, %d in all, since %s",
+				errUnreleased, size-released, oldest.At.UTC().Format(time.RFC3339))
 		}
 	}
 	return fmt.Sprintf("%d of %d entries are released", released, size), nil
@@ -153,8 +157,9 @@ func (h *health) cautions(ctx context.Context) []caution {
 		found, err := access.BootstrapKeys(r)
 		for _, who := range found {
 			out = append(out, caution{
-				Name:   "bootstrap principal",
-				Detail: "the first principal of tenant " + who.Tenant + ", which may deposit, read, file, audit and administer, has a valid API key",
+				Name: "bootstrap principal",
+				Detail: "the first principal of tenant " + who.Tenant +
+					", which may deposit, read, file, audit and administer, has a valid API key",
 				Fix: "create a principal for each person (muniment principal create), and have an administrator among them revoke this one's: " +
 					"muniment principal revoke " + who.Principal.String(),
 			})
@@ -203,5 +208,6 @@ func (h *health) Collect(out chan<- prometheus.Metric) {
 }
 
 func dependencyUp() *prometheus.Desc {
-	return prometheus.NewDesc("muniment_dependency_up", "1 while the dependency is well, as /readyz says.", []string{"dependency"}, nil)
+	return prometheus.NewDesc("muniment_dependency_up",
+		"1 while the dependency is well, as /readyz says.", []string{"dependency"}, nil)
 }

@@ -101,7 +101,8 @@ func TestReadiness(t *testing.T) {
 			!strings.Contains(line, c.says) || !strings.Contains(line, c.fix) {
 			t.Errorf("%d: %s", status, line)
 		}
-		if status, got := r.ready("?exclude=keys"); status != http.StatusOK || !got.Ready || !strings.HasPrefix(got.line("keys"), "ok=false") {
+		if status, got := r.ready("?exclude=keys"); status != http.StatusOK || !got.Ready ||
+			!strings.HasPrefix(got.line("keys"), "ok=false") {
 			t.Errorf("without the keys: %d %+v", status, got)
 		}
 		if status, _ := r.ready("?exclude=objects"); status != http.StatusServiceUnavailable {
@@ -115,7 +116,8 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-// TestProbesShareAnAnswer: however often load balancers and scrapers ask, the key service is asked once in some seconds.
+// TestProbesShareAnAnswer: however often load balancers and scrapers ask, the key service is asked once in some
+// seconds.
 func TestProbesShareAnAnswer(t *testing.T) {
 	clock := journaltest.NewClock()
 	r := newRig(t, func(c *gateway.Config) { c.Clock = clock })
@@ -147,7 +149,8 @@ func TestProbesShareAnAnswer(t *testing.T) {
 			t.Errorf("the key service is down since %v, not %v", d.Since, failed)
 		}
 	}
-	if text := r.admin("/metrics").Body.String(); !strings.Contains(text, `muniment_dependency_up{dependency="keys"} 0`) {
+	if text := r.admin("/metrics").Body.String(); !strings.Contains(text,
+		`muniment_dependency_up{dependency="keys"} 0`) {
 		t.Error("the metrics do not say that the key service is down")
 	}
 }
@@ -175,7 +178,8 @@ func TestEntriesThatAreNotReleased(t *testing.T) {
 	}
 	clock.Advance(time.Minute)
 	status, got := r.ready("")
-	if line := got.line("release"); status != http.StatusServiceUnavailable || !strings.Contains(line, "entries wait for their release, 1 in all") ||
+	if line := got.line("release"); status != http.StatusServiceUnavailable ||
+		!strings.Contains(line, "entries wait for their release, 1 in all") ||
 		!strings.Contains(line, "release bucket") {
 		t.Errorf("a minute later: %d %s", status, line)
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// inlineType is the media type of a deposit whose content stands in base64 in the metadata. It is one of its own because a
-	// body of application/json is a document of that type.
+	// inlineType is the media type of a deposit whose content stands in base64 in the metadata. It is one of its own
+	// because a body of application/json is a document of that type.
 	inlineType = "application/vnd.muniment.deposit+json"
 	// DefaultMaxInline is the length of the longest content of an inline deposit, in bytes.
 	DefaultMaxInline = 1 << 20
@@ -19,8 +19,8 @@ const (
 	maxInlines = 4
 )
 
-// readInline reads an inline deposit whole, and adds what it says to d. Unlike every other deposit it is held in memory, in a
-// few copies for a moment, so it is bounded.
+// readInline reads an inline deposit whole, and adds what it says to d. Unlike every other deposit it is held in
+// memory, in a few copies for a moment, so it is bounded.
 func (s *Server) readInline(body io.Reader, d *vault.Deposit) error {
 	data, err := io.ReadAll(body)
 	if err != nil {
@@ -59,7 +59,8 @@ const inlineTooLarge = "The content is too long for content_base64. Send it as t
 // inlineLimit is the length of the longest content of an inline deposit, in bytes.
 func (s *Server) inlineLimit() int64 { return min(s.cfg.Limits.MaxInline, s.cfg.Limits.MaxBody) }
 
-// inlineBody is the length of the longest body of an inline deposit. Base64 may be written with escapes: "\/" is common.
+// inlineBody is the length of the longest body of an inline deposit. Base64 may be written with escapes: "\/" is
+// common.
 func (s *Server) inlineBody() int64 {
 	return 2*int64(base64.StdEncoding.EncodedLen(int(s.inlineLimit()))) + maxMetadata
 }

@@ -44,7 +44,8 @@ func TestInlineLimit(t *testing.T) {
 			content := bytes.Repeat([]byte{0xff}, size)
 			encoded := strings.ReplaceAll(base64.StdEncoding.EncodeToString(content), "/", escape)
 			for _, body := range []io.Reader{
-				strings.NewReader(`{"content_base64":"` + encoded + `"}`), io.MultiReader(strings.NewReader(`{"content_base64":"` + encoded + `"}`)),
+				strings.NewReader(`{"content_base64":"` + encoded + `"}`),
+				io.MultiReader(strings.NewReader(`{"content_base64":"` + encoded + `"}`)),
 			} {
 				a := r.do(http.MethodPost, "/v1/documents", body, with("Content-Type", gateway.InlineType))
 				if a.status != want {
@@ -54,12 +55,14 @@ func TestInlineLimit(t *testing.T) {
 		}
 	}
 	r = newRig(t, func(c *gateway.Config) { c.Limits.MaxBody = 10 })
-	if a := r.inline(`{"content_base64":"` + base64.StdEncoding.EncodeToString(make([]byte, 11)) + `"}`); a.status != 413 {
+	if a := r.inline(`{"content_base64":"` + base64.StdEncoding.EncodeToString(make([]byte, 11)) +
+		`"}`); a.status != 413 {
 		t.Errorf("more than a document may have: %d %s", a.status, a.body)
 	}
 }
 
-// TestBadInline walks through what can be wrong with metadata in JSON. Nothing of it is kept, and nothing of it is repeated.
+// TestBadInline walks through what can be wrong with metadata in JSON. Nothing of it is kept, and nothing of it is
+// repeated.
 func TestBadInline(t *testing.T) {
 	r := newRig(t)
 	before := len(r.stored())
@@ -85,33 +88,35 @@ func TestBadInline(t *testing.T) {
 		"unknown name":        {body(`"` + canary + `":1`), 400, "bad-body"},
 		"other case":          {body(`"Title":"` + canary + `"`), 400, "bad-body"},
 		"title an object":     {body(`"title":{"a":"` + canary + `"}`), 422, "bad-metadata"},
-		"deep":                {body(`"title":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000)), 422, "bad-metadata"},
-		"too deep":            {body(`"title":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000)), 400, "bad-body"},
-		"not UTF-8":           {body("\"title\":\"\xff" + canary + `"`), 400, "bad-body"},
-		"half a character":    {body(`"title":"\ud800` + canary + `"`), 400, "bad-body"},
-		"attributes a list":   {body(`"attributes":["` + canary + `"]`), 422, "bad-metadata"},
-		"attribute a number":  {body(`"attributes":{"a":1}`), 422, "bad-metadata"},
-		"attribute twice":     {body(`"attributes":{"a":"1","a":"2"}`), 400, "bad-body"},
-		"attribute nested":    {body(`"attributes":{"a":{"b":"` + canary + `"}}`), 422, "bad-metadata"},
-		"refs an object":      {body(`"ledger_refs":{}`), 422, "bad-metadata"},
-		"ref a string":        {body(`"ledger_refs":["eip155:1 ` + canary + `"]`), 422, "bad-metadata"},
-		"ref unknown name":    {body(`"ledger_refs":[{"` + canary + `":1}]`), 400, "bad-body"},
-		"ref twice":           {body(`"ledger_refs":[{"chain":"eip155:1","chain":"eip155:2"}]`), 400, "bad-body"},
-		"ref without":         {body(`"ledger_refs":[{"chain":"eip155:1"}]`), 422, "bad-metadata"},
-		"digest":              {body(`"content_sha256":"` + canary + `"`), 422, "bad-metadata"},
-		"other digest":        {body(`"content_sha256":"` + strings.Repeat("0", 64) + `"`), 422, "content-mismatch"},
-		"size a string":       {body(`"size":"1"`), 422, "bad-metadata"},
-		"size a fraction":     {body(`"size":1.5`), 422, "bad-metadata"},
-		"negative size":       {body(`"size":-1`), 422, "bad-metadata"},
-		"endless size":        {body(`"size":1e400`), 422, "bad-metadata"},
-		"other size":          {body(`"size":2`), 422, "content-mismatch"},
-		"acknowledge":         {body(`"acknowledge":"` + canary + `"`), 422, "bad-metadata"},
-		"bad file name":       {body(`"file_name":"../` + canary + `"`), 422, "bad-metadata"},
-		"unknown series":      {body(`"series":"` + canary + `"`), 422, "unknown-series"},
-		"no padding":          {`{"content_base64":"eA"}`, 400, "bad-body"},
-		"line break":          {`{"content_base64":"eA\n=="}`, 400, "bad-body"},
-		"URL alphabet":        {`{"content_base64":"_-A="}`, 400, "bad-body"},
-		"loose bits":          {`{"content_base64":"eB=="}`, 400, "bad-body"},
+		"deep": {body(`"title":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000)), 422,
+			"bad-metadata"},
+		"too deep": {body(`"title":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000)), 400,
+			"bad-body"},
+		"not UTF-8":          {body("\"title\":\"\xff" + canary + `"`), 400, "bad-body"},
+		"half a character":   {body(`"title":"\ud800` + canary + `"`), 400, "bad-body"},
+		"attributes a list":  {body(`"attributes":["` + canary + `"]`), 422, "bad-metadata"},
+		"attribute a number": {body(`"attributes":{"a":1}`), 422, "bad-metadata"},
+		"attribute twice":    {body(`"attributes":{"a":"1","a":"2"}`), 400, "bad-body"},
+		"attribute nested":   {body(`"attributes":{"a":{"b":"` + canary + `"}}`), 422, "bad-metadata"},
+		"refs an object":     {body(`"ledger_refs":{}`), 422, "bad-metadata"},
+		"ref a string":       {body(`"ledger_refs":["eip155:1 ` + canary + `"]`), 422, "bad-metadata"},
+		"ref unknown name":   {body(`"ledger_refs":[{"` + canary + `":1}]`), 400, "bad-body"},
+		"ref twice":          {body(`"ledger_refs":[{"chain":"eip155:1","chain":"eip155:2"}]`), 400, "bad-body"},
+		"ref without":        {body(`"ledger_refs":[{"chain":"eip155:1"}]`), 422, "bad-metadata"},
+		"digest":             {body(`"content_sha256":"` + canary + `"`), 422, "bad-metadata"},
+		"other digest":       {body(`"content_sha256":"` + strings.Repeat("0", 64) + `"`), 422, "content-mismatch"},
+		"size a string":      {body(`"size":"1"`), 422, "bad-metadata"},
+		"size a fraction":    {body(`"size":1.5`), 422, "bad-metadata"},
+		"negative size":      {body(`"size":-1`), 422, "bad-metadata"},
+		"endless size":       {body(`"size":1e400`), 422, "bad-metadata"},
+		"other size":         {body(`"size":2`), 422, "content-mismatch"},
+		"acknowledge":        {body(`"acknowledge":"` + canary + `"`), 422, "bad-metadata"},
+		"bad file name":      {body(`"file_name":"../` + canary + `"`), 422, "bad-metadata"},
+		"unknown series":     {body(`"series":"` + canary + `"`), 422, "unknown-series"},
+		"no padding":         {`{"content_base64":"eA"}`, 400, "bad-body"},
+		"line break":         {`{"content_base64":"eA\n=="}`, 400, "bad-body"},
+		"URL alphabet":       {`{"content_base64":"_-A="}`, 400, "bad-body"},
+		"loose bits":         {`{"content_base64":"eB=="}`, 400, "bad-body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := r.inline(c.body)
@@ -139,8 +144,8 @@ func TestBadInline(t *testing.T) {
 	}
 }
 
-// FuzzInline reads arbitrary bytes as an inline deposit. What is taken is what encoding/json makes of it, which is laxer, and is
-// the same again when it is written anew.
+// FuzzInline reads arbitrary bytes as an inline deposit. What is taken is what encoding/json makes of it, which is
+// laxer, and is the same again when it is written anew.
 func FuzzInline(f *testing.F) {
 	f.Add([]byte(`{"content_base64":"eA==","title":"a","attributes":{"b":"\ud83d\ude00"},"ledger_refs":[{"chain":"eip155:1","transaction":"1"}]}`))
 	f.Add([]byte(`{"content_base64":"eA==","title":"a","title":"b","size":1}`))
@@ -174,14 +179,17 @@ func FuzzInline(f *testing.F) {
 
 func same(t *testing.T, d vault.Deposit, content []byte, model openapi.InlineDeposit) {
 	t.Helper()
-	got := []string{d.Title, d.FileName, d.Series, d.ExternalID, d.IdempotencyKey, d.MediaType, d.RecordDate, base64.StdEncoding.EncodeToString(content)}
-	want := []string{text(model.Title), text(model.FileName), text(model.Series), text(model.ExternalID), text(model.IdempotencyKey),
+	got := []string{d.Title, d.FileName, d.Series, d.ExternalID, d.IdempotencyKey, d.MediaType, d.RecordDate,
+		base64.StdEncoding.EncodeToString(content)}
+	want := []string{text(model.Title), text(model.FileName), text(model.Series), text(model.ExternalID),
+		text(model.IdempotencyKey),
 		text(model.MediaType), text(model.RecordDate), model.ContentBase64}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
 	}
 	if model.Attributes != nil {
-		if diff := cmp.Diff(*model.Attributes, d.Attributes); diff != "" && len(d.Attributes)+len(*model.Attributes) > 0 {
+		if diff := cmp.Diff(*model.Attributes, d.Attributes); diff != "" &&
+			len(d.Attributes)+len(*model.Attributes) > 0 {
 			t.Fatal(diff)
 		}
 	}
@@ -189,8 +197,10 @@ func same(t *testing.T, d vault.Deposit, content []byte, model openapi.InlineDep
 
 func TestLoneSurrogates(t *testing.T) {
 	for text, want := range map[string]bool{
-		`"\ud83d\ude00"`: false, `"\ud83d"`: true, `"\ude00"`: true, `"\ude00\ud83d"`: true, `"\\ud83d"`: false, `"\\\ud83d"`: true,
-		`"\ud83d\\ude00"`: true, `"\ud83d\u0041"`: true, `"\u0041"`: false, `"a\n\"\/b"`: false, `"\ud83d\ud83d\ude00"`: true,
+		`"\ud83d\ude00"`: false, `"\ud83d"`: true, `"\ude00"`: true, `"\ude00\ud83d"`: true, `"\\ud83d"`: false,
+		`"\\\ud83d"`:      true,
+		`"\ud83d\\ude00"`: true, `"\ud83d\u0041"`: true, `"\u0041"`: false, `"a\n\"\/b"`: false,
+		`"\ud83d\ud83d\ude00"`: true,
 	} {
 		if got := gateway.LoneSurrogate([]byte(text)); got != want {
 			t.Errorf("%s: %v", text, got)

@@ -16,8 +16,8 @@ const tilePath = "/v1/journal/tile/"
 // maxWait is how long a feed is held open, in seconds.
 const maxWait = 60
 
-// maxNumber is the largest number that every reader of JSON takes exactly (RFC 8259, section 6), and that can still be counted
-// on from.
+// maxNumber is the largest number that every reader of JSON takes exactly (RFC 8259, section 6), and that can still be
+// counted on from.
 const maxNumber = 1<<53 - 1
 
 func (s *Server) checkpoint(r *request) error {
@@ -77,8 +77,8 @@ func (s *Server) entries(r *request) error {
 	return r.reply(http.StatusOK, openapi.EntryPage{Entries: entries(records), Next: next})
 }
 
-// feed reads until there is an entry or ctx ends. The journal's size is taken before each reading, so that nothing can fall
-// between reading and waiting.
+// feed reads until there is an entry or ctx ends. The journal's size is taken before each reading, so that nothing can
+// fall between reading and waiting.
 func (s *Server) feed(ctx context.Context, r *request, after uint64, limit int) ([]journal.Record, error) {
 	for {
 		size := s.cfg.Journal.Size()

@@ -52,7 +52,8 @@ func TestLogForStrangers(t *testing.T) {
 		}
 		tile := r.do(http.MethodGet, "/v1/journal/tile/0/"+path, nil, anonymous)
 		bundle := r.do(http.MethodGet, "/v1/journal/tile/entries/"+path, nil, anonymous)
-		if !strings.Contains(tile.header.Get("Cache-Control"), "immutable") || tile.header.Get("Content-Type") != "application/octet-stream" {
+		if !strings.Contains(tile.header.Get("Cache-Control"), "immutable") ||
+			tile.header.Get("Content-Type") != "application/octet-stream" {
 			t.Errorf("a tile comes with %v", tile.header)
 		}
 		for i := 0; i*34 < len(bundle.body); i++ {
@@ -159,7 +160,8 @@ func TestHistory(t *testing.T) {
 	r.do(http.MethodGet, "/v1/documents/"+d.ID+"/content?purpose=audit", nil)
 	var story openapi.History
 	r.do(http.MethodGet, "/v1/documents/"+d.ID+"/history", nil).json(t, &story)
-	if len(story.Entries) < 2 || story.Entries[0].Body != d.Receipt.Body || story.Entries[1].Type != "document.read/1" ||
+	if len(story.Entries) < 2 || story.Entries[0].Body != d.Receipt.Body ||
+		story.Entries[1].Type != "document.read/1" ||
 		!strings.Contains(story.Entries[1].Body, `"audit"`) {
 		t.Errorf("the story is %+v", story)
 	}
@@ -184,7 +186,8 @@ func TestAnchorAndVerify(t *testing.T) {
 
 	var anchors openapi.AnchorList
 	r.do(http.MethodPost, "/v1/anchors", nil).json(t, &anchors)
-	if len(anchors.Anchors) != 1 || anchors.Anchors[0].State != openapi.Final || anchors.Anchors[0].Size <= d.Receipt.Index {
+	if len(anchors.Anchors) != 1 || anchors.Anchors[0].State != openapi.Final ||
+		anchors.Anchors[0].Size <= d.Receipt.Index {
 		t.Fatalf("the anchors are %+v", anchors)
 	}
 	var listed openapi.AnchorList
@@ -206,7 +209,8 @@ func TestAnchorAndVerify(t *testing.T) {
 	if direct.Verdict != evidence.Verified {
 		t.Errorf("by the auditor's own code: %+v", direct)
 	}
-	if report := post(bytes.Replace(file, []byte(`\"tenant\":\"default\"`), []byte(`\"tenant\":\"defaulu\"`), 1)); report.Verdict != evidence.DoesNotMatch {
+	if report := post(bytes.Replace(file, []byte(`\"tenant\":\"default\"`), []byte(`\"tenant\":\"defaulu\"`),
+		1)); report.Verdict != evidence.DoesNotMatch {
 		t.Errorf("tampered: %+v", report)
 	}
 	ask := func(digest [32]byte) evidence.Report {
@@ -230,7 +234,8 @@ func TestFloodOfRefusals(t *testing.T) {
 	nobody := r.principal()
 	before := r.journal.Size()
 	for range 100 {
-		a := r.do(http.MethodPost, "/v1/anchors", nil, with("Authorization", ""), with("Authorization", "Bearer "+nobody))
+		a := r.do(http.MethodPost, "/v1/anchors", nil, with("Authorization", ""),
+			with("Authorization", "Bearer "+nobody))
 		if a.status != http.StatusForbidden {
 			t.Fatalf("status %d", a.status)
 		}
@@ -244,7 +249,8 @@ func TestVersion(t *testing.T) {
 	r := newRig(t)
 	var v openapi.Version
 	r.do(http.MethodGet, "/v1/version", nil, with("Authorization", "")).json(t, &v)
-	if v.Version != "test" || v.Origin != "muniment/test" || !strings.Contains(openapi.Contract(), "\n  version: \""+v.API+"\"\n") {
+	if v.Version != "test" || v.Origin != "muniment/test" ||
+		!strings.Contains(openapi.Contract(), "\n  version: \""+v.API+"\"\n") {
 		t.Errorf("the version is %+v", v)
 	}
 }

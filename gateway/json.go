@@ -26,15 +26,16 @@ func (s *Server) json(r *request, into any) error {
 		return body.blame(err)
 	}
 	if err := parseForm(data, into); err != nil {
-		return &refusal{problem: badRequest, detail: "The body is not one JSON object with the fields of this call and no others."}
+		return &refusal{problem: badRequest,
+			detail: "The body is not one JSON object with the fields of this call and no others."}
 	}
 	return nil
 }
 
 var errForm = errors.New("not one JSON object whose fields stand there once, in lower case")
 
-// parseForm reads one JSON object strictly, and the objects in it too: package json alone would take the last of two equal
-// fields, and "CODE" for "code", so that a reviewer could read one thing and another be done.
+// parseForm reads one JSON object strictly, and the objects in it too: package json alone would take the last of two
+// equal fields, and "CODE" for "code", so that a reviewer could read one thing and another be done.
 func parseForm(data []byte, into any) error {
 	if !json.Valid(data) || bytes.TrimLeft(data, " \t\r\n")[0] != '{' { // nothing follows it, and its depth has an end
 		return errForm
@@ -50,8 +51,8 @@ func parseForm(data []byte, into any) error {
 	return nil
 }
 
-// strictFields walks over one value of JSON whose grammar has been checked: no object in it has a field twice, or one that is
-// not in lower case.
+// strictFields walks over one value of JSON whose grammar has been checked: no object in it has a field twice, or one
+// that is not in lower case.
 func strictFields(d *json.Decoder) error {
 	open, err := d.Token()
 	if err != nil {

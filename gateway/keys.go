@@ -126,8 +126,9 @@ func rewrap(w vault.Rewrap) openapi.Rewrap {
 
 func trim(t vault.Trim) openapi.Trim {
 	return openapi.Trim{
-		ID: t.ID.String(), State: openapi.TrimState(t.State), Oldest: t.Oldest, Proposer: t.Proposer, ProposedAt: t.Proposed,
-		NotBefore: t.NotBefore, LapsesAt: t.Lapses, Approver: optional(t.Approver), ApprovedAt: moment(t.Approved),
+		ID: t.ID.String(), State: openapi.TrimState(t.State), Oldest: t.Oldest, Proposer: t.Proposer,
+		ProposedAt: t.Proposed,
+		NotBefore:  t.NotBefore, LapsesAt: t.Lapses, Approver: optional(t.Approver), ApprovedAt: moment(t.Approved),
 		ApprovalLapsesAt: moment(t.Until), BegunAt: moment(t.Begun), DoneAt: moment(t.Done),
 	}
 }

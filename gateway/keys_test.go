@@ -58,14 +58,18 @@ func TestKeyLife(t *testing.T) {
 		t.Errorf("rotating: %d %s", a.status, a.body)
 	}
 	wants(t, "proposing early", r.call(http.MethodPost, "/v1/keys/trims", "{}", custodian), 409, "not-rewrapped")
-	wants(t, "proposing too much", r.call(http.MethodPost, "/v1/keys/trims", `{"oldest":3}`, custodian), 422, "bad-metadata")
-	wants(t, "proposing nonsense", r.call(http.MethodPost, "/v1/keys/trims", `{"newest":3}`, custodian), 400, "bad-request")
+	wants(t, "proposing too much", r.call(http.MethodPost, "/v1/keys/trims", `{"oldest":3}`, custodian), 422,
+		"bad-metadata")
+	wants(t, "proposing nonsense", r.call(http.MethodPost, "/v1/keys/trims", `{"newest":3}`, custodian), 400,
+		"bad-request")
 	wants(t, "rewrapping", r.call(http.MethodPost, "/v1/keys/rewraps", "", custodian), 202, "")
 	status := r.awaitRewrap(custodian)
-	if w := status.Rewrap; w.State != openapi.RewrapStateDone || w.Rewrapped != 2 || w.EndedAt == nil || status.Rewrapped != 2 || status.BackupCovers {
+	if w := status.Rewrap; w.State != openapi.RewrapStateDone || w.Rewrapped != 2 || w.EndedAt == nil ||
+		status.Rewrapped != 2 || status.BackupCovers {
 		t.Errorf("after the rewrap: %+v, %+v", status, w)
 	}
-	wants(t, "proposing without a backup", r.call(http.MethodPost, "/v1/keys/trims", "{}", custodian), 409, "backup-missing")
+	wants(t, "proposing without a backup", r.call(http.MethodPost, "/v1/keys/trims", "{}", custodian), 409,
+		"backup-missing")
 	r.recordBackup()
 	a = r.call(http.MethodPost, "/v1/keys/trims", "{}", custodian)
 	wants(t, "proposing", a, 201, "")
@@ -74,18 +78,23 @@ func TestKeyLife(t *testing.T) {
 	at := "/v1/keys/trims/" + trim.ID
 	wants(t, "running unapproved", r.call(http.MethodPost, at+"/execution", "", custodian), 409, "unapproved")
 	wants(t, "approving one's own", r.call(http.MethodPost, at+"/approval", "", custodian), 403, "second-person")
-	wants(t, "approving what is not there", r.call(http.MethodPost, "/v1/keys/trims/x/approval", "", approver), 404, "not-found")
+	wants(t, "approving what is not there", r.call(http.MethodPost, "/v1/keys/trims/x/approval", "", approver), 404,
+		"not-found")
 	wants(t, "approving", r.call(http.MethodPost, at+"/approval", "", second), 200, "")
-	wants(t, "running what one has approved", r.call(http.MethodPost, at+"/execution", "", second), 403, "second-person")
+	wants(t, "running what one has approved", r.call(http.MethodPost, at+"/execution", "", second), 403,
+		"second-person")
 	a = r.call(http.MethodPost, at+"/execution", "", custodian)
-	if a.json(t, &trim); a.status != http.StatusOK || trim.State != openapi.TrimStateDone || trim.DoneAt == nil || trim.Approver == nil {
+	if a.json(t, &trim); a.status != http.StatusOK || trim.State != openapi.TrimStateDone || trim.DoneAt == nil ||
+		trim.Approver == nil {
 		t.Errorf("running: %d %s", a.status, a.body)
 	}
 	r.call(http.MethodGet, "/v1/keys", "", approver).json(t, &status)
-	if v := status.InService; status.Custody != openapi.Gateway || status.Oldest != 2 || v == nil || v.Kept != 2 || len(status.Trims) != 1 {
+	if v := status.InService; status.Custody != openapi.Gateway || status.Oldest != 2 || v == nil || v.Kept != 2 ||
+		len(status.Trims) != 1 {
 		t.Errorf("after the trim: %+v, in service %+v", status, v)
 	}
-	if a := r.do(http.MethodGet, "/v1/documents/"+doc.ID+"/content", nil, with("Muniment-Purpose", "audit")); string(a.body) != "kept" {
+	if a := r.do(http.MethodGet, "/v1/documents/"+doc.ID+"/content", nil,
+		with("Muniment-Purpose", "audit")); string(a.body) != "kept" {
 		t.Errorf("after the trim the document reads as %d %s", a.status, a.body)
 	}
 }
@@ -115,10 +124,13 @@ func TestBackups(t *testing.T) {
 		status      int
 		code        string
 	}{
-		"another's journal": {fmt.Sprintf(`{"size":%d,"root":%q}`, recorded.Size+1, recorded.Root), r.token, 409, "foreign-backup"},
-		"a path":            {fmt.Sprintf(`{"size":%d,"root":%q,"label":"/srv"}`, recorded.Size, recorded.Root), r.token, 422, "bad-metadata"},
-		"no root":           {`{"size":1,"root":"x"}`, r.token, 400, "bad-request"},
-		"no permission":     {fmt.Sprintf(`{"size":%d,"root":%q}`, recorded.Size, recorded.Root), depositor, 403, "denied"},
+		"another's journal": {fmt.Sprintf(`{"size":%d,"root":%q}`, recorded.Size+1, recorded.Root), r.token, 409,
+			"foreign-backup"},
+		"a path": {fmt.Sprintf(`{"size":%d,"root":%q,"label":"/srv"}`, recorded.Size, recorded.Root),
+			r.token, 422, "bad-metadata"},
+		"no root": {`{"size":1,"root":"x"}`, r.token, 400, "bad-request"},
+		"no permission": {fmt.Sprintf(`{"size":%d,"root":%q}`, recorded.Size, recorded.Root), depositor, 403,
+			"denied"},
 	} {
 		wants(t, what, r.call(http.MethodPost, "/v1/backups", c.body, c.token), c.status, c.code)
 	}
@@ -153,12 +165,14 @@ func TestKeyStatusWithoutKeys(t *testing.T) {
 
 func TestPrincipals(t *testing.T) {
 	r := newRig(t)
-	a := r.call(http.MethodPost, "/v1/principals", `{"grants":[{"role":"auditor"},{"role":"reader","series":"permits"}]}`, r.token)
+	a := r.call(http.MethodPost, "/v1/principals",
+		`{"grants":[{"role":"auditor"},{"role":"reader","series":"permits"}]}`, r.token)
 	wants(t, "creating", a, 201, "")
 	var created openapi.Principal
 	a.json(t, &created)
 	wants(t, "using the key", r.call(http.MethodGet, "/v1/journal/entries", "", created.Key), 200, "")
-	wants(t, "creating without the role", r.call(http.MethodPost, "/v1/principals", `{"grants":[{"role":"auditor"}]}`, created.Key), 403, "denied")
+	wants(t, "creating without the role",
+		r.call(http.MethodPost, "/v1/principals", `{"grants":[{"role":"auditor"}]}`, created.Key), 403, "denied")
 	for body, code := range map[string]string{
 		`{"grants":[]}`: "bad-request", `{}`: "bad-request", `{"grants":[{"role":"emperor"}]}`: "bad-metadata",
 		`{"grants":[{"role":"reader","series":"../x"}]}`: "bad-metadata",
@@ -175,7 +189,8 @@ func TestPrincipals(t *testing.T) {
 	keysOf := "/v1/principals/" + created.ID + "/keys"
 	wants(t, "revoking without the role", r.call(http.MethodDelete, keysOf, "", created.Key), 403, "denied")
 	wants(t, "revoking", r.call(http.MethodDelete, keysOf, "", r.token), 200, "")
-	wants(t, "using the revoked key", r.call(http.MethodGet, "/v1/journal/entries", "", created.Key), 401, "unauthenticated")
+	wants(t, "using the revoked key", r.call(http.MethodGet, "/v1/journal/entries", "", created.Key), 401,
+		"unauthenticated")
 	own := "/v1/principals/" + r.who.Principal.String() + "/keys"
 	wants(t, "revoking one's own keys", r.call(http.MethodDelete, own, "", r.token), 403, "second-person")
 	nobody := "/v1/principals/0190b5a0-7c1e-7000-8000-00000000ffff/keys"

@@ -21,8 +21,8 @@ func (panicking) Authenticate(*http.Request) (access.Who, error) { panic("canary
 
 func panics(c *gateway.Config) { c.Authn = panicking{} }
 
-// TestNothingLeaks sends a canary wherever a client may put text, in requests that succeed and that fail, and looks for it in
-// the log at every level, in metrics and in problems.
+// TestNothingLeaks sends a canary wherever a client may put text, in requests that succeed and that fail, and looks for
+// it in the log at every level, in metrics and in problems.
 func TestNothingLeaks(t *testing.T) {
 	r := newRig(t)
 	const canary = "canary-7a81"
@@ -59,17 +59,20 @@ func TestNothingLeaks(t *testing.T) {
 	fail(http.MethodPost, "/v1/documents", "x", with("Muniment-Record-Date", canary))
 	fail(http.MethodPost, "/v1/documents", "x", with("Content-Digest", canary))
 	fail(http.MethodPost, "/v1/documents?file_name="+canary+"%2f", "x")
-	fail(http.MethodPost, "/v1/verify", `{"document":"`+canary+`","digest":"`+canary+`"}`, with("Content-Type", "application/json"))
+	fail(http.MethodPost, "/v1/verify", `{"document":"`+canary+`","digest":"`+canary+`"}`,
+		with("Content-Type", "application/json"))
 	multipart := with("Content-Type", "multipart/form-data; boundary=b")
 	for _, part := range []string{
 		canary, "--b\r\n" + canary + "\r\n", "--b\r\nContent-Disposition: form-data; name=" + canary + "\r\n\r\n",
-		"--b\r\nContent-Disposition: form-data; name=file; filename=\"../" + canary + "\"\r\n\r\n" + canary + "\r\n--b--",
+		"--b\r\nContent-Disposition: form-data; name=file; filename=\"../" + canary + "\"\r\n\r\n" + canary +
+			"\r\n--b--",
 		"--b\r\nContent-Disposition: form-data; name=metadata\r\n\r\n{\"" + canary + "\":1}\r\n--b--",
 		"--b\r\nContent-Disposition: form-data; name=file\r\nMuniment-Title: " + canary + "\r\n\r\nx\r\n--b--",
 	} {
 		fail(http.MethodPost, "/v1/documents", part, multipart)
 	}
-	for _, body := range []string{`{"` + canary + `":1}`, `{"content_base64":"` + canary + `"}`, `{"content_base64":"","title":["` + canary + `"]}`} {
+	for _, body := range []string{`{"` + canary + `":1}`, `{"content_base64":"` + canary + `"}`,
+		`{"content_base64":"","title":["` + canary + `"]}`} {
 		fail(http.MethodPost, "/v1/documents", body, with("Content-Type", gateway.InlineType))
 	}
 	fail(canary, "/v1/documents", "")
@@ -96,7 +99,8 @@ func TestNothingLeaks(t *testing.T) {
 // TestForgedAddress shows whose address the log names for a refused credential: the peer's, not what a header says.
 func TestForgedAddress(t *testing.T) {
 	r := newRig(t)
-	r.do(http.MethodGet, "/v1/documents", nil, with("Authorization", ""), with("X-Forwarded-For", "203.0.113.7"), with("X-Real-Ip", "203.0.113.7"))
+	r.do(http.MethodGet, "/v1/documents", nil, with("Authorization", ""), with("X-Forwarded-For", "203.0.113.7"),
+		with("X-Real-Ip", "203.0.113.7"))
 	if log := r.log.String(); strings.Contains(log, "203.0.113.7") || !strings.Contains(log, `"peer":"127.0.0.1"`) {
 		t.Errorf("the log says %s", log)
 	}

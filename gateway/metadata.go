@@ -146,9 +146,9 @@ func badText(field string) error {
 	return refuse(badMetadata, field+" is neither visible ASCII nor an RFC 8187 extended value in UTF-8")
 }
 
-// decodeHeader reads a header's value: an extended value (RFC 8187, section 3.2) in UTF-8 if it begins like one, otherwise
-// visible ASCII and spaces, taken as they are. An extended value in another charset is refused: taken as it is, it would be
-// kept as something that nobody meant.
+// decodeHeader reads a header's value: an extended value (RFC 8187, section 3.2) in UTF-8 if it begins like one,
+// otherwise visible ASCII and spaces, taken as they are. An extended value in another charset is refused: taken as it
+// is, it would be kept as something that nobody meant.
 func decodeHeader(value string) (string, bool) {
 	const charset = "UTF-8'"
 	if len(value) < len(charset) || !strings.EqualFold(value[:len(charset)], charset) {
@@ -169,11 +169,12 @@ func decodeHeader(value string) (string, bool) {
 	return decoded, err == nil
 }
 
-// isExtended says whether a value is charset'language'encoded with something percent-encoded in it, which names and titles
-// with apostrophes are not.
+// isExtended says whether a value is charset'language'encoded with something percent-encoded in it, which names and
+// titles with apostrophes are not.
 func isExtended(value string) bool {
 	parts := strings.Split(value, "'")
-	if len(parts) != 3 || parts[0] == "" || strings.ContainsFunc(parts[0]+parts[1], func(c rune) bool { return !isAttrChar(c) }) {
+	if len(parts) != 3 || parts[0] == "" ||
+		strings.ContainsFunc(parts[0]+parts[1], func(c rune) bool { return !isAttrChar(c) }) {
 		return false
 	}
 	if strings.ContainsFunc(parts[2], func(c rune) bool { return c != '%' && !isAttrChar(c) }) {

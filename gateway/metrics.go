@@ -28,10 +28,12 @@ func newMetrics(j *journal.Journal, p *anchor.Publisher) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muniment_http_requests_total", Help: "Requests answered; status 499 means that the client left first.",
+			Name: "muniment_http_requests_total",
+			Help: "Requests answered; status 499 means that the client left first.",
 		}, []string{"route", "method", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "muniment_http_request_duration_seconds", Help: "From the request's header to the answer's last byte.",
+			Name:    "muniment_http_request_duration_seconds",
+			Help:    "From the request's header to the answer's last byte.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600},
 		}, []string{"route", "method"}),
 		received: prometheus.NewCounter(prometheus.CounterOpts{

@@ -21,8 +21,9 @@ func optional[T comparable](v T) *T {
 
 func document(d vault.Document) openapi.Document {
 	out := openapi.Document{
-		ID: d.ID.String(), Series: d.Series, State: openapi.DocumentState(d.State), Size: d.Size, DepositedAt: d.Deposited,
-		Depositor: d.Depositor, Index: d.Index, RecordDate: optional(d.RecordDate),
+		ID: d.ID.String(), Series: d.Series, State: openapi.DocumentState(d.State), Size: d.Size,
+		DepositedAt: d.Deposited,
+		Depositor:   d.Depositor, Index: d.Index, RecordDate: optional(d.RecordDate),
 		Commitment:       base64.StdEncoding.EncodeToString(d.Commitment),
 		CiphertextSHA256: hex.EncodeToString(d.CiphertextSHA256), Withheld: optional(d.Withheld),
 		WithheldBecause: optional(openapi.WithheldBecause(d.WithheldBecause)),

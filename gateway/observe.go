@@ -24,8 +24,8 @@ const statusGone = 499
 // errPanicked says that a handler panicked.
 var errPanicked = errors.New("a handler panicked")
 
-// observe surrounds every request: it names it, turns errors into problems, survives panics, logs and counts. Request ids
-// are always drawn here, so that nobody outside can write into the log.
+// observe surrounds every request: it names it, turns errors into problems, survives panics, logs and counts. Request
+// ids are always drawn here, so that nobody outside can write into the log.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := s.cfg.Clock.Now()
@@ -70,8 +70,8 @@ func (s *Server) guard(next echo.HandlerFunc, c echo.Context) (err error) {
 	return next(c)
 }
 
-// answer sends the problem that an error is. If the answer has begun already, or the client is gone, all that is left is to
-// break the connection.
+// answer sends the problem that an error is. If the answer has begun already, or the client is gone, all that is left
+// is to break the connection.
 func (s *Server) answer(c echo.Context, id string, err error) (broken bool) {
 	if c.Response().Committed {
 		return true
@@ -83,17 +83,19 @@ func (s *Server) answer(c echo.Context, id string, err error) (broken bool) {
 	if r.code == unauthenticated.code {
 		s.metrics.refused()
 	}
-	for _, of := range []string{"ETag", "Accept-Ranges", "Content-Disposition", "Content-Security-Policy", "Muniment-Index"} {
+	for _, of := range []string{"ETag", "Accept-Ranges", "Content-Disposition", "Content-Security-Policy",
+		"Muniment-Index"} {
 		c.Response().Header().Del(of) // they were for the content
 	}
 	return sendProblem(c, id, r) != nil
 }
 
-// log writes the access log: the route and never the path, the query or a header, for these may name people and documents.
-// The client's address is written for refused credentials only, where it is needed to stop who tries them.
+// log writes the access log: the route and never the path, the query or a header, for these may name people and
+// documents. The client's address is written for refused credentials only, where it is needed to stop who tries them.
 func (s *Server) log(c echo.Context, id string, status int, took time.Duration, err error) {
 	attributes := []slog.Attr{
-		slog.String("request_id", id), slog.String("method", methodLabel(c.Request().Method)), slog.String("route", routeLabel(c)),
+		slog.String("request_id", id), slog.String("method", methodLabel(c.Request().Method)),
+		slog.String("route", routeLabel(c)),
 		slog.Int("status", status), slog.Int64("bytes", c.Response().Size), slog.Duration("took", took),
 	}
 	if principal, ok := c.Get(principalKey).(string); ok {

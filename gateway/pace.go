@@ -19,8 +19,8 @@ type pacedWriter struct {
 // Unwrap serves http.ResponseController.
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// WriteHeader implements http.ResponseWriter. Before it sends the header of a refusal, the server reads what is left of the
-// body, so as to keep the connection. That must end well before the deadline of the answer itself.
+// WriteHeader implements http.ResponseWriter. Before it sends the header of a refusal, the server reads what is left of
+// the body, so as to keep the connection. That must end well before the deadline of the answer itself.
 func (w *pacedWriter) WriteHeader(status int) {
 	if w.body {
 		_ = w.control.SetReadDeadline(time.Now().Add(w.patience / 4))

@@ -33,8 +33,10 @@ func TestParseRange(t *testing.T) {
 		}
 	}
 	for _, header := range []string{
-		"bytes", "bytes=", "bytes=,", "bytes=-", "bytes=x-", "bytes=1", "bytes=2-1", "bytes=-0", "bytes=10-", "bytes=0x1-2", "bytes=+1-2",
-		"bytes=1-2-3", "bytes=--1", "bytes=1 -2", "0-1", "bytes=" + strings.Repeat("0-0,", 17), "bytes=0-" + strings.Repeat("9", 2000),
+		"bytes", "bytes=", "bytes=,", "bytes=-", "bytes=x-", "bytes=1", "bytes=2-1", "bytes=-0", "bytes=10-",
+		"bytes=0x1-2", "bytes=+1-2",
+		"bytes=1-2-3", "bytes=--1", "bytes=1 -2", "0-1", "bytes=" + strings.Repeat("0-0,", 17),
+		"bytes=0-" + strings.Repeat("9", 2000),
 	} {
 		if got, err := gateway.ParseRange(header, 10); err == nil {
 			t.Errorf("%q is %v", header, got)
@@ -43,7 +45,8 @@ func TestParseRange(t *testing.T) {
 }
 
 func FuzzParseRange(f *testing.F) {
-	for _, header := range []string{"bytes=0-", "bytes=-5", "bytes=1-2,3-4,2-9", "bytes=18446744073709551615-", "lines=1", "bytes=,"} {
+	for _, header := range []string{"bytes=0-", "bytes=-5", "bytes=1-2,3-4,2-9", "bytes=18446744073709551615-",
+		"lines=1", "bytes=,"} {
 		f.Add(header, int64(10))
 	}
 	f.Fuzz(func(t *testing.T, header string, size int64) {
@@ -70,7 +73,8 @@ func FuzzParseRange(f *testing.F) {
 func TestParseContentDigest(t *testing.T) {
 	sum := sha256.Sum256([]byte("x"))
 	text := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
-	for _, values := range [][]string{{text}, {"sha-512=:AA==:, " + text}, {"sha-512=:AA==:", text}, {" " + text + " "}} {
+	for _, values := range [][]string{{text}, {"sha-512=:AA==:, " + text}, {"sha-512=:AA==:", text},
+		{" " + text + " "}} {
 		if got, err := gateway.ParseContentDigest(values); err != nil || !cmp.Equal(got, sum[:]) {
 			t.Errorf("%q is %x, %v", values, got, err)
 		}
@@ -79,7 +83,8 @@ func TestParseContentDigest(t *testing.T) {
 		t.Errorf("no header is %x, %v", got, err)
 	}
 	for _, bad := range []string{
-		"", "sha-256", "sha-256=", "sha-256=::", text + "," + text, strings.ToUpper(text), text[:len(text)-1], "sha-256=abc",
+		"", "sha-256", "sha-256=", "sha-256=::", text + "," + text, strings.ToUpper(text), text[:len(text)-1],
+		"sha-256=abc",
 		"sha-256=:YWJj:", "sha-512=:AA==:", "md5=:AA==:", "sha-256=:" + strings.Repeat("A", 44) + ":",
 	} {
 		if got, err := gateway.ParseContentDigest([]string{bad}); err == nil {
@@ -119,7 +124,8 @@ func TestDecodeHeader(t *testing.T) {
 			t.Errorf("%q is %q, %v", value, got, ok)
 		}
 	}
-	for _, bad := range []string{"naïve", "tab\there", "\x00", "UTF-8'", "UTF-8'x", "UTF-8''a b", "UTF-8''%z0", "UTF-8''%", "UTF-8'a/b'x", "UTF-8''ü",
+	for _, bad := range []string{"naïve", "tab\there", "\x00", "UTF-8'", "UTF-8'x", "UTF-8''a b", "UTF-8''%z0",
+		"UTF-8''%", "UTF-8'a/b'x", "UTF-8''ü",
 		"ISO-8859-1'en'%A3", "iso-8859-1''%e9t%e9", "windows-1252'de-CH'Z%fcrich"} {
 		if got, ok := gateway.DecodeHeader(bad); ok {
 			t.Errorf("%q is %q", bad, got)
@@ -144,7 +150,8 @@ func FuzzDecodeHeader(f *testing.F) {
 
 // FuzzContentDisposition checks that no file name, however it came to be stored, breaks out of its header.
 func FuzzContentDisposition(f *testing.F) {
-	for _, name := range []string{"", "a.pdf", "naïve \"x\".pdf", "../../etc/passwd", "a\r\nSet-Cookie: x", "inv\u202efdp.exe", "\xff", "a%41", strings.Repeat("ü", 300)} {
+	for _, name := range []string{"", "a.pdf", "naïve \"x\".pdf", "../../etc/passwd", "a\r\nSet-Cookie: x",
+		"inv\u202efdp.exe", "\xff", "a%41", strings.Repeat("ü", 300)} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -159,7 +166,8 @@ func FuzzContentDisposition(f *testing.F) {
 			t.Fatalf("%q is %s, %v", header, kind, err)
 		}
 		offered := parameters["filename"]
-		if !utf8.ValidString(offered) || len(offered) > 255 || strings.ContainsAny(offered, `/\`) || strings.HasPrefix(offered, ".") ||
+		if !utf8.ValidString(offered) || len(offered) > 255 || strings.ContainsAny(offered, `/\`) ||
+			strings.HasPrefix(offered, ".") ||
 			strings.ContainsFunc(offered, func(c rune) bool { return unicode.IsControl(c) || c == '\u202e' }) {
 			t.Errorf("%q offers %q", header, offered)
 		}

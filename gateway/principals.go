@@ -29,7 +29,8 @@ func (s *Server) createPrincipal(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.reply(http.StatusCreated, openapi.Principal{ID: who.Principal.String(), Key: key.Reveal(), Grants: in.Grants})
+	return r.reply(http.StatusCreated,
+		openapi.Principal{ID: who.Principal.String(), Key: key.Reveal(), Grants: in.Grants})
 }
 
 func (s *Server) revokeKeys(r *request) error {

@@ -17,8 +17,9 @@ const (
 )
 
 // parseRange reads a Range header (RFC 9110, section 14.2) for content of the size given. It returns nil when the whole
-// content is to be served: no header, or a unit other than bytes. Otherwise it returns the satisfiable ranges in ascending
-// order, overlapping and adjacent ones merged. A header that is malformed, too long or not satisfiable is refused.
+// content is to be served: no header, or a unit other than bytes. Otherwise it returns the satisfiable ranges in
+// ascending order, overlapping and adjacent ones merged. A header that is malformed, too long or not satisfiable is
+// refused.
 func parseRange(header string, size int64) ([]objects.Span, error) {
 	if header == "" {
 		return nil, nil

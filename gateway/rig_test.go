@@ -40,7 +40,8 @@ import (
 	"muniment/vault/objects/dir"
 )
 
-// rig is a gateway on loopback before a real vault: a journal in memory, objects in a folder, keys in a file, a local ledger.
+// rig is a gateway on loopback before a real vault: a journal in memory, objects in a folder, keys in a file, a local
+// ledger.
 type rig struct {
 	t        testing.TB
 	url      string
@@ -160,7 +161,8 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	service, err := keyslocal.Create(filepath.Join(t.TempDir(), "keys.json"))
 	must(err)
 	r.keys = &faultyKeys{Service: service}
-	store, err := dir.Open(ctx, dir.Config{Dir: r.folder, Versioned: true, Create: true, Clock: clock, Rand: rand.Reader})
+	store, err := dir.Open(ctx, dir.Config{Dir: r.folder, Versioned: true, Create: true, Clock: clock,
+		Rand: rand.Reader})
 	must(err)
 	definitions := append(vault.Definitions(), retention.Definitions()...)
 	r.journal, err = journal.Open(ctx, journal.Config{
@@ -170,7 +172,8 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	})
 	must(err)
 	r.vault, err = vault.Open(ctx, vault.Config{
-		Journal: r.journal, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock, Rand: rand.Reader, Log: log,
+		Journal: r.journal, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock, Rand: rand.Reader,
+		Log:       log,
 		Custodian: service, TrimWait: time.Nanosecond,
 	})
 	must(err)
@@ -186,7 +189,8 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	})
 	must(err)
 	publisher, err := anchor.New(anchor.Config{
-		Journal: r.journal, Ledgers: []ledger.Ledger{chain}, Interval: time.Hour, Clock: clock, Rand: rand.Reader, Log: log,
+		Journal: r.journal, Ledgers: []ledger.Ledger{chain}, Interval: time.Hour, Clock: clock, Rand: rand.Reader,
+		Log:    log,
 		Permit: access.Permit(access.AnchorNow),
 	})
 	must(err)
@@ -197,8 +201,9 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 		Ledgers: []evidence.Pin{{Kind: "local", ID: "local/test", Pin: chain.VerifierKey()}},
 	}
 	cfg := gateway.Config{
-		Vault: r.vault, Journal: r.journal, Publisher: publisher, Authn: authn.APIKeys{Journal: r.journal}, Policy: r.policy,
-		Clock: clock, Rand: rand.Reader, Log: log, Version: "test",
+		Vault: r.vault, Journal: r.journal, Publisher: publisher, Authn: authn.APIKeys{Journal: r.journal},
+		Policy: r.policy,
+		Clock:  clock, Rand: rand.Reader, Log: log, Version: "test",
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -304,7 +309,8 @@ func (r *rig) check(method, path string, a answer) {
 	}
 	op, ok := r.contract.Match(method, path)
 	if !ok {
-		if err := r.contract.Validate(map[string]any{"$ref": "#/components/schemas/Problem"}, decoded(a.body)); err != nil {
+		if err := r.contract.Validate(map[string]any{"$ref": "#/components/schemas/Problem"},
+			decoded(a.body)); err != nil {
 			r.t.Errorf("%s %s: outside of the contract, and not a problem: %v", method, path, err)
 		}
 		return

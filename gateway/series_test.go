@@ -30,7 +30,8 @@ func TestSeries(t *testing.T) {
 	if !created.Immutable || created.Code != "permits" || created.CreatedAt.IsZero() {
 		t.Errorf("created: %+v", created)
 	}
-	if a := r.do(http.MethodPost, "/v1/series", strings.NewReader(`{"code":"permits"}`), asJSON); a.problem() != "series-exists" {
+	if a := r.do(http.MethodPost, "/v1/series", strings.NewReader(`{"code":"permits"}`),
+		asJSON); a.problem() != "series-exists" {
 		t.Errorf("again: %d %s", a.status, a.body)
 	}
 	var list openapi.SeriesList
@@ -40,7 +41,8 @@ func TestSeries(t *testing.T) {
 		t.Errorf("the list (-want +got):\n%s", diff)
 	}
 	// The rig's store is a folder, which was never seen to enforce anything.
-	if a := r.do(http.MethodPost, "/v1/documents", strings.NewReader("x"), with("Muniment-Series", "permits")); a.problem() != "store-not-immutable" {
+	if a := r.do(http.MethodPost, "/v1/documents", strings.NewReader("x"),
+		with("Muniment-Series", "permits")); a.problem() != "store-not-immutable" {
 		t.Errorf("depositing: %d %s", a.status, a.body)
 	}
 }
@@ -61,14 +63,18 @@ func TestSeriesRefusals(t *testing.T) {
 		{"bad code", `{"code":"../x"}`, "application/json", "bad-metadata"},
 		{"no code", `{}`, "application/json", "bad-metadata"},
 	} {
-		if a := r.do(http.MethodPost, "/v1/series", strings.NewReader(c.body), with("Content-Type", c.kind)); a.problem() != c.code {
+		if a := r.do(http.MethodPost, "/v1/series", strings.NewReader(c.body),
+			with("Content-Type", c.kind)); a.problem() != c.code {
 			t.Errorf("%s: %d %s", c.name, a.status, a.body)
 		}
 	}
-	reader, one := r.principal(access.Grant{Role: access.ReaderRole}), r.principal(access.Grant{Role: access.RecordsOfficer, Series: "default"})
+	reader, one := r.principal(access.Grant{Role: access.ReaderRole}),
+		r.principal(access.Grant{Role: access.RecordsOfficer, Series: "default"})
 	for name, a := range map[string]answer{
-		"a reader creates":              r.do(http.MethodPost, "/v1/series", strings.NewReader(`{"code":"a"}`), asJSON, as(reader)),
-		"an officer of one series":      r.do(http.MethodPost, "/v1/series", strings.NewReader(`{"code":"a"}`), asJSON, as(one)),
+		"a reader creates": r.do(http.MethodPost, "/v1/series", strings.NewReader(`{"code":"a"}`), asJSON,
+			as(reader)),
+		"an officer of one series": r.do(http.MethodPost, "/v1/series", strings.NewReader(`{"code":"a"}`), asJSON,
+			as(one)),
 		"an officer of one series asks": r.do(http.MethodGet, "/v1/series", nil, as(one)),
 	} {
 		if a.problem() != "denied" {
@@ -91,7 +97,8 @@ func TestAttestations(t *testing.T) {
 	if found.Immutable || found.Trial != nil || found.Index == 0 {
 		t.Errorf("a folder: %+v", found)
 	}
-	if a := r.do(http.MethodPost, "/v1/attestations", nil, as(r.principal(access.Grant{Role: access.Auditor}))); a.problem() != "denied" {
+	if a := r.do(http.MethodPost, "/v1/attestations", nil,
+		as(r.principal(access.Grant{Role: access.Auditor}))); a.problem() != "denied" {
 		t.Errorf("an auditor: %d %s", a.status, a.body)
 	}
 }

@@ -30,11 +30,12 @@ const (
 // Limits bound what one client can take. The zero value of MaxBody and of Pace's fields means their defaults.
 type Limits struct {
 	MaxBody int64 // of a deposit's content, in bytes
-	// MaxInline is the length of the longest content that may stand in JSON, in bytes; it is held in memory. 0 means its default.
+	// MaxInline is the length of the longest content that may stand in JSON, in bytes; it is held in memory. 0 means
+	// its default.
 	MaxInline int64
 	Pace      Pace
-	// Requests is how many requests a second one principal may send on average, and five times as many at once; 0 means any
-	// number.
+	// Requests is how many requests a second one principal may send on average, and five times as many at once; 0 means
+	// any number.
 	Requests int
 }
 
@@ -45,7 +46,8 @@ type Config struct {
 	// Publisher anchors the journal. Its Permit asks for access.AnchorNow.
 	Publisher *anchor.Publisher
 	Authn     authn.Authenticator
-	// Policy is what this server itself trusts, for /v1/verify. Without one (nil) no verdict is better than "cannot tell".
+	// Policy is what this server itself trusts, for /v1/verify. Without one (nil) no verdict is better than "cannot
+	// tell".
 	Policy *evidence.Policy
 	Clock  journal.Clock
 	Rand   io.Reader // must be safe for concurrent use, as crypto/rand.Reader is
@@ -137,7 +139,8 @@ func (s *Server) hardened(h http.Handler) *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		// Neither ReadTimeout nor WriteTimeout: a deposit may take hours. upload and pacedWriter demand progress instead.
+		// Neither ReadTimeout nor WriteTimeout: a deposit may take hours. upload and pacedWriter demand progress
+		// instead.
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
 	server.RegisterOnShutdown(s.close)

@@ -75,11 +75,14 @@ func TestExpectContinue(t *testing.T) {
 		headers string
 		want    string
 	}{
-		"accepted":       {"Authorization: Bearer {token}\nContent-Length: 4\n", "HTTP/1.1 100 Continue\r\n"},
-		"no credential":  {"Content-Length: 4\n", "HTTP/1.1 401 Unauthorized\r\n"},
-		"too large":      {"Authorization: Bearer {token}\nContent-Length: 1001\n", "HTTP/1.1 413 Request Entity Too Large\r\n"},
-		"unknown series": {"Authorization: Bearer {token}\nContent-Length: 4\nMuniment-Series: none\n", "HTTP/1.1 422 Unprocessable Entity\r\n"},
-		"bad digest":     {"Authorization: Bearer {token}\nContent-Length: 4\nContent-Digest: x\n", "HTTP/1.1 400 Bad Request\r\n"},
+		"accepted":      {"Authorization: Bearer {token}\nContent-Length: 4\n", "HTTP/1.1 100 Continue\r\n"},
+		"no credential": {"Content-Length: 4\n", "HTTP/1.1 401 Unauthorized\r\n"},
+		"too large": {"Authorization: Bearer {token}\nContent-Length: 1001\n",
+			"HTTP/1.1 413 Request Entity Too Large\r\n"},
+		"unknown series": {"Authorization: Bearer {token}\nContent-Length: 4\nMuniment-Series: none\n",
+			"HTTP/1.1 422 Unprocessable Entity\r\n"},
+		"bad digest": {"Authorization: Bearer {token}\nContent-Length: 4\nContent-Digest: x\n",
+			"HTTP/1.1 400 Bad Request\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := r.dial()
@@ -176,8 +179,8 @@ func (d *deadlines) SetReadDeadline(at time.Time) error {
 	return nil
 }
 
-// TestDeadlineEndsWithTheBody shows that there is a deadline while a body is read and none afterwards: it would strike while
-// the deposit is released, and cancel that.
+// TestDeadlineEndsWithTheBody shows that there is a deadline while a body is read and none afterwards: it would strike
+// while the deposit is released, and cancel that.
 func TestDeadlineEndsWithTheBody(t *testing.T) {
 	d := new(deadlines)
 	pace := gateway.Pace{Patience: time.Minute, Rate: 1}
@@ -189,7 +192,8 @@ func TestDeadlineEndsWithTheBody(t *testing.T) {
 	}
 }
 
-// TestSlowServer shows that the time a deposit takes after its last byte is not the client's: its deadline must not strike.
+// TestSlowServer shows that the time a deposit takes after its last byte is not the client's: its deadline must not
+// strike.
 func TestSlowServer(t *testing.T) {
 	r := newRig(t, impatient)
 	r.keys.delay(500 * time.Millisecond)
@@ -282,8 +286,9 @@ func TestClientDropsAtAnyByte(t *testing.T) {
 	r := newRig(t)
 	content := strings.Repeat("x", 40)
 	for name, request := range map[string]string{
-		"announced": "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Length: 40\n\n" + content,
-		"chunked":   "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nTransfer-Encoding: chunked\n\n28\n" + content + "\n0\n\n",
+		"announced": "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Length: 40\n\n" +
+			content,
+		"chunked": "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nTransfer-Encoding: chunked\n\n28\n" + content + "\n0\n\n",
 	} {
 		whole := strings.ReplaceAll(strings.ReplaceAll(request, "{token}", r.token), "\n", "\r\n")
 		for cut := range len(whole) {

@@ -14,8 +14,8 @@ import (
 const (
 	// maxMetadata is the length of the longest metadata in JSON, in bytes: more than the vault would take.
 	maxMetadata = 64 << 10
-	// maxListed is how many attributes, or references, are read: more than the vault would take. An inline deposit has room for
-	// a million empty ones, which would take many times its length in memory.
+	// maxListed is how many attributes, or references, are read: more than the vault would take. An inline deposit has
+	// room for a million empty ones, which would take many times its length in memory.
 	maxListed = 1000
 )
 
@@ -26,8 +26,9 @@ type statement struct {
 	hasContent bool
 }
 
-// parseStatement reads a statement strictly: UTF-8, known names, each once, values of the right type. What is in the values is
-// the vault's to judge. Null is the same as nothing. inline permits content_base64. No refusal holds what the client sent.
+// parseStatement reads a statement strictly: UTF-8, known names, each once, values of the right type. What is in the
+// values is the vault's to judge. Null is the same as nothing. inline permits content_base64. No refusal holds what the
+// client sent.
 func parseStatement(data []byte, inline bool) (*statement, error) {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return nil, refuse(badBody, "The metadata is not JSON in UTF-8.")
@@ -43,8 +44,9 @@ func parseStatement(data []byte, inline bool) (*statement, error) {
 		return nil, refuse(badBody, "The metadata is not a JSON object.")
 	}
 	texts := map[string]*string{
-		"series": &s.Series, "external_id": &s.ExternalID, "idempotency_key": &s.IdempotencyKey, "file_name": &s.FileName,
-		"title": &s.Title, "media_type": &s.MediaType, "record_date": &s.RecordDate,
+		"series": &s.Series, "external_id": &s.ExternalID, "idempotency_key": &s.IdempotencyKey,
+		"file_name": &s.FileName,
+		"title":     &s.Title, "media_type": &s.MediaType, "record_date": &s.RecordDate,
 	}
 	err := in.object(func(name string) error {
 		if to, ok := texts[name]; ok {
@@ -80,7 +82,8 @@ func (s *statement) into(d *vault.Deposit) error {
 	}{
 		{"series", &s.Series, &d.Series}, {"external_id", &s.ExternalID, &d.ExternalID},
 		{"idempotency_key", &s.IdempotencyKey, &d.IdempotencyKey}, {"file_name", &s.FileName, &d.FileName},
-		{"title", &s.Title, &d.Title}, {"record_date", &s.RecordDate, &d.RecordDate}, {"media_type", &s.MediaType, &d.MediaType},
+		{"title", &s.Title, &d.Title}, {"record_date", &s.RecordDate, &d.RecordDate},
+		{"media_type", &s.MediaType, &d.MediaType},
 	} {
 		if *f.from == "" {
 			continue
@@ -101,8 +104,8 @@ func (s *statement) into(d *vault.Deposit) error {
 	return nil
 }
 
-// strictJSON walks over JSON whose grammar has been checked. Whatever is deeper or of another type than a deposit's metadata
-// is refused at once, so depth costs nothing.
+// strictJSON walks over JSON whose grammar has been checked. Whatever is deeper or of another type than a deposit's
+// metadata is refused at once, so depth costs nothing.
 type strictJSON struct{ dec *json.Decoder }
 
 // next is the next token; nil for null, and when there is none, which a checked grammar excludes.
@@ -244,8 +247,8 @@ func parseAcknowledge(value string) (committed bool, err error) {
 	return false, refuse(badMetadata, "acknowledge is neither released nor committed")
 }
 
-// loneSurrogate says whether a string of valid JSON has a \u escape of half a surrogate pair, which encoding/json would turn
-// into U+FFFD without a word.
+// loneSurrogate says whether a string of valid JSON has a \u escape of half a surrogate pair, which encoding/json would
+// turn into U+FFFD without a word.
 func loneSurrogate(data []byte) bool {
 	for i := 0; i < len(data); i++ {
 		if data[i] != '\\' {

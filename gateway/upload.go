@@ -23,7 +23,8 @@ type upload struct {
 	control *http.ResponseController
 	pace    Pace
 	limit   int64 // bytes
-	// trailer is where the server puts the fields that follow the body; they are there once the body has ended. nil: none do.
+	// trailer is where the server puts the fields that follow the body; they are there once the body has ended. nil:
+	// none do.
 	trailer *http.Header
 
 	read   int64

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// maxEvidence is the length of the longest body, in bytes: the story of a document with more than a thousand events.
+	// maxEvidence is the length of the longest body, in bytes: the story of a document with more than a thousand
+	// events.
 	maxEvidence = 4 << 20
 	// maxQuestion is more than a document id and a digest take, however they are written.
 	maxQuestion = 4 << 10

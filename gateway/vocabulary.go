@@ -84,13 +84,15 @@ var (
 		"Its record and its proofs remain: see its history and its evidence."}
 	tooLarge = problem{"too-large", http.StatusRequestEntityTooLarge, "The body is too large", false,
 		"The body is larger than this gateway accepts."}
-	unsupportedEncoding = problem{"unsupported-encoding", http.StatusUnsupportedMediaType, "Not in this encoding", false,
+	unsupportedEncoding = problem{"unsupported-encoding", http.StatusUnsupportedMediaType, "Not in this encoding",
+		false,
 		"Send the document itself or a multipart/form-data form: no Content-Encoding, no Content-Transfer-Encoding."}
 	notJSON = problem{"not-json", http.StatusUnsupportedMediaType, "JSON is expected", false,
 		"Send Content-Type: application/json."}
 	badRange = problem{"bad-range", http.StatusRequestedRangeNotSatisfiable, "These bytes cannot be served", false,
 		"The ranges are malformed, more than 16, or all outside of the document."}
-	contentMismatch = problem{"content-mismatch", http.StatusUnprocessableEntity, "The content is not what was announced",
+	contentMismatch = problem{"content-mismatch", http.StatusUnprocessableEntity,
+		"The content is not what was announced",
 		false, "Its SHA-256 or its length is another than the headers say. Nothing was kept; check the file and send it again."}
 	badMetadata = problem{"bad-metadata", http.StatusUnprocessableEntity, "The metadata breaks a rule", false,
 		"The detail names the field and the rule."}
@@ -111,15 +113,18 @@ var (
 		"This gateway is older than what wrote the row. An operator has to bring it up to date."}
 	keyLost = problem{"key-lost", http.StatusInternalServerError, "The key cannot open this", false,
 		"The key service has no key for what is stored, or what is stored is not what it wrapped. An operator has to act."}
-	keysDown = problem{"key-service-unavailable", http.StatusServiceUnavailable, "The key service does not answer", true,
+	keysDown = problem{"key-service-unavailable", http.StatusServiceUnavailable, "The key service does not answer",
+		true,
 		"Nothing was lost. Try again."}
 	keysDenied = problem{"key-service-denies", http.StatusServiceUnavailable, "The key service refuses us", false,
 		"An operator has to renew this gateway's access to the key service."}
-	objectsDown = problem{"object-store-unavailable", http.StatusServiceUnavailable, "The object store does not answer", true,
+	objectsDown = problem{"object-store-unavailable", http.StatusServiceUnavailable, "The object store does not answer",
+		true,
 		"Nothing was lost. Try again."}
 	ledgerDown = problem{"ledger-unavailable", http.StatusServiceUnavailable, "The ledger does not answer", true,
 		"Nothing was lost: the checkpoint will be anchored when the ledger is back."}
-	ledgerRefuses = problem{"ledger-refuses", http.StatusInternalServerError, "The ledger refuses the checkpoint", false,
+	ledgerRefuses = problem{"ledger-refuses", http.StatusInternalServerError, "The ledger refuses the checkpoint",
+		false,
 		"The ledger has a larger checkpoint, or one that contradicts this journal. An operator has to find out why."}
 	timedOut = problem{"timed-out", http.StatusServiceUnavailable, "It took too long", true,
 		"What was begun goes on, or was not done at all; nothing is lost. Try again."}
@@ -132,7 +137,8 @@ var (
 		"The stored object was swept away before the deposit was recorded. Nothing was kept; send it again."}
 	stopping = problem{"stopping", http.StatusServiceUnavailable, "The service is stopping", true,
 		"Nothing was changed. Try again."}
-	storeNotImmutable = problem{"store-not-immutable", http.StatusServiceUnavailable, "The store does not enforce immutability", false,
+	storeNotImmutable = problem{"store-not-immutable", http.StatusServiceUnavailable,
+		"The store does not enforce immutability", false,
 		"The series demands a store that enforces its locks, and the newest attestation does not say that this one does. Nothing " +
 			"was kept. An operator has to act: muniment doctor says what is missing."}
 	journalFull = problem{"journal-full", http.StatusInsufficientStorage, "The journal's disk is full", true,
@@ -144,11 +150,15 @@ var (
 // problems is the whole vocabulary.
 func problems() []problem {
 	return []problem{
-		badRequest, unknownParameter, badBody, badID, badDigest, badCursor, purposeMissing, badPurpose, interrupted, unauthenticated,
-		denied, notFound, noSuchRoute, methodNotAllowed, dispositionRequired, tooMany, tooSlow, conflict, secondPerson, keyCustody,
-		notRewrapped, backupMissing, foreignBackup, trimOpen, trimOver, unapproved, waitingPeriod, retained, seriesExists, erased, tooLarge,
+		badRequest, unknownParameter, badBody, badID, badDigest, badCursor, purposeMissing, badPurpose, interrupted,
+		unauthenticated,
+		denied, notFound, noSuchRoute, methodNotAllowed, dispositionRequired, tooMany, tooSlow, conflict, secondPerson,
+		keyCustody,
+		notRewrapped, backupMissing, foreignBackup, trimOpen, trimOver, unapproved, waitingPeriod, retained,
+		seriesExists, erased, tooLarge,
 		unsupportedEncoding, notJSON, badRange, contentMismatch, badMetadata, unknownSeries, keyReused,
-		internal, damaged, newerFormat, keyLost, keysDown, keysDenied, objectsDown, ledgerDown, ledgerRefuses, timedOut, journalDown, unreleased,
+		internal, damaged, newerFormat, keyLost, keysDown, keysDenied, objectsDown, ledgerDown, ledgerRefuses, timedOut,
+		journalDown, unreleased,
 		abandoned, stopping, storeNotImmutable, journalFull, objectsFull,
 	}
 }

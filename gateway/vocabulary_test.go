@@ -83,7 +83,8 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"ledger.ErrRefused":         {ledger.ErrRefused, 500, "ledger-refuses"},
 		"anchor.ErrContradicted":    {anchor.ErrContradicted, 500, "ledger-refuses"},
 	} {
-		if code, status, _ := gateway.ProblemOf(fmt.Errorf("doing this: %w", c.err)); code != c.code || status != c.status {
+		if code, status, _ := gateway.ProblemOf(fmt.Errorf("doing this: %w", c.err)); code != c.code ||
+			status != c.status {
 			t.Errorf("%s is %d %s, not %d %s", name, status, code, c.status, c.code)
 		}
 		mapped = append(mapped, name)

@@ -31,7 +31,8 @@ func (s stated) metadata() openapi.DepositMetadata {
 	sum := sha256.Sum256(s.content)
 	size := int64(len(s.content))
 	out := openapi.DepositMetadata{
-		FileName: ptr("naïve.txt"), Title: &s.title, MediaType: ptr("text/plain; charset=utf-8"), RecordDate: ptr("2026-11-20"),
+		FileName: ptr("naïve.txt"), Title: &s.title, MediaType: ptr("text/plain; charset=utf-8"),
+		RecordDate:    ptr("2026-11-20"),
 		Attributes:    &map[string]string{"form": "B-12", "office": "Zürich, Nord"},
 		LedgerRefs:    &[]openapi.LedgerRef{{Chain: "eip155:1", Transaction: "0xabc", Role: ptr("invoice")}},
 		ContentSHA256: ptr(hex.EncodeToString(sum[:])), Size: &size,
@@ -52,7 +53,8 @@ func ways() map[string]func(r *rig, method, target string, s stated) answer {
 			return r.do(method, target, bytes.NewReader(s.content),
 				with("Content-Type", "text/plain; charset=utf-8"), with("Content-Digest", contentDigest(s.content)),
 				with("Muniment-File-Name", "UTF-8''na%C3%AFve.txt"), with("Muniment-Title", s.title),
-				with("Muniment-External-Id", s.externalID), with("Idempotency-Key", s.key), with("Muniment-Record-Date", "2026-11-20"),
+				with("Muniment-External-Id", s.externalID), with("Idempotency-Key", s.key),
+				with("Muniment-Record-Date", "2026-11-20"),
 				with("Muniment-Attribute", "form=B-12, office=UTF-8''Z%C3%BCrich%2C%20Nord"),
 				with("Muniment-Ledger-Ref", "eip155:1 0xabc invoice"), unlessEmpty)
 		},
@@ -61,7 +63,8 @@ func ways() map[string]func(r *rig, method, target string, s stated) answer {
 			return r.do(method, target, bytes.NewReader(body), with("Content-Type", kind))
 		},
 		"inline": func(r *rig, method, target string, s stated) answer {
-			return r.do(method, target, bytes.NewReader(inline(r.t, s.metadata(), s.content)), with("Content-Type", gateway.InlineType))
+			return r.do(method, target, bytes.NewReader(inline(r.t, s.metadata(), s.content)),
+				with("Content-Type", gateway.InlineType))
 		},
 	}
 }
@@ -80,7 +83,8 @@ func form(t testing.TB, metadata any, content []byte) (body []byte, contentType 
 	t.Helper()
 	var out bytes.Buffer
 	w := multipart.NewWriter(&out)
-	head := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="metadata"`}, "Content-Type": {"application/json"}}
+	head := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="metadata"`},
+		"Content-Type": {"application/json"}}
 	part, err := w.CreatePart(head)
 	if err == nil {
 		err = json.NewEncoder(part).Encode(metadata)
@@ -164,7 +168,8 @@ func repeats(t *testing.T, a, b answer) {
 	if diff := cmp.Diff(first.Document, second.Document); diff != "" || first.ID != second.ID {
 		t.Errorf("the documents differ:\n%s", diff)
 	}
-	if *first.Document.FileName != "naïve.txt" || (*first.Document.Attributes)["office"] != "Zürich, Nord" || *first.Document.Title != "A deed" {
+	if *first.Document.FileName != "naïve.txt" || (*first.Document.Attributes)["office"] != "Zürich, Nord" ||
+		*first.Document.Title != "A deed" {
 		t.Errorf("the metadata did not arrive: %s", a.body)
 	}
 }
@@ -178,20 +183,24 @@ func TestCommitted(t *testing.T) {
 				with("Idempotency-Key", "h"), with("Muniment-Acknowledge", acknowledge))
 		},
 		"query": func(acknowledge string) answer {
-			return r.do(http.MethodPost, "/v1/documents?acknowledge="+acknowledge, bytes.NewReader([]byte("x")), with("Idempotency-Key", "q"))
+			return r.do(http.MethodPost, "/v1/documents?acknowledge="+acknowledge, bytes.NewReader([]byte("x")),
+				with("Idempotency-Key", "q"))
 		},
 		"JSON": func(acknowledge string) answer {
 			body := inline(t, map[string]string{"idempotency_key": "j", "acknowledge": acknowledge}, []byte("x"))
-			return r.do(http.MethodPost, "/v1/documents", bytes.NewReader(body), with("Content-Type", gateway.InlineType))
+			return r.do(http.MethodPost, "/v1/documents", bytes.NewReader(body),
+				with("Content-Type", gateway.InlineType))
 		},
 	} {
 		var early, late openapi.Deposit
 		send("committed").json(t, &early)
 		send("released").json(t, &late)
-		if early.Acknowledged != "committed" || early.Receipt.Proof != nil || early.Receipt.Checkpoint != nil || early.Receipt.Leaf == "" {
+		if early.Acknowledged != "committed" || early.Receipt.Proof != nil || early.Receipt.Checkpoint != nil ||
+			early.Receipt.Leaf == "" {
 			t.Errorf("%s: asked not to wait, it says %+v", name, early)
 		}
-		if late.Acknowledged != "released" || late.Receipt.Proof == nil || late.Receipt.Checkpoint == nil || late.ID != early.ID || late.Created {
+		if late.Acknowledged != "released" || late.Receipt.Proof == nil || late.Receipt.Checkpoint == nil ||
+			late.ID != early.ID || late.Created {
 			t.Errorf("%s: asked again, it says %+v", name, late)
 		}
 	}

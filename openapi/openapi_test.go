@@ -25,8 +25,8 @@ func load(t *testing.T) *openapitest.Contract {
 	return contract
 }
 
-// TestEveryCallIsDescribed holds the contract to its own standard: names, descriptions, and every problem that any call of
-// its kind can answer with.
+// TestEveryCallIsDescribed holds the contract to its own standard: names, descriptions, and every problem that any call
+// of its kind can answer with.
 func TestEveryCallIsDescribed(t *testing.T) {
 	contract := load(t)
 	ids := map[string]bool{}
@@ -154,7 +154,8 @@ func TestGeneratedCodeIsCurrent(t *testing.T) {
 		servertest.Missing(t, "the generator cannot be built here",
 			fmt.Sprintf("it needs the modules of tools/go.mod: %v\n%s", err, out))
 	}
-	for config, generated := range map[string]string{"models.yaml": "models.gen.go", "client.yaml": "client/client.gen.go"} {
+	for config, generated := range map[string]string{"models.yaml": "models.gen.go",
+		"client.yaml": "client/client.gen.go"} {
 		fresh := filepath.Join(t.TempDir(), "fresh.go")
 		out, err := exec.Command("go", append(tool, "-config", config, "-o", fresh, "openapi.yaml")...).CombinedOutput()
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package retention decides how long a document is kept, and proves that it kept to that. So far it knows record series: every
-// document is filed in one, and as no schedule can be approved for them yet, none can be destroyed.
+// Package retention decides how long a document is kept, and proves that it kept to that. So far it knows record
+// series: every document is filed in one, and as no schedule can be approved for them yet, none can be destroyed.
 package retention
 
 import (
@@ -60,8 +60,8 @@ type Rules struct{}
 
 var _ vault.Rules = Rules{}
 
-// File says under which rules a document may be filed now: vault.ErrNoSeries when the tenant has no such series. Every series
-// is unscheduled, so no date is known from which a document may be destroyed.
+// File says under which rules a document may be filed now: vault.ErrNoSeries when the tenant has no such series. Every
+// series is unscheduled, so no date is known from which a document may be destroyed.
 func (Rules) File(r journal.Reader, tenant, code string) (vault.Filing, error) {
 	if code == "" {
 		code = DefaultSeries

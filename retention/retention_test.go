@@ -58,14 +58,16 @@ func TestSeries(t *testing.T) {
 	if _, err := retention.CreateSeries(ctx, j, ours, retention.NewSeries{Code: "ap.invoices-2026"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := retention.CreateSeries(ctx, j, ours, retention.NewSeries{Code: "ap.invoices-2026"}); !errors.Is(err, retention.ErrSeriesExists) {
+	if _, err := retention.CreateSeries(ctx, j, ours, retention.NewSeries{Code: "ap.invoices-2026"}); !errors.Is(err,
+		retention.ErrSeriesExists) {
 		t.Errorf("the same series again: %v", err)
 	}
 	if _, err := retention.CreateSeries(ctx, j, theirs, retention.NewSeries{Code: "ap.invoices-2026"}); err != nil {
 		t.Errorf("the same code in another tenant: %v", err)
 	}
 	for _, code := range []string{"", "A", "../x", "-a", "a b", strings.Repeat("a", 65), "a\x00"} {
-		if _, err := retention.CreateSeries(ctx, j, ours, retention.NewSeries{Code: code}); !errors.Is(err, vault.ErrMetadata) {
+		if _, err := retention.CreateSeries(ctx, j, ours, retention.NewSeries{Code: code}); !errors.Is(err,
+			vault.ErrMetadata) {
 			t.Errorf("%q: %v", code, err)
 		}
 	}
@@ -106,7 +108,8 @@ func TestSeries(t *testing.T) {
 func TestCreateSeriesDenied(t *testing.T) {
 	j := open(t)
 	who := newTenant(t, j, "ours", access.Administrator)
-	if _, err := retention.CreateSeries(context.Background(), j, who, retention.NewSeries{Code: "a"}); !errors.Is(err, access.ErrDenied) {
+	if _, err := retention.CreateSeries(context.Background(), j, who, retention.NewSeries{Code: "a"}); !errors.Is(err,
+		access.ErrDenied) {
 		t.Errorf("got %v", err)
 	}
 	records, err := j.Records(context.Background(), "ours", 0, 100)

@@ -12,8 +12,8 @@ import (
 	"muniment/vault/access"
 )
 
-// TestCommitted: a deposit that asks not to wait is answered while nothing can be released, without a proof, and so is the same
-// again; asked in the usual way it waits, and has its proof once it is released.
+// TestCommitted: a deposit that asks not to wait is answered while nothing can be released, without a proof, and so is
+// the same again; asked in the usual way it waits, and has its proof once it is released.
 func TestCommitted(t *testing.T) {
 	r := newRig(t, func(_ *rig, c *vault.Config) { c.Patience = 20 * time.Millisecond })
 	r.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
@@ -23,11 +23,13 @@ func TestCommitted(t *testing.T) {
 		})
 	}
 	first, err := deposit(true)
-	if err != nil || !first.Created || first.Receipt.Checkpoint != nil || first.Receipt.Proof != nil || len(first.Receipt.Body) == 0 {
+	if err != nil || !first.Created || first.Receipt.Checkpoint != nil || first.Receipt.Proof != nil ||
+		len(first.Receipt.Body) == 0 {
 		t.Fatalf("%+v, %v", first, err)
 	}
 	again, err := deposit(true)
-	if err != nil || again.Created || again.ID != first.ID || again.Receipt.Checkpoint != nil || again.Receipt.Leaf != first.Receipt.Leaf {
+	if err != nil || again.Created || again.ID != first.ID || again.Receipt.Checkpoint != nil ||
+		again.Receipt.Leaf != first.Receipt.Leaf {
 		t.Fatalf("again: %+v, %v", again, err)
 	}
 	if _, err := deposit(false); !errors.Is(err, vault.ErrUnreleased) {

@@ -36,8 +36,8 @@ func reduceAttested(w *journal.Writer, e journal.Entry, d StorageAttestedData) e
 	return attestations.Put(w, []byte(d.Store), attestationRow{At: e.At, Immutable: d.Immutable})
 }
 
-// Attest tries what the documents' store enforces and puts it on record; who needs access.AttestStore. A store that cannot be
-// tried (Config.Attest is nil) enforces nothing.
+// Attest tries what the documents' store enforces and puts it on record; who needs access.AttestStore. A store that
+// cannot be tried (Config.Attest is nil) enforces nothing.
 func (v *Vault) Attest(ctx context.Context, who access.Who) (Attestation, error) {
 	if err := v.Permit(ctx, who, access.AttestStore); err != nil {
 		return Attestation{}, fmt.Errorf("attesting the store: %w", err)
@@ -48,7 +48,8 @@ func (v *Vault) Attest(ctx context.Context, who access.Who) (Attestation, error)
 }
 
 // attest tries the store and commits the result if the actor is permitted to.
-func (v *Vault) attest(ctx context.Context, actor journal.Actor, permit func(journal.View) (journal.Change, error)) (Attestation, error) {
+func (v *Vault) attest(ctx context.Context, actor journal.Actor,
+	permit func(journal.View) (journal.Change, error)) (Attestation, error) {
 	found := Attestation{StorageAttestedData: StorageAttestedData{Store: v.cfg.Store}}
 	if v.cfg.Attest != nil {
 		trial, err := v.cfg.Attest(ctx)
@@ -71,8 +72,8 @@ func (v *Vault) attest(ctx context.Context, actor journal.Actor, permit func(jou
 	return found, nil
 }
 
-// workAttestations tries the store whenever its newest attestation is too old, until ctx ends. A start shortly after another
-// costs nothing.
+// workAttestations tries the store whenever its newest attestation is too old, until ctx ends. A start shortly after
+// another costs nothing.
 func (v *Vault) workAttestations(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()

@@ -37,7 +37,8 @@ func (s *trials) now(enforced bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trial = objects.Attestation{
-		Key: objects.ProbePrefix + "a", Version: "1", Locks: true, RefusesDelete: enforced, RefusesShorter: true, KeepsVersions: true,
+		Key: objects.ProbePrefix + "a", Version: "1", Locks: true, RefusesDelete: enforced, RefusesShorter: true,
+		KeepsVersions: true,
 	}
 	s.err = err
 }
@@ -152,14 +153,15 @@ func TestAttestAsksForPermission(t *testing.T) {
 	}
 }
 
-// TestAnImmutableSeriesFollowsTheNewestAttestation: it takes nothing before one, after one that failed, or from a store that
-// cannot be tried; and refuses before a byte is read. What is there already can be read.
+// TestAnImmutableSeriesFollowsTheNewestAttestation: it takes nothing before one, after one that failed, or from a store
+// that cannot be tried; and refuses before a byte is read. What is there already can be read.
 func TestAnImmutableSeriesFollowsTheNewestAttestation(t *testing.T) {
 	ctx := context.Background()
 	store := &trials{}
 	store.now(false, errors.New("the store is down"))
 	r := newRig(t, tried(store))
-	if _, err := retention.CreateSeries(ctx, r.journal, r.who, retention.NewSeries{Code: "worm", Immutable: true}); err != nil {
+	if _, err := retention.CreateSeries(ctx, r.journal, r.who,
+		retention.NewSeries{Code: "worm", Immutable: true}); err != nil {
 		t.Fatal(err)
 	}
 	deposit := func() (vault.Deposited, error) {
@@ -196,7 +198,8 @@ func TestAnImmutableSeriesFollowsTheNewestAttestation(t *testing.T) {
 func TestAStoreThatCannotBeTriedEnforcesNothing(t *testing.T) {
 	ctx := context.Background()
 	r := newRig(t, func(_ *rig, c *vault.Config) { c.Store = "folder" })
-	if _, err := retention.CreateSeries(ctx, r.journal, r.who, retention.NewSeries{Code: "worm", Immutable: true}); err != nil {
+	if _, err := retention.CreateSeries(ctx, r.journal, r.who,
+		retention.NewSeries{Code: "worm", Immutable: true}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := r.vault.Attest(ctx, r.who)

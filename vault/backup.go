@@ -27,7 +27,8 @@ type BackupVerifiedData struct {
 type Backup struct {
 	Size uint64 // in entries of the journal
 	Root journal.Hash
-	// Label says in a word where it lies, such as "offsite": 1 to 64 of [a-z0-9-], or nothing. It stands in the body for ever.
+	// Label says in a word where it lies, such as "offsite": 1 to 64 of [a-z0-9-], or nothing. It stands in the body
+	// for ever.
 	Label string
 
 	// The fields below are on record only.
@@ -62,7 +63,8 @@ func reduceBackupVerified(w *journal.Writer, e journal.Entry, d BackupVerifiedDa
 // Errors: ErrBackup; a *MetadataError for the label; access.ErrDenied.
 func (v *Vault) RecordBackup(ctx context.Context, who access.Who, b Backup) (Backup, error) {
 	if !labelPattern.MatchString(b.Label) {
-		return Backup{}, fmt.Errorf("recording a backup: %w", &MetadataError{Field: "label", Reason: "is not of [a-z0-9-], or longer than 64"})
+		return Backup{}, fmt.Errorf("recording a backup: %w",
+			&MetadataError{Field: "label", Reason: "is not of [a-z0-9-], or longer than 64"})
 	}
 	if err := v.Permit(ctx, who, access.RecordBackup); err != nil {
 		return Backup{}, fmt.Errorf("recording a backup: %w", err)
@@ -92,11 +94,12 @@ func (v *Vault) RecordBackup(ctx context.Context, who access.Who, b Backup) (Bac
 	return out, nil
 }
 
-// Backups returns up to limit (at most 500) backups on record, newest first, of those with an index smaller than before; 0
-// begins with the newest. access.ViewBackups is needed.
+// Backups returns up to limit (at most 500) backups on record, newest first, of those with an index smaller than
+// before; 0 begins with the newest. access.ViewBackups is needed.
 func (v *Vault) Backups(ctx context.Context, who access.Who, before uint64, limit int) ([]Backup, error) {
 	if limit < 1 || limit > maxBackups {
-		return nil, fmt.Errorf("listing backups: %w", &MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", maxBackups)})
+		return nil, fmt.Errorf("listing backups: %w",
+			&MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", maxBackups)})
 	}
 	if err := v.Permit(ctx, who, access.ViewBackups); err != nil {
 		return nil, fmt.Errorf("listing backups: %w", err)

@@ -65,8 +65,8 @@ func (nowhere) Put(_ context.Context, key string, body io.Reader, _ objects.PutO
 
 func (nowhere) Retain(context.Context, string, string, time.Time) error { return nil }
 
-// BenchmarkDepositEvent is deposits without their uploads: document.deposited with its sealed row and three tokens, waiting
-// for the commit and the release.
+// BenchmarkDepositEvent is deposits without their uploads: document.deposited with its sealed row and three tokens,
+// waiting for the commit and the release.
 func BenchmarkDepositEvent(b *testing.B) {
 	r := newRig(b, onDisk(b), func(_ *rig, c *vault.Config) { c.Objects = nowhere{c.Objects} })
 	var n int
@@ -84,8 +84,8 @@ func BenchmarkDepositEvent(b *testing.B) {
 	})
 }
 
-// BenchmarkReadEvent is document.read as Read commits it: a thousand documents, each read for a new purpose, so that no session
-// covers it.
+// BenchmarkReadEvent is document.read as Read commits it: a thousand documents, each read for a new purpose, so that no
+// session covers it.
 func BenchmarkReadEvent(b *testing.B) {
 	r := newRig(b, onDisk(b), func(_ *rig, c *vault.Config) { c.Objects = nowhere{c.Objects} })
 	ids := make([]journal.ID, 1000)

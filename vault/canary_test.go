@@ -22,7 +22,8 @@ import (
 func traces(text string) map[string][]byte {
 	out := map[string][]byte{"raw": []byte(text)}
 	for shift := range 3 { // base64 of the text at any place within a longer one, without the digits that its neighbours share
-		for name, enc := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
+		for name, enc := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding,
+			"base64url": base64.RawURLEncoding} {
 			coded := enc.EncodeToString([]byte(strings.Repeat("x", shift) + text))
 			out[fmt.Sprint(name, " shifted by ", shift)] = []byte(coded[(shift*8+5)/6 : len(coded)-1])
 		}
@@ -97,8 +98,10 @@ func (r *rig) everything() map[string][]byte {
 func TestCanary(t *testing.T) {
 	r := newRig(t)
 	canaries := map[string]string{
-		"content": "CANARY-content-930-12-0001", "file name": "CANARY-file-930-12-0002.txt", "title": "CANARY title 930-12-0003",
-		"external id": "CANARY-ext-930-12-0004", "attribute": "CANARY-attr-930-12-0005", "note": "CANARY note 930-12-0006",
+		"content": "CANARY-content-930-12-0001", "file name": "CANARY-file-930-12-0002.txt",
+		"title":       "CANARY title 930-12-0003",
+		"external id": "CANARY-ext-930-12-0004", "attribute": "CANARY-attr-930-12-0005",
+		"note":            "CANARY note 930-12-0006",
 		"idempotency key": "CANARY-key-930-12-0007", "API key": r.key.Reveal(),
 	}
 	ctx := context.Background()
@@ -178,7 +181,8 @@ func TestCanaryIsFound(t *testing.T) {
 	const canary = "CANARY-1"
 	sum := sha256.Sum256([]byte(canary))
 	for i, text := range []string{
-		"a" + canary, base64.StdEncoding.EncodeToString([]byte("a" + canary + "b")), base64.StdEncoding.EncodeToString([]byte("ab" + canary)),
+		"a" + canary, base64.StdEncoding.EncodeToString([]byte("a" + canary + "b")),
+		base64.StdEncoding.EncodeToString([]byte("ab" + canary)),
 		hex.EncodeToString([]byte(canary)), string(sum[:]), base64.StdEncoding.EncodeToString(sum[:]),
 	} {
 		found := false

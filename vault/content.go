@@ -32,9 +32,9 @@ type Content struct {
 	once   sync.Once
 }
 
-// WriteSpan writes span i to w. Nothing that was not verified is written; after an error w may have a part of the span. It
-// returns ErrDamagedContent when the ciphertext is not what was recorded, which goes on record as an alarm, ErrErased when the
-// document was erased meanwhile, or the error of w, of ctx, or of the store.
+// WriteSpan writes span i to w. Nothing that was not verified is written; after an error w may have a part of the span.
+// It returns ErrDamagedContent when the ciphertext is not what was recorded, which goes on record as an alarm,
+// ErrErased when the document was erased meanwhile, or the error of w, of ctx, or of the store.
 func (c *Content) WriteSpan(ctx context.Context, w io.Writer, i int) error {
 	span := c.Spans[i]
 	counted := &counter{w: w, expelled: &c.rd.session.expelled}
@@ -55,7 +55,8 @@ func (c *Content) WriteSpan(ctx context.Context, w io.Writer, i int) error {
 	return nil
 }
 
-// Close ends the read. How many bytes it took and whether it got all that it asked for goes on record when its session ends.
+// Close ends the read. How many bytes it took and whether it got all that it asked for goes on record when its session
+// ends.
 func (c *Content) Close() error {
 	c.once.Do(func() {
 		broken := false
@@ -67,8 +68,8 @@ func (c *Content) Close() error {
 	return nil
 }
 
-// counter counts what is written, and keeps the writer's own error apart from the source's. It writes nothing of a document
-// that has been erased.
+// counter counts what is written, and keeps the writer's own error apart from the source's. It writes nothing of a
+// document that has been erased.
 type counter struct {
 	w        io.Writer
 	expelled *atomic.Bool
@@ -95,7 +96,8 @@ var (
 	errRow    = errors.New("its sealed row is missing, or is not what was recorded")
 )
 
-// foundRow is the finding that a document's sealed row, without which its content cannot be opened, is not what was recorded.
+// foundRow is the finding that a document's sealed row, without which its content cannot be opened, is not what was
+// recorded.
 const foundRow = "row"
 
 // finding names what is wrong with stored content; "" when the error says nothing about the content.
@@ -111,14 +113,15 @@ func finding(err error) string {
 		return "damaged"
 	case errors.Is(err, seal.ErrCiphertext):
 		return "segment"
-	case errors.Is(err, errRow), errors.Is(err, seal.ErrRow), errors.Is(err, seal.ErrKeyset), errors.Is(err, keys.ErrWrapped):
+	case errors.Is(err, errRow), errors.Is(err, seal.ErrRow), errors.Is(err, seal.ErrKeyset),
+		errors.Is(err, keys.ErrWrapped):
 		return foundRow
 	}
 	return ""
 }
 
-// damage raises the alarm when err says that the stored content or its sealed row is not what was recorded, once for each
-// document, and turns err into ErrDamagedContent.
+// damage raises the alarm when err says that the stored content or its sealed row is not what was recorded, once for
+// each document, and turns err into ErrDamagedContent.
 func (v *Vault) damage(ctx context.Context, who access.Who, id journal.ID, err error) error {
 	found := finding(err)
 	if found == "" {
@@ -126,13 +129,14 @@ func (v *Vault) damage(ctx context.Context, who access.Who, id journal.ID, err e
 	}
 	v.cfg.Log.Error("stored content is not what was recorded", "document", id.String(), "found", found)
 	// The alarm must not be lost because the client has gone.
-	_, recorded := v.cfg.Journal.Commit(context.WithoutCancel(ctx), who.Actor(), func(view journal.View) (journal.Change, error) {
-		row, ok, err := documents.Get(view, id[:])
-		if err != nil || !ok || row.Tenant != who.Tenant {
-			return journal.Change{}, err
-		}
-		return row.alarm(id, found), nil
-	})
+	_, recorded := v.cfg.Journal.Commit(context.WithoutCancel(ctx), who.Actor(),
+		func(view journal.View) (journal.Change, error) {
+			row, ok, err := documents.Get(view, id[:])
+			if err != nil || !ok || row.Tenant != who.Tenant {
+				return journal.Change{}, err
+			}
+			return row.alarm(id, found), nil
+		})
 	if recorded != nil {
 		v.cfg.Log.Error("an alarm could not be put on record", "document", id.String(), "error", recorded)
 	}

@@ -13,8 +13,8 @@ import (
 // cursorMAC is the length of a cursor's authentication, in bytes.
 const cursorMAC = 16
 
-// newCursor says where a listing goes on: a place among the deposits, authenticated for the principal and the query, so that
-// it cannot be forged or taken elsewhere.
+// newCursor says where a listing goes on: a place among the deposits, authenticated for the principal and the query, so
+// that it cannot be forged or taken elsewhere.
 func newCursor(key keys.Secret, who access.Who, q *Query, place []byte) (string, error) {
 	mac, err := cursorOf(key, who, q, place)
 	if err != nil {

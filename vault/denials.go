@@ -11,8 +11,9 @@ import (
 	"muniment/vault/access"
 )
 
-// denialsNamed is how many refusals of one act a principal gets on record one by one within a minute. The rest of that minute
-// share one event, so that a client that runs wild, or wants to hide something in a flood, does not fill the journal.
+// denialsNamed is how many refusals of one act a principal gets on record one by one within a minute. The rest of that
+// minute share one event, so that a client that runs wild, or wants to hide something in a flood, does not fill the
+// journal.
 const denialsNamed = 16
 
 // denials counts refusals in memory. A crash loses the counts that are not on record yet, never the first refusals.
@@ -72,8 +73,10 @@ func (d *denials) collect(now time.Time) map[denialKey]int {
 	return out
 }
 
-// commit commits an act of who that may be refused, and counts its refusal. Every decide that authorizes goes through here.
-func (v *Vault) commit(ctx context.Context, who access.Who, decide func(journal.View) (journal.Change, error)) (journal.Receipt, error) {
+// commit commits an act of who that may be refused, and counts its refusal. Every decide that authorizes goes through
+// here.
+func (v *Vault) commit(ctx context.Context, who access.Who,
+	decide func(journal.View) (journal.Change, error)) (journal.Receipt, error) {
 	minute := minuteOf(v.cfg.Clock.Now())
 	var (
 		refused *denialKey
@@ -101,7 +104,8 @@ func (v *Vault) commit(ctx context.Context, who access.Who, decide func(journal.
 	return receipt, err
 }
 
-// refusal says whether an error is one that a refusal is answered with, rather than that the refusal could not be recorded.
+// refusal says whether an error is one that a refusal is answered with, rather than that the refusal could not be
+// recorded.
 func refusal(err error) bool { return errors.Is(err, access.ErrDenied) || errors.Is(err, ErrNotFound) }
 
 // flushDenials puts on record how many refusals were left out in the minutes before now, or so far when now is zero.

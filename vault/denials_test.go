@@ -44,7 +44,8 @@ func TestDenialsCoalesced(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec, n := r.last("access.denied/1")
-	if n != 20 || rec.Actor != who.Principal.String() || string(rec.Data) != `{"action":"document.describe","more":84}` {
+	if n != 20 || rec.Actor != who.Principal.String() ||
+		string(rec.Data) != `{"action":"document.describe","more":84}` {
 		t.Errorf("after the minute: %d events, the last is %s", n, rec.Body)
 	}
 	refuse(who, 17) // one in full has gone before

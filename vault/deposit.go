@@ -18,8 +18,8 @@ import (
 type Deposit struct {
 	Series     string // "": the tenant's default one
 	ExternalID string // the caller's own id, 1 to 256 visible characters; "" for none
-	// IdempotencyKey is 1 to 255 visible ASCII characters; "" for none. A document that is there under the external id already
-	// is answered for without a key, or with its own.
+	// IdempotencyKey is 1 to 255 visible ASCII characters; "" for none. A document that is there under the external id
+	// already is answered for without a key, or with its own.
 	IdempotencyKey string
 	FileName       string
 	Title          string
@@ -32,8 +32,8 @@ type Deposit struct {
 	// Digest is the caller's SHA-256 of the content, or nil.
 	Digest  []byte
 	Content io.Reader // nil for an empty document
-	// Committed asks for an answer as soon as the deposit is on record here, without waiting for its release. Its receipt is no
-	// proof yet, and the deposit is lost with the journal's database if that is lost first.
+	// Committed asks for an answer as soon as the deposit is on record here, without waiting for its release. Its
+	// receipt is no proof yet, and the deposit is lost with the journal's database if that is lost first.
 	Committed bool
 }
 
@@ -60,13 +60,13 @@ type intake struct {
 	repeat   []byte
 }
 
-// Deposit takes a document in. Permission, series, external id and idempotency key are looked at before a byte is read, and
-// again in the commit; the document's keys are wrapped before a byte is read, so that a key service that is down costs nobody
-// an upload. Memory is constant in the size of the content. What was read of content that breaks off, or is not as
-// announced, is never visible.
+// Deposit takes a document in. Permission, series, external id and idempotency key are looked at before a byte is read,
+// and again in the commit; the document's keys are wrapped before a byte is read, so that a key service that is down
+// costs nobody an upload. Memory is constant in the size of the content. What was read of content that breaks off, or
+// is not as announced, is never visible.
 //
-// A document that somebody else has deposited under the external id is answered for only to principals who may describe it and
-// have its digest disclosed: others are denied, whatever their content is.
+// A document that somebody else has deposited under the external id is answered for only to principals who may describe
+// it and have its digest disclosed: others are denied, whatever their content is.
 //
 // When it returns ErrUnreleased the result is filled in but for proof and checkpoint: the deposit is on record, and the
 // same request again is safe.
@@ -142,8 +142,8 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 	return v.acknowledge(ctx, d, out)
 }
 
-// MayDeposit says, before anything is known of a deposit, whether the principal may make one at all: whoever may do so in no
-// series is denied, on record. Deposit asks again, for the series.
+// MayDeposit says, before anything is known of a deposit, whether the principal may make one at all: whoever may do so
+// in no series is denied, on record. Deposit asks again, for the series.
 func (v *Vault) MayDeposit(ctx context.Context, who access.Who) error {
 	look := func(r journal.Reader) (journal.Change, error) {
 		permission, err := access.PermissionFor(r, who, access.Deposit)

@@ -28,8 +28,9 @@ func TestDepositAndRead(t *testing.T) {
 			content := bytes.Repeat([]byte("0123456789abcde"), size/15+1)[:size]
 			digest := sha256.Sum256(content)
 			d := vault.Deposit{
-				FileName: "letter.txt", Title: "A letter", MediaType: "text/plain", Attributes: map[string]string{"a": "b"},
-				Digest: digest[:], Length: -1, Content: iotest.OneByteReader(bytes.NewReader(content)),
+				FileName: "letter.txt", Title: "A letter", MediaType: "text/plain",
+				Attributes: map[string]string{"a": "b"},
+				Digest:     digest[:], Length: -1, Content: iotest.OneByteReader(bytes.NewReader(content)),
 			}
 			if known {
 				d.Length, d.Content = int64(size), bytes.NewReader(content)
@@ -68,15 +69,25 @@ func TestDepositRefuses(t *testing.T) {
 		want error
 	}{
 		{"digest", vault.Deposit{Length: -1, Digest: wrong[:], Content: strings.NewReader(content)}, vault.ErrMismatch},
-		{"digest and length", vault.Deposit{Length: 12, Digest: wrong[:], Content: strings.NewReader(content)}, vault.ErrMismatch},
-		{"too short", vault.Deposit{Length: 13, Digest: digest[:], Content: strings.NewReader(content)}, vault.ErrMismatch},
-		{"too long", vault.Deposit{Length: 11, Digest: digest[:], Content: strings.NewReader(content)}, vault.ErrMismatch},
-		{"hung up", vault.Deposit{Length: 13, Content: io.MultiReader(strings.NewReader(content), iotest.ErrReader(io.ErrUnexpectedEOF))}, vault.ErrInterrupted},
-		{"hung up, length unknown", vault.Deposit{Length: -1, Content: io.MultiReader(strings.NewReader(content), iotest.ErrReader(io.ErrUnexpectedEOF))}, vault.ErrInterrupted},
-		{"source fails", vault.Deposit{Length: -1, Content: io.MultiReader(strings.NewReader(content), iotest.ErrReader(broken))}, broken},
+		{"digest and length", vault.Deposit{Length: 12, Digest: wrong[:], Content: strings.NewReader(content)},
+			vault.ErrMismatch},
+		{"too short", vault.Deposit{Length: 13, Digest: digest[:], Content: strings.NewReader(content)},
+			vault.ErrMismatch},
+		{"too long", vault.Deposit{Length: 11, Digest: digest[:], Content: strings.NewReader(content)},
+			vault.ErrMismatch},
+		{"hung up", vault.Deposit{Length: 13,
+			Content: io.MultiReader(strings.NewReader(content), iotest.ErrReader(io.ErrUnexpectedEOF))},
+			vault.ErrInterrupted},
+		{"hung up, length unknown", vault.Deposit{Length: -1,
+			Content: io.MultiReader(strings.NewReader(content), iotest.ErrReader(io.ErrUnexpectedEOF))},
+			vault.ErrInterrupted},
+		{"source fails", vault.Deposit{Length: -1,
+			Content: io.MultiReader(strings.NewReader(content), iotest.ErrReader(broken))}, broken},
 		{"announced too large", vault.Deposit{Length: 101, Content: strings.NewReader(content)}, vault.ErrTooLarge},
-		{"too large", vault.Deposit{Length: -1, Content: strings.NewReader(strings.Repeat("x", 101))}, vault.ErrTooLarge},
-		{"no such series", vault.Deposit{Series: "nowhere", Length: 12, Content: strings.NewReader(content)}, vault.ErrNoSeries},
+		{"too large", vault.Deposit{Length: -1, Content: strings.NewReader(strings.Repeat("x", 101))},
+			vault.ErrTooLarge},
+		{"no such series", vault.Deposit{Series: "nowhere", Length: 12, Content: strings.NewReader(content)},
+			vault.ErrNoSeries},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := r.journal.Size()
@@ -136,10 +147,12 @@ func TestReplay(t *testing.T) {
 		{"other content", func(*vault.Deposit) {}, two, vault.ErrIdempotency},
 		{"other metadata", func(d *vault.Deposit) { d.Title = "other" }, one, vault.ErrIdempotency},
 		{"external id alone, same content", func(d *vault.Deposit) { d.IdempotencyKey = "" }, one, nil},
-		{"external id alone, other metadata", func(d *vault.Deposit) { d.IdempotencyKey, d.FileName = "", "b" }, one, nil},
+		{"external id alone, other metadata", func(d *vault.Deposit) { d.IdempotencyKey, d.FileName = "", "b" }, one,
+			nil},
 		{"external id alone, other content", func(d *vault.Deposit) { d.IdempotencyKey = "" }, two, vault.ErrConflict},
 		{"external id with a new key", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, one, vault.ErrMetadata},
-		{"external id with a new key, other content", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, two, vault.ErrMetadata},
+		{"external id with a new key, other content", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, two,
+			vault.ErrMetadata},
 		{"digest that does not match", func(d *vault.Deposit) { d.Digest = make([]byte, 32) }, one, vault.ErrMismatch},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,7 +163,8 @@ func TestReplay(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Fatalf("got error %v, want %v", err, test.want)
 			}
-			if err == nil && (out.ID != done.ID || out.Created || out.Receipt.Index != done.Receipt.Index || out.Receipt.Leaf != done.Receipt.Leaf || len(out.Receipt.Checkpoint) == 0) {
+			if err == nil && (out.ID != done.ID || out.Created || out.Receipt.Index != done.Receipt.Index ||
+				out.Receipt.Leaf != done.Receipt.Leaf || len(out.Receipt.Checkpoint) == 0) {
 				t.Errorf("got %+v, want the deposit of before", out)
 			}
 			if d.FileName == "b" && out.Document.FileName != "" {
@@ -159,7 +173,8 @@ func TestReplay(t *testing.T) {
 		})
 	}
 	conflict, n := r.last("document.compared/1")
-	if got := r.journal.Size(); got != size+1 || n != 1 || conflict.Doc != done.ID || string(conflict.Data) != `{"same":false}` {
+	if got := r.journal.Size(); got != size+1 || n != 1 || conflict.Doc != done.ID ||
+		string(conflict.Data) != `{"same":false}` {
 		t.Errorf("the repetitions recorded %d events, want one of the conflict: %s", got-size, conflict.Body)
 	}
 	// A key that was refused is free.
@@ -167,7 +182,8 @@ func TestReplay(t *testing.T) {
 		t.Error("a refused deposit took its key")
 	}
 	other := r.principal(access.Grant{Role: access.Depositor})
-	out, err := r.vault.Deposit(context.Background(), other, vault.Deposit{IdempotencyKey: "key-1", Length: 3, Content: bytes.NewReader(two)})
+	out, err := r.vault.Deposit(context.Background(), other,
+		vault.Deposit{IdempotencyKey: "key-1", Length: 3, Content: bytes.NewReader(two)})
 	if err != nil || !out.Created {
 		t.Errorf("another principal's deposit under the same key: %+v, %v", out, err)
 	}
@@ -187,7 +203,8 @@ func (g *gate) Read(p []byte) (int, error) {
 
 // Deposits of several processes race for one token: in one process they would follow each other.
 func TestRace(t *testing.T) {
-	for _, d := range []vault.Deposit{{IdempotencyKey: "k"}, {ExternalID: "x"}, {IdempotencyKey: "k", ExternalID: "x"}} {
+	for _, d := range []vault.Deposit{{IdempotencyKey: "k"}, {ExternalID: "x"},
+		{IdempotencyKey: "k", ExternalID: "x"}} {
 		r := newRig(t)
 		const n = 8
 		var wait, all sync.WaitGroup
@@ -311,14 +328,17 @@ func TestDepositDenied(t *testing.T) {
 		t.Errorf("got error %v after %d bytes, want a denial before the first", err, source.n)
 	}
 	last := r.records()[len(r.records())-1]
-	if last.Type != "access.denied/1" || last.Actor != who.Principal.String() || string(last.Data) != `{"action":"document.deposit","series":"default"}` {
+	if last.Type != "access.denied/1" || last.Actor != who.Principal.String() ||
+		string(last.Data) != `{"action":"document.deposit","series":"default"}` {
 		t.Errorf("on record is %s %s", last.Type, last.Data)
 	}
-	if out, err := r.vault.Deposit(context.Background(), who, vault.Deposit{Series: "other", Length: 1, Content: source}); err != nil || out.Document.Series != "other" {
+	if out, err := r.vault.Deposit(context.Background(), who,
+		vault.Deposit{Series: "other", Length: 1, Content: source}); err != nil || out.Document.Series != "other" {
 		t.Errorf("in its own series: %+v, %v", out, err)
 	}
 	stranger := access.Who{Tenant: vault.DefaultTenant, Principal: journal.ID{1}}
-	if _, err := r.vault.Deposit(context.Background(), stranger, vault.Deposit{Length: 1, Content: source}); !errors.Is(err, access.ErrDenied) {
+	if _, err := r.vault.Deposit(context.Background(), stranger,
+		vault.Deposit{Length: 1, Content: source}); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("a stranger: %v", err)
 	}
 }

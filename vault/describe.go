@@ -10,9 +10,9 @@ import (
 )
 
 // Describe describes a document; access.Describe is needed. That its sealed fields were opened goes on record first.
-// ErrNotFound for unknown ids and for those of other tenants. An erased document is described without the sealed fields; the
-// content's digest needs access.Disclose too. While the journal's disk is full, or the key service down, a document is described
-// without the sealed fields.
+// ErrNotFound for unknown ids and for those of other tenants. An erased document is described without the sealed
+// fields; the content's digest needs access.Disclose too. While the journal's disk is full, or the key service down, a
+// document is described without the sealed fields.
 func (v *Vault) Describe(ctx context.Context, who access.Who, id journal.ID) (Document, error) {
 	doc, err := v.describe(ctx, who, func(journal.Reader) (journal.ID, error) { return id, nil })
 	if err != nil {
@@ -50,7 +50,8 @@ func (v *Vault) find(ctx context.Context, who access.Who, externalID string) (Do
 }
 
 // describe commits that the document was described, then opens its sealed row.
-func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal.Reader) (journal.ID, error)) (Document, error) {
+func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal.Reader) (journal.ID, error)) (Document,
+	error) {
 	var (
 		id     journal.ID
 		row    document
@@ -105,7 +106,8 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 }
 
 // outline describes a document without its sealed row, while nothing can be put on record.
-func (v *Vault) outline(ctx context.Context, look func(journal.Reader) (journal.Change, error), describe func() Document) (Document, error) {
+func (v *Vault) outline(ctx context.Context, look func(journal.Reader) (journal.Change, error),
+	describe func() Document) (Document, error) {
 	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		_, err := look(r)
 		return err

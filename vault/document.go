@@ -37,9 +37,10 @@ type Document struct {
 	Commitment       []byte    // HMAC-SHA-256(salt, "muniment content v1" ‖ SHA-256(content))
 	CiphertextSHA256 []byte
 
-	// The fields of an erased document; zero for one that is kept. ErasedInBackups says that it cannot be opened from any backup
-	// either: the versions of the tenant's key that it needs are trimmed. ContentRemoved says that the ciphertext is deleted;
-	// while it is not, ContentRemovable is when its lock ends, as far as is known, and zero where a hold keeps it.
+	// The fields of an erased document; zero for one that is kept. ErasedInBackups says that it cannot be opened from
+	// any backup either: the versions of the tenant's key that it needs are trimmed. ContentRemoved says that the
+	// ciphertext is deleted; while it is not, ContentRemovable is when its lock ends, as far as is known, and zero
+	// where a hold keeps it.
 	ErasedAt         time.Time
 	ErasedInBackups  bool
 	ContentRemoved   bool
@@ -49,8 +50,8 @@ type Document struct {
 	Withheld        bool
 	WithheldBecause Reason
 
-	// The fields below are sealed. They are empty when the document is erased. The digest is empty too where it may not be
-	// disclosed: see access.Disclose.
+	// The fields below are sealed. They are empty when the document is erased. The digest is empty too where it may not
+	// be disclosed: see access.Disclose.
 	FileName      string
 	Title         string
 	MediaType     string
@@ -77,8 +78,8 @@ func (d *Document) withhold(because Reason) {
 	}
 }
 
-// keysFail says whether the key service is why sealed rows cannot be opened: it is down, refuses us, or has the version no more
-// that they are wrapped with. What needs none of them goes on.
+// keysFail says whether the key service is why sealed rows cannot be opened: it is down, refuses us, or has the version
+// no more that they are wrapped with. What needs none of them goes on.
 func keysFail(err error) bool {
 	return errors.Is(err, keys.ErrUnavailable) || errors.Is(err, keys.ErrDenied) || errors.Is(err, keys.ErrNoKey)
 }
@@ -100,9 +101,9 @@ type document struct {
 	Object      StoredObject `json:"o"`
 	Commitment  []byte       `json:"c"`
 
-	// What is known of an erased document: when it was erased (Unix microseconds), by which event, with which version of the
-	// tenant's key its row was wrapped last, whether it has left a tombstone, until when its ciphertext is locked (Unix seconds),
-	// and whether that is deleted.
+	// What is known of an erased document: when it was erased (Unix microseconds), by which event, with which version
+	// of the tenant's key its row was wrapped last, whether it has left a tombstone, until when its ciphertext is
+	// locked (Unix seconds), and whether that is deleted.
 	ErasedAt    int64  `json:"xa,omitempty"`
 	ErasedIndex uint64 `json:"xi,omitempty"`
 	ErasedKey   int    `json:"xk,omitempty"`
@@ -121,8 +122,8 @@ type StoredObject struct {
 	CRC32C  uint32 `json:"crc32c"` // Castagnoli, as object stores compute it
 }
 
-// documents is the projection of documents. Its indexes other than by object are in the order of deposits, because neither
-// time nor index of the log ever goes back.
+// documents is the projection of documents. Its indexes other than by object are in the order of deposits, because
+// neither time nor index of the log ever goes back.
 var documents = journal.NewRows("documents",
 	journal.RowIndex[document]{Name: "order", Keys: func(_ []byte, d document) [][]byte {
 		return [][]byte{append(orderPrefix(d.Tenant), d.place()...)}
@@ -168,8 +169,8 @@ func join(parts ...string) []byte {
 	return key
 }
 
-// public is the part of a description that nothing has to be opened for. Whether an erased document is so in backups too is told
-// by the tenant's key: see erasedInBackups.
+// public is the part of a description that nothing has to be opened for. Whether an erased document is so in backups
+// too is told by the tenant's key: see erasedInBackups.
 func (d document) public(id journal.ID) Document {
 	out := Document{
 		ID: id, Series: d.Series, State: Kept, Size: d.Size,

@@ -67,19 +67,22 @@ func TestKeysDown(t *testing.T) {
 			t.Errorf("disclosing: %v, want %v", err, fault.want)
 		}
 		doc, err := r.vault.Describe(ctx, r.who, done.ID)
-		if err != nil || !doc.Withheld || doc.WithheldBecause != vault.ReasonKeys || doc.Title != "" || doc.ContentSHA256 != nil || doc.Size != 7 {
+		if err != nil || !doc.Withheld || doc.WithheldBecause != vault.ReasonKeys || doc.Title != "" ||
+			doc.ContentSHA256 != nil || doc.Size != 7 {
 			t.Errorf("describing: %+v, %v", doc, err)
 		}
 		if doc, err = r.vault.Find(ctx, r.who, "EXT"); err != nil || !doc.Withheld || doc.ID != done.ID {
 			t.Errorf("finding: %+v, %v", doc, err)
 		}
 		page, err := r.vault.List(ctx, r.who, vault.Query{Limit: 1})
-		if err != nil || len(page.Documents) != 1 || page.Documents[0].WithheldBecause != vault.ReasonKeys || page.Documents[0].Title != "" {
+		if err != nil || len(page.Documents) != 1 || page.Documents[0].WithheldBecause != vault.ReasonKeys ||
+			page.Documents[0].Title != "" {
 			t.Errorf("listing: %+v, %v", page, err)
 		}
 		r.goOn(done.ID)
 		breakKeys(svc, keystest.None)
-		if page, err = r.vault.List(ctx, r.who, vault.Query{Limit: 1, Cursor: page.Next}); err != nil || len(page.Documents) != 1 || page.Documents[0].ID != second.ID || page.Documents[0].Withheld {
+		if page, err = r.vault.List(ctx, r.who, vault.Query{Limit: 1, Cursor: page.Next}); err != nil ||
+			len(page.Documents) != 1 || page.Documents[0].ID != second.ID || page.Documents[0].Withheld {
 			t.Errorf("the next page, with keys again: %+v, %v", page, err)
 		}
 		if got, err := r.read(done.ID); err != nil || string(got) != "content" {
@@ -104,8 +107,8 @@ func (r *rig) goOn(id journal.ID) {
 	}
 }
 
-// TestStartWithoutKeys: a vault that is opened while the key service is down has no index key. It describes and lists all the
-// same, page by page, and goes on by itself.
+// TestStartWithoutKeys: a vault that is opened while the key service is down has no index key. It describes and lists
+// all the same, page by page, and goes on by itself.
 func TestStartWithoutKeys(t *testing.T) {
 	r, svc, _ := newDownRig(t)
 	ctx := context.Background()
@@ -139,7 +142,8 @@ func TestStartWithoutKeys(t *testing.T) {
 		}
 		if len(got) == 2 {
 			breakKeys(svc, keystest.None) // the cursor was made without the index key, and is good with it too
-			if page, err = v.List(ctx, r.who, vault.Query{Limit: 1, Cursor: page.Next}); err != nil || len(page.Documents) != 1 || page.Documents[0].Title != "three" {
+			if page, err = v.List(ctx, r.who, vault.Query{Limit: 1, Cursor: page.Next}); err != nil ||
+				len(page.Documents) != 1 || page.Documents[0].Title != "three" {
 				t.Errorf("with keys again: %+v, %v", page, err)
 			}
 			break
@@ -178,8 +182,8 @@ func TestAWrapThatWasLostLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestStoreDown: while the store is down, deposits and reads are refused; a put whose answer was lost leaves an orphan that the
-// sweep takes, and the retry leaves exactly one document.
+// TestStoreDown: while the store is down, deposits and reads are refused; a put whose answer was lost leaves an orphan
+// that the sweep takes, and the retry leaves exactly one document.
 func TestStoreDown(t *testing.T) {
 	for _, kind := range []objectstest.Kind{objectstest.Failed, objectstest.TookEffect} {
 		r, _, store := newDownRig(t)

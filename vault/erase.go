@@ -21,9 +21,9 @@ const (
 	ObjectErased    journal.Type[ObjectErasedData]    = "object.erased/1"
 )
 
-// DocumentErasedData says that the document's sealed row is erased: its key and salt, its names, and what leads to it. Its
-// ciphertext follows as soon as no lock stands in the way. It cannot be opened from a backup either once the versions of the
-// tenant's key up to KeyVersion are trimmed.
+// DocumentErasedData says that the document's sealed row is erased: its key and salt, its names, and what leads to it.
+// Its ciphertext follows as soon as no lock stands in the way. It cannot be opened from a backup either once the
+// versions of the tenant's key up to KeyVersion are trimmed.
 type DocumentErasedData struct {
 	// Authority is under which the document was destroyed: a schedule item, such as GRS-3.2-010, or an order.
 	Authority  string `json:"authority"`
@@ -51,10 +51,11 @@ var erasedUnderRows = journal.NewRows[uint64]("erased_under")
 
 // EraseRequest says why a document is erased, and how far.
 type EraseRequest struct {
-	// Authority is the rule or order: 1 to 128 of [A-Za-z0-9._:/-]. It stands in the body for ever: it must name no person.
+	// Authority is the rule or order: 1 to 128 of [A-Za-z0-9._:/-]. It stands in the body for ever: it must name no
+	// person.
 	Authority string
-	// ExternalID takes the external id too, which otherwise stays taken, so that the answer under it is "erased" and not a new
-	// deposit. It may be asked for later.
+	// ExternalID takes the external id too, which otherwise stays taken, so that the answer under it is "erased" and
+	// not a new deposit. It may be asked for later.
 	ExternalID bool
 }
 
@@ -70,8 +71,8 @@ type erasure struct {
 	tombstone journal.Row // without a key for none
 	removable *time.Time
 	held      bool
-	// newest is the newest version of the tenant's key that the row can have been wrapped with; set only of a row that does not
-	// open, and so is no witness to its own version.
+	// newest is the newest version of the tenant's key that the row can have been wrapped with; set only of a row that
+	// does not open, and so is no witness to its own version.
 	newest int
 }
 
@@ -219,7 +220,8 @@ func (x *erasure) change(r journal.Reader, sealed []byte) (journal.Change, error
 		version = max(key.Newest, x.newest)
 	}
 	data := DocumentErasedData{
-		Authority: x.Authority, KeyVersion: version, Tombstone: x.tombstone.Key != nil, Removable: x.removable, Held: x.held,
+		Authority: x.Authority, KeyVersion: version, Tombstone: x.tombstone.Key != nil, Removable: x.removable,
+		Held: x.held,
 	}
 	rows := []journal.Row{{Key: sealedKey(sealedDocument, x.id), Tokens: x.tokens}}
 	if x.tombstone.Key != nil {

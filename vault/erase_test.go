@@ -18,7 +18,8 @@ import (
 // erase erases a document under an authority.
 func (l *lifeRig) erase(id journal.ID, external bool) {
 	l.t.Helper()
-	_, err := l.vault.Erase(context.Background(), l.who, id, vault.EraseRequest{Authority: "order-7", ExternalID: external})
+	_, err := l.vault.Erase(context.Background(), l.who, id,
+		vault.EraseRequest{Authority: "order-7", ExternalID: external})
 	l.must(err)
 }
 
@@ -27,7 +28,8 @@ func (l *lifeRig) tokens() (n int) {
 	l.t.Helper()
 	l.must(l.backend.View(context.Background(), func(r journal.Reader) error {
 		n = 0
-		return r.Scan(journal.Table{Kind: journal.Index, Name: "token"}, journal.Range{}, func(_, _ []byte) error { n++; return nil })
+		return r.Scan(journal.Table{Kind: journal.Index, Name: "token"}, journal.Range{},
+			func(_, _ []byte) error { n++; return nil })
 	}))
 	return n
 }
@@ -54,7 +56,8 @@ func TestErase(t *testing.T) {
 	l.wants("depositing under its external id", err, vault.ErrErased)
 	described, err := l.vault.Describe(ctx, l.who, doc.ID)
 	l.must(err)
-	if described.State != vault.Erased || described.Title != "" || described.ExternalID != "" || described.ContentSHA256 != nil || described.Withheld {
+	if described.State != vault.Erased || described.Title != "" || described.ExternalID != "" ||
+		described.ContentSHA256 != nil || described.Withheld {
 		t.Errorf("it is described as %+v", described)
 	}
 	l.fsck()
@@ -234,7 +237,8 @@ func TestEraseHeldObject(t *testing.T) {
 	}
 	l.must(l.objects.Hold(ctx, info.Key, info.Version, false))
 	l.clock.Advance(25 * time.Hour)
-	if n, err := l.journal.WorkOnce(ctx, vault.EraseWorker(l.vault)); err != nil || n != 1 || l.count("object.erased/1") != 1 {
+	if n, err := l.journal.WorkOnce(ctx, vault.EraseWorker(l.vault)); err != nil || n != 1 ||
+		l.count("object.erased/1") != 1 {
 		t.Errorf("after the hold: %d done, error %v", n, err)
 	}
 }
@@ -285,8 +289,9 @@ func TestEraseDamaged(t *testing.T) {
 	l.fsck()
 }
 
-// A row that does not open is no witness to the version that its copies in backups are wrapped with: they count as wrapped with
-// the newest that there is, on record or not, so that nothing is said to be erased in backups that can be opened there.
+// A row that does not open is no witness to the version that its copies in backups are wrapped with: they count as
+// wrapped with the newest that there is, on record or not, so that nothing is said to be erased in backups that can be
+// opened there.
 func TestEraseDamagedVersion(t *testing.T) {
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))

@@ -18,8 +18,10 @@ type tombstoneText struct {
 	ExternalID string `json:"external_id"`
 }
 
-// newTombstone seals the row that keeps an external id taken when its document is erased. It stands under the document's id.
-func (v *Vault) newTombstone(ctx context.Context, x *erasure, index keys.Secret, externalID string) (journal.Row, error) {
+// newTombstone seals the row that keeps an external id taken when its document is erased. It stands under the
+// document's id.
+func (v *Vault) newTombstone(ctx context.Context, x *erasure, index keys.Secret, externalID string) (journal.Row,
+	error) {
 	raw, err := json.Marshal(tombstoneText{V: textVersion, ExternalID: externalID})
 	if err != nil {
 		return journal.Row{}, errors.New("writing a tombstone: its text cannot be written as JSON")
@@ -36,7 +38,8 @@ func parseTombstone(raw []byte) (tombstoneText, error) {
 		return text, fmt.Errorf("the text of a tombstone is not what it should be: %w", errRow)
 	}
 	if text.V > textVersion {
-		return text, fmt.Errorf("%w: its text is of format %d, this program knows %d", seal.ErrNewer, text.V, textVersion)
+		return text, fmt.Errorf("%w: its text is of format %d, this program knows %d",
+			seal.ErrNewer, text.V, textVersion)
 	}
 	return text, nil
 }

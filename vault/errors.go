@@ -5,8 +5,8 @@ import "errors"
 // What can be wrong with a request, or with what the vault finds. Besides these its methods return, wrapped,
 // access.ErrDenied, and the sentinels of journal, keys and objects, by which a caller sees whether a retry helps.
 var (
-	// ErrNotFound says that the tenant has no such document. Another tenant's document gives the same error, and so does, to
-	// a principal of some series, one of another series.
+	// ErrNotFound says that the tenant has no such document. Another tenant's document gives the same error, and so
+	// does, to a principal of some series, one of another series.
 	ErrNotFound = errors.New("no such document")
 	// ErrErased says that the document was erased. Its record and its proofs remain.
 	ErrErased = errors.New("the document has been erased")
@@ -24,8 +24,8 @@ var (
 	ErrMetadata = errors.New("bad metadata")
 	// ErrNoSeries says that the tenant has no such record series. Rules return it.
 	ErrNoSeries = errors.New("no such record series")
-	// ErrNotImmutable says that the series demands a store that enforces its locks, and the newest attestation of the store
-	// does not say that it does. A retry does not help until an operator has acted.
+	// ErrNotImmutable says that the series demands a store that enforces its locks, and the newest attestation of the
+	// store does not say that it does. A retry does not help until an operator has acted.
 	ErrNotImmutable = errors.New("the series demands immutability, which the documents' store was not seen to enforce")
 	// ErrCursor says that a cursor was not made by this vault for this principal and this query.
 	ErrCursor = errors.New("not a cursor of this listing")
@@ -43,7 +43,8 @@ var (
 	ErrRetained = errors.New("the rules do not let the document be destroyed")
 	// ErrBackup says that a backup is not one of this journal: it has another root at its size, or more entries.
 	ErrBackup = errors.New("the backup is not one of this journal")
-	// ErrCustody says that the tenants' keys are in the custody of somebody else than this process, who has to act first.
+	// ErrCustody says that the tenants' keys are in the custody of somebody else than this process, who has to act
+	// first.
 	ErrCustody = errors.New("the key custodian has to act in the key service first")
 	// ErrNotRewrapped says that sealed rows may still be wrapped with versions of the key that are to be trimmed.
 	ErrNotRewrapped = errors.New("not everything is rewrapped yet")
@@ -55,7 +56,8 @@ var (
 	ErrTrimOver = errors.New("the proposal to trim is not open any more")
 	// ErrUnapproved says that a trim was not approved yet, or that the approval has lapsed.
 	ErrUnapproved = errors.New("nobody has approved it, or the approval has lapsed")
-	// ErrOwnRequest says that one person would act in two roles: approve the own proposal, or carry out what they approved.
+	// ErrOwnRequest says that one person would act in two roles: approve the own proposal, or carry out what they
+	// approved.
 	ErrOwnRequest = errors.New("this takes a second person")
 	// ErrWaiting says that the waiting period of a trim has not ended.
 	ErrWaiting = errors.New("the waiting period has not ended")
@@ -63,8 +65,8 @@ var (
 	ErrPurpose = errors.New("bad purpose")
 )
 
-// MetadataError names the field of the metadata that is wrong, and what is wrong with it. It never holds the field's value.
-// It wraps ErrMetadata.
+// MetadataError names the field of the metadata that is wrong, and what is wrong with it. It never holds the field's
+// value. It wraps ErrMetadata.
 type MetadataError struct {
 	Field  string // as the API names it: "file_name", "attributes", …
 	Reason string // "has a path separator"

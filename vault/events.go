@@ -72,7 +72,8 @@ type DocumentDescribedData struct{}
 type DocumentsListedData struct {
 	Count int `json:"count"`
 	// Root is the RFC 6962 tree hash over the entries salt ‖ id, in the order of the listing. Each salt is HMAC-SHA-256
-	// under the tenant's index key over Nonce and the id, so that one document's listing can be shown without another's.
+	// under the tenant's index key over Nonce and the id, so that one document's listing can be shown without
+	// another's.
 	Root  []byte `json:"root"`
 	Nonce []byte `json:"nonce"`
 }
@@ -83,8 +84,8 @@ type DocumentComparedData struct {
 	Same bool `json:"same"`
 }
 
-// JournalConsultedData says that the actor was given bodies of the tenant's events within this hour. It is quiet, and about
-// no document.
+// JournalConsultedData says that the actor was given bodies of the tenant's events within this hour. It is quiet, and
+// about no document.
 type JournalConsultedData struct {
 	What string `json:"what"` // "feed" or "history"
 }
@@ -94,8 +95,8 @@ type EvidenceIssuedData struct {
 	Disclosed bool `json:"disclosed"` // with content digest and salt
 }
 
-// ObjectDamagedData says that the document's ciphertext, or the sealed row with its key, is missing or not what was recorded.
-// It is recorded once.
+// ObjectDamagedData says that the document's ciphertext, or the sealed row with its key, is missing or not what was
+// recorded. It is recorded once.
 type ObjectDamagedData struct {
 	Key     string `json:"key"`
 	Version string `json:"version,omitempty"`
@@ -103,15 +104,15 @@ type ObjectDamagedData struct {
 	Found string `json:"found"`
 }
 
-// ObjectsAbandonedData says that objects belong to no document and are about to be deleted. A deposit that still wants one is
-// refused. It is about no document.
+// ObjectsAbandonedData says that objects belong to no document and are about to be deleted. A deposit that still wants
+// one is refused. It is about no document.
 type ObjectsAbandonedData struct {
 	Keys []string `json:"keys"`
 }
 
-// ObjectAbandonedData is what sweeps wrote of each object before they took many together. It is read, and not written any
-// more. It says that an object belongs to no document and is about to be deleted. A deposit that still wants it
-// is refused. It is about no document.
+// ObjectAbandonedData is what sweeps wrote of each object before they took many together. It is read, and not written
+// any more. It says that an object belongs to no document and is about to be deleted. A deposit that still wants it is
+// refused. It is about no document.
 type ObjectAbandonedData struct {
 	Key string `json:"key"`
 }

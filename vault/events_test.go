@@ -31,16 +31,19 @@ func golden() map[string]any {
 	return map[string]any{
 		"access.denied/1": access.DeniedData{Action: access.Read, Series: "default"},
 		"principal.created/1": access.PrincipalCreatedData{
-			Principal: id, Origin: access.OriginCreated, Grants: []access.Grant{{Role: access.Auditor}, {Role: access.ReaderRole, Series: "a"}},
+			Principal: id, Origin: access.OriginCreated,
+			Grants: []access.Grant{{Role: access.Auditor}, {Role: access.ReaderRole, Series: "a"}},
 		},
 		"principal.key_added/1":   access.KeyAddedData{Principal: id, Digest: digest},
 		"principal.key_revoked/1": access.KeyRevokedData{Principal: id, Digest: digest},
 		"series.created/1":        retention.SeriesCreatedData{Code: "default", Default: true, Immutable: true},
 		"tenant.created/1":        vault.TenantCreatedData{IndexKey: id},
 		"document.deposited/1": vault.DocumentDepositedData{
-			Series: "default", Scheduled: true, RetainUntil: &until, LockDue: until.AddDate(-7, 0, 0), RecordDate: "2026-01-31", Size: 12,
-			LedgerRefs: []vault.LedgerRef{{Chain: "eip155:1", Transaction: "0xabc", Role: "invoice"}}, Commitment: digest,
-			Object: vault.StoredObject{Key: "default/ab", Version: "1", Size: 68, SHA256: digest, CRC32C: 1},
+			Series: "default", Scheduled: true, RetainUntil: &until, LockDue: until.AddDate(-7, 0, 0),
+			RecordDate: "2026-01-31", Size: 12,
+			LedgerRefs: []vault.LedgerRef{{Chain: "eip155:1", Transaction: "0xabc", Role: "invoice"}},
+			Commitment: digest,
+			Object:     vault.StoredObject{Key: "default/ab", Version: "1", Size: 68, SHA256: digest, CRC32C: 1},
 		},
 		"document.read/1":      vault.DocumentReadData{Purpose: "audit", Note: &note},
 		"document.served/1":    vault.DocumentServedData{Read: 7, Bytes: 12, Reads: 2, Broken: 1},
@@ -55,26 +58,30 @@ func golden() map[string]any {
 		"document.erased/1": vault.DocumentErasedData{
 			Authority: "GRS-3.2-010", KeyVersion: 2, Tombstone: true, Removable: &until, Held: true,
 		},
-		"tombstone.erased/1":            vault.TombstoneErasedData{Authority: "order-7"},
-		"object.erased/1":               vault.ObjectErasedData{Key: "default/ab", Version: "1"},
-		"backup.verified/1":             vault.BackupVerifiedData{Size: 12, Root: journal.Hash(digest), Label: "offsite"},
-		"key.rotated/1":                 vault.KeyRotatedData{Version: 2},
-		"key.rewrap_begun/1":            vault.KeyRewrapBegunData{Version: 2},
-		"keys.rewrapped/1":              vault.KeysRewrappedData{Version: 2, Count: 1024},
-		"key.rewrap_completed/1":        vault.KeyRewrapCompletedData{Version: 2, Count: 2048},
-		"key.trim_proposed/1":           vault.KeyTrimProposedData{ID: id, Oldest: 2, NotBefore: until, Lapses: until.AddDate(0, 0, 90)},
+		"tombstone.erased/1": vault.TombstoneErasedData{Authority: "order-7"},
+		"object.erased/1":    vault.ObjectErasedData{Key: "default/ab", Version: "1"},
+		"backup.verified/1": vault.BackupVerifiedData{Size: 12, Root: journal.Hash(digest),
+			Label: "offsite"},
+		"key.rotated/1":          vault.KeyRotatedData{Version: 2},
+		"key.rewrap_begun/1":     vault.KeyRewrapBegunData{Version: 2},
+		"keys.rewrapped/1":       vault.KeysRewrappedData{Version: 2, Count: 1024},
+		"key.rewrap_completed/1": vault.KeyRewrapCompletedData{Version: 2, Count: 2048},
+		"key.trim_proposed/1": vault.KeyTrimProposedData{ID: id, Oldest: 2, NotBefore: until,
+			Lapses: until.AddDate(0, 0, 90)},
 		"key.trim_approved/1":           vault.KeyTrimApprovedData{ID: id, Lapses: until.AddDate(0, 0, 90)},
 		"key.trim_begun/1":              vault.KeyTrimBegunData{ID: id},
 		"key.trimmed/1":                 vault.KeyTrimmedData{ID: id, Oldest: 2},
 		"documents.erased_in_backups/1": vault.ErasedInBackupsData{ID: id, Before: 2, Count: 3},
-		"storage.attested/1": vault.StorageAttestedData{Store: "s3/5feceb66ffc86f38", Immutable: true, Trial: &objects.Attestation{
-			Key: "muniment-probe/attest-ab", Version: "1", SHA256: digest, Until: until, Replaced: "2",
-			Locks: true, RefusesDelete: true, RefusesShorter: true, KeepsVersions: true,
-		}},
+		"storage.attested/1": vault.StorageAttestedData{Store: "s3/5feceb66ffc86f38", Immutable: true,
+			Trial: &objects.Attestation{
+				Key: "muniment-probe/attest-ab", Version: "1", SHA256: digest, Until: until, Replaced: "2",
+				Locks: true, RefusesDelete: true, RefusesShorter: true, KeepsVersions: true,
+			}},
 	}
 }
 
-// The data of each event type is written as the golden file has it, and what was written once is read with the same meaning.
+// The data of each event type is written as the golden file has it, and what was written once is read with the same
+// meaning.
 func TestGoldenEvents(t *testing.T) {
 	samples := golden()
 	for _, d := range append(vault.Definitions(), retention.Definitions()...) {

@@ -95,7 +95,8 @@ func (v *Vault) prove(ctx context.Context, id journal.ID, row document) (*eviden
 		return nil, err
 	}
 	file := &evidence.File{
-		V: evidence.Version, Document: id.String(), Origin: head.origin, Checkpoint: string(head.note), Anchors: anchors,
+		V: evidence.Version, Document: id.String(), Origin: head.origin, Checkpoint: string(head.note),
+		Anchors: anchors,
 	}
 	for _, rec := range story {
 		if !material(rec.Type) {

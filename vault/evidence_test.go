@@ -37,7 +37,8 @@ func TestEvidence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if file.Document != done.ID.String() || len(file.Bodies) != 1 || file.Bodies[0].Body != string(done.Receipt.Body) {
+		if file.Document != done.ID.String() || len(file.Bodies) != 1 ||
+			file.Bodies[0].Body != string(done.Receipt.Body) {
 			t.Errorf("the file says %+v", file)
 		}
 		if (file.Disclosure != nil) != disclose {
@@ -48,12 +49,14 @@ func TestEvidence(t *testing.T) {
 			if file.Disclosure.Digest != hex.EncodeToString(digest[:]) {
 				t.Error("another digest is disclosed")
 			}
-			if got := seal.Commitment(file.Disclosure.Salt, digest); string(got[:]) != string(done.Document.Commitment) {
+			if got := seal.Commitment(file.Disclosure.Salt,
+				digest); string(got[:]) != string(done.Document.Commitment) {
 				t.Error("the salt does not give the commitment")
 			}
 		}
 		rec, _ := r.last("evidence.issued/1")
-		if want := map[bool]string{false: `{"disclosed":false}`, true: `{"disclosed":true}`}[disclose]; string(rec.Data) != want || rec.Doc != done.ID {
+		if want := map[bool]string{false: `{"disclosed":false}`,
+			true: `{"disclosed":true}`}[disclose]; string(rec.Data) != want || rec.Doc != done.ID {
 			t.Errorf("on record: %s", rec.Body)
 		}
 	}
@@ -67,7 +70,8 @@ func TestEvidence(t *testing.T) {
 func TestEvidenceVerifies(t *testing.T) {
 	r := newRig(t)
 	ctx := context.Background()
-	ledger, err := local.Open(local.Config{Dir: t.TempDir(), ID: "local/test", Signer: journaltest.Signer(), Clock: r.clock})
+	ledger, err := local.Open(local.Config{Dir: t.TempDir(), ID: "local/test", Signer: journaltest.Signer(),
+		Clock: r.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

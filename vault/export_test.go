@@ -17,7 +17,8 @@ func RecordRead(ctx context.Context, v *Vault, who access.Who, id journal.ID, pu
 	return v.recordRead(ctx, &reading{who: who, id: id, req: ReadRequest{Purpose: purpose}})
 }
 
-// FlushDenials puts the number of refusals on record that had no event of their own, as a worker does from time to time.
+// FlushDenials puts the number of refusals on record that had no event of their own, as a worker does from time to
+// time.
 func FlushDenials(ctx context.Context, v *Vault, now time.Time) error {
 	return v.flushDenials(ctx, now)
 }
@@ -61,7 +62,8 @@ func SealNotes(ctx context.Context, v *Vault, who access.Who, doc journal.ID, n 
 		for i := range values {
 			change.Sealed[i].Value = values[i]
 		}
-		_, err = v.cfg.Journal.Commit(ctx, who.Actor(), func(journal.View) (journal.Change, error) { return change, nil })
+		_, err = v.cfg.Journal.Commit(ctx, who.Actor(),
+			func(journal.View) (journal.Change, error) { return change, nil })
 		if err != nil {
 			return err
 		}
@@ -85,15 +87,18 @@ func SealDocuments(ctx context.Context, v *Vault, who access.Who, n int) error {
 			if err != nil {
 				return err
 			}
-			raw, err := (&sealedText{V: textVersion, FileName: "application.pdf", Title: "An application", MediaType: "application/pdf",
+			raw, err := (&sealedText{V: textVersion, FileName: "application.pdf", Title: "An application",
+				MediaType:     "application/pdf",
 				ContentSHA256: make([]byte, 32), Fingerprint: make([]byte, 32)}).marshal()
 			if err != nil {
 				return err
 			}
-			items[i] = seal.Item{Binding: seal.Binding(who.Tenant, own), Keyset: keyset, Salt: make([]byte, saltSize), Text: raw}
+			items[i] = seal.Item{Binding: seal.Binding(who.Tenant, own), Keyset: keyset, Salt: make([]byte, saltSize),
+				Text: raw}
 			data := DocumentDepositedData{
 				Series: "default", Size: 1, LockDue: v.cfg.Clock.Now().AddDate(1, 0, 0), Commitment: make([]byte, 32),
-				Object: StoredObject{Key: who.Tenant + "/" + own.String(), Version: "1", Size: 1, SHA256: make([]byte, 32)},
+				Object: StoredObject{Key: who.Tenant + "/" + own.String(), Version: "1", Size: 1,
+					SHA256: make([]byte, 32)},
 			}
 			change.Events = append(change.Events, DocumentDeposited.New(own, data))
 			change.Sealed = append(change.Sealed, journal.Row{Key: sealedKey(sealedDocument, own)})
@@ -105,7 +110,8 @@ func SealDocuments(ctx context.Context, v *Vault, who access.Who, n int) error {
 		for i := range values {
 			change.Sealed[i].Value = values[i]
 		}
-		_, err = v.cfg.Journal.Commit(ctx, who.Actor(), func(journal.View) (journal.Change, error) { return change, nil })
+		_, err = v.cfg.Journal.Commit(ctx, who.Actor(),
+			func(journal.View) (journal.Change, error) { return change, nil })
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,8 @@ func TestFullDisk(t *testing.T) {
 	if _, err := r.read(done.ID); !errors.Is(err, journal.ErrFull) {
 		t.Errorf("reading: %v", err)
 	}
-	if _, err := r.vault.Deposit(ctx, r.who, vault.Deposit{Length: -1, Content: strings.NewReader("x")}); !errors.Is(err, journal.ErrFull) {
+	if _, err := r.vault.Deposit(ctx, r.who,
+		vault.Deposit{Length: -1, Content: strings.NewReader("x")}); !errors.Is(err, journal.ErrFull) {
 		t.Errorf("depositing: %v", err)
 	}
 	if _, err := r.vault.Evidence(ctx, r.who, done.ID, true); !errors.Is(err, journal.ErrFull) {

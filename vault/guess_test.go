@@ -15,8 +15,8 @@ import (
 	"muniment/vault/access"
 )
 
-// A deposit under a known external id does not tell whether a guess at the content is right, unless the content is open to the
-// principal anyway; then the answer is on record.
+// A deposit under a known external id does not tell whether a guess at the content is right, unless the content is open
+// to the principal anyway; then the answer is on record.
 func TestGuessingContent(t *testing.T) {
 	r := newRig(t)
 	r.series("a")
@@ -30,16 +30,21 @@ func TestGuessingContent(t *testing.T) {
 		record       string
 	}{
 		{"depositor", []access.Grant{depositor}, "", access.ErrDenied, access.ErrDenied, "access.denied/1"},
-		{"depositor of another series", []access.Grant{{Role: access.Depositor, Series: "a"}}, "a", access.ErrDenied, access.ErrDenied, "access.denied/1"},
-		{"depositor and approver", []access.Grant{depositor, {Role: access.Approver}}, "", access.ErrDenied, access.ErrDenied, "access.denied/1"},
-		{"depositor and reader", []access.Grant{depositor, {Role: access.ReaderRole}}, "", nil, vault.ErrConflict, "document.compared/1"},
-		{"depositor, and reader of another series", []access.Grant{depositor, {Role: access.ReaderRole, Series: "a"}}, "", access.ErrDenied, access.ErrDenied, "access.denied/1"},
+		{"depositor of another series", []access.Grant{{Role: access.Depositor, Series: "a"}}, "a", access.ErrDenied,
+			access.ErrDenied, "access.denied/1"},
+		{"depositor and approver", []access.Grant{depositor, {Role: access.Approver}}, "", access.ErrDenied,
+			access.ErrDenied, "access.denied/1"},
+		{"depositor and reader", []access.Grant{depositor, {Role: access.ReaderRole}}, "", nil, vault.ErrConflict,
+			"document.compared/1"},
+		{"depositor, and reader of another series", []access.Grant{depositor, {Role: access.ReaderRole, Series: "a"}},
+			"", access.ErrDenied, access.ErrDenied, "access.denied/1"},
 	} {
 		who := r.principal(test.grants...)
 		for content, want := range map[string]error{"pin=4711": test.right, "pin=0000": test.wrong} {
 			before := r.journal.Size()
 			source := &countingReader{Reader: strings.NewReader(content)}
-			out, err := r.vault.Deposit(context.Background(), who, vault.Deposit{ExternalID: "claim", Series: test.series, Length: 8, Content: source})
+			out, err := r.vault.Deposit(context.Background(), who,
+				vault.Deposit{ExternalID: "claim", Series: test.series, Length: 8, Content: source})
 			if !errors.Is(err, want) || (err == nil) != (want == nil) {
 				t.Errorf("%s: %s: got %v, want %v", test.name, content, err, want)
 			}
@@ -65,7 +70,8 @@ func TestGuessingContent(t *testing.T) {
 
 // Of many deposits at once under one token, one uploads.
 func TestRaceLeavesNoOrphans(t *testing.T) {
-	for _, d := range []vault.Deposit{{IdempotencyKey: "k"}, {ExternalID: "x"}, {IdempotencyKey: "k", ExternalID: "x"}} {
+	for _, d := range []vault.Deposit{{IdempotencyKey: "k"}, {ExternalID: "x"},
+		{IdempotencyKey: "k", ExternalID: "x"}} {
 		r := newRig(t)
 		var all sync.WaitGroup
 		for range 50 {
@@ -100,13 +106,15 @@ func TestClaimEnds(t *testing.T) {
 	var all sync.WaitGroup
 	all.Go(func() {
 		d := vault.Deposit{ExternalID: "x", Length: 4, Content: io.MultiReader(&signal{begun: begun}, slow)}
-		if out, err := r.vault.Deposit(context.Background(), r.who, d); err != nil && !errors.Is(err, vault.ErrUnreleased) || out.Created {
+		if out, err := r.vault.Deposit(context.Background(), r.who, d); err != nil &&
+			!errors.Is(err, vault.ErrUnreleased) || out.Created {
 			t.Errorf("the slow one: %+v, %v", out, err)
 		}
 	})
 	<-begun
 	d.Content = strings.NewReader("fast")
-	if out, err := r.vault.Deposit(context.Background(), r.who, d); err != nil && !errors.Is(err, vault.ErrUnreleased) || !out.Created {
+	if out, err := r.vault.Deposit(context.Background(), r.who, d); err != nil &&
+		!errors.Is(err, vault.ErrUnreleased) || !out.Created {
 		t.Errorf("the one after it: %+v, %v", out, err)
 	}
 	_, _ = io.WriteString(writer, "fast")
@@ -177,7 +185,8 @@ func TestGuessingIDs(t *testing.T) {
 	}
 	reader := r.principal(access.Grant{Role: access.ReaderRole})
 	before := r.journal.Size()
-	if _, err := r.vault.Find(ctx, reader, "nothing"); !errors.Is(err, vault.ErrNotFound) || r.journal.Size() != before {
+	if _, err := r.vault.Find(ctx, reader, "nothing"); !errors.Is(err, vault.ErrNotFound) ||
+		r.journal.Size() != before {
 		t.Errorf("a reader of all: %v, %d events", err, r.journal.Size()-before)
 	}
 }

@@ -19,9 +19,9 @@ const (
 	consultedHistory = "history"
 )
 
-// History returns every event about a document, oldest first, and after them, of one that is erased in backups too, the one that
-// says so of all such documents; access.History is needed. One journal.consulted event covers
-// all that the actor looks up within an hour.
+// History returns every event about a document, oldest first, and after them, of one that is erased in backups too, the
+// one that says so of all such documents; access.History is needed. One journal.consulted event covers all that the
+// actor looks up within an hour.
 func (v *Vault) History(ctx context.Context, who access.Who, id journal.ID) ([]journal.Record, error) {
 	err := v.consult(ctx, who, consultedHistory, func(r journal.Reader) (journal.Change, error) {
 		_, _, change, err := v.visible(r, who, access.History, id)
@@ -66,11 +66,12 @@ func epilogue(r journal.Reader, tenant string, id journal.ID) ([]journal.Record,
 	return []journal.Record{last}, err
 }
 
-// Feed returns up to limit (at most MaxFeed) events of who's tenant that follow its number after, in order; access.Feed is
-// needed. One journal.consulted event covers all that the actor takes within an hour.
+// Feed returns up to limit (at most MaxFeed) events of who's tenant that follow its number after, in order; access.Feed
+// is needed. One journal.consulted event covers all that the actor takes within an hour.
 func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit int) ([]journal.Record, error) {
 	if limit < 1 || limit > MaxFeed {
-		return nil, fmt.Errorf("reading the feed: %w", &MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxFeed)})
+		return nil, fmt.Errorf("reading the feed: %w",
+			&MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxFeed)})
 	}
 	err := v.consult(ctx, who, consultedFeed, func(r journal.Reader) (journal.Change, error) {
 		return v.authorize(r, who, access.Feed, access.Scope{}, journal.ID{})
@@ -85,9 +86,10 @@ func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit in
 	return records, nil
 }
 
-// consult puts on record that the actor is given bodies, once an hour, if check permits it. Bodies hold nothing sealed, so
-// they are given even while the journal's disk is full.
-func (v *Vault) consult(ctx context.Context, who access.Who, what string, check func(journal.Reader) (journal.Change, error)) error {
+// consult puts on record that the actor is given bodies, once an hour, if check permits it. Bodies hold nothing sealed,
+// so they are given even while the journal's disk is full.
+func (v *Vault) consult(ctx context.Context, who access.Who, what string,
+	check func(journal.Reader) (journal.Change, error)) error {
 	c := consultation{who: who, what: what}
 	hour := v.cfg.Clock.Now().Unix() / 3600
 	known := v.consults.known(c, hour)
@@ -96,7 +98,8 @@ func (v *Vault) consult(ctx context.Context, who access.Who, what string, check 
 		if err != nil || known {
 			return change, err
 		}
-		return journal.Change{Events: []journal.Event{JournalConsulted.New(journal.ID{}, JournalConsultedData{What: what})}}, nil
+		return journal.Change{Events: []journal.Event{JournalConsulted.New(journal.ID{},
+			JournalConsultedData{What: what})}}, nil
 	})
 	if errors.Is(err, journal.ErrFull) {
 		return v.cfg.Journal.View(ctx, func(r journal.Reader) error {

@@ -18,8 +18,8 @@ import (
 type keyRow struct {
 	Newest  int       `json:"newest"`
 	Rotated time.Time `json:"rotated,omitzero"`
-	// Floor is the oldest version that a sealed row may be written with. It rises when a rewrap begins, before the first row is
-	// looked at: so what the rewrap has passed cannot become older again.
+	// Floor is the oldest version that a sealed row may be written with. It rises when a rewrap begins, before the
+	// first row is looked at: so what the rewrap has passed cannot become older again.
 	Floor int `json:"floor"`
 	// Rewrapped is a version than which no sealed row is older: a rewrap has been through all of them. Complete is the
 	// index of the event that says so.
@@ -55,13 +55,13 @@ func changeKey(w *journal.Writer, e journal.Entry, change func(*keyRow)) error {
 	return keyStates.Put(w, []byte(e.Tenant), row)
 }
 
-// errStale says that a sealed row was wrapped with a version of the key that a rewrap is about to leave behind. It wraps
-// keys.ErrUnavailable: sealing it again helps.
+// errStale says that a sealed row was wrapped with a version of the key that a rewrap is about to leave behind. It
+// wraps keys.ErrUnavailable: sealing it again helps.
 var errStale = fmt.Errorf("the tenant's key was rotated while a row was being sealed: %w", keys.ErrUnavailable)
 
 // current says that the rows to be written are wrapped with a version of the tenant's key that may still be used:
-// errStale if not. It stands in every decide that writes sealed rows: without it a row that was wrapped before a rewrap,
-// and comes after it, would be lost when the old versions are trimmed.
+// errStale if not. It stands in every decide that writes sealed rows: without it a row that was wrapped before a
+// rewrap, and comes after it, would be lost when the old versions are trimmed.
 func current(r journal.Reader, tenant string, rows ...journal.Row) error {
 	key, err := keyOf(r, tenant)
 	if err != nil || key.Floor <= 1 {
@@ -130,7 +130,8 @@ func versionOf(value []byte) (int, error) {
 	return keys.VersionOf(wrapped)
 }
 
-// The events of a key's life (NIST SP 800-57 part 1, section 8.3). They are about the tenant of the body, and no document.
+// The events of a key's life (NIST SP 800-57 part 1, section 8.3). They are about the tenant of the body, and no
+// document.
 const (
 	KeyRotated         journal.Type[KeyRotatedData]         = "key.rotated/1"
 	KeyRewrapBegun     journal.Type[KeyRewrapBegunData]     = "key.rewrap_begun/1"
@@ -193,8 +194,8 @@ type KeyTrimmedData struct {
 	Oldest int        `json:"oldest"`
 }
 
-// ErasedInBackupsData says that every document which had been erased while its row was wrapped with a version before Before
-// cannot be opened from any backup any more.
+// ErasedInBackupsData says that every document which had been erased while its row was wrapped with a version before
+// Before cannot be opened from any backup any more.
 type ErasedInBackupsData struct {
 	ID     journal.ID `json:"id"`     // of the trim
 	Before int        `json:"before"` // a version

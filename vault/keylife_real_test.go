@@ -16,7 +16,8 @@ import (
 	"muniment/vault/keys/transit"
 )
 
-// vaultHouse keeps keys in a real Vault: the gateway works under its least-privilege policy, the key custodian under theirs.
+// vaultHouse keeps keys in a real Vault: the gateway works under its least-privilege policy, the key custodian under
+// theirs.
 func vaultHouse(t testing.TB) house {
 	t.Helper()
 	h, _ := vaultServer(t)
@@ -36,7 +37,8 @@ func vaultServer(t testing.TB) (house, *servertest.Vault) {
 		policies[p.Name] = p.HCL
 	}
 	for _, name := range []string{transit.Checkpoint, transit.Ledger} {
-		server.Do(t, http.MethodPost, "transit/keys/muniment-"+name, server.RootToken, map[string]any{"type": "ed25519"})
+		server.Do(t, http.MethodPost, "transit/keys/muniment-"+name, server.RootToken,
+			map[string]any{"type": "ed25519"})
 	}
 	role, secret := server.AppRole(t, "gateway", policies["muniment-gateway"], nil)
 	secretFile := filepath.Join(t.TempDir(), "secret")

@@ -73,10 +73,10 @@ func (w *rewrapping) count(change func(*Rewrap)) {
 	change(&w.now)
 }
 
-// StartRewrap begins to wrap the keys in all sealed rows of who's tenant with the newest version of the tenant's key, or
-// joins the rewrap that runs here already; access.RewrapKeys is needed, while it runs too. It goes on in the background:
-// KeyStatus says how far it has come. One that is broken off is begun again by the next call, and passes over what is
-// done.
+// StartRewrap begins to wrap the keys in all sealed rows of who's tenant with the newest version of the tenant's key,
+// or joins the rewrap that runs here already; access.RewrapKeys is needed, while it runs too. It goes on in the
+// background: KeyStatus says how far it has come. One that is broken off is begun again by the next call, and passes
+// over what is done.
 //
 // Errors: access.ErrDenied; journal.ErrClosed.
 func (v *Vault) StartRewrap(ctx context.Context, who access.Who) (Rewrap, error) {
@@ -90,7 +90,8 @@ func (v *Vault) StartRewrap(ctx context.Context, who access.Who) (Rewrap, error)
 		if target = key.Newest; err != nil || key.Floor >= target {
 			return journal.Change{}, err
 		}
-		return journal.Change{Events: []journal.Event{KeyRewrapBegun.New(journal.ID{}, KeyRewrapBegunData{Version: target})}}, nil
+		return journal.Change{Events: []journal.Event{KeyRewrapBegun.New(journal.ID{},
+			KeyRewrapBegunData{Version: target})}}, nil
 	})
 	if err == nil {
 		err = v.working.Err()
@@ -250,9 +251,9 @@ func (w *rewrapping) wrap(ctx context.Context, batch []sealedRow) (ready []rewra
 	return ready, broken, nil
 }
 
-// probe opens the first and the last row of a batch, as they were and as they are to be. A rewrap is taken without a look into
-// it; one that belongs to other rows, as when the answer was another request's, would leave the documents to the versions that
-// are to be destroyed. Such an answer is wrong throughout, so two rows tell.
+// probe opens the first and the last row of a batch, as they were and as they are to be. A rewrap is taken without a
+// look into it; one that belongs to other rows, as when the answer was another request's, would leave the documents to
+// the versions that are to be destroyed. Such an answer is wrong throughout, so two rows tell.
 func (w *rewrapping) probe(ctx context.Context, ready []rewrapped) error {
 	if len(ready) > 2 {
 		ready = []rewrapped{ready[0], ready[len(ready)-1]}
@@ -268,7 +269,8 @@ func (w *rewrapping) probe(ctx context.Context, ready []rewrapped) error {
 			if err != nil {
 				return err
 			}
-			rows = append(rows, seal.Sealed{Binding: binding, Value: row.value}, seal.Sealed{Binding: binding, Value: row.fresh})
+			rows = append(rows, seal.Sealed{Binding: binding, Value: row.value},
+				seal.Sealed{Binding: binding, Value: row.fresh})
 		}
 		return nil
 	})
@@ -299,8 +301,8 @@ func (w *rewrapping) unreadable(ctx context.Context, row sealedRow) {
 	}
 }
 
-// commit puts the new values into their places. A row that is not as it was read any more is passed over: it was erased, or
-// rewrapped by somebody else.
+// commit puts the new values into their places. A row that is not as it was read any more is passed over: it was
+// erased, or rewrapped by somebody else.
 func (w *rewrapping) commit(ctx context.Context, ready []rewrapped) error {
 	var puts []journal.Row
 	_, err := w.v.commit(ctx, w.who, func(view journal.View) (journal.Change, error) {

@@ -78,7 +78,8 @@ func TestRewrapResumes(t *testing.T) {
 	m.meddle(nil)
 	second := l.rewrapped()
 	if second.State != vault.RewrapDone || first.Rewrapped+second.Rewrapped != notes+2 {
-		t.Errorf("the first run has rewrapped %d, the second %d, of %d rows in all; error %v", first.Rewrapped, second.Rewrapped, notes+2, second.Err)
+		t.Errorf("the first run has rewrapped %d, the second %d, of %d rows in all; error %v",
+			first.Rewrapped, second.Rewrapped, notes+2, second.Err)
 	}
 	if got := l.versions(); got[1] != 0 || got[2] != notes+2 {
 		t.Errorf("rows by version: %v", got)
@@ -122,8 +123,8 @@ func TestRewrapJoins(t *testing.T) {
 	}
 }
 
-// Two gateways rewrap at a time, and the key is rotated between: whoever comes too late with an older version wraps once
-// more.
+// Two gateways rewrap at a time, and the key is rotated between: whoever comes too late with an older version wraps
+// once more.
 func TestRewrapOvertaken(t *testing.T) {
 	ctx := context.Background()
 	l, m := newMeddlingRig(t)
@@ -160,7 +161,8 @@ func TestRewrapLeavesOthers(t *testing.T) {
 	l := newLifeRig(t, localHouse(t))
 	doc := l.deposit(vault.Deposit{}, []byte("x"))
 	l.must(vault.SealNotes(ctx, l.vault, l.who, doc.ID, 3))
-	custodian, _, err := l.vault.CreateTenant(ctx, "other", append([]access.Grant{{Role: access.KeyCustodian}}, everyRole...))
+	custodian, _, err := l.vault.CreateTenant(ctx, "other",
+		append([]access.Grant{{Role: access.KeyCustodian}}, everyRole...))
 	l.must(err)
 	deposit := vault.Deposit{Content: strings.NewReader("y"), Length: 1}
 	out, err := l.vault.Deposit(ctx, custodian, deposit)
@@ -253,7 +255,8 @@ func (a *acting) Read(p []byte) (int, error) {
 	return a.Reader.Read(p)
 }
 
-// However erasures and rotations fall into a rewrap, no erased row comes back, no living one is lost, and none stays behind.
+// However erasures and rotations fall into a rewrap, no erased row comes back, no living one is lost, and none stays
+// behind.
 func TestEraseRacesRewrap(t *testing.T) {
 	l, m := newMeddlingRig(t)
 	ctx := context.Background()
@@ -270,11 +273,13 @@ func TestEraseRacesRewrap(t *testing.T) {
 		var docs []journal.ID
 		for i := range rapid.IntRange(1, 5).Draw(rt, "documents") {
 			content := fmt.Sprint("content ", i)
-			d := vault.Deposit{ExternalID: rapid.SampledFrom([]string{"", fmt.Sprint(len(gone)+len(living), "-", i)}).Draw(rt, "external id")}
+			d := vault.Deposit{ExternalID: rapid.SampledFrom([]string{"",
+				fmt.Sprint(len(gone)+len(living), "-", i)}).Draw(rt, "external id")}
 			id := l.deposit(d, []byte(content)).ID
 			docs, living[id] = append(docs, id), content
 		}
-		doomed := rapid.SliceOfNDistinct(rapid.SampledFrom(docs), 0, len(docs), rapid.ID[journal.ID]).Draw(rt, "to be erased in the middle")
+		doomed := rapid.SliceOfNDistinct(rapid.SampledFrom(docs), 0, len(docs), rapid.ID[journal.ID]).Draw(rt,
+			"to be erased in the middle")
 		rotates := rapid.Bool().Draw(rt, "rotated in the middle")
 		l.rotate()
 		m.meddle(func(n int) error {
@@ -332,8 +337,8 @@ func (s shifting) Rewrap(ctx context.Context, tenant string, wrapped []string) (
 	return out, err
 }
 
-// Rewraps that are not of the rows that they were asked for are not kept: nobody would notice before the versions that the
-// rows need are destroyed.
+// Rewraps that are not of the rows that they were asked for are not kept: nobody would notice before the versions that
+// the rows need are destroyed.
 func TestRewrapMixedUp(t *testing.T) {
 	h := localHouse(t)
 	h.service = shifting{h.service}

@@ -60,13 +60,14 @@ func (v *Vault) rotateKey(ctx context.Context, who access.Who) (Rotation, error)
 		if out = (Rotation{Version: max(key.Newest, newest), Recorded: newest > key.Newest}); !out.Recorded {
 			return journal.Change{}, nil
 		}
-		return journal.Change{Events: []journal.Event{KeyRotated.New(journal.ID{}, KeyRotatedData{Version: newest})}}, nil
+		return journal.Change{Events: []journal.Event{KeyRotated.New(journal.ID{}, KeyRotatedData{Version: newest})}},
+			nil
 	})
 	return out, err
 }
 
-// newestKey rotates the tenant's key from the version that is on record, if that is for this process to do, and returns the
-// newest one that there is.
+// newestKey rotates the tenant's key from the version that is on record, if that is for this process to do, and returns
+// the newest one that there is.
 func (v *Vault) newestKey(ctx context.Context, tenant string, known int) (int, error) {
 	if v.cfg.Custodian != nil {
 		return v.cfg.Custodian.Rotate(ctx, tenant, known)
@@ -76,7 +77,8 @@ func (v *Vault) newestKey(ctx context.Context, tenant string, known int) (int, e
 	case err != nil:
 		return 0, err
 	case versions.Newest < known:
-		return 0, fmt.Errorf("version %d is on record and the newest is %d: %w", known, versions.Newest, keys.ErrVersion)
+		return 0, fmt.Errorf("version %d is on record and the newest is %d: %w",
+			known, versions.Newest, keys.ErrVersion)
 	case versions.Newest == known:
 		return 0, ErrCustody
 	}

@@ -38,8 +38,8 @@ func (v *Vault) runTrim(ctx context.Context, who access.Who, id journal.ID) (Tri
 		trim.State, trim.Begun = TrimBegun, view.Now()
 		return trim, []journal.Event{KeyTrimBegun.New(journal.ID{}, KeyTrimBegunData{ID: id})}, nil
 	}
-	// What cannot be undone is looked at twice: the record says that no row is older, and so must the rows. They come after the
-	// question whether it may begin at all, and before the answer is put on record.
+	// What cannot be undone is looked at twice: the record says that no row is older, and so must the rows. They come
+	// after the question whether it may begin at all, and before the answer is put on record.
 	trim, err := v.decideTrim(ctx, who, access.TrimKey, func(view journal.View) (Trim, []journal.Event, error) {
 		trim, _, err := check(view)
 		return trim, nil, err
@@ -96,14 +96,15 @@ func (v *Vault) noneOlder(ctx context.Context, tenant string, oldest int) error 
 			return fmt.Errorf("looking at the sealed rows: %w", err)
 		}
 		if len(found) > 0 {
-			return fmt.Errorf("%w: at least %d sealed rows are older than their record says: run muniment fsck", ErrNotRewrapped, len(found))
+			return fmt.Errorf("%w: at least %d sealed rows are older than their record says: run muniment fsck",
+				ErrNotRewrapped, len(found))
 		}
 	}
 	return nil
 }
 
-// recordTrimmed puts on record that the versions are gone, and how many erased documents are so in every backup from now
-// on. Who may trim has been asked before they went.
+// recordTrimmed puts on record that the versions are gone, and how many erased documents are so in every backup from
+// now on. Who may trim has been asked before they went.
 func (v *Vault) recordTrimmed(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	var trim Trim
 	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {

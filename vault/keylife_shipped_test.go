@@ -9,8 +9,8 @@ import (
 	"muniment/vault"
 )
 
-// Nothing is destroyed before it is shipped that this begins, however often the command is given: what this machine alone
-// knows would be destroyed without a record if it were lost.
+// Nothing is destroyed before it is shipped that this begins, however often the command is given: what this machine
+// alone knows would be destroyed without a record if it were lost.
 func TestTrimWaitsForShipping(t *testing.T) {
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t), func(_ *rig, cfg *vault.Config) { cfg.Patience = 300 * time.Millisecond })

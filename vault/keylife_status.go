@@ -30,7 +30,8 @@ type KeyStatus struct {
 	// Rewrapped is a version than which no sealed row is older.
 	Rewrapped int
 	Rewrap    *Rewrap // that runs in this process, or the last one that did; nil if there was none
-	// Covered says that a verified backup holds the end of the last rewrap. Backup is the size of the longest one; 0 for none.
+	// Covered says that a verified backup holds the end of the last rewrap. Backup is the size of the longest one; 0
+	// for none.
 	Covered  bool
 	Backup   uint64
 	TrimWait time.Duration
@@ -43,7 +44,8 @@ func (v *Vault) KeyStatus(ctx context.Context, who access.Who) (KeyStatus, error
 		return KeyStatus{}, fmt.Errorf("describing the tenant's key: %w", err)
 	}
 	out := KeyStatus{
-		Tenant: who.Tenant, Custodian: v.cfg.Custodian != nil, Rewrap: v.lastRewrap(who.Tenant), TrimWait: v.cfg.TrimWait,
+		Tenant: who.Tenant, Custodian: v.cfg.Custodian != nil, Rewrap: v.lastRewrap(who.Tenant),
+		TrimWait: v.cfg.TrimWait,
 	}
 	now := v.cfg.Clock.Now()
 	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
@@ -63,7 +65,8 @@ func (v *Vault) KeyStatus(ctx context.Context, who access.Who) (KeyStatus, error
 	defer cancel()
 	versions, err := v.cfg.Keys.Versions(ctx, who.Tenant)
 	if err != nil {
-		v.cfg.Log.Warn("the key service does not say which versions of a tenant's key it has", "tenant", who.Tenant, "error", err)
+		v.cfg.Log.Warn("the key service does not say which versions of a tenant's key it has",
+			"tenant", who.Tenant, "error", err)
 		return out, nil
 	}
 	out.InService = &versions

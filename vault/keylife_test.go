@@ -186,7 +186,8 @@ func sealedRow(t testing.TB, j *journal.Journal, id journal.ID) (value []byte) {
 // unwraps says whether a document's sealed row opens with the keys that there are now.
 func (l *lifeRig) unwraps(id journal.ID, value []byte) error {
 	l.t.Helper()
-	opened, err := seal.Open(context.Background(), l.service, l.tenant, []seal.Sealed{{Binding: seal.Binding(l.tenant, id), Value: value}})
+	opened, err := seal.Open(context.Background(), l.service, l.tenant,
+		[]seal.Sealed{{Binding: seal.Binding(l.tenant, id), Value: value}})
 	l.must(err)
 	return opened[0].Err
 }
@@ -195,8 +196,9 @@ func (l *lifeRig) unwraps(id journal.ID, value []byte) error {
 func (l *lifeRig) restored(bucket journal.Bucket) *journal.Journal {
 	l.t.Helper()
 	j, err := journal.Open(context.Background(), journal.Config{
-		Backend: memory.New(memory.Config{}), Bucket: bucket, Signer: journaltest.Signer(), Clock: l.clock, Rand: rand.Reader,
-		Log: slog.New(slog.DiscardHandler), Origin: "muniment/test",
+		Backend: memory.New(memory.Config{}), Bucket: bucket, Signer: journaltest.Signer(), Clock: l.clock,
+		Rand: rand.Reader,
+		Log:  slog.New(slog.DiscardHandler), Origin: "muniment/test",
 		Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
 	})
 	l.must(err)
@@ -252,7 +254,8 @@ func testKeyLife(t *testing.T, h house) {
 
 	receipt, err := l.vault.Erase(ctx, l.who, doomed.ID, vault.EraseRequest{Authority: "GRS-3.2-010"})
 	l.must(err)
-	if again, err := l.vault.Erase(ctx, l.who, doomed.ID, vault.EraseRequest{Authority: "GRS-3.2-010"}); err != nil || again.Index != receipt.Index {
+	if again, err := l.vault.Erase(ctx, l.who, doomed.ID, vault.EraseRequest{Authority: "GRS-3.2-010"}); err != nil ||
+		again.Index != receipt.Index {
 		t.Errorf("erasing again: %d, error %v, want the receipt of %d", again.Index, err, receipt.Index)
 	}
 	_, err = l.vault.ProposeTrim(ctx, l.custodian, 0)
@@ -264,7 +267,8 @@ func testKeyLife(t *testing.T, h house) {
 	_, err = l.vault.ProposeTrim(ctx, l.custodian, 0)
 	l.wants("proposing before the rewrap", err, vault.ErrNotRewrapped)
 	l.backup()
-	if got := l.rewrapped(); got.State != vault.RewrapDone || got.Rewrapped != 4 || got.Walked != got.Of || got.Unreadable != 0 {
+	if got := l.rewrapped(); got.State != vault.RewrapDone || got.Rewrapped != 4 || got.Walked != got.Of ||
+		got.Unreadable != 0 {
 		t.Errorf("the rewrap came to %+v, error %v", got, got.Err)
 	}
 	if got := l.versions(); got[1] != 0 || got[2] != 4 {
@@ -317,7 +321,8 @@ func testKeyLife(t *testing.T, h house) {
 	l.fsck()
 }
 
-// checkTrim sees that a trim is refused as long as anything is missing: the approval, the second person, the waiting period.
+// checkTrim sees that a trim is refused as long as anything is missing: the approval, the second person, the waiting
+// period.
 func (l *lifeRig) checkTrim(trim vault.Trim) {
 	l.t.Helper()
 	ctx := context.Background()

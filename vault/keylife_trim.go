@@ -105,8 +105,9 @@ func changeTrim(w *journal.Writer, e journal.Entry, id journal.ID, change func(*
 // public describes a trim as it is at a time.
 func (t *trimRow) public(id journal.ID, key keyRow, now time.Time) Trim {
 	out := Trim{
-		ID: id, Oldest: t.Oldest, State: TrimProposed, Proposer: t.Proposer, Proposed: t.Proposed, NotBefore: t.NotBefore,
-		Lapses: t.Lapses, Approver: t.Approver, Approved: t.Approved, Until: t.Until, Begun: t.Begun, Done: t.Done,
+		ID: id, Oldest: t.Oldest, State: TrimProposed, Proposer: t.Proposer, Proposed: t.Proposed,
+		NotBefore: t.NotBefore,
+		Lapses:    t.Lapses, Approver: t.Approver, Approved: t.Approved, Until: t.Until, Begun: t.Begun, Done: t.Done,
 	}
 	switch {
 	case !t.Done.IsZero():
@@ -172,8 +173,9 @@ func (v *Vault) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tr
 			oldest = key.Newest
 		}
 		if oldest <= key.Oldest || oldest > key.Newest {
-			return Trim{}, nil, &MetadataError{Field: "oldest", Reason: "is not a version that can become the oldest: that is one after the " +
-				"oldest there is, up to the newest. Where there is only one, rotate first: muniment key rotate"}
+			return Trim{}, nil, &MetadataError{Field: "oldest",
+				Reason: "is not a version that can become the oldest: that is one after the " +
+					"oldest there is, up to the newest. Where there is only one, rotate first: muniment key rotate"}
 		}
 		if !key.Trim.IsZero() {
 			open, _, err := trimOf(view, who.Tenant, key.Trim)
@@ -190,8 +192,9 @@ func (v *Vault) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tr
 		data := KeyTrimProposedData{ID: id, Oldest: oldest, NotBefore: now.Add(v.cfg.TrimWait)}
 		data.Lapses = data.NotBefore.Add(lapse)
 		trim := Trim{
-			ID: id, Oldest: oldest, State: TrimProposed, Proposer: who.Actor().ID, Proposed: now, NotBefore: data.NotBefore,
-			Lapses: data.Lapses,
+			ID: id, Oldest: oldest, State: TrimProposed, Proposer: who.Actor().ID, Proposed: now,
+			NotBefore: data.NotBefore,
+			Lapses:    data.Lapses,
 		}
 		return trim, []journal.Event{KeyTrimProposed.New(journal.ID{}, data)}, key.trimmable(oldest)
 	})
@@ -224,7 +227,8 @@ func (v *Vault) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) 
 		}
 		trim.State, trim.Approver, trim.Approved = TrimApproved, who.Actor().ID, view.Now()
 		trim.Until = trim.Approved.Add(lapse)
-		return trim, []journal.Event{KeyTrimApproved.New(journal.ID{}, KeyTrimApprovedData{ID: id, Lapses: trim.Until})}, nil
+		return trim, []journal.Event{KeyTrimApproved.New(journal.ID{},
+			KeyTrimApprovedData{ID: id, Lapses: trim.Until})}, nil
 	})
 	if err != nil {
 		return Trim{}, fmt.Errorf("approving a trim: %w", err)
@@ -232,9 +236,9 @@ func (v *Vault) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) 
 	return trim, nil
 }
 
-// onTrim commits a step of a trim and waits until it is shipped: it will survive the loss of this machine. That holds for a
-// step that was on record already, too: whoever repeats it may do so because it was not shipped in time. step returns the
-// trim as it is then, and nothing to put on record when it is that already.
+// onTrim commits a step of a trim and waits until it is shipped: it will survive the loss of this machine. That holds
+// for a step that was on record already, too: whoever repeats it may do so because it was not shipped in time. step
+// returns the trim as it is then, and nothing to put on record when it is that already.
 func (v *Vault) onTrim(
 	ctx context.Context, who access.Who, a access.Action, step func(journal.View) (Trim, []journal.Event, error),
 ) (Trim, error) {

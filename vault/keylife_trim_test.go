@@ -261,7 +261,8 @@ func TestBackups(t *testing.T) {
 		list[0].At.IsZero() || list[0].Actor != l.operator.Actor().ID || list[0].Root != second.Root {
 		t.Errorf("the backups on record: %+v", list)
 	}
-	if list, err = l.vault.Backups(ctx, l.approver, second.Index, 10); err != nil || len(list) != 1 || list[0].Index != first.Index {
+	if list, err = l.vault.Backups(ctx, l.approver, second.Index, 10); err != nil || len(list) != 1 ||
+		list[0].Index != first.Index {
 		t.Errorf("before the second: %+v, error %v", list, err)
 	}
 }

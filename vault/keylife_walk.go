@@ -57,7 +57,8 @@ func (w *walk) next(ctx context.Context) (rows []sealedRow, seen int64, err erro
 	return rows, seen, err
 }
 
-// older says whether a row is one of those that the walk looks for. The version comes first: it needs nothing but the row.
+// older says whether a row is one of those that the walk looks for. The version comes first: it needs nothing but the
+// row.
 func (w *walk) older(r journal.Reader, key, value []byte) (row sealedRow, older bool, err error) {
 	version, failed := versionOf(value)
 	if failed == nil && version >= w.below {

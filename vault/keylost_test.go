@@ -8,8 +8,8 @@ import (
 	"muniment/vault/keys"
 )
 
-// A document whose version of the tenant's key was destroyed or retired behind our back spoils no other's listing, and is
-// described without what cannot be opened.
+// A document whose version of the tenant's key was destroyed or retired behind our back spoils no other's listing, and
+// is described without what cannot be opened.
 func TestKeyVersionLost(t *testing.T) {
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))

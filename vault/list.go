@@ -22,8 +22,8 @@ const (
 	MaxPage     = 500
 )
 
-// maxScan bounds how many rows one page looks at: a filter that fits nothing must not keep a snapshot open for long. Such a
-// page is short, with a cursor to go on.
+// maxScan bounds how many rows one page looks at: a filter that fits nothing must not keep a snapshot open for long.
+// Such a page is short, with a cursor to go on.
 const maxScan = 10_000
 
 // Query says which documents to list.
@@ -37,16 +37,16 @@ type Query struct {
 	Limit  int        // of documents in a page, 1 to MaxPage; 0 means DefaultPage
 }
 
-// Page is a part of a listing, in the order of deposits. It may hold fewer documents than asked for, even none, before the
-// end of the listing.
+// Page is a part of a listing, in the order of deposits. It may hold fewer documents than asked for, even none, before
+// the end of the listing.
 type Page struct {
 	Documents []Document
 	Next      string // "": the listing is at its end
 }
 
-// List lists documents in the order of their deposits; access.Describe is needed, for the tenant or for some series. One
-// event names how many documents' sealed fields were opened, and commits to which. While the journal's disk is full, or the key
-// service down, none are opened.
+// List lists documents in the order of their deposits; access.Describe is needed, for the tenant or for some series.
+// One event names how many documents' sealed fields were opened, and commits to which. While the journal's disk is
+// full, or the key service down, none are opened.
 //
 // Errors: ErrCursor; ErrNoSeries; ErrMetadata for a bad state or limit; access.ErrDenied.
 func (v *Vault) List(ctx context.Context, who access.Who, q Query) (Page, error) {
@@ -162,8 +162,8 @@ func (l *listing) newCursor() (string, error) {
 	return newCursor(l.key, l.who, l.query, l.next)
 }
 
-// choose picks the documents of the page from a snapshot, and reads them: hundreds of rows would hold up everybody else's
-// commits in decide, which has only to ask whether they may be listed.
+// choose picks the documents of the page from a snapshot, and reads them: hundreds of rows would hold up everybody
+// else's commits in decide, which has only to ask whether they may be listed.
 func (l *listing) choose(ctx context.Context) error {
 	return l.v.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		l.chosen, l.rows, l.sealed, l.next = nil, nil, nil, nil
@@ -266,16 +266,18 @@ func (l *listing) event() []journal.Event {
 		return nil
 	}
 	root := treeHash(entries)
-	return []journal.Event{DocumentsListed.New(journal.ID{}, DocumentsListedData{Count: len(entries), Root: root[:], Nonce: l.nonce})}
+	return []journal.Event{DocumentsListed.New(journal.ID{},
+		DocumentsListedData{Count: len(entries), Root: root[:], Nonce: l.nonce})}
 }
 
-// permit asks whether the listing, and each of the chosen documents, is permitted. Its change puts a refusal on record. A
-// document's series does not change, so the chosen rows are as good as new ones.
+// permit asks whether the listing, and each of the chosen documents, is permitted. Its change puts a refusal on record.
+// A document's series does not change, so the chosen rows are as good as new ones.
 func (l *listing) permit(r journal.Reader) (journal.Change, error) {
 	scope := access.Scope{Series: l.query.Series}
 	permission, err := access.PermissionFor(r, l.who, access.Describe)
 	if err == nil && (permission.None() || scope.Series != "" && !permission.Covers(scope)) {
-		return journal.Change{Events: []journal.Event{access.Denial(access.Describe, scope, journal.ID{})}}, access.ErrDenied
+		return journal.Change{Events: []journal.Event{access.Denial(access.Describe, scope, journal.ID{})}},
+			access.ErrDenied
 	}
 	if err == nil && scope.Series != "" {
 		_, err = l.v.cfg.Rules.File(r, l.who.Tenant, scope.Series)
@@ -351,8 +353,8 @@ func (l *listing) page(ctx context.Context) (Page, error) {
 	return page, err
 }
 
-// fill fills in a document's sealed fields. A sealed row that is not what was recorded raises the alarm; neither it nor one
-// that a newer program wrote, or whose version of the tenant's key is gone, spoils another document of the page.
+// fill fills in a document's sealed fields. A sealed row that is not what was recorded raises the alarm; neither it nor
+// one that a newer program wrote, or whose version of the tenant's key is gone, spoils another document of the page.
 func (l *listing) fill(ctx context.Context, doc *Document, opened opened) error {
 	if opened.err == nil {
 		opened.text.into(doc, l.disclose.Covers(access.Scope{Series: doc.Series}))

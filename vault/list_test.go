@@ -60,11 +60,13 @@ func TestList(t *testing.T) {
 		{"series", r.who, vault.Query{Series: "a"}, []string{"0", "2", "4", "6", "8", "10"}},
 		{"ledger", r.who, vault.Query{Ledger: &ref}, []string{"0", "3", "6", "9"}},
 		{"ledger and series", r.who, vault.Query{Ledger: &ref, Series: "b"}, []string{"3", "9"}},
-		{"another transaction", r.who, vault.Query{Ledger: &vault.LedgerRef{Chain: "eip155:1", Transaction: "0xab"}}, nil},
+		{"another transaction", r.who, vault.Query{Ledger: &vault.LedgerRef{Chain: "eip155:1", Transaction: "0xab"}},
+			nil},
 		{"after", r.who, vault.Query{After: start.Add(9 * time.Minute)}, []string{"9", "10", "11"}},
 		{"just after", r.who, vault.Query{After: start.Add(9*time.Minute + 1)}, []string{"10", "11"}},
 		{"before", r.who, vault.Query{Before: start.Add(2 * time.Minute)}, []string{"0", "1"}},
-		{"between", r.who, vault.Query{After: start.Add(time.Minute), Before: start.Add(3 * time.Minute), Series: "b"}, []string{"1"}},
+		{"between", r.who, vault.Query{After: start.Add(time.Minute), Before: start.Add(3 * time.Minute), Series: "b"},
+			[]string{"1"}},
 		{"after the end, before the start", r.who, vault.Query{After: start.Add(time.Hour), Before: start}, nil},
 		{"erased", r.who, vault.Query{State: vault.Erased}, nil},
 		{"kept", r.who, vault.Query{State: vault.Kept, Series: "b"}, []string{"1", "3", "5", "7", "9", "11"}},
@@ -76,7 +78,8 @@ func TestList(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("%s, by %d (-want +got):\n%s", test.name, limit, diff)
 			}
-			if want := max(1, (len(test.want)+limit-1)/max(limit, 1)); limit > 0 && test.who == r.who && test.name != "ledger and series" && pages != want {
+			if want := max(1, (len(test.want)+limit-1)/max(limit, 1)); limit > 0 && test.who == r.who &&
+				test.name != "ledger and series" && pages != want {
 				t.Errorf("%s, by %d: %d pages, want %d", test.name, limit, pages, want)
 			}
 		}
@@ -161,7 +164,8 @@ func TestListRecorded(t *testing.T) {
 		t.Error("the same listing has the same root: it could be guessed")
 	}
 	before := r.journal.Size()
-	if _, err := r.vault.List(context.Background(), r.who, vault.Query{State: vault.Erased}); err != nil || r.journal.Size() != before {
+	if _, err := r.vault.List(context.Background(), r.who, vault.Query{State: vault.Erased}); err != nil ||
+		r.journal.Size() != before {
 		t.Errorf("a listing that opens nothing: error %v, %d events", err, r.journal.Size()-before)
 	}
 }

@@ -14,19 +14,19 @@ import (
 const (
 	// lockDuty is the duty to keep a document's object locked.
 	lockDuty = "lock"
-	// lockAfter is how long after a deposit the duty is due: the upload's own lock holds for a day, so a busy hour of deposits
-	// need not wait for its locks as well.
+	// lockAfter is how long after a deposit the duty is due: the upload's own lock holds for a day, so a busy hour of
+	// deposits need not wait for its locks as well.
 	lockAfter = time.Hour
 	// rollingLock is how long an object is locked at a time while its retention date is not known.
 	rollingLock = 90 * 24 * time.Hour
 	// rollAgain is when such a lock is extended.
 	rollAgain = 60 * 24 * time.Hour
-	// lockBatch is how many locks one event settles, the most that it can: a million documents take a thousand events each
-	// time that their locks are rolled.
+	// lockBatch is how many locks one event settles, the most that it can: a million documents take a thousand events
+	// each time that their locks are rolled.
 	lockBatch = 1000
 	lockEvery = 5 * time.Second
-	// lockTime is how long a batch may take. What is not done by then is the next batch's: the lease of the duty ends after a
-	// minute.
+	// lockTime is how long a batch may take. What is not done by then is the next batch's: the lease of the duty ends
+	// after a minute.
 	lockTime = 45 * time.Second
 )
 
@@ -41,9 +41,9 @@ func (v *Vault) lockWorker() journal.Worker {
 	return journal.Worker{Kind: lockDuty, Batch: lockBatch, Every: lockEvery, Do: v.lock}
 }
 
-// lock extends the locks of a batch of documents: to the retention date, or forward while there is none. One that fails stays
-// due and holds up no other, unless it is the whole store that fails, as it seems after several in a row: then the rest would
-// only wait in vain.
+// lock extends the locks of a batch of documents: to the retention date, or forward while there is none. One that fails
+// stays due and holds up no other, unless it is the whole store that fails, as it seems after several in a row: then
+// the rest would only wait in vain.
 func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, error) {
 	ctx, stop := context.WithTimeout(ctx, lockTime)
 	defer stop()
@@ -79,8 +79,8 @@ func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, e
 	return done, errors.Join(failed...)
 }
 
-// fromBothEnds are the places of a batch, the last and the first by turns. Those that the store refuses each time come to lie in
-// front, and the young ones behind them, whose locks are short, must have their turn.
+// fromBothEnds are the places of a batch, the last and the first by turns. Those that the store refuses each time come
+// to lie in front, and the young ones behind them, whose locks are short, must have their turn.
 func fromBothEnds(n int) (places []int) {
 	for first, last := 0, n-1; first <= last; first, last = first+1, last-1 {
 		if places = append(places, last); first < last {
@@ -104,8 +104,8 @@ func (v *Vault) lockRows(ctx context.Context, due []journal.Duty) ([]document, e
 	return rows, err
 }
 
-// lockOne locks one document's object and says when to do so again. An object that is missing is not this duty's alarm to
-// raise: reads and fixity checks do.
+// lockOne locks one document's object and says when to do so again. An object that is missing is not this duty's alarm
+// to raise: reads and fixity checks do.
 func (v *Vault) lockOne(ctx context.Context, duty journal.Duty, row document) (time.Time, error) {
 	if row.Erased {
 		return time.Time{}, nil

@@ -20,13 +20,14 @@ func resolve(r journal.Reader, token []byte) (journal.ID, bool, error) {
 		id, ok = journal.ID(key[1:]), true
 	}
 	if !ok {
-		return journal.ID{}, false, fmt.Errorf("a token leads to something else than a document: %w", journal.ErrDamaged)
+		return journal.ID{}, false, fmt.Errorf("a token leads to something else than a document: %w",
+			journal.ErrDamaged)
 	}
 	return id, true, nil
 }
 
-// stored reads a document's row and a copy of its sealed row, which is nil when it was erased. The row is returned with errRow
-// too: the sealed row is missing, or there though it was erased.
+// stored reads a document's row and a copy of its sealed row, which is nil when it was erased. The row is returned with
+// errRow too: the sealed row is missing, or there though it was erased.
 func stored(r journal.Reader, id journal.ID) (document, []byte, error) {
 	row, ok, err := documents.Get(r, id[:])
 	if err != nil {
@@ -46,7 +47,8 @@ func sealedOf(r journal.Reader, id journal.ID, row document) ([]byte, error) {
 		return nil, err
 	}
 	if (sealed == nil) != row.Erased {
-		return nil, fmt.Errorf("the sealed row of document %s does not agree with its record: %w: %w", id, errRow, journal.ErrDamaged)
+		return nil, fmt.Errorf("the sealed row of document %s does not agree with its record: %w: %w",
+			id, errRow, journal.ErrDamaged)
 	}
 	return slices.Clone(sealed), nil
 }
@@ -61,10 +63,11 @@ func storedFor(r journal.Reader, tenant string, id journal.ID) (document, []byte
 }
 
 // visible reads a document of who's tenant for an act that who must have permission for. Its change puts a refusal on
-// record, or the alarm that the sealed row is not what was recorded. To a principal without permission anywhere every document
-// is refused. One that has it in some series cannot tell other series' documents from none: neither is found, and either
-// attempt is on record.
-func (v *Vault) visible(r journal.Reader, who access.Who, a access.Action, id journal.ID) (document, []byte, journal.Change, error) {
+// record, or the alarm that the sealed row is not what was recorded. To a principal without permission anywhere every
+// document is refused. One that has it in some series cannot tell other series' documents from none: neither is found,
+// and either attempt is on record.
+func (v *Vault) visible(r journal.Reader, who access.Who, a access.Action, id journal.ID) (document, []byte,
+	journal.Change, error) {
 	fail := func(err error, change journal.Change) (document, []byte, journal.Change, error) {
 		return document{}, nil, change, err
 	}

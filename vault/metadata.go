@@ -39,8 +39,8 @@ func (d *Deposit) check() error {
 	return nil
 }
 
-// Faults lists what is wrong with the metadata by itself, so that it can be found out before anything is sent: whether there is
-// such a series, or already such a document, is for Deposit to say.
+// Faults lists what is wrong with the metadata by itself, so that it can be found out before anything is sent: whether
+// there is such a series, or already such a document, is for Deposit to say.
 func (d *Deposit) Faults() []MetadataError {
 	var out []MetadataError
 	for _, f := range []struct{ field, reason string }{
@@ -139,8 +139,9 @@ func externalIDFault(id string) string {
 	return ""
 }
 
-// invisible says whether a character leaves no mark of its own, so that two ids that look the same would be two. Some that
-// Unicode calls graphic do not: fillers and variation selectors, which may be ignored (UAX #44), and the empty Braille cell.
+// invisible says whether a character leaves no mark of its own, so that two ids that look the same would be two. Some
+// that Unicode calls graphic do not: fillers and variation selectors, which may be ignored (UAX #44), and the empty
+// Braille cell.
 func invisible(c rune) bool {
 	return !unicode.IsGraphic(c) || unicode.IsSpace(c) || c == '\u2800' ||
 		unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

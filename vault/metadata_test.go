@@ -61,8 +61,10 @@ func TestMetadata(t *testing.T) {
 		{"ledger_refs", vault.Deposit{LedgerRefs: make([]vault.LedgerRef, 17)}, true},
 		{"ledger_refs", vault.Deposit{LedgerRefs: []vault.LedgerRef{{Chain: "ethereum", Transaction: "0xabc"}}}, true},
 		{"ledger_refs", vault.Deposit{LedgerRefs: []vault.LedgerRef{{Chain: "eip155:1", Transaction: "a b"}}}, true},
-		{"ledger_refs", vault.Deposit{LedgerRefs: []vault.LedgerRef{{Chain: "eip155:1", Transaction: "a", Role: "A b"}}}, true},
-		{"ledger_refs", vault.Deposit{LedgerRefs: []vault.LedgerRef{ref, {Chain: ref.Chain, Transaction: ref.Transaction, Role: "x"}}}, true},
+		{"ledger_refs", vault.Deposit{LedgerRefs: []vault.LedgerRef{{Chain: "eip155:1", Transaction: "a",
+			Role: "A b"}}}, true},
+		{"ledger_refs", vault.Deposit{LedgerRefs: []vault.LedgerRef{ref,
+			{Chain: ref.Chain, Transaction: ref.Transaction, Role: "x"}}}, true},
 		{"", vault.Deposit{LedgerRefs: []vault.LedgerRef{ref}}, false},
 		{"record_date", vault.Deposit{RecordDate: "2026-02-30"}, true},
 		{"record_date", vault.Deposit{RecordDate: "2026-1-1"}, true},
@@ -84,7 +86,8 @@ func TestMetadata(t *testing.T) {
 		var bad *vault.MetadataError
 		if !errors.As(err, &bad) || !errors.Is(err, vault.ErrMetadata) || bad.Field != test.field {
 			t.Errorf("%s: got error %v", test.field, err)
-		} else if strings.ContainsAny(err.Error(), "\r\n\x00\u202e") || strings.Contains(err.Error(), "passwd") || len(err.Error()) > 200 {
+		} else if strings.ContainsAny(err.Error(), "\r\n\x00\u202e") || strings.Contains(err.Error(), "passwd") ||
+			len(err.Error()) > 200 {
 			t.Errorf("%s: the error repeats the value: %q", test.field, err)
 		}
 		if r.journal.Size() != before {

@@ -36,7 +36,8 @@ type model struct {
 func (m *model) want(d kept) (*kept, error) {
 	for i := range m.docs {
 		if old := &m.docs[i]; !old.erased && d.repeat != "" && old.repeat == d.repeat {
-			if old.content != d.content || old.external != d.external || old.title != d.title || old.series != d.series {
+			if old.content != d.content || old.external != d.external || old.title != d.title ||
+				old.series != d.series {
 				return nil, vault.ErrIdempotency
 			}
 			return old, nil
@@ -123,12 +124,14 @@ func (m *model) describe(t *rapid.T) {
 		if err != nil || doc.State != vault.Erased || doc.Title != "" || doc.Size != int64(len(d.content)) {
 			t.Fatalf("describing what is erased: got %+v, error %v", doc, err)
 		}
-		if _, err := m.r.vault.Find(context.Background(), m.r.who, d.external); d.external != "" && !errors.Is(err, vault.ErrErased) {
+		if _, err := m.r.vault.Find(context.Background(), m.r.who, d.external); d.external != "" &&
+			!errors.Is(err, vault.ErrErased) {
 			t.Fatalf("finding what is erased: %v", err)
 		}
 		return
 	}
-	if err != nil || doc.Title != d.title || doc.ExternalID != d.external || doc.Size != int64(len(d.content)) || doc.Series != d.series {
+	if err != nil || doc.Title != d.title || doc.ExternalID != d.external || doc.Size != int64(len(d.content)) ||
+		doc.Series != d.series {
 		t.Fatalf("describing: got %+v, error %v, want %+v", doc, err, d)
 	}
 	if d.external == "" {

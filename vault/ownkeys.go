@@ -14,8 +14,8 @@ import (
 // saltSize is the length of a commitment's salt, in bytes.
 const saltSize = 32
 
-// ownKeys are what a new document gets before its content is read: its id, its keyset and its salt, the latter two wrapped
-// already.
+// ownKeys are what a new document gets before its content is read: its id, its keyset and its salt, the latter two
+// wrapped already.
 type ownKeys struct {
 	id       journal.ID
 	suite    seal.Suite

@@ -57,11 +57,11 @@ type reading struct {
 }
 
 // Read opens a document's content; access.Read is needed. That it is read goes on record before its key is unwrapped;
-// reads of one document by one actor for one purpose share an event while they follow each other within a minute, for at most
-// five. Documents of up to 1 MiB are verified whole before Read returns. The caller closes the content.
+// reads of one document by one actor for one purpose share an event while they follow each other within a minute, for
+// at most five. Documents of up to 1 MiB are verified whole before Read returns. The caller closes the content.
 //
-// Errors: ErrPurpose; ErrNotFound, for other tenants' documents too; ErrErased; ErrDamagedContent; access.ErrDenied; that of
-// Select; journal.ErrFull, upon which nothing is served; keys.ErrUnavailable and objects.ErrUnavailable.
+// Errors: ErrPurpose; ErrNotFound, for other tenants' documents too; ErrErased; ErrDamagedContent; access.ErrDenied;
+// that of Select; journal.ErrFull, upon which nothing is served; keys.ErrUnavailable and objects.ErrUnavailable.
 func (v *Vault) Read(ctx context.Context, who access.Who, id journal.ID, req ReadRequest) (*Content, error) {
 	c, err := v.read(ctx, &reading{who: who, id: id, req: req})
 	if err != nil {
@@ -122,7 +122,8 @@ func (v *Vault) choose(ctx context.Context, rd *reading) error {
 	return nil
 }
 
-// recordRead puts the read on record, or joins the session of an earlier one. Either way permission is checked in a decide.
+// recordRead puts the read on record, or joins the session of an earlier one. Either way permission is checked in a
+// decide.
 func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 	key := sessionKey{who: rd.who, doc: rd.id, purpose: rd.req.Purpose, note: sha256.Sum256([]byte(rd.req.Note))}
 	joined := v.sessions.join(key, v.cfg.Clock.Now())
@@ -141,7 +142,8 @@ func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 		if joined != nil {
 			return journal.Change{}, nil
 		}
-		change.Events = []journal.Event{DocumentRead.New(rd.id, DocumentReadData{Purpose: rd.req.Purpose, Note: rd.noteID})}
+		change.Events = []journal.Event{DocumentRead.New(rd.id,
+			DocumentReadData{Purpose: rd.req.Purpose, Note: rd.noteID})}
 		if rd.noteID != nil {
 			change.Sealed = []journal.Row{rd.note}
 		}

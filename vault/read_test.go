@@ -59,7 +59,8 @@ func TestReadSession(t *testing.T) {
 	}
 	reader := r.principal(access.Grant{Role: access.ReaderRole})
 	for i, index := range []uint64{
-		read(other, r.who, "audit", ""), read(id, r.who, "case-work", ""), read(id, r.who, "audit", "why"), read(id, reader, "audit", ""),
+		read(other, r.who, "audit", ""), read(id, r.who, "case-work", ""), read(id, r.who, "audit", "why"),
+		read(id, reader, "audit", ""),
 	} {
 		if index == first {
 			t.Errorf("read %d is covered by the first session", i)
@@ -98,7 +99,8 @@ func TestReadSession(t *testing.T) {
 		bytes += d.Bytes
 	}
 	if bytes != written || len(sessions) != r.count("document.read/1") {
-		t.Errorf("%d bytes on record in %d sessions, want %d in %d", bytes, len(sessions), written, r.count("document.read/1"))
+		t.Errorf("%d bytes on record in %d sessions, want %d in %d",
+			bytes, len(sessions), written, r.count("document.read/1"))
 	}
 }
 
@@ -140,7 +142,8 @@ func TestReadDenied(t *testing.T) {
 func TestOtherTenant(t *testing.T) {
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{ExternalID: "EXT"}, []byte("ours")).ID
-	who, _, err := r.vault.CreateTenant(context.Background(), "other", []access.Grant{{Role: access.ReaderRole}, {Role: access.Auditor}, {Role: access.Depositor}})
+	who, _, err := r.vault.CreateTenant(context.Background(), "other",
+		[]access.Grant{{Role: access.ReaderRole}, {Role: access.Auditor}, {Role: access.Depositor}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +177,8 @@ func TestOtherTenant(t *testing.T) {
 	if feed, err := r.vault.Feed(ctx, who, 0, 1000); err != nil || len(feed) == 0 || feed[0].Tenant != "other" {
 		t.Errorf("feed: %v", err)
 	}
-	out, err := r.vault.Deposit(ctx, who, vault.Deposit{ExternalID: "EXT", Length: 6, Content: strings.NewReader("theirs")})
+	out, err := r.vault.Deposit(ctx, who,
+		vault.Deposit{ExternalID: "EXT", Length: 6, Content: strings.NewReader("theirs")})
 	if err != nil || !out.Created {
 		t.Errorf("the same external id in another tenant: %+v, %v", out, err)
 	}
@@ -193,7 +197,8 @@ func TestReadSpans(t *testing.T) {
 		err   error
 	}{
 		{small, []objects.Span{{Offset: 0, Length: 1}, {Offset: 999, Length: 1}, {Offset: 100, Length: 500}}, nil},
-		{large, []objects.Span{{Offset: 3 << 20, Length: 5}, {Offset: 1<<20 - 3, Length: 1 << 20}, {Offset: 0, Length: 1}}, nil},
+		{large, []objects.Span{{Offset: 3 << 20, Length: 5}, {Offset: 1<<20 - 3, Length: 1 << 20},
+			{Offset: 0, Length: 1}}, nil},
 		{small, []objects.Span{{Offset: 999, Length: 2}}, seal.ErrSpan},
 		{small, []objects.Span{{Offset: -1, Length: 2}}, seal.ErrSpan},
 		{large, []objects.Span{{Offset: 1, Length: 1<<63 - 1}}, seal.ErrSpan},
@@ -213,7 +218,8 @@ func TestReadSpans(t *testing.T) {
 		}
 		for i, s := range test.spans {
 			var out bytes.Buffer
-			if err := c.WriteSpan(context.Background(), &out, i); err != nil || !bytes.Equal(out.Bytes(), content[s.Offset:s.Offset+s.Length]) {
+			if err := c.WriteSpan(context.Background(), &out, i); err != nil ||
+				!bytes.Equal(out.Bytes(), content[s.Offset:s.Offset+s.Length]) {
 				t.Errorf("%v: span %d: %d bytes, error %v", test.spans, i, out.Len(), err)
 			}
 		}
@@ -234,7 +240,8 @@ type swapped struct {
 	get func(key string, body []byte) ([]byte, error) // nil: as it is
 }
 
-func (s *swapped) Get(ctx context.Context, key, version string, span *objects.Span) (io.ReadCloser, objects.Info, error) {
+func (s *swapped) Get(ctx context.Context, key, version string, span *objects.Span) (io.ReadCloser, objects.Info,
+	error) {
 	body, info, err := s.Store.Get(ctx, key, version, nil)
 	if err != nil {
 		return nil, info, err
@@ -292,7 +299,8 @@ func TestDamage(t *testing.T) {
 			}
 			alarm, n := r.last("object.damaged/1")
 			var found vault.ObjectDamagedData
-			if err := json.Unmarshal(alarm.Data, &found); err != nil || n != 1 || alarm.Doc != id || found.Found != want {
+			if err := json.Unmarshal(alarm.Data, &found); err != nil || n != 1 || alarm.Doc != id ||
+				found.Found != want {
 				t.Errorf("%d bytes, %s: %d alarms on record, %s, want %s", size, name, n, alarm.Body, want)
 			}
 			if !bytes.Contains(r.log.Bytes(), []byte(id.String())) {

@@ -10,8 +10,8 @@ import (
 	"muniment/vault/seal"
 )
 
-// Indexer computes the lookup tokens of sealed rows again, from the rows themselves: for a restore, to which tokens are never
-// shipped, and for checking those that are there. It unwraps every row on the way and compares its binding.
+// Indexer computes the lookup tokens of sealed rows again, from the rows themselves: for a restore, to which tokens are
+// never shipped, and for checking those that are there. It unwraps every row on the way and compares its binding.
 type Indexer struct{ *unsealer }
 
 // NewIndexer makes an indexer over the rows that view shows; no journal needs to be open.
@@ -19,9 +19,9 @@ func NewIndexer(view func(context.Context, func(journal.Reader) error) error, sv
 	return Indexer{&unsealer{view: view, keys: svc, indexes: map[string]keys.Secret{}}}
 }
 
-// Tokens unwraps sealed rows, one batch for each tenant, and says which tokens lead to each, in the order of the rows. A row
-// that does not unwrap, or is bound to another place, has a problem. The error is for what concerns none of them alone:
-// keys.ErrUnavailable, keys.ErrDenied.
+// Tokens unwraps sealed rows, one batch for each tenant, and says which tokens lead to each, in the order of the rows.
+// A row that does not unwrap, or is bound to another place, has a problem. The error is for what concerns none of them
+// alone: keys.ErrUnavailable, keys.ErrDenied.
 func (x Indexer) Tokens(ctx context.Context, rows []journal.SealedRowAt) ([]journal.TokensOf, error) {
 	out := make([]journal.TokensOf, len(rows))
 	places := map[string][]int{}
@@ -77,7 +77,8 @@ func bindingOf(r journal.Reader, key []byte) (tenant string, binding []byte, err
 }
 
 // tenantTokens unwraps the rows of one tenant and fills in their results.
-func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows []journal.SealedRowAt, bindings [][]byte, out []journal.TokensOf) error {
+func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows []journal.SealedRowAt,
+	bindings [][]byte, out []journal.TokensOf) error {
 	sealed := make([]seal.Sealed, len(at))
 	for i, place := range at {
 		sealed[i] = seal.Sealed{Binding: bindings[place], Value: rows[place].Value}
@@ -131,13 +132,14 @@ func tokensIn(key, raw []byte) (func(index keys.Secret) [][]byte, error) {
 	return nil, nil
 }
 
-// reindex computes the tokens again that a restore has left out. It comes before anything is served: without its token a
-// document is not found under its external id, and would be deposited twice.
+// reindex computes the tokens again that a restore has left out. It comes before anything is served: without its token
+// a document is not found under its external id, and would be deposited twice.
 func (v *Vault) reindex(ctx context.Context) error {
 	began := v.cfg.Clock.Now()
 	n, err := v.cfg.Journal.Reindex(ctx, Indexer{v.unsealer}.Tokens)
 	if n > 0 {
-		v.cfg.Log.Info("the lookup index was computed again after a restore", "rows", n, "took", v.cfg.Clock.Now().Sub(began))
+		v.cfg.Log.Info("the lookup index was computed again after a restore",
+			"rows", n, "took", v.cfg.Clock.Now().Sub(began))
 	}
 	return err
 }

@@ -22,10 +22,11 @@ func TestIndexer(t *testing.T) {
 	var rows []journal.SealedRowAt
 	stored := 0
 	err := r.backend.View(ctx, func(rd journal.Reader) error {
-		err := rd.Scan(journal.Table{Kind: journal.Sealed, Name: "row"}, journal.Range{}, func(key, value []byte) error {
-			rows = append(rows, journal.SealedRowAt{Key: bytes.Clone(key), Value: bytes.Clone(value)})
-			return nil
-		})
+		err := rd.Scan(journal.Table{Kind: journal.Sealed, Name: "row"}, journal.Range{},
+			func(key, value []byte) error {
+				rows = append(rows, journal.SealedRowAt{Key: bytes.Clone(key), Value: bytes.Clone(value)})
+				return nil
+			})
 		if err != nil {
 			return err
 		}
@@ -46,7 +47,8 @@ func TestIndexer(t *testing.T) {
 	err = r.journal.View(ctx, func(rd journal.Reader) error {
 		for i, row := range rows {
 			if n := want[journal.ID(row.Key[1:])]; result[i].Problem != "" || len(result[i].Tokens) != n {
-				t.Errorf("row %x has %d tokens, want %d, and the problem %q", row.Key, len(result[i].Tokens), n, result[i].Problem)
+				t.Errorf("row %x has %d tokens, want %d, and the problem %q",
+					row.Key, len(result[i].Tokens), n, result[i].Problem)
 			}
 			for _, token := range result[i].Tokens {
 				found++

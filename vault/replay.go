@@ -40,8 +40,8 @@ func (in *intake) lookup(r journal.Reader) (*earlier, error) {
 	return nil, nil
 }
 
-// answerable says whether the deposit may be told anything about the document that it leads to. Whether content is another
-// document's, and all that is known of it, is for its depositor and for those to whom both are open anyway.
+// answerable says whether the deposit may be told anything about the document that it leads to. Whether content is
+// another document's, and all that is known of it, is for its depositor and for those to whom both are open anyway.
 func (v *Vault) answerable(r journal.Reader, in *intake, found *earlier) (journal.Change, error) {
 	acts := []access.Action{access.Deposit}
 	if !found.own(in.who) {
@@ -73,8 +73,8 @@ func (v *Vault) openEarlier(ctx context.Context, in *intake, found *earlier) err
 	return err
 }
 
-// repeat answers a deposit that another one has come before. It reads the content for its digest and keeps nothing of it. The
-// sealed row is opened first, so that nobody sends content for nothing while the key service is down.
+// repeat answers a deposit that another one has come before. It reads the content for its digest and keeps nothing of
+// it. The sealed row is opened first, so that nobody sends content for nothing while the key service is down.
 func (v *Vault) repeat(ctx context.Context, in *intake, found *earlier) (Deposited, error) {
 	if err := v.openEarlier(ctx, in, found); err != nil {
 		return Deposited{}, err
@@ -87,7 +87,8 @@ func (v *Vault) repeat(ctx context.Context, in *intake, found *earlier) (Deposit
 }
 
 // replay answers a deposit that another one has come before, whose text is open: by the same request, or under the same
-// external id. That somebody was told about a document's content goes on record first, unless its depositor sends it again.
+// external id. That somebody was told about a document's content goes on record first, unless its depositor sends it
+// again.
 func (v *Vault) replay(ctx context.Context, in *intake, found *earlier, digest [sha256.Size]byte) (Deposited, error) {
 	print, err := fingerprint(in.Deposit, digest)
 	if err != nil {

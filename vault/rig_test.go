@@ -60,7 +60,8 @@ func (r *rig) principal(grants ...access.Grant) access.Who {
 // series adds a series to the default tenant's file plan.
 func (r *rig) series(code string) {
 	r.t.Helper()
-	if _, err := retention.CreateSeries(context.Background(), r.journal, r.who, retention.NewSeries{Code: code}); err != nil {
+	if _, err := retention.CreateSeries(context.Background(), r.journal, r.who,
+		retention.NewSeries{Code: code}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -96,7 +97,8 @@ func newRig(t testing.TB, options ...option) *rig {
 		}
 	}
 	ctx := context.Background()
-	r := &rig{t: t, clock: journaltest.NewClock(), bucket: journaltest.NewBucket(t), log: &logs{}, tenant: vault.DefaultTenant}
+	r := &rig{t: t, clock: journaltest.NewClock(), bucket: journaltest.NewBucket(t), log: &logs{},
+		tenant: vault.DefaultTenant}
 	runs := 0
 	r.backend = memory.New(memory.Config{Abort: func(run int) bool {
 		runs++

@@ -14,8 +14,8 @@ type Rules interface {
 	File(r journal.Reader, tenant, series string) (Filing, error)
 	// MayErase returns nil if a document may be destroyed now, else why not: an error that wraps ErrRetained.
 	MayErase(r journal.Reader, tenant string, id journal.ID) error
-	// NewTenant returns the events that a new tenant begins with, its default series among them. They are committed by an
-	// actor of that tenant.
+	// NewTenant returns the events that a new tenant begins with, its default series among them. They are committed by
+	// an actor of that tenant.
 	NewTenant() []journal.Event
 }
 
@@ -26,6 +26,7 @@ type Filing struct {
 	Scheduled bool
 	// RetainUntil is when the document may be destroyed at the earliest; zero while that is not known.
 	RetainUntil time.Time
-	// Immutable demands that the store was seen to enforce its locks (WORM): else the deposit is refused with ErrNotImmutable.
+	// Immutable demands that the store was seen to enforce its locks (WORM): else the deposit is refused with
+	// ErrNotImmutable.
 	Immutable bool
 }

@@ -14,7 +14,8 @@ import (
 	"muniment/vault/seal"
 )
 
-// What a sealed row is about stands in the first byte of its key; the rest is an id: the document's, or one of the row's own.
+// What a sealed row is about stands in the first byte of its key; the rest is an id: the document's, or one of the
+// row's own.
 const (
 	sealedDocument = 'd'
 	sealedNote     = 'n' // the free text of a purpose
@@ -81,8 +82,8 @@ func newText(principal string, d *Deposit, digest [sha256.Size]byte) (sealedText
 	return text, nil
 }
 
-// fingerprint is SHA-256 over the canonical form of all that a request says: two requests with one idempotency key are the
-// same if theirs are. Go marshals maps in the order of their keys, so equal metadata gives equal bytes.
+// fingerprint is SHA-256 over the canonical form of all that a request says: two requests with one idempotency key are
+// the same if theirs are. Go marshals maps in the order of their keys, so equal metadata gives equal bytes.
 func fingerprint(d *Deposit, digest [sha256.Size]byte) ([]byte, error) {
 	canonical, err := json.Marshal(struct {
 		V          int
@@ -103,8 +104,8 @@ func fingerprint(d *Deposit, digest [sha256.Size]byte) ([]byte, error) {
 	return sum[:], nil
 }
 
-// into fills the sealed fields of a description. The content's digest is among them for those to whom it may be disclosed:
-// whoever has it can tell whether a guess at the content is right.
+// into fills the sealed fields of a description. The content's digest is among them for those to whom it may be
+// disclosed: whoever has it can tell whether a guess at the content is right.
 func (t *sealedText) into(d *Document, disclose bool) {
 	d.FileName, d.Title, d.MediaType, d.ExternalID = t.FileName, t.Title, t.MediaType, t.ExternalID
 	d.Attributes = t.Attributes
@@ -128,7 +129,8 @@ func parseText(raw []byte) (sealedText, error) {
 		return text, fmt.Errorf("the text of a sealed row is not what it should be: %w", errRow)
 	}
 	if text.V > textVersion {
-		return text, fmt.Errorf("%w: its text is of format %d, this program knows %d", seal.ErrNewer, text.V, textVersion)
+		return text, fmt.Errorf("%w: its text is of format %d, this program knows %d",
+			seal.ErrNewer, text.V, textVersion)
 	}
 	return text, nil
 }
@@ -154,8 +156,8 @@ func (v *Vault) open(ctx context.Context, who access.Who, id journal.ID, value [
 	return rows[0], nil
 }
 
-// openAll unwraps the sealed rows of many documents in one batch. A row that cannot be opened has its own error and spoils no
-// other: it is not what was recorded, or its key is gone without an erasure on record.
+// openAll unwraps the sealed rows of many documents in one batch. A row that cannot be opened has its own error and
+// spoils no other: it is not what was recorded, or its key is gone without an erasure on record.
 func (u *unsealer) openAll(ctx context.Context, tenant string, ids []journal.ID, values [][]byte) ([]opened, error) {
 	sealed := make([]seal.Sealed, len(values))
 	for i, value := range values {

@@ -91,8 +91,8 @@ func (t *sessions) join(key sessionKey, now time.Time) *session {
 	return s
 }
 
-// begin enters a new session. One that somebody else has begun under the key at the same time ends, and so does the oldest
-// when there are too many: its next read has an event of its own.
+// begin enters a new session. One that somebody else has begun under the key at the same time ends, and so does the
+// oldest when there are too many: its next read has an event of its own.
 func (t *sessions) begin(key sessionKey, index uint64, now time.Time) *session {
 	s := &session{key: key, index: index, opened: now, used: now, active: 1}
 	t.mu.Lock()
@@ -182,13 +182,14 @@ func (v *Vault) workOutcomes(ctx context.Context) {
 		}
 		now := v.cfg.Clock.Now()
 		if err := errors.Join(v.flushOutcomes(ctx, now), v.flushDenials(ctx, now)); err != nil && ctx.Err() == nil {
-			v.cfg.Log.Warn("the outcome of reads, or a number of refusals, could not be put on record yet", "error", err)
+			v.cfg.Log.Warn("the outcome of reads, or a number of refusals, could not be put on record yet",
+				"error", err)
 		}
 	}
 }
 
-// flushOutcomes records the outcome of the sessions that have ended by now, or of all when now is zero: for each actor one
-// commit for many.
+// flushOutcomes records the outcome of the sessions that have ended by now, or of all when now is zero: for each actor
+// one commit for many.
 func (v *Vault) flushOutcomes(ctx context.Context, now time.Time) error {
 	byActor := map[access.Who][]*session{}
 	for _, s := range v.sessions.collect(now) {

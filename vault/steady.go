@@ -11,9 +11,9 @@ import (
 // resumes is how often in a row a body that breaks off is asked for anew while none of it comes.
 const resumes = 3
 
-// steady reads a span of a stored object. Where the store breaks off, it asks for the rest: a download of hours should not
-// fail for one connection that was lost. That what comes then is of the same object, the version and the segments' own
-// verification see to.
+// steady reads a span of a stored object. Where the store breaks off, it asks for the rest: a download of hours should
+// not fail for one connection that was lost. That what comes then is of the same object, the version and the segments'
+// own verification see to.
 type steady struct {
 	ctx    context.Context
 	store  objects.Store
@@ -24,9 +24,10 @@ type steady struct {
 	left   int
 }
 
-// openSteady opens a span that is not empty, and describes the object. One that is to be the whole object is asked for as such,
-// so that an object of another size is seen to be one.
-func openSteady(ctx context.Context, store objects.Store, o StoredObject, span objects.Span) (*steady, objects.Info, error) {
+// openSteady opens a span that is not empty, and describes the object. One that is to be the whole object is asked for
+// as such, so that an object of another size is seen to be one.
+func openSteady(ctx context.Context, store objects.Store, o StoredObject, span objects.Span) (*steady, objects.Info,
+	error) {
 	s := &steady{ctx: ctx, store: store, object: o, at: span.Offset, end: span.Offset + span.Length, left: resumes}
 	part := &span
 	if span == (objects.Span{Length: o.Size}) {
@@ -61,7 +62,8 @@ func (s *steady) Read(p []byte) (int, error) {
 // resume opens the rest.
 func (s *steady) resume() error {
 	_ = s.body.Close() // it has failed already
-	body, _, err := s.store.Get(s.ctx, s.object.Key, s.object.Version, &objects.Span{Offset: s.at, Length: s.end - s.at})
+	body, _, err := s.store.Get(s.ctx, s.object.Key, s.object.Version,
+		&objects.Span{Offset: s.at, Length: s.end - s.at})
 	if err != nil {
 		s.body = io.NopCloser(errReader{err})
 		return err

@@ -10,8 +10,8 @@ import (
 	"muniment/vault/objects/objectstest"
 )
 
-// TestReadsGoOnWhereTheStoreBreaksOff: a body that is cut now and then is read whole; one that is cut again and again is
-// not, and raises no alarm.
+// TestReadsGoOnWhereTheStoreBreaksOff: a body that is cut now and then is read whole; one that is cut again and again
+// is not, and raises no alarm.
 func TestReadsGoOnWhereTheStoreBreaksOff(t *testing.T) {
 	for _, size := range []int{100 << 10, 5 << 20} {
 		r, _, store := newDownRig(t)

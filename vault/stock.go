@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// stockLife is how long keys that were wrapped ahead may wait for their document. It bounds how long deposits go on after the
-	// key service was sealed, and how long a key is in memory that is nobody's yet.
+	// stockLife is how long keys that were wrapped ahead may wait for their document. It bounds how long deposits go on
+	// after the key service was sealed, and how long a key is in memory that is nobody's yet.
 	stockLife = time.Second
 	// stockPeriod is the time over which demand is counted: a batch of keys is as many as were taken in it.
 	stockPeriod = 250 * time.Millisecond
 )
 
-// stock holds keys of documents to come, wrapped in batches while deposits are frequent: one request to the key service then
-// serves many, and none of them waits for it. A deposit that comes alone finds none, and has its own wrapped.
+// stock holds keys of documents to come, wrapped in batches while deposits are frequent: one request to the key service
+// then serves many, and none of them waits for it. A deposit that comes alone finds none, and has its own wrapped.
 type stock struct {
 	most   int // in one batch; 0: nothing is wrapped ahead
 	orders chan order
@@ -136,7 +136,8 @@ func (v *Vault) workStock(ctx context.Context) {
 	}
 }
 
-// restock wraps a batch of keys ahead. When that fails the next deposits have their own wrapped, and say why that fails.
+// restock wraps a batch of keys ahead. When that fails the next deposits have their own wrapped, and say why that
+// fails.
 func (v *Vault) restock(ctx context.Context, o order) {
 	ctx, cancel := context.WithTimeout(ctx, stockLife)
 	defer cancel()

@@ -22,7 +22,8 @@ func stocked(t *testing.T) (*rig, *keystest.Faulty) {
 	return r, faulty
 }
 
-// TestKeysAreWrappedAhead: while deposits are frequent one call to the key service serves many; each document has keys of its own.
+// TestKeysAreWrappedAhead: while deposits are frequent one call to the key service serves many; each document has keys
+// of its own.
 func TestKeysAreWrappedAhead(t *testing.T) {
 	const deposits = 90
 	r, faulty := stocked(t)
@@ -53,7 +54,8 @@ func TestALoneDepositHasItsOwnKeysWrapped(t *testing.T) {
 	}
 }
 
-// TestTheStockEndsWithTheKeyService: what was wrapped ahead outlives a key service that is down for a second, no longer.
+// TestTheStockEndsWithTheKeyService: what was wrapped ahead outlives a key service that is down for a second, no
+// longer.
 func TestTheStockEndsWithTheKeyService(t *testing.T) {
 	r, faulty := stocked(t)
 	for range 40 {
@@ -61,7 +63,8 @@ func TestTheStockEndsWithTheKeyService(t *testing.T) {
 	}
 	faulty.Arm(keystest.Wrap, keystest.Fail)
 	r.clock.Advance(time.Second)
-	if _, err := r.vault.Deposit(context.Background(), r.who, vault.Deposit{Length: 0}); !errors.Is(err, keys.ErrUnavailable) {
+	if _, err := r.vault.Deposit(context.Background(), r.who, vault.Deposit{Length: 0}); !errors.Is(err,
+		keys.ErrUnavailable) {
 		t.Errorf("a deposit with a key service that is down: %v, want ErrUnavailable", err)
 	}
 	faulty.Arm(keystest.Wrap, keystest.None)

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// sweepBatch is how many versions are looked at together: one event says that those among them that no document has are
-	// abandoned. Their keys fit into its body, at 50 bytes each as this vault makes them; see abandonedBytes.
+	// sweepBatch is how many versions are looked at together: one event says that those among them that no document has
+	// are abandoned. Their keys fit into its body, at 50 bytes each as this vault makes them; see abandonedBytes.
 	sweepBatch = 256
 	// abandonedBytes bounds the keys in one event: a store may hold longer ones that others have put there.
 	abandonedBytes = journal.MaxBody / 2
@@ -21,19 +21,22 @@ const (
 	storeCalls = 8
 	// uploadAge is how old an upload that never ended must be before a sweep takes what it has sent.
 	uploadAge = 7 * 24 * time.Hour
-	// lockSlack is how much longer than uploadLock an upload's lock may seem to be: the clocks of machine and store differ.
+	// lockSlack is how much longer than uploadLock an upload's lock may seem to be: the clocks of machine and store
+	// differ.
 	lockSlack = time.Hour
 )
 
-// Sweep deletes the objects of tenant that no document has: what uploads have left that broke off between the object and
-// the commit. It looks only at objects whose upload lock has ended. That objects are abandoned is committed, and released,
-// before they are deleted, and a deposit that still wants one is refused by its own commit, so neither can miss the other.
+// Sweep deletes the objects of tenant that no document has: what uploads have left that broke off between the object
+// and the commit. It looks only at objects whose upload lock has ended. That objects are abandoned is committed, and
+// released, before they are deleted, and a deposit that still wants one is refused by its own commit, so neither can
+// miss the other.
 //
-// An object may also be unknown because the journal is an older one, lost entries, or is another vault's. What was there before an
-// accepted loss therefore stays, and so does an object whose lock was extended, as only a document's is.
+// An object may also be unknown because the journal is an older one, lost entries, or is another vault's. What was
+// there before an accepted loss therefore stays, and so does an object whose lock was extended, as only a document's
+// is.
 //
-// It also has the store forget uploads that never ended, and probes of its locks. Its memory does not grow with the number of
-// objects. It returns how many objects it deleted.
+// It also has the store forget uploads that never ended, and probes of its locks. Its memory does not grow with the
+// number of objects. It returns how many objects it deleted.
 func (v *Vault) Sweep(ctx context.Context, tenant string) (int, error) {
 	s := sweep{Vault: v, tenant: tenant, now: v.cfg.Clock.Now()}
 	err := s.accepted(ctx)
@@ -102,7 +105,8 @@ func (s *sweep) run(ctx context.Context) error {
 
 // spared says whether a version cannot be swept yet.
 func (s *sweep) spared(info objects.Info) bool {
-	return info.Held || s.now.Before(info.RetainUntil) || s.now.Sub(info.Modified) < uploadLock || info.Modified.Before(s.since)
+	return info.Held || s.now.Before(info.RetainUntil) || s.now.Sub(info.Modified) < uploadLock ||
+		info.Modified.Before(s.since)
 }
 
 // extended says whether the lock of an object was extended, long ago perhaps: then a document had it.
@@ -110,8 +114,8 @@ func extended(info objects.Info) bool {
 	return info.RetainUntil.Sub(info.Modified) > uploadLock+lockSlack
 }
 
-// sweep deletes those versions of a batch that are orphans. A version that a document's object has beside the recorded one is
-// left alone: it is evidence of tampering, for a person to look at.
+// sweep deletes those versions of a batch that are orphans. A version that a document's object has beside the recorded
+// one is left alone: it is evidence of tampering, for a person to look at.
 func (s *sweep) sweep(ctx context.Context, batch []objects.Info) error {
 	orphans, err := s.orphans(ctx, batch)
 	if err != nil || len(orphans) == 0 {
@@ -177,7 +181,8 @@ func (s *sweep) unlocked(ctx context.Context, orphans []objects.Info) ([]objects
 	return free, err
 }
 
-// abandon puts on record that the orphans are abandoned, but for those that a document has after all, and returns the former.
+// abandon puts on record that the orphans are abandoned, but for those that a document has after all, and returns the
+// former.
 func (s *sweep) abandon(ctx context.Context, orphans []objects.Info) (gone []objects.Info, err error) {
 	actor := journal.Actor{Tenant: s.tenant, ID: "sweep"}
 	_, err = s.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
@@ -223,8 +228,8 @@ func unowned(r journal.Reader, key string) (bool, error) {
 	return found, err
 }
 
-// inParallel does work on each of the items, storeCalls at a time. It begins none after the first error, which it returns when
-// all that were begun have ended.
+// inParallel does work on each of the items, storeCalls at a time. It begins none after the first error, which it
+// returns when all that were begun have ended.
 func inParallel[T any](ctx context.Context, items []T, work func(T) error) error {
 	next := make(chan T)
 	ctx, stop := context.WithCancelCause(ctx)

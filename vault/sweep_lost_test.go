@@ -32,8 +32,8 @@ func (r *rig) noHeads(down bool) {
 	})
 }
 
-// Objects are deleted only when the head that says so is released: a server that has been overtaken, and does not know the newer
-// documents, learns of it there.
+// Objects are deleted only when the head that says so is released: a server that has been overtaken, and does not know
+// the newer documents, learns of it there.
 func TestSweepWaitsForTheHead(t *testing.T) {
 	r := newRig(t, quick)
 	orphan := r.orphan("default/orphan", objects.PutOptions{})
@@ -95,18 +95,20 @@ func (r *rig) awaitHead() {
 	}
 }
 
-// An object whose lock was extended belonged to a document once: the journal that does not know it is an older one, or another
-// vault's, and does not delete it, however long ago the lock has ended.
+// An object whose lock was extended belonged to a document once: the journal that does not know it is an older one, or
+// another vault's, and does not delete it, however long ago the lock has ended.
 func TestSweepSparesWhatADocumentHad(t *testing.T) {
 	r, _ := newServerRig(t)
 	content := []byte("of a newer history, or of another vault")
-	extended, err := r.objects.Put(context.Background(), "default/extended", bytes.NewReader(content), objects.PutOptions{
-		Length: int64(len(content)), RetainUntil: r.clock.Now().Add(24 * time.Hour),
-	})
+	extended, err := r.objects.Put(context.Background(), "default/extended", bytes.NewReader(content),
+		objects.PutOptions{
+			Length: int64(len(content)), RetainUntil: r.clock.Now().Add(24 * time.Hour),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.objects.Retain(context.Background(), extended.Key, extended.Version, r.clock.Now().AddDate(0, 0, 90)); err != nil {
+	if err := r.objects.Retain(context.Background(), extended.Key, extended.Version,
+		r.clock.Now().AddDate(0, 0, 90)); err != nil {
 		t.Fatal(err)
 	}
 	r.orphan("default/broken", objects.PutOptions{RetainUntil: r.clock.Now().Add(24 * time.Hour)})
@@ -127,7 +129,8 @@ type unwatched struct{}
 
 func (unwatched) Errorf(string, ...any) {}
 
-// What was in the store when a loss was accepted may be the content of a document that was lost, and whose entries turn up yet.
+// What was in the store when a loss was accepted may be the content of a document that was lost, and whose entries turn
+// up yet.
 func TestSweepSparesWhatWasLost(t *testing.T) {
 	ctx := context.Background()
 	r := newRig(t, func(r *rig, _ *vault.Config) { r.bucket = journaltest.NewBucket(unwatched{}) })
@@ -143,8 +146,10 @@ func TestSweepSparesWhatWasLost(t *testing.T) {
 	must(r.journal.Close())
 	r.bucket.Tamper("head", nil)
 	cfg := journal.Config{
-		Backend: r.backend.(*memory.Store).Reopen(memory.Config{}), Bucket: r.bucket, Signer: journaltest.Signer(), Clock: r.clock, Rand: r.cfg.Rand,
-		Log: r.cfg.Log, Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()), Origin: "muniment/after",
+		Backend: r.backend.(*memory.Store).Reopen(memory.Config{}), Bucket: r.bucket, Signer: journaltest.Signer(),
+		Clock: r.clock, Rand: r.cfg.Rand,
+		Log: r.cfg.Log, Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
+		Origin: "muniment/after",
 	}
 	_, err := journal.AcceptLoss(ctx, cfg)
 	must(err)
@@ -161,7 +166,8 @@ func TestSweepSparesWhatWasLost(t *testing.T) {
 	}
 }
 
-// Objects that the store refuses to lock, each time, keep no other from being locked: a new one's lock ends after a day.
+// Objects that the store refuses to lock, each time, keep no other from being locked: a new one's lock ends after a
+// day.
 func TestLocksRefused(t *testing.T) {
 	r, store := newServerRig(t)
 	var keys []string
@@ -186,7 +192,8 @@ func TestLocksRefused(t *testing.T) {
 		}
 		return nil
 	}
-	if done, err := r.journal.WorkOnce(context.Background(), vault.LockWorker(r.vault)); done != len(keys)-12 || err == nil {
+	if done, err := r.journal.WorkOnce(context.Background(), vault.LockWorker(r.vault)); done != len(keys)-12 ||
+		err == nil {
 		t.Errorf("%d locks done, %v; want all but those refused", done, err)
 	}
 }

@@ -312,7 +312,8 @@ func TestLocksFail(t *testing.T) {
 		t.Errorf("of a store that is away: %d locks done by %d calls, %v", done, calls, err)
 	}
 	store.refuse = nil
-	if done, err := r.journal.WorkOnce(context.Background(), vault.LockWorker(r.vault)); done != len(docs) || err != nil {
+	if done, err := r.journal.WorkOnce(context.Background(), vault.LockWorker(r.vault)); done != len(docs) ||
+		err != nil {
 		t.Errorf("then %d locks done, %v", done, err)
 	}
 }

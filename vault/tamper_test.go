@@ -83,7 +83,8 @@ func TestSealedRowDamaged(t *testing.T) {
 			}
 			alarm, n := r.last("object.damaged/1")
 			var found vault.ObjectDamagedData
-			if err := json.Unmarshal(alarm.Data, &found); err != nil || n != 1 || alarm.Doc != id || found.Found != "row" {
+			if err := json.Unmarshal(alarm.Data, &found); err != nil || n != 1 || alarm.Doc != id ||
+				found.Found != "row" {
 				t.Errorf("%s, %s: %d alarms on record, %s", name, act, n, alarm.Body)
 			}
 		}
@@ -105,7 +106,8 @@ func TestSealedRowNewer(t *testing.T) {
 	if err != nil || len(page.Documents) != 2 || !page.Documents[0].Withheld || page.Documents[1].Title != "O" {
 		t.Errorf("listed %+v, error %v", page.Documents, err)
 	}
-	if _, err := r.vault.Describe(context.Background(), r.who, id); !errors.Is(err, seal.ErrNewer) || errors.Is(err, vault.ErrDamagedContent) {
+	if _, err := r.vault.Describe(context.Background(), r.who, id); !errors.Is(err, seal.ErrNewer) ||
+		errors.Is(err, vault.ErrDamagedContent) {
 		t.Errorf("described: %v", err)
 	}
 	if n := r.count("object.damaged/1"); n != 0 {
@@ -126,7 +128,8 @@ func TestListRefusesForeignRows(t *testing.T) {
 		return errors.Join(err, x.Put(documentRows, id[:], altered))
 	})
 	before := r.journal.Size()
-	if page, err := r.vault.List(context.Background(), r.who, vault.Query{}); !errors.Is(err, journal.ErrDamaged) || len(page.Documents) > 0 {
+	if page, err := r.vault.List(context.Background(), r.who, vault.Query{}); !errors.Is(err, journal.ErrDamaged) ||
+		len(page.Documents) > 0 {
 		t.Errorf("listed %d documents, error %v", len(page.Documents), err)
 	}
 	if r.journal.Size() != before {
@@ -146,7 +149,8 @@ func TestDigestDisclosed(t *testing.T) {
 		want   bool
 	}{
 		{"approver", []access.Grant{{Role: access.Approver}}, false},
-		{"approver, and reader of another series", []access.Grant{{Role: access.Approver}, {Role: access.ReaderRole, Series: "a"}}, false},
+		{"approver, and reader of another series",
+			[]access.Grant{{Role: access.Approver}, {Role: access.ReaderRole, Series: "a"}}, false},
 		{"reader", []access.Grant{{Role: access.ReaderRole}}, true},
 		{"reader of the series", []access.Grant{{Role: access.ReaderRole, Series: "default"}}, true},
 	} {

@@ -19,9 +19,10 @@ const bootstrapActor = "bootstrap"
 // A tenant's name is the first part of its objects' keys.
 var tenantPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
-// Bootstrap creates the tenant "default" with its default series and one principal, and returns that principal's API key: it
-// is shown once and stored nowhere. The principal holds depositor, reader, records officer, auditor and administrator, which
-// is right for trying things out and wrong for keeping records. ErrBootstrapped when it was done already.
+// Bootstrap creates the tenant "default" with its default series and one principal, and returns that principal's API
+// key: it is shown once and stored nowhere. The principal holds depositor, reader, records officer, auditor and
+// administrator, which is right for trying things out and wrong for keeping records. ErrBootstrapped when it was done
+// already.
 func (v *Vault) Bootstrap(ctx context.Context) (access.APIKey, error) {
 	_, key, err := v.CreateTenant(ctx, DefaultTenant, []access.Grant{
 		{Role: access.Depositor}, {Role: access.ReaderRole}, {Role: access.RecordsOfficer}, {Role: access.Auditor},
@@ -31,9 +32,10 @@ func (v *Vault) Bootstrap(ctx context.Context) (access.APIKey, error) {
 }
 
 // CreateTenant makes a tenant: its key in the key service, its index key, the events that the rules begin with, and one
-// principal with the grants given. The name is 1 to 63 of [a-z0-9-]. Only the operator of the process may call it: there is
-// nobody to authorize yet. ErrBootstrapped when there is such a tenant.
-func (v *Vault) CreateTenant(ctx context.Context, tenant string, grants []access.Grant) (access.Who, access.APIKey, error) {
+// principal with the grants given. The name is 1 to 63 of [a-z0-9-]. Only the operator of the process may call it:
+// there is nobody to authorize yet. ErrBootstrapped when there is such a tenant.
+func (v *Vault) CreateTenant(ctx context.Context, tenant string, grants []access.Grant) (access.Who, access.APIKey,
+	error) {
 	who, key, err := v.createTenant(ctx, tenant, grants)
 	if err != nil {
 		return access.Who{}, access.APIKey{}, fmt.Errorf("creating a tenant: %w", err)
@@ -41,10 +43,12 @@ func (v *Vault) CreateTenant(ctx context.Context, tenant string, grants []access
 	return who, key, nil
 }
 
-func (v *Vault) createTenant(ctx context.Context, tenant string, grants []access.Grant) (access.Who, access.APIKey, error) {
+func (v *Vault) createTenant(ctx context.Context, tenant string, grants []access.Grant) (access.Who, access.APIKey,
+	error) {
 	var none access.APIKey
 	if !tenantPattern.MatchString(tenant) || tenant == journal.System {
-		return access.Who{}, none, &MetadataError{Field: "tenant", Reason: "is not 1 to 63 of [a-z0-9-], or is reserved"}
+		return access.Who{}, none, &MetadataError{Field: "tenant",
+			Reason: "is not 1 to 63 of [a-z0-9-], or is reserved"}
 	}
 	exists := func(r journal.Reader) error {
 		_, ok, err := tenants.Get(r, []byte(tenant))
@@ -96,9 +100,10 @@ func (v *Vault) newIndexKey(ctx context.Context, tenant string) (journal.ID, jou
 	return id, journal.Row{Key: sealedKey(sealedIndexKey, id), Value: value}, err
 }
 
-// CreatePrincipal makes a principal of who's tenant with an API key; who needs access.ManageUsers. The key is shown once and
-// stored nowhere.
-func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []access.Grant) (access.Who, access.APIKey, error) {
+// CreatePrincipal makes a principal of who's tenant with an API key; who needs access.ManageUsers. The key is shown
+// once and stored nowhere.
+func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []access.Grant) (access.Who, access.APIKey,
+	error) {
 	created, key, events, err := v.newPrincipal(who.Tenant, access.OriginCreated, grants)
 	if err == nil {
 		_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
@@ -116,14 +121,17 @@ func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []ac
 }
 
 // newPrincipal draws a principal and its key.
-func (v *Vault) newPrincipal(tenant, origin string, grants []access.Grant) (access.Who, access.APIKey, []journal.Event, error) {
+func (v *Vault) newPrincipal(tenant, origin string, grants []access.Grant) (access.Who, access.APIKey, []journal.Event,
+	error) {
 	for _, g := range grants {
 		if !g.Role.Known() {
-			return access.Who{}, access.APIKey{}, nil, &MetadataError{Field: "grants", Reason: "name an unknown role; " +
-				"there are depositor, reader, records_officer, approver, auditor, key_custodian and administrator"}
+			return access.Who{}, access.APIKey{}, nil,
+				&MetadataError{Field: "grants", Reason: "name an unknown role; " +
+					"there are depositor, reader, records_officer, approver, auditor, key_custodian and administrator"}
 		}
 		if fault := seriesFault(g.Series); fault != "" {
-			return access.Who{}, access.APIKey{}, nil, &MetadataError{Field: "grants", Reason: "name a series whose code " + fault}
+			return access.Who{}, access.APIKey{}, nil,
+				&MetadataError{Field: "grants", Reason: "name a series whose code " + fault}
 		}
 	}
 	id, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)
@@ -136,7 +144,8 @@ func (v *Vault) newPrincipal(tenant, origin string, grants []access.Grant) (acce
 	}
 	digest := key.Digest()
 	return access.Who{Tenant: tenant, Principal: id}, key, []journal.Event{
-		access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: id, Origin: origin, Grants: grants}),
+		access.PrincipalCreated.New(journal.ID{},
+			access.PrincipalCreatedData{Principal: id, Origin: origin, Grants: grants}),
 		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]}),
 	}, nil
 }

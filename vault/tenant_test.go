@@ -72,7 +72,8 @@ func TestCreatePrincipal(t *testing.T) {
 
 func TestOpenAndCheck(t *testing.T) {
 	r := newRig(t)
-	for name, check := range map[string]func(context.Context) error{"keys": r.vault.CheckKeys, "objects": r.vault.CheckObjects} {
+	for name, check := range map[string]func(context.Context) error{"keys": r.vault.CheckKeys,
+		"objects": r.vault.CheckObjects} {
 		if err := check(context.Background()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -16,9 +16,9 @@ import (
 // indexKeySize is the length of a tenant's index key, in bytes.
 const indexKeySize = 32
 
-// indexKey returns the tenant's index key, and keeps it for as long as the process lives. A document's key lives for one
-// request; the index key is needed by every deposit, and who reads it from memory can confirm a guessed external id or
-// digest, but open nothing. Fetching it anew would double the requests to the key service.
+// indexKey returns the tenant's index key, and keeps it for as long as the process lives. A document's key lives for
+// one request; the index key is needed by every deposit, and who reads it from memory can confirm a guessed external id
+// or digest, but open nothing. Fetching it anew would double the requests to the key service.
 func (u *unsealer) indexKey(ctx context.Context, tenant string) (keys.Secret, error) {
 	u.mu.Lock()
 	key := u.indexes[tenant]

@@ -41,8 +41,8 @@ func (v *Vault) newContent(ctx context.Context, d *Deposit) *content {
 }
 
 // next reads a chunk, full but for the last one, and says whether it was the last. Content that does not end as it was
-// announced is an error. Errors of the source never leave as they are: a store could take a bare io.ErrUnexpectedEOF for the
-// end.
+// announced is an error. Errors of the source never leave as they are: a store could take a bare io.ErrUnexpectedEOF
+// for the end.
 func (c *content) next(chunk []byte) (n int, last bool, err error) {
 	for n < len(chunk) && err == nil {
 		if err = c.ctx.Err(); err == nil {
@@ -114,8 +114,8 @@ func (w *workspace) tidy() {
 	}
 }
 
-// encryption is a reader of the ciphertext of content. It holds one chunk and what the cipher has made of it, so memory does
-// not grow with the content. The cipher is closed, which makes the ciphertext whole, only after content that is as
+// encryption is a reader of the ciphertext of content. It holds one chunk and what the cipher has made of it, so memory
+// does not grow with the content. The cipher is closed, which makes the ciphertext whole, only after content that is as
 // announced; every other end is an error, upon which a store keeps nothing.
 type encryption struct {
 	plain *content
@@ -200,7 +200,8 @@ func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit, own *ownK
 	case err != nil:
 		return uploaded{}, fmt.Errorf("storing the content: %w", err)
 	case !e.whole || info.Size != e.n:
-		return uploaded{}, fmt.Errorf("storing the content: the store kept another length than it was given: %w", objects.ErrShort)
+		return uploaded{}, fmt.Errorf("storing the content: the store kept another length than it was given: %w",
+			objects.ErrShort)
 	}
 	return uploaded{
 		size: e.plain.n, digest: e.plain.digest(),
@@ -220,8 +221,8 @@ func (v *Vault) newObjectKey(tenant string, now time.Time) (string, error) {
 	return tenant + "/" + hex.EncodeToString(raw[:10]) + hex.EncodeToString(raw[12:]), nil
 }
 
-// objectPlace is an object's key as the index has it. The key begins at random, so that stores spread their load; its last
-// twelve digits are the time, and rows that begin with it stay close together.
+// objectPlace is an object's key as the index has it. The key begins at random, so that stores spread their load; its
+// last twelve digits are the time, and rows that begin with it stay close together.
 func objectPlace(key string) []byte {
 	cut := max(len(key)-12, 0)
 	return join(key[cut:], key)

@@ -1,5 +1,6 @@
-// Package vault keeps documents that only a recorded act can read or erase: it encrypts each under a key of its own, stores
-// the ciphertext, and puts every deposit, read and refusal on record in the journal before anybody sees its result.
+// Package vault keeps documents that only a recorded act can read or erase: it encrypts each under a key of its own,
+// stores the ciphertext, and puts every deposit, read and refusal on record in the journal before anybody sees its
+// result.
 package vault
 
 import (
@@ -38,18 +39,18 @@ type Config struct {
 	Patience time.Duration
 	// FIPS chooses AES-256-CTR-HMAC-SHA-256 for new documents, which runs under GODEBUG=fips140=only.
 	FIPS bool
-	// Ahead is how many documents' keys may be wrapped ahead in one call to the key service, for a second at most and only while
-	// deposits are frequent; 0: none are.
+	// Ahead is how many documents' keys may be wrapped ahead in one call to the key service, for a second at most and
+	// only while deposits are frequent; 0: none are.
 	Ahead int
-	// Custodian rotates and trims the tenants' keys, where that is in this process's hands; nil where a key custodian does it with
-	// credentials of their own, as with Vault.
+	// Custodian rotates and trims the tenants' keys, where that is in this process's hands; nil where a key custodian
+	// does it with credentials of their own, as with Vault.
 	Custodian keys.Custodian
 	// TrimWait is how long a trim of a tenant's key waits after it was proposed; 0 means DefaultTrimWait.
 	TrimWait time.Duration
 	// Store names the documents' store in attestations: kind and digest, no secret; required with Attest.
 	Store string
-	// Attest tries what the documents' store enforces. Nil says that there is nothing to try, as with a folder, whose locks
-	// are this program's own rule: then no series that demands immutability takes documents.
+	// Attest tries what the documents' store enforces. Nil says that there is nothing to try, as with a folder, whose
+	// locks are this program's own rule: then no series that demands immutability takes documents.
 	Attest func(context.Context) (objects.Attestation, error)
 }
 
@@ -72,8 +73,8 @@ type Vault struct {
 	workers sync.WaitGroup
 }
 
-// Open starts a vault and its workers: the lock duty, the one that puts the outcome of reads and the number of refusals on
-// record, and the one that attests the store. The caller closes it before the journal.
+// Open starts a vault and its workers: the lock duty, the one that puts the outcome of reads and the number of refusals
+// on record, and the one that attests the store. The caller closes it before the journal.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Journal == nil || cfg.Keys == nil || cfg.Objects == nil || cfg.Rules == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
@@ -128,8 +129,8 @@ func (v *Vault) start(work func()) {
 	}()
 }
 
-// Close stops the workers and puts on record the outcome of every open read session and what refusals were only counted.
-// Reads that still stream go on; the bytes that they take from now on are not counted any more.
+// Close stops the workers and puts on record the outcome of every open read session and what refusals were only
+// counted. Reads that still stream go on; the bytes that they take from now on are not counted any more.
 func (v *Vault) Close() error {
 	v.cancel()
 	v.workers.Wait()
@@ -165,9 +166,10 @@ func (v *Vault) Permit(ctx context.Context, who access.Who, a access.Action) err
 	return err
 }
 
-// authorize is the check that stands in every decide. Its change puts a refusal on record. doc is the zero ID unless the act
-// is about a document of the actor's own tenant.
-func (v *Vault) authorize(r journal.Reader, who access.Who, a access.Action, s access.Scope, doc journal.ID) (journal.Change, error) {
+// authorize is the check that stands in every decide. Its change puts a refusal on record. doc is the zero ID unless
+// the act is about a document of the actor's own tenant.
+func (v *Vault) authorize(r journal.Reader, who access.Who, a access.Action, s access.Scope,
+	doc journal.ID) (journal.Change, error) {
 	err := access.Authorize(r, who, a, s)
 	if errors.Is(err, access.ErrDenied) {
 		return journal.Change{Events: []journal.Event{access.Denial(a, s, doc)}}, err

@@ -16,7 +16,8 @@ import (
 	"muniment/vault/keys"
 )
 
-// vectors are the formats that stand beside the events: other programs, and later versions of this one, must compute the same.
+// vectors are the formats that stand beside the events: other programs, and later versions of this one, must compute
+// the same.
 type vectors struct {
 	IndexKey    string          `json:"index_key"`
 	Document    journal.ID      `json:"document"`
@@ -33,10 +34,13 @@ type vectors struct {
 func TestVectors(t *testing.T) {
 	index := keys.Secret(bytes.Repeat([]byte{7}, indexKeySize))
 	doc := journal.ID{0x01, 0x90, 0xb5, 0xa0, 0x7c, 0x1e, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}
-	who := access.Who{Tenant: "default", Principal: journal.ID{0x01, 0x90, 0xb5, 0xa0, 0x7c, 0x1e, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}}
+	who := access.Who{Tenant: "default",
+		Principal: journal.ID{0x01, 0x90, 0xb5, 0xa0, 0x7c, 0x1e, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}}
 	d := &Deposit{
-		Series: "default", ExternalID: "EXT-1", IdempotencyKey: "key-1", FileName: "a.txt", Title: "A", MediaType: "text/plain",
-		Attributes: map[string]string{"b": "2", "a": "1"}, LedgerRefs: []LedgerRef{{Chain: "eip155:1", Transaction: "0xabc"}},
+		Series: "default", ExternalID: "EXT-1", IdempotencyKey: "key-1", FileName: "a.txt", Title: "A",
+		MediaType:  "text/plain",
+		Attributes: map[string]string{"b": "2", "a": "1"},
+		LedgerRefs: []LedgerRef{{Chain: "eip155:1", Transaction: "0xabc"}},
 		RecordDate: "2026-01-31",
 	}
 	text, err := newText(who.Principal.String(), d, sha256.Sum256([]byte("content")))
@@ -91,7 +95,8 @@ func TestVectors(t *testing.T) {
 func TestKeyedIsInjective(t *testing.T) {
 	key := keys.Secret("k")
 	seen := map[string]bool{}
-	for _, parts := range [][][]byte{{}, {{}}, {{}, {}}, {[]byte("ab")}, {[]byte("a"), []byte("b")}, {[]byte("b"), []byte("a")}} {
+	for _, parts := range [][][]byte{{}, {{}}, {{}, {}}, {[]byte("ab")}, {[]byte("a"), []byte("b")},
+		{[]byte("b"), []byte("a")}} {
 		seen[string(keyed(key, "l", parts...))] = true
 	}
 	if len(seen) != 6 {

@@ -7,8 +7,8 @@ type Checkpoint struct {
 	Root   []byte // 32 bytes
 }
 
-// VerifyCheckpoint judges a signed checkpoint alone, as Verify judges the step signature of an evidence file: for who holds a
-// whole copy of a log against what was signed of it. What could not be read is the zero Checkpoint.
+// VerifyCheckpoint judges a signed checkpoint alone, as Verify judges the step signature of an evidence file: for who
+// holds a whole copy of a log against what was signed of it. What could not be read is the zero Checkpoint.
 func VerifyCheckpoint(p *Policy, signed string) (Checkpoint, State, string) {
 	v := verifyingCheckpoint(p, signed)
 	if v.headErr != nil {
@@ -18,8 +18,8 @@ func VerifyCheckpoint(p *Policy, signed string) (Checkpoint, State, string) {
 	return Checkpoint{Origin: v.head.Origin, Size: v.head.Size, Root: v.head.Root[:]}, state, why
 }
 
-// VerifyAnchor judges a signed checkpoint and a ledger's proof that it has it, as Verify judges the steps signature and ledger.
-// It returns the worse of the two states, and why.
+// VerifyAnchor judges a signed checkpoint and a ledger's proof that it has it, as Verify judges the steps signature and
+// ledger. It returns the worse of the two states, and why.
 func VerifyAnchor(p *Policy, signed string, a Anchor) (State, string) {
 	_, signature, why := VerifyCheckpoint(p, signed)
 	if signature == DoesNotHold {

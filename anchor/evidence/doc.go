@@ -1,5 +1,5 @@
-// Package evidence proves to somebody who trusts none of us what the journal says of one document: it defines the evidence
-// file and the auditor's policy, and verifies one against the other without a network.
+// Package evidence proves to somebody who trusts none of us what the journal says of one document: it defines the
+// evidence file and the auditor's policy, and verifies one against the other without a network.
 //
 // It imports nothing else of this program and shares no code with what writes the journal, except the formats:
 //
@@ -21,10 +21,10 @@
 //	signature   a key that the policy trusts for this log has signed the checkpoint
 //	ledger      as many ledgers as the policy requires have this head
 //
-// The verdict is [DoesNotMatch] if any step does not hold, else [CannotTell] if any step cannot be told, else [Verified]. A
-// step that was not asked for changes nothing: evidence without a document verifies the record alone, which must be possible
-// because a destroyed document has no content left to compare; the report then says that nothing is said about any file. A
-// document given without a disclosure to compare it with cannot be told.
+// The verdict is [DoesNotMatch] if any step does not hold, else [CannotTell] if any step cannot be told, else
+// [Verified]. A step that was not asked for changes nothing: evidence without a document verifies the record alone,
+// which must be possible because a destroyed document has no content left to compare; the report then says that nothing
+// is said about any file. A document given without a disclosure to compare it with cannot be told.
 //
 // # What may change without changing the verdict
 //

@@ -31,8 +31,9 @@ const (
 	HashSize  = 32
 )
 
-// File is an evidence file: what proves to a stranger the journal's record of one document. Binary fields are standard base64
-// with padding (RFC 4648, section 4), unless they say otherwise. Every field is present; only disclosure may be absent.
+// File is an evidence file: what proves to a stranger the journal's record of one document. Binary fields are standard
+// base64 with padding (RFC 4648, section 4), unless they say otherwise. Every field is present; only disclosure may be
+// absent.
 type File struct {
 	V          int    `json:"v"`        // Version
 	Document   string `json:"document"` // the document's id, a lower-case UUID
@@ -48,11 +49,11 @@ type File struct {
 type Leaf struct {
 	Index uint64 `json:"index"` // of the leaf in the log, from 0
 	Nonce []byte `json:"nonce"` // 16 bytes
-	// Body is the exact bytes of the event: one line of JSON without a newline. It is a string, so that no reader parses it
-	// and writes it again with other bytes.
+	// Body is the exact bytes of the event: one line of JSON without a newline. It is a string, so that no reader
+	// parses it and writes it again with other bytes.
 	Body string `json:"body"`
-	// Proof is the inclusion proof of Index at the checkpoint's size (RFC 6962, section 2.1.1): hashes of 32 bytes, from the
-	// leaf upwards.
+	// Proof is the inclusion proof of Index at the checkpoint's size (RFC 6962, section 2.1.1): hashes of 32 bytes,
+	// from the leaf upwards.
 	Proof [][]byte `json:"proof"`
 }
 
@@ -63,16 +64,16 @@ type Anchor struct {
 	Proof json.RawMessage `json:"proof"`
 }
 
-// Disclosure ties the content to the commitment. Whoever has it can tell whether a guess at the content is right, so it is in
-// the file only when it was asked for.
+// Disclosure ties the content to the commitment. Whoever has it can tell whether a guess at the content is right, so it
+// is in the file only when it was asked for.
 type Disclosure struct {
 	Digest string `json:"digest"` // SHA-256 of the content, 64 lower-case hexadecimal digits, as sha256sum prints it
 	Salt   []byte `json:"salt"`   // 32 bytes
 }
 
-// Parse reads an evidence file that nobody vouches for, strictly: whatever it accepts, Marshal writes again with the same
-// meaning. A file of a newer version gives an error that wraps ErrNewer. It checks form only: what the file says is for Verify
-// to judge.
+// Parse reads an evidence file that nobody vouches for, strictly: whatever it accepts, Marshal writes again with the
+// same meaning. A file of a newer version gives an error that wraps ErrNewer. It checks form only: what the file says
+// is for Verify to judge.
 func Parse(data []byte) (*File, error) {
 	f := new(File)
 	if err := decode(data, MaxSize, Version, f); err != nil {
@@ -84,8 +85,8 @@ func Parse(data []byte) (*File, error) {
 	return f, nil
 }
 
-// Marshal writes an evidence file: indented, one simple value a line, with a newline at the end. The guide's shell commands
-// rely on the order of the fields.
+// Marshal writes an evidence file: indented, one simple value a line, with a newline at the end. The guide's shell
+// commands rely on the order of the fields.
 func Marshal(f File) ([]byte, error) {
 	f.Bodies = append([]Leaf{}, f.Bodies...)
 	for i := range f.Bodies {
@@ -184,7 +185,8 @@ func (a Anchor) check() error {
 }
 
 func (d Disclosure) check() error {
-	if raw, err := hex.DecodeString(d.Digest); err != nil || len(raw) != HashSize || strings.ToLower(d.Digest) != d.Digest {
+	if raw, err := hex.DecodeString(d.Digest); err != nil || len(raw) != HashSize ||
+		strings.ToLower(d.Digest) != d.Digest {
 		return errors.New("disclosure: digest is not 64 lower-case hexadecimal digits")
 	}
 	if len(d.Salt) != SaltSize {
@@ -213,8 +215,8 @@ func isUUID(s string) bool {
 	return true
 }
 
-// isName accepts the key names that a checkpoint may have: printable ASCII without spaces and plus signs, a narrower choice
-// than C2SP signed-note allows, because a name that looks like another one deceives people.
+// isName accepts the key names that a checkpoint may have: printable ASCII without spaces and plus signs, a narrower
+// choice than C2SP signed-note allows, because a name that looks like another one deceives people.
 func isName(s string) bool {
 	if s == "" || len(s) > maxName {
 		return false

@@ -55,7 +55,8 @@ func goldenFile(l *testLog, indexes ...int) evidence.File {
 	head := headLines(origin, l, anchoredSize)
 	f := evidence.File{
 		V: 1, Document: document, Origin: origin, Checkpoint: logKey.sign(head),
-		Anchors: []evidence.Anchor{{Kind: "local", ID: ledgerID, Proof: localProof(ledgerKey.sign(blockText(4, head)))}},
+		Anchors: []evidence.Anchor{{Kind: "local", ID: ledgerID,
+			Proof: localProof(ledgerKey.sign(blockText(4, head)))}},
 	}
 	for _, i := range indexes {
 		f.Bodies = append(f.Bodies, l.leaf(i, anchoredSize))

@@ -115,7 +115,8 @@ func save(t *testing.T, data []byte) string {
 	return name
 }
 
-// TestGuide runs the auditor's guide's shell commands on the golden files: every step must hold, and no other file's may.
+// TestGuide runs the auditor's guide's shell commands on the golden files: every step must hold, and no other file's
+// may.
 func TestGuide(t *testing.T) {
 	script := guideScript(t)
 	l := goldenLog()

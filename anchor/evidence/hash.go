@@ -20,7 +20,8 @@ func LeafEntry(nonce, body []byte) [HashSize]byte {
 }
 
 // Commitment ties a document to its record without giving away the digest, from which a form with few unknowns could be
-// guessed: HMAC-SHA-256(salt, "muniment content v1" ‖ digest), where digest is the content's SHA-256. It is 32 bytes long.
+// guessed: HMAC-SHA-256(salt, "muniment content v1" ‖ digest), where digest is the content's SHA-256. It is 32 bytes
+// long.
 func Commitment(salt, digest []byte) []byte {
 	mac := hmac.New(sha256.New, salt)
 	mac.Write([]byte(commitmentDomain))

@@ -21,7 +21,8 @@ type block struct {
 	Head     head
 }
 
-// parseBlock reads a block of a local ledger: a signed note whose key name is the ledger's id and whose text is these lines:
+// parseBlock reads a block of a local ledger: a signed note whose key name is the ledger's id and whose text is these
+// lines:
 //
 //	muniment-local-block/1
 //	height, decimal, from 1
@@ -29,7 +30,8 @@ type block struct {
 //	time, RFC 3339 in UTC, in whole seconds
 //	origin, size and root of the checkpoint, as in the checkpoint
 //
-// It has one signature, because the next block names it by a hash of all of it. parseBlock does not check the signature.
+// It has one signature, because the next block names it by a hash of all of it. parseBlock does not check the
+// signature.
 func parseBlock(signed string) (block, error) {
 	var b block
 	text, signatures, err := noteText(signed)

@@ -157,12 +157,14 @@ func deposit(content, salt []byte) string {
 		`"actor":"%s","doc":"%s","data":{"series":"default","object":"%s","size":%d,"commitment":"%s",`+
 		`"ciphertext":{"suite":"AES256_GCM_HKDF_4KB","sha256":"%s","crc32c":%d,"size":%d},"recorded":"2026-11-20",`+
 		`"ledger_refs":[]}}`,
-		actor, document, hex.EncodeToString(sum([]byte("object key"))[:16]), len(content), b64(mac.Sum(nil)), b64(ciphertext),
+		actor, document, hex.EncodeToString(sum([]byte("object key"))[:16]), len(content), b64(mac.Sum(nil)),
+		b64(ciphertext),
 		binary.BigEndian.Uint32(ciphertext), len(content)+64)
 }
 
 // event is a later body of the document's story.
 func event(kind string, seq, prev int) string {
 	return fmt.Sprintf(`{"v":1,"type":"%s","at":"2026-11-22T10:36:%02d.000000Z","wall":"2026-11-22T10:35:59.999999Z",`+
-		`"tenant":"default","seq":%d,"actor":"%s","doc":"%s","prev":%d,"data":{}}`, kind, seq%60, seq, actor, document, prev)
+		`"tenant":"default","seq":%d,"actor":"%s","doc":"%s","prev":%d,"data":{}}`, kind, seq%60, seq, actor, document,
+		prev)
 }

@@ -57,9 +57,9 @@ func spans(t testing.TB, data []byte) []span {
 	return out
 }
 
-// mutations are the bytes that the byte at the place given is replaced by: its neighbour by one bit, the other case, and in
-// turn those that mean something in JSON or base64. Under the race detector, which makes the verifier ten times as slow and
-// has nothing to find in it, it is one of these.
+// mutations are the bytes that the byte at the place given is replaced by: its neighbour by one bit, the other case,
+// and in turn those that mean something in JSON or base64. Under the race detector, which makes the verifier ten times
+// as slow and has nothing to find in it, it is one of these.
 func mutations(b byte, at int) []byte {
 	special := []byte{'0', ' ', '=', '"', 'A', '\\'}
 	all := []byte{b ^ 1, b ^ 0x20, special[at%len(special)], special[(at/2+1)%len(special)]}
@@ -100,14 +100,16 @@ func TestEveryByteCounts(t *testing.T) {
 							continue
 						}
 						if !ignored(v.name, s, data, at) {
-							t.Errorf("%s: byte %d changed from %q to %q, and the verdict is still yes", s.path, at-s.start, data[at], b)
+							t.Errorf("%s: byte %d changed from %q to %q, and the verdict is still yes",
+								s.path, at-s.start, data[at], b)
 						}
 						inert[s.path] = true
 					}
 				}
 			}
 			if v.name == "cosigned" {
-				for _, path := range []string{"anchors[0].kind", "anchors[0].id", "anchors[0].proof.transaction", "checkpoint"} {
+				for _, path := range []string{"anchors[0].kind", "anchors[0].id", "anchors[0].proof.transaction",
+					"checkpoint"} {
 					if !inert[path] {
 						t.Errorf("%s is listed as ignored, but every change of it is noticed", path)
 					}
@@ -134,7 +136,8 @@ func TestEveryByteOfThePolicyCounts(t *testing.T) {
 				}
 				in.Policy = p
 				if evidence.Verify(in).Verdict == evidence.Verified {
-					t.Errorf("%s: byte %d changed from %q to %q, and the verdict is still yes", s.path, at-s.start, data[at], b)
+					t.Errorf("%s: byte %d changed from %q to %q, and the verdict is still yes",
+						s.path, at-s.start, data[at], b)
 				}
 			}
 		}

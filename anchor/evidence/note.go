@@ -9,8 +9,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// noteText checks the form of a signed note (C2SP signed-note) and returns its text and how many have signed it. It is stricter than note.Open where that
-// one would read two different notes alike: base64 in other than its one form, and second signatures by one key.
+// noteText checks the form of a signed note (C2SP signed-note) and returns its text and how many have signed it. It is
+// stricter than note.Open where that one would read two different notes alike: base64 in other than its one form, and
+// second signatures by one key.
 func noteText(signed string) (text string, signatures int, err error) {
 	split := strings.LastIndex(signed, "\n\n")
 	if split < 0 || !strings.HasSuffix(signed, "\n") {
@@ -78,7 +79,8 @@ func parseKey(vkey string) (note.Verifier, error) {
 	}
 	_, rest, _ := strings.Cut(vkey, "+")
 	hash, encoded, _ := strings.Cut(rest, "+")
-	if _, err := unbase64(encoded); err != nil || hash != fmt.Sprintf("%08x", verifier.KeyHash()) || !isName(verifier.Name()) {
+	if _, err := unbase64(encoded); err != nil || hash != fmt.Sprintf("%08x", verifier.KeyHash()) ||
+		!isName(verifier.Name()) {
 		return nil, errors.New("a note verifier key is not in its one form")
 	}
 	return verifier, nil

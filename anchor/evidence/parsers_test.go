@@ -35,7 +35,8 @@ func headText(h head) string {
 	return fmt.Sprintf("%s\n%d\n%s\n", h.Origin, h.Size, base64.StdEncoding.EncodeToString(h.Root[:]))
 }
 
-// TestLocalLedgersVectors judges the golden blocks of the ledger that writes them: the formats are all that the two share.
+// TestLocalLedgersVectors judges the golden blocks of the ledger that writes them: the formats are all that the two
+// share.
 func TestLocalLedgersVectors(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "ledger", "local", "testdata", "blocks.json"))
 	if err != nil {
@@ -102,7 +103,8 @@ func FuzzParseBlock(f *testing.F) {
 		if err != nil {
 			return
 		}
-		want := fmt.Sprintf("%s\n%d\n%s\n%s\n%s", blockHeader, b.Height, base64.StdEncoding.EncodeToString(b.Previous[:]),
+		want := fmt.Sprintf("%s\n%d\n%s\n%s\n%s",
+			blockHeader, b.Height, base64.StdEncoding.EncodeToString(b.Previous[:]),
 			b.Time.Format(time.RFC3339), headText(b.Head))
 		if got := signed[:strings.LastIndex(signed, "\n\n")+1]; got != want {
 			t.Fatalf("%q is read as %q", got, want)
@@ -134,7 +136,8 @@ func FuzzParseBody(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.Contains(text, "\n") || b.At.Location() != time.UTC || b.Type == typeDeposited && len(b.Commitment) != HashSize {
+		if strings.Contains(text, "\n") || b.At.Location() != time.UTC ||
+			b.Type == typeDeposited && len(b.Commitment) != HashSize {
 			t.Fatalf("%q is read as %+v", text, b)
 		}
 	})

@@ -32,8 +32,8 @@ type Pin struct {
 	Pin  string `json:"pin"` // kind local: the ledger's note verifier key, whose name is the id
 }
 
-// ParsePolicy reads a policy as strictly as Parse reads evidence: a slip in it could mean a yes that the auditor did not mean.
-// Ledgers of kinds that this program does not know are accepted; their anchors cannot be told.
+// ParsePolicy reads a policy as strictly as Parse reads evidence: a slip in it could mean a yes that the auditor did
+// not mean. Ledgers of kinds that this program does not know are accepted; their anchors cannot be told.
 func ParsePolicy(data []byte) (*Policy, error) {
 	p := new(Policy)
 	if err := decode(data, maxPolicy, Version, p); err != nil {

@@ -12,21 +12,22 @@ import (
 	"unicode/utf8"
 )
 
-// ErrNewer says that a format is newer than this program: a later one is needed to judge it. The error names the version.
+// ErrNewer says that a format is newer than this program: a later one is needed to judge it. The error names the
+// version.
 var ErrNewer = errors.New("a newer version of this program is needed")
 
 const (
 	maxDepth = 32
-	// maxWeight bounds how much is built of one JSON value, whatever its length in bytes: an element or a field weighs 1, an
-	// object 16 more. The largest evidence file that is in order weighs some 350,000.
+	// maxWeight bounds how much is built of one JSON value, whatever its length in bytes: an element or a field weighs
+	// 1, an object 16 more. The largest evidence file that is in order weighs some 350,000.
 	maxWeight    = 1 << 19
 	objectWeight = 16
 )
 
-// decode reads JSON that nobody vouches for. It refuses whatever two readers might understand differently, or that could be
-// changed without a reader noticing: duplicate keys, fields that are unknown, missing, null or written in another case,
-// numbers and base64 in other than their one form, bytes that are not UTF-8, and data after the value. The last check does
-// most of this at once: what was read is written again and must say the same as what was given.
+// decode reads JSON that nobody vouches for. It refuses whatever two readers might understand differently, or that
+// could be changed without a reader noticing: duplicate keys, fields that are unknown, missing, null or written in
+// another case, numbers and base64 in other than their one form, bytes that are not UTF-8, and data after the value.
+// The last check does most of this at once: what was read is written again and must say the same as what was given.
 func decode(data []byte, limit, version int, dst any) error {
 	given, err := tree(data, limit)
 	if err != nil {

@@ -17,8 +17,8 @@ type Input struct {
 	Policy   *Policy // what the auditor trusts; nil if there is none, and the best verdict is then CannotTell
 }
 
-// Verify judges an evidence file. It never fails: what cannot be read does not match, and what this version cannot judge
-// cannot be told. It asks no network and no clock, so the same input always gives the same report.
+// Verify judges an evidence file. It never fails: what cannot be read does not match, and what this version cannot
+// judge cannot be told. It asks no network and no clock, so the same input always gives the same report.
 func Verify(in Input) Report {
 	f, err := Parse(in.Evidence)
 	if err != nil {
@@ -116,9 +116,11 @@ func (v *verification) leaf() (State, string) {
 			proof[i] = tlog.Hash(h)
 		}
 		entry := LeafEntry(l.Nonce, []byte(l.Body))
-		err := tlog.CheckRecord(proof, int64(v.head.Size), tlog.Hash(v.head.Root), int64(l.Index), tlog.RecordHash(entry[:]))
+		err := tlog.CheckRecord(proof, int64(v.head.Size), tlog.Hash(v.head.Root), int64(l.Index),
+			tlog.RecordHash(entry[:]))
 		if err != nil {
-			return DoesNotHold, fmt.Sprintf("the body is not what the log holds at index %d: the inclusion proof fails", l.Index)
+			return DoesNotHold, fmt.Sprintf("the body is not what the log holds at index %d: the inclusion proof fails",
+				l.Index)
 		}
 	}
 	if n := len(v.file.Bodies); n > 1 {
@@ -178,9 +180,11 @@ func (v *verification) ledger() (State, string) {
 	case v.Policy == nil:
 		return Unknown, "no policy says which ledgers to trust"
 	case held < v.Policy.Require:
-		return Unknown, fmt.Sprintf("the policy requires %d of its ledgers, and %d could be checked", v.Policy.Require, held)
+		return Unknown, fmt.Sprintf("the policy requires %d of its ledgers, and %d could be checked",
+			v.Policy.Require, held)
 	}
-	return Holds, fmt.Sprintf("%d of the policy's ledgers, of %d required, have this checkpoint", held, v.Policy.Require)
+	return Holds, fmt.Sprintf("%d of the policy's ledgers, of %d required, have this checkpoint",
+		held, v.Policy.Require)
 }
 
 // anchor judges one anchor.
@@ -202,7 +206,8 @@ func (v *verification) anchor(a Anchor) (State, string) {
 	if err != nil {
 		return stateOf(err), err.Error()
 	}
-	return Holds, fmt.Sprintf("block %d, signed by the pinned key, has it since %s", b.Height, b.Time.Format(time.RFC3339))
+	return Holds, fmt.Sprintf("block %d, signed by the pinned key, has it since %s",
+		b.Height, b.Time.Format(time.RFC3339))
 }
 
 // asserted lists what the journal says and this file does not prove.

@@ -31,7 +31,8 @@ func TestSteps(t *testing.T) {
 			verdict: evidence.DoesNotMatch,
 			change:  func(_ *evidence.File, in *evidence.Input) { in.Digest = sum([]byte("another")) },
 		}, {
-			name: "document without a disclosure", step: "document", state: evidence.Unknown, why: "discloses no digest",
+			name: "document without a disclosure", step: "document", state: evidence.Unknown,
+			why:     "discloses no digest",
 			verdict: evidence.CannotTell,
 			change:  func(f *evidence.File, _ *evidence.Input) { f.Disclosure = nil },
 		}, {
@@ -39,7 +40,8 @@ func TestSteps(t *testing.T) {
 			verdict: evidence.Verified,
 			change:  func(_ *evidence.File, in *evidence.Input) { in.Digest = nil },
 		}, {
-			name: "no document and no disclosure", step: "commitment", state: evidence.NotAsked, why: "discloses no digest",
+			name: "no document and no disclosure", step: "commitment", state: evidence.NotAsked,
+			why:     "discloses no digest",
 			verdict: evidence.Verified,
 			change:  func(f *evidence.File, in *evidence.Input) { f.Disclosure, in.Digest = nil, nil },
 		}, {
@@ -106,10 +108,12 @@ func TestSteps(t *testing.T) {
 			verdict: evidence.DoesNotMatch,
 			change:  func(f *evidence.File, _ *evidence.Input) { f.Checkpoint += logKey.line(head) },
 		}, {
-			name: "no policy", step: "signature", state: evidence.Unknown, why: "no policy", verdict: evidence.CannotTell,
-			change: func(_ *evidence.File, in *evidence.Input) { in.Policy = nil },
+			name: "no policy", step: "signature", state: evidence.Unknown, why: "no policy",
+			verdict: evidence.CannotTell,
+			change:  func(_ *evidence.File, in *evidence.Input) { in.Policy = nil },
 		}, {
-			name: "a policy for other logs", step: "signature", state: evidence.Unknown, why: "names no key for this log",
+			name: "a policy for other logs", step: "signature", state: evidence.Unknown,
+			why:     "names no key for this log",
 			verdict: evidence.CannotTell,
 			change: func(_ *evidence.File, in *evidence.Input) {
 				in.Policy.Origins[0] = evidence.Origin{Origin: "other", Keys: []string{newKey("other", "log").vkey()}}
@@ -123,7 +127,8 @@ func TestSteps(t *testing.T) {
 			why: "requires 1 of its ledgers, and 0 could be checked", verdict: evidence.CannotTell,
 			change: func(f *evidence.File, _ *evidence.Input) { f.Anchors[0].ID += "x" },
 		}, {
-			name: "a listed ledger of an unknown kind", step: "ledger", state: evidence.Unknown, why: "0 could be checked",
+			name: "a listed ledger of an unknown kind", step: "ledger", state: evidence.Unknown,
+			why:     "0 could be checked",
 			verdict: evidence.CannotTell,
 			change: func(f *evidence.File, in *evidence.Input) {
 				f.Anchors[0].Kind = "stone"
@@ -135,30 +140,35 @@ func TestSteps(t *testing.T) {
 			change: func(_ *evidence.File, in *evidence.Input) {
 				in.Policy.Require = 2
 				other := newKey("other", "ledger")
-				in.Policy.Ledgers = append(in.Policy.Ledgers, evidence.Pin{Kind: "local", ID: "other", Pin: other.vkey()})
+				in.Policy.Ledgers = append(in.Policy.Ledgers,
+					evidence.Pin{Kind: "local", ID: "other", Pin: other.vkey()})
 			},
 		}, {
 			name: "a block that holds another head", step: "ledger", state: evidence.DoesNotHold, why: "another head",
 			verdict: evidence.DoesNotMatch,
 			change:  func(f *evidence.File, _ *evidence.Input) { f.Anchors[0].Proof = proof(blockText(4, otherHead)) },
 		}, {
-			name: "a block signed by a stranger", step: "ledger", state: evidence.DoesNotHold, why: "not signed by a key",
+			name: "a block signed by a stranger", step: "ledger", state: evidence.DoesNotHold,
+			why:     "not signed by a key",
 			verdict: evidence.DoesNotMatch,
 			change: func(f *evidence.File, _ *evidence.Input) {
 				f.Anchors[0].Proof = localProof(stranger.sign(blockText(4, head)))
 			},
 		}, {
-			name: "a first block that follows another", step: "ledger", state: evidence.DoesNotHold, why: "32 zero bytes",
+			name: "a first block that follows another", step: "ledger", state: evidence.DoesNotHold,
+			why:     "32 zero bytes",
 			verdict: evidence.DoesNotMatch,
 			change: func(f *evidence.File, _ *evidence.Input) {
 				f.Anchors[0].Proof = proof(strings.Replace(blockText(4, head), "\n4\n", "\n1\n", 1))
 			},
 		}, {
-			name: "a block with a second signature", step: "ledger", state: evidence.DoesNotHold, why: "more than one signature",
+			name: "a block with a second signature", step: "ledger", state: evidence.DoesNotHold,
+			why:     "more than one signature",
 			verdict: evidence.DoesNotMatch,
 			change: func(f *evidence.File, _ *evidence.Input) {
 				text := blockText(4, head)
-				f.Anchors[0].Proof = localProof(ledgerKey.sign(text) + newKey("witness.example/w1", "witness").line(text))
+				f.Anchors[0].Proof = localProof(ledgerKey.sign(text) + newKey("witness.example/w1",
+					"witness").line(text))
 			},
 		}, {
 			name: "a newer block", step: "ledger", state: evidence.Unknown, why: "0 could be checked",
@@ -171,11 +181,13 @@ func TestSteps(t *testing.T) {
 			verdict: evidence.DoesNotMatch,
 			change:  func(f *evidence.File, _ *evidence.Input) { f.Anchors[0].Proof = []byte(`{"block":"","more":1}`) },
 		}, {
-			name: "one good ledger and one that contradicts", step: "ledger", state: evidence.DoesNotHold, why: "another head",
+			name: "one good ledger and one that contradicts", step: "ledger", state: evidence.DoesNotHold,
+			why:     "another head",
 			verdict: evidence.DoesNotMatch,
 			change: func(f *evidence.File, in *evidence.Input) {
 				other := newKey("other", "ledger")
-				in.Policy.Ledgers = append(in.Policy.Ledgers, evidence.Pin{Kind: "local", ID: "other", Pin: other.vkey()})
+				in.Policy.Ledgers = append(in.Policy.Ledgers,
+					evidence.Pin{Kind: "local", ID: "other", Pin: other.vkey()})
 				f.Anchors = append(f.Anchors, evidence.Anchor{Kind: "local", ID: "other",
 					Proof: localProof(other.sign(blockText(1, otherHead)))})
 			},
@@ -235,24 +247,32 @@ func TestStories(t *testing.T) {
 		why    string // of the step body, or what is asserted
 	}{
 		{"whole", []string{first, second}, evidence.Holds, "2 bodies"},
-		{"a gap", []string{first, event("document.read/1", 11, 1), event("document.erased/1", 12, 4)}, evidence.DoesNotHold,
+		{"a gap", []string{first, event("document.read/1", 11, 1), event("document.erased/1", 12, 4)},
+			evidence.DoesNotHold,
 			"names as the previous one is not before it"},
-		{"of another tenant", []string{first, edit(second, "default", "other")}, evidence.DoesNotHold, "another tenant"},
-		{"numbers do not grow", []string{first, edit(second, `"seq":11`, `"seq":7`)}, evidence.DoesNotHold, "does not grow"},
-		{"time goes back", []string{first, edit(second, `"at":"2026`, `"at":"2025`)}, evidence.DoesNotHold, "its time is before"},
-		{"not chained", []string{first, edit(second, `"prev":0,`, ``)}, evidence.DoesNotHold, "does not know of the body before"},
-		{"passing over the body before", []string{first, second, event("document.erased/1", 12, 0)}, evidence.DoesNotHold,
+		{"of another tenant", []string{first, edit(second, "default", "other")}, evidence.DoesNotHold,
+			"another tenant"},
+		{"numbers do not grow", []string{first, edit(second, `"seq":11`, `"seq":7`)}, evidence.DoesNotHold,
+			"does not grow"},
+		{"time goes back", []string{first, edit(second, `"at":"2026`, `"at":"2025`)}, evidence.DoesNotHold,
+			"its time is before"},
+		{"not chained", []string{first, edit(second, `"prev":0,`, ``)}, evidence.DoesNotHold,
+			"does not know of the body before"},
+		{"passing over the body before", []string{first, second, event("document.erased/1", 12, 0)},
+			evidence.DoesNotHold,
 			"does not know of the body before"},
 		{"deposited twice", []string{first, first}, evidence.DoesNotHold, "a second time"},
 		{"a newer deposit", []string{newer}, evidence.Unknown, "document.deposited/2"},
 		{"a newer body", []string{edit(first, `"v":1`, `"v":2`)}, evidence.Unknown, "version 2"},
 		{"no commitment", []string{edit(first, `"commitment"`, `"other"`)}, evidence.DoesNotHold, "no commitment"},
-		{"commitment of 31 bytes", []string{edit(first, `"commitment":"JNTi`, `"commitment":"`)}, evidence.DoesNotHold, "32 bytes"},
+		{"commitment of 31 bytes", []string{edit(first, `"commitment":"JNTi`, `"commitment":"`)}, evidence.DoesNotHold,
+			"32 bytes"},
 		{"local time", []string{edit(first, `Z","tenant"`, `+02:00","tenant"`)}, evidence.DoesNotHold, "in UTC"},
 		{"field in another case", []string{edit(first, `"doc"`, `"Doc"`)}, evidence.DoesNotHold, "has no doc"},
 		{"field too many", []string{edit(first, `"doc"`, `"more":1,"doc"`)}, evidence.DoesNotHold, "none of version 1"},
 		{"two lines", []string{edit(first, `"doc"`, "\n\"doc\"")}, evidence.DoesNotHold, "more than one line"},
-		{"type without version", []string{edit(first, "deposited/1", "deposited")}, evidence.DoesNotHold, "name/version"},
+		{"type without version", []string{edit(first, "deposited/1", "deposited")}, evidence.DoesNotHold,
+			"name/version"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -260,7 +280,8 @@ func TestStories(t *testing.T) {
 			for _, b := range test.bodies {
 				l.add(b)
 			}
-			r := evidence.Verify(evidence.Input{Evidence: must(evidence.Marshal(wholeLog(l, len(test.bodies)))), Policy: policy(t)})
+			r := evidence.Verify(evidence.Input{Evidence: must(evidence.Marshal(wholeLog(l, len(test.bodies)))),
+				Policy: policy(t)})
 			if got := step(t, r, "body"); got.State != test.state || !strings.Contains(got.Why, test.why) {
 				t.Errorf("%s: %q, %s; want %q, …%s…", got.Name, got.State, got.Why, test.state, test.why)
 			}
@@ -275,7 +296,8 @@ func TestStories(t *testing.T) {
 func TestGapIsNamed(t *testing.T) {
 	f := goldenFile(goldenLog(), depositIndex, erasedIndex)
 	r := evidence.Verify(evidence.Input{Evidence: must(evidence.Marshal(f)), Policy: policy(t)})
-	if want := "between indexes 301 and 466"; r.Verdict != evidence.Verified || !strings.Contains(fmt.Sprint(r.Asserted), want) {
+	if want := "between indexes 301 and 466"; r.Verdict != evidence.Verified ||
+		!strings.Contains(fmt.Sprint(r.Asserted), want) {
 		t.Errorf("%q, asserted %q; want …%s…", r.Verdict, r.Asserted, want)
 	}
 }
@@ -286,7 +308,8 @@ func wholeLog(l *testLog, n int) evidence.File {
 	head := headLines(origin, l, size)
 	f := evidence.File{
 		V: 1, Document: document, Origin: origin, Checkpoint: logKey.sign(head),
-		Anchors: []evidence.Anchor{{Kind: "local", ID: ledgerID, Proof: localProof(ledgerKey.sign(blockText(1, head)))}},
+		Anchors: []evidence.Anchor{{Kind: "local", ID: ledgerID,
+			Proof: localProof(ledgerKey.sign(blockText(1, head)))}},
 	}
 	for i := range n {
 		f.Bodies = append(f.Bodies, l.leaf(i, size))
@@ -312,7 +335,8 @@ func TestTrees(t *testing.T) {
 		}
 		switch leaf := &f.Bodies[0]; rapid.IntRange(0, 3).Draw(t, "change") {
 		case 0:
-			leaf.Index = rapid.Uint64Range(0, uint64(size)).Filter(func(i uint64) bool { return i != uint64(index) }).Draw(t, "other")
+			leaf.Index = rapid.Uint64Range(0,
+				uint64(size)).Filter(func(i uint64) bool { return i != uint64(index) }).Draw(t, "other")
 		case 1:
 			leaf.Proof = append(leaf.Proof, sum([]byte("more")))
 		case 2:

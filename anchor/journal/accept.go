@@ -14,8 +14,8 @@ import (
 // ErrNothingLost says that there is no loss to accept: the journal and what was released agree.
 var ErrNothingLost = errors.New("nothing is lost: the journal and the released head agree")
 
-// lossAccepted is the first event after a loss that an operator has accepted: the history goes on under a new origin, so that
-// nothing is ever signed under the old one that contradicts what was signed under it before.
+// lossAccepted is the first event after a loss that an operator has accepted: the history goes on under a new origin,
+// so that nothing is ever signed under the old one that contradicts what was signed under it before.
 const lossAccepted Type[LossAccepted] = "journal.loss_accepted/1"
 
 // LossAccepted is the data of journal.loss_accepted/1.
@@ -52,8 +52,8 @@ func reduceLossAccepted(w *Writer, e Entry, data LossAccepted) error {
 	return w.Put(eraTable, indexKey(e.Index), row)
 }
 
-// Eras lists the origins that the log has had, oldest first. There is more than one where a loss was accepted; a checkpoint of an
-// earlier one holds for the entries that survived.
+// Eras lists the origins that the log has had, oldest first. There is more than one where a loss was accepted; a
+// checkpoint of an earlier one holds for the entries that survived.
 func Eras(r Reader) ([]Era, error) {
 	first, err := readRecord(r, 0)
 	if err != nil {
@@ -87,13 +87,14 @@ type Loss struct {
 	Head LostHead
 	Size uint64 // of the journal as it stands
 	Why  error  // ErrContradicts or ErrDamaged
-	// Whole says that all that was released is in the bucket: only the backend stands in the way, and without it a restore would
-	// lose nothing of that.
+	// Whole says that all that was released is in the bucket: only the backend stands in the way, and without it a
+	// restore would lose nothing of that.
 	Whole bool
 }
 
-// FindLoss says what AcceptLoss would accept. seen are heads that others have, such as ledgers, and that the journal must lead to.
-// Where nothing is lost it may bring the backend up to the released head, as Open does, and returns ErrNothingLost.
+// FindLoss says what AcceptLoss would accept. seen are heads that others have, such as ledgers, and that the journal
+// must lead to. Where nothing is lost it may bring the backend up to the released head, as Open does, and returns
+// ErrNothingLost.
 func FindLoss(ctx context.Context, cfg Config, seen ...LostHead) (Loss, error) {
 	cfg.Origin, cfg.Create = "", false
 	j, err := prepare(cfg)
@@ -107,11 +108,11 @@ func FindLoss(ctx context.Context, cfg Config, seen ...LostHead) (Loss, error) {
 	return loss, nil
 }
 
-// AcceptLoss puts on record that released entries are lost, because the backend contradicts the released head or cannot be
-// brought up to it, and makes the surviving ones the beginning of a new history: it first takes over what can be from the bucket,
-// then appends journal.loss_accepted under cfg.Origin, which must be a new name, and moves all that the bucket has to lost/. The
-// next Open ships the whole history to the bucket anew. cfg.Backend may be empty: then only what the bucket has survives. It can
-// be repeated when it was broken off. seen is as in FindLoss.
+// AcceptLoss puts on record that released entries are lost, because the backend contradicts the released head or cannot
+// be brought up to it, and makes the surviving ones the beginning of a new history: it first takes over what can be
+// from the bucket, then appends journal.loss_accepted under cfg.Origin, which must be a new name, and moves all that
+// the bucket has to lost/. The next Open ships the whole history to the bucket anew. cfg.Backend may be empty: then
+// only what the bucket has survives. It can be repeated when it was broken off. seen is as in FindLoss.
 //
 // ErrNothingLost when an Open would succeed, and what was seen is there; ErrMissing when nothing survives.
 func AcceptLoss(ctx context.Context, cfg Config, seen ...LostHead) (LossAccepted, error) {
@@ -227,7 +228,8 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 	return loss, nil
 }
 
-// missing is the largest head that was seen elsewhere and that the journal does not lead to; the zero Loss when it leads to all.
+// missing is the largest head that was seen elsewhere and that the journal does not lead to; the zero Loss when it
+// leads to all.
 func (j *Journal) missing(ctx context.Context, head Head, seen []LostHead) (loss Loss, err error) {
 	err = j.cfg.Backend.View(ctx, func(r Reader) error {
 		loss = Loss{}
@@ -242,7 +244,8 @@ func (j *Journal) missing(ctx context.Context, head Head, seen []LostHead) (loss
 				}
 			}
 			if root != s.Root {
-				why := fmt.Errorf("its head is at size %d, and a head was seen at %d, root %s: %w", head.Size, s.Size, s.Root, ErrContradicts)
+				why := fmt.Errorf("its head is at size %d, and a head was seen at %d, root %s: %w",
+					head.Size, s.Size, s.Root, ErrContradicts)
 				loss = Loss{Head: s, Size: head.Size, Why: why}
 			}
 		}
@@ -295,8 +298,8 @@ func moveAside(ctx context.Context, b Bucket, name string, lost LostHead) error 
 	return b.Delete(ctx, name)
 }
 
-// shipAgain puts every sealed row into the outbox, beside the event that binds it, so that all of them are shipped from the first
-// entry on. It may be repeated.
+// shipAgain puts every sealed row into the outbox, beside the event that binds it, so that all of them are shipped from
+// the first entry on. It may be repeated.
 func shipAgain(ctx context.Context, b Backend) error {
 	bound := &cursor{backend: b, table: boundTable}
 	for {
@@ -375,7 +378,8 @@ func (j *Journal) beginEra(ctx context.Context, data LossAccepted) error {
 		g := &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge}
 		time, _ := j.time.read(head.At)
 		s := g.begin()
-		if err := s.take(j, Actor{System, "operator"}, Change{Events: []Event{lossAccepted.New(ID{}, data)}}, time); err != nil {
+		if err := s.take(j, Actor{System, "operator"}, Change{Events: []Event{lossAccepted.New(ID{}, data)}},
+			time); err != nil {
 			return err
 		}
 		s.finish()

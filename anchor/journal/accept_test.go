@@ -39,8 +39,8 @@ func (k *kit) reopen(t *testing.T) *journal.Journal {
 	return j
 }
 
-// losses are what can happen to a journal of three notes and two sealed rows, one of them erased, of which a copy was taken after the first note. Each
-// says how many entries survive, and which head is lost.
+// losses are what can happen to a journal of three notes and two sealed rows, one of them erased, of which a copy was
+// taken after the first note. Each says how many entries survive, and which head is lost.
 var losses = map[string]struct {
 	lose    func(t *testing.T, k *kit, old *kit)
 	survive uint64
@@ -93,8 +93,8 @@ func prepareLoss(t *testing.T) (k, old *kit, checkpoint []byte) {
 	return k, old, checkpoint
 }
 
-// TestAcceptLoss: what contradicts is refused until the loss is accepted; then the survivors go on under a new origin, all of
-// it is shipped anew, and what was signed under the old origin of the survivors still holds.
+// TestAcceptLoss: what contradicts is refused until the loss is accepted; then the survivors go on under a new origin,
+// all of it is shipped anew, and what was signed under the old origin of the survivors still holds.
 func TestAcceptLoss(t *testing.T) {
 	for what, c := range losses {
 		t.Run(what, func(t *testing.T) {
@@ -102,7 +102,8 @@ func TestAcceptLoss(t *testing.T) {
 			c.lose(t, k, old)
 			cfg := k.config(t)
 			cfg.Create = false
-			if _, err := journal.Open(t.Context(), cfg); !errors.Is(err, journal.ErrContradicts) && !errors.Is(err, journal.ErrDamaged) {
+			if _, err := journal.Open(t.Context(), cfg); !errors.Is(err, journal.ErrContradicts) &&
+				!errors.Is(err, journal.ErrDamaged) {
 				t.Fatalf("opening says %v", err)
 			}
 			before := k.bucket.Objects()
@@ -111,7 +112,8 @@ func TestAcceptLoss(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Origin != secondOrigin || got.Lost.Size != c.lost || got.Lost.Origin != "muniment/test" || got.Lost.Root != (journal.Hash{}) != c.known {
+			if got.Origin != secondOrigin || got.Lost.Size != c.lost || got.Lost.Origin != "muniment/test" ||
+				got.Lost.Root != (journal.Hash{}) != c.known {
 				t.Errorf("what was accepted: %+v", got)
 			}
 			checkAccepted(t, k, c.survive)
@@ -138,7 +140,8 @@ func TestGoldenLossAccepted(t *testing.T) {
 	got := journaltest.Must(j.Record(t.Context(), 5)).Body
 	k.close(t, j)
 	if *update {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(goldenLoss), 0o755), os.WriteFile(goldenLoss, got, 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(goldenLoss), 0o755),
+			os.WriteFile(goldenLoss, got, 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,7 +160,8 @@ func checkAccepted(t *testing.T, k *kit, survive uint64) {
 	}
 	released(t, j, commit(t, j, noted.New(docID(1), note1(9))))
 	verifier := journaltest.Must(note.NewVerifier(j.VerifierKey()))
-	if _, err := note.Open(j.Checkpoint().Note, note.VerifierList(verifier)); err != nil || j.Checkpoint().Origin != secondOrigin {
+	if _, err := note.Open(j.Checkpoint().Note, note.VerifierList(verifier)); err != nil ||
+		j.Checkpoint().Origin != secondOrigin {
 		t.Errorf("the checkpoint: %v\n%s", err, j.Checkpoint().Note)
 	}
 	var eras []journal.Era
@@ -165,7 +169,8 @@ func checkAccepted(t *testing.T, k *kit, survive uint64) {
 		eras, err = journal.Eras(r)
 		return err
 	})
-	if err != nil || len(eras) != 2 || eras[0].Origin != "muniment/test" || eras[1].Origin != secondOrigin || eras[1].From != survive || eras[1].Key != j.VerifierKey() {
+	if err != nil || len(eras) != 2 || eras[0].Origin != "muniment/test" || eras[1].Origin != secondOrigin ||
+		eras[1].From != survive || eras[1].Key != j.VerifierKey() {
 		t.Errorf("the eras: %+v, %v", eras, err)
 	}
 	k.close(t, j)
@@ -233,7 +238,8 @@ func TestAcceptLossOfWhatALedgerHas(t *testing.T) {
 	k, old, _ := prepareLoss(t)
 	head := journaltest.Must(journal.ReadReleased(t.Context(), k.bucket))
 	elsewhere := []journal.LostHead{
-		{Origin: "muniment/other", Size: 99, Root: head.Root}, {Origin: head.Origin, Size: head.Size, Root: head.Root}, {},
+		{Origin: "muniment/other", Size: 99, Root: head.Root}, {Origin: head.Origin, Size: head.Size, Root: head.Root},
+		{},
 	}
 	cfg := k.config(t)
 	cfg.Origin = secondOrigin
@@ -268,8 +274,8 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// TestAcceptLossGoesOn: broken off at every call of the bucket, before and after it took effect, a repetition finishes it, and
-// there is one event.
+// TestAcceptLossGoesOn: broken off at every call of the bucket, before and after it took effect, a repetition finishes
+// it, and there is one event.
 func TestAcceptLossGoesOn(t *testing.T) {
 	for _, fault := range []journaltest.Fault{journaltest.Fails, journaltest.FailsDone} {
 		for at := 1; ; at++ {

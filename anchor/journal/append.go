@@ -75,8 +75,8 @@ func (g *group) begin() *step {
 	return &step{Writer: Writer{overlay: newOverlay(g.overlay)}, group: g}
 }
 
-// append gives an event its place: it fills in the tenant's number and the story's previous event, writes the log's rows
-// and runs the reducer. b has type, at, wall, tenant, actor, doc and data.
+// append gives an event its place: it fills in the tenant's number and the story's previous event, writes the log's
+// rows and runs the reducer. b has type, at, wall, tenant, actor, doc and data.
 func (s *step) append(b body, nonce [NonceSize]byte) error {
 	b.Index = s.group.edge.size + uint64(len(s.entries))
 	if err := s.place(&b); err != nil {

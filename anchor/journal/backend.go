@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// ErrUnknown says that a transaction may or may not have been made durable. A Backend returns it, wrapped, for a sync that
-// failed or a connection lost during COMMIT; the journal then reads the head again before it says anything to anybody.
+// ErrUnknown says that a transaction may or may not have been made durable. A Backend returns it, wrapped, for a sync
+// that failed or a connection lost during COMMIT; the journal then reads the head again before it says anything to
+// anybody.
 var ErrUnknown = errors.New("the outcome of the transaction is unknown")
 
 // Stop ends a Scan early without an error.

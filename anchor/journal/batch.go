@@ -42,9 +42,9 @@ type batchItem struct {
 	value []byte // the body, or the row's ciphertext
 }
 
-// appendBatch writes a batch: the magic line, the header line, the items, and the SHA-256 of all of that. An item is its
-// kind, for an entry the nonce, for a row the key after its length in 16 bits, and, but for an erasure, the value after its
-// length in 32 bits, all big-endian.
+// appendBatch writes a batch: the magic line, the header line, the items, and the SHA-256 of all of that. An item is
+// its kind, for an entry the nonce, for a row the key after its length in 16 bits, and, but for an erasure, the value
+// after its length in 32 bits, all big-endian.
 func appendBatch(h batchHeader, items []batchItem) ([]byte, error) {
 	line, err := json.Marshal(h)
 	if err != nil {
@@ -92,7 +92,8 @@ func getBatch(ctx context.Context, b Bucket, name string) (batchHeader, []batchI
 	return h, items, nil
 }
 
-// batchName names a batch by its place and its content: two writers who ship the same place cannot overwrite each other.
+// batchName names a batch by its place and its content: two writers who ship the same place cannot overwrite each
+// other.
 func batchName(h batchHeader, raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return fmt.Sprintf("%s%016d-%d-%s", batchPrefix, h.First, h.Count, hex.EncodeToString(sum[:8]))

@@ -42,8 +42,8 @@ func TestGroupMatesSeeEachOther(t *testing.T) {
 	k.close(t, j)
 }
 
-// TestTimeNeverGoesBack: the clock goes back an hour and forward a day; the journal's time does not go back, and both steps
-// are on record.
+// TestTimeNeverGoesBack: the clock goes back an hour and forward a day; the journal's time does not go back, and both
+// steps are on record.
 func TestTimeNeverGoesBack(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)
@@ -145,21 +145,23 @@ func TestDuties(t *testing.T) {
 	for range 5 {
 		commit(t, j, chore.New(docID(1), noteData{}))
 	}
-	failing := journal.Worker{Kind: "chore", Batch: 3, Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
-		return []journal.Done{{Duty: due[0]}}, errors.New("the second one failed")
-	}}
+	failing := journal.Worker{Kind: "chore", Batch: 3,
+		Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
+			return []journal.Done{{Duty: due[0]}}, errors.New("the second one failed")
+		}}
 	if n, err := j.WorkOnce(t.Context(), failing); n != 1 || err == nil {
 		t.Errorf("a batch with a failure says %d, %v", n, err)
 	}
 	if owed, err := j.Owed(t.Context(), "chore"); owed != 4 || err != nil {
 		t.Errorf("%d are owed, %v", owed, err)
 	}
-	all := journal.Worker{Kind: "chore", Batch: 10, Do: func(_ context.Context, due []journal.Duty) (done []journal.Done, _ error) {
-		for _, d := range due {
-			done = append(done, journal.Done{Duty: d})
-		}
-		return done, nil
-	}}
+	all := journal.Worker{Kind: "chore", Batch: 10,
+		Do: func(_ context.Context, due []journal.Duty) (done []journal.Done, _ error) {
+			for _, d := range due {
+				done = append(done, journal.Done{Duty: d})
+			}
+			return done, nil
+		}}
 	k.close(t, j)
 	cfg := k.config(t)
 	cfg.Rand = &repeat{b: []byte{7, 11, 13}} // another holder
@@ -194,7 +196,9 @@ func TestCommitGivesUp(t *testing.T) {
 		t.Errorf("it says %v", err)
 	}
 	k.close(t, j)
-	if _, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) { return journal.Change{}, nil }); !errors.Is(err, journal.ErrClosed) {
+	if _, err := j.Commit(t.Context(), alice,
+		func(journal.View) (journal.Change, error) { return journal.Change{}, nil }); !errors.Is(err,
+		journal.ErrClosed) {
 		t.Errorf("a commit after Close says %v", err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"muniment/anchor/journal/journaltest"
 )
 
-// BenchmarkCommit measures commits of one event each, with the body's and one growing projection row, by so many writers at
-// once, on bbolt with its syncs on.
+// BenchmarkCommit measures commits of one event each, with the body's and one growing projection row, by so many
+// writers at once, on bbolt with its syncs on.
 func BenchmarkCommit(b *testing.B) {
 	for _, writers := range []int{1, 64, 1024} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {

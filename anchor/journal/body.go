@@ -32,8 +32,8 @@ type body struct {
 	Data json.RawMessage
 }
 
-// appendTo writes the one form that a body has: no spaces, fields in this order, optional ones left out. Type, tenant and
-// actor are of an alphabet that needs no escapes.
+// appendTo writes the one form that a body has: no spaces, fields in this order, optional ones left out. Type, tenant
+// and actor are of an alphabet that needs no escapes.
 func (b *body) appendTo(out []byte) []byte {
 	out = append(out, `{"v":1,"type":"`...)
 	out = append(out, b.Type...)
@@ -64,7 +64,8 @@ func (b *body) appendTo(out []byte) []byte {
 	return append(out, '}')
 }
 
-// parseBody reads a body and refuses every other form than the one that appendTo writes, and duplicate keys in its data.
+// parseBody reads a body and refuses every other form than the one that appendTo writes, and duplicate keys in its
+// data.
 func parseBody(raw []byte) (*body, error) {
 	var f struct {
 		V      int             `json:"v"`
@@ -85,7 +86,8 @@ func parseBody(raw []byte) (*body, error) {
 		return nil, errors.New("reading a body: it is not the JSON of one")
 	}
 	if f.V > bodyVersion {
-		return nil, fmt.Errorf("reading a body: it is of version %d, this program knows %d: a newer program is needed", f.V, bodyVersion)
+		return nil, fmt.Errorf("reading a body: it is of version %d, this program knows %d: a newer program is needed",
+			f.V, bodyVersion)
 	}
 	b := &body{Type: f.Type, Data: f.Data}
 	b.Tenant, b.Seq, b.Actor, b.Doc, b.Prev = f.Tenant, f.Seq, f.Actor, f.Doc, f.Prev
@@ -108,8 +110,8 @@ func parseBody(raw []byte) (*body, error) {
 	return b, nil
 }
 
-// check refuses what would not be read back as it is: names that would need escapes, and data that another reader could take
-// for something else. It stands before a body is written and after one is read.
+// check refuses what would not be read back as it is: names that would need escapes, and data that another reader could
+// take for something else. It stands before a body is written and after one is read.
 func (b *body) check() error {
 	switch {
 	case !plain(b.Type, 1, 64):

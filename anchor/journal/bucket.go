@@ -12,13 +12,13 @@ var (
 	ErrNoObject = errors.New("no such object")
 )
 
-// Bucket is where release ships to: a small object store of the journal's own, unversioned and unlocked. Writes are durable
-// when they return. A write that returns an error other than ErrConflict may have taken effect.
+// Bucket is where release ships to: a small object store of the journal's own, unversioned and unlocked. Writes are
+// durable when they return. A write that returns an error other than ErrConflict may have taken effect.
 type Bucket interface {
 	// Get returns an object and the tag of its present content; ErrNoObject when there is none.
 	Get(ctx context.Context, name string) (data []byte, tag string, err error)
-	// Put writes an object if its present content has the tag given, or if there is none yet and tag is empty; otherwise
-	// it returns ErrConflict and changes nothing. It returns the new tag.
+	// Put writes an object if its present content has the tag given, or if there is none yet and tag is empty;
+	// otherwise it returns ErrConflict and changes nothing. It returns the new tag.
 	Put(ctx context.Context, name string, data []byte, tag string) (string, error)
 	// List returns the names with the prefix, sorted.
 	List(ctx context.Context, prefix string) ([]string, error)

@@ -22,7 +22,8 @@ type Checkpoint struct {
 // Checkpoint is the newest released head.
 func (j *Journal) Checkpoint() Checkpoint { return *j.released.Load() }
 
-// VerifierKey is the key that checkpoints are verified with, as golang.org/x/mod/sumdb/note writes it: what a policy names.
+// VerifierKey is the key that checkpoints are verified with, as golang.org/x/mod/sumdb/note writes it: what a policy
+// names.
 func (j *Journal) VerifierKey() string { return verifierKey(j.origin, j.cfg.Signer) }
 
 func verifierKey(origin string, s Signer) string {
@@ -41,8 +42,8 @@ func checkOrigin(origin string) error {
 	return nil
 }
 
-// signCheckpoint signs a head (C2SP tlog-checkpoint, without extension lines) and checks the signature against the pinned
-// key: a key service may have moved to a new version of the key.
+// signCheckpoint signs a head (C2SP tlog-checkpoint, without extension lines) and checks the signature against the
+// pinned key: a key service may have moved to a new version of the key.
 func signCheckpoint(ctx context.Context, s Signer, origin string, size uint64, root Hash) ([]byte, error) {
 	text := fmt.Sprintf("%s\n%d\n%s\n", origin, size, root)
 	verifier, err := note.NewVerifier(verifierKey(origin, s))
@@ -78,8 +79,8 @@ func (s noteSigner) Sign(msg []byte) ([]byte, error) {
 }
 
 // Released waits until the receipt's entry is released (shipped, swapped and signed) and returns the receipt with its
-// inclusion proof and the checkpoint. When ctx ends first it returns the receipt as it is, with ctx's error: the entry is
-// committed all the same.
+// inclusion proof and the checkpoint. When ctx ends first it returns the receipt as it is, with ctx's error: the entry
+// is committed all the same.
 func (j *Journal) Released(ctx context.Context, r Receipt) (Receipt, error) {
 	if r.Body == nil {
 		return r, nil // of a change without events
@@ -104,8 +105,8 @@ func (j *Journal) Released(ctx context.Context, r Receipt) (Receipt, error) {
 	}
 }
 
-// Shipped waits until the receipt's entry is shipped and in the head object: it will survive the loss of this machine. This
-// needs no signature.
+// Shipped waits until the receipt's entry is shipped and in the head object: it will survive the loss of this machine.
+// This needs no signature.
 func (j *Journal) Shipped(ctx context.Context, r Receipt) error {
 	j.want(r.Index)
 	for {

@@ -30,8 +30,8 @@ type reading struct {
 	step time.Duration // by how much the clock stepped, when that is to go on record
 }
 
-// read takes the time for a group whose head was written at the time given. It changes nothing, for the group may be run
-// again; keep does.
+// read takes the time for a group whose head was written at the time given. It changes nothing, for the group may be
+// run again; keep does.
 func (k *timekeeper) read(head time.Time) (reading, time.Time) {
 	raw := k.clock.Now()
 	r := reading{wall: raw.UTC().Round(0).Truncate(time.Microsecond)}

@@ -14,7 +14,8 @@ import (
 const maxGroup = 4096
 
 var (
-	// ErrPanic says that a decide function or a reducer panicked. Nothing of its change was written; the log has the stack.
+	// ErrPanic says that a decide function or a reducer panicked. Nothing of its change was written; the log has the
+	// stack.
 	ErrPanic = errors.New("a decide function or reducer panicked")
 
 	errNothing = errors.New("nothing to write") // ends a transaction of a group that wrote nothing
@@ -30,14 +31,16 @@ type request struct {
 	err     error
 }
 
-// Commit is the only way to change state. decide sees every earlier commit and returns what happened. It only reads, and
-// may be run twice. Events returned together with an error are committed, then the error is returned: a denial is on record
-// too. Concurrent commits share one transaction; each is answered when that is durable.
+// Commit is the only way to change state. decide sees every earlier commit and returns what happened. It only reads,
+// and may be run twice. Events returned together with an error are committed, then the error is returned: a denial is
+// on record too. Concurrent commits share one transaction; each is answered when that is durable.
 //
-// The receipt is of the change's last event, without proof and checkpoint (see Released). A change without events is legal
-// and has an empty receipt. When ctx ends before the commit has begun, nothing is written; after that it is waited for.
+// The receipt is of the change's last event, without proof and checkpoint (see Released). A change without events is
+// legal and has an empty receipt. When ctx ends before the commit has begun, nothing is written; after that it is
+// waited for.
 //
-// Errors: those of decide; ErrTooLarge; ErrTaken; ErrPanic; ErrFull (nothing written, a retry may help); ErrClosed; ErrStopped.
+// Errors: those of decide; ErrTooLarge; ErrTaken; ErrPanic; ErrFull (nothing written, a retry may help); ErrClosed;
+// ErrStopped.
 func (j *Journal) Commit(ctx context.Context, a Actor, decide func(View) (Change, error)) (Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return Receipt{}, fmt.Errorf("committing: %w", err)
@@ -277,9 +280,9 @@ func (s *step) take(j *Journal, a Actor, change Change, time reading) (err error
 	return s.seal(change.Sealed)
 }
 
-// committed settles an unknown outcome by reading the head again, in a transaction of its own: that waits for one that may
-// still be under way, and a backend whose disk cannot be trusted any more refuses it. Where the head is not the expected
-// one, the journal stops: nothing may be reported as a failure that may have happened.
+// committed settles an unknown outcome by reading the head again, in a transaction of its own: that waits for one that
+// may still be under way, and a backend whose disk cannot be trusted any more refuses it. Where the head is not the
+// expected one, the journal stops: nothing may be reported as a failure that may have happened.
 func (j *Journal) committed(g *group) bool {
 	var head Head
 	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) (err error) {

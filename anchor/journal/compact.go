@@ -19,7 +19,8 @@ type shipment struct {
 	size int
 }
 
-// remember notes a shipped batch for compaction. Only runs without gaps can be merged: another gateway's batch ends one.
+// remember notes a shipped batch for compaction. Only runs without gaps can be merged: another gateway's batch ends
+// one.
 func (j *Journal) remember(name string, h batchHeader, size int) {
 	j.shipmentsMu.Lock()
 	defer j.shipmentsMu.Unlock()
@@ -72,8 +73,8 @@ func (j *Journal) compact() {
 	}
 }
 
-// mergeBatches puts one batch in the place of several that follow each other, and then deletes these. Of several writes of
-// one sealed row only the last is kept, so what was erased meanwhile is not shipped any longer.
+// mergeBatches puts one batch in the place of several that follow each other, and then deletes these. Of several writes
+// of one sealed row only the last is kept, so what was erased meanwhile is not shipped any longer.
 func mergeBatches(ctx context.Context, b Bucket, names []string) error {
 	var (
 		merged batchHeader
@@ -105,8 +106,8 @@ func mergeBatches(ctx context.Context, b Bucket, names []string) error {
 	if _, err := b.Put(ctx, batchName(merged, raw), raw, ""); err != nil {
 		return fmt.Errorf("shipping a merged batch: %w", err)
 	}
-	// Newest first: a restore walks back by names, and takes the merged batch as soon as a named one is gone. Were the oldest
-	// gone first, it would come to a name that is there, and from it to one that is not.
+	// Newest first: a restore walks back by names, and takes the merged batch as soon as a named one is gone. Were the
+	// oldest gone first, it would come to a name that is there, and from it to one that is not.
 	for _, name := range slices.Backward(names) {
 		if err := b.Delete(ctx, name); err != nil {
 			return fmt.Errorf("deleting a merged batch: %w", err)

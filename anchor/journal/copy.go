@@ -28,13 +28,13 @@ type Copied struct {
 // copyTries bounds how often the batches are listed anew because they were merged while they were copied.
 const copyTries = 100
 
-// CopyReleased copies the history of a release bucket, batch by batch, while others go on releasing to it: batches never change
-// and are named by their digest, so one that the copy has is not fetched again, and what was broken off goes on where it stopped.
-// A batch of the copy that is damaged is replaced. The copy keeps its head until the caller, who should have checked the batches
-// (CheckReleased), calls Finish.
+// CopyReleased copies the history of a release bucket, batch by batch, while others go on releasing to it: batches
+// never change and are named by their digest, so one that the copy has is not fetched again, and what was broken off
+// goes on where it stopped. A batch of the copy that is damaged is replaced. The copy keeps its head until the caller,
+// who should have checked the batches (CheckReleased), calls Finish.
 //
-// ErrMissing and ErrDamaged are those of ReadReleased and CheckReleased, about the bucket that is copied. ErrContradicts: the
-// copy is of another origin, or newer.
+// ErrMissing and ErrDamaged are those of ReadReleased and CheckReleased, about the bucket that is copied.
+// ErrContradicts: the copy is of another origin, or newer.
 func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 	c := &Copied{to: cfg.To}
 	old, err := readReleased(ctx, cfg.To)
@@ -57,7 +57,8 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 			return nil, fmt.Errorf("copying what was released: listing the shipped batches: %w", err)
 		}
 		_, err = chainTo(ctx, &fetching{CopyConfig: cfg, copied: c}, c.Head.object, 0)
-		// While batches are merged the list is out of date for a moment; a list that stays the same has lost what it lacks.
+		// While batches are merged the list is out of date for a moment; a list that stays the same has lost what it
+		// lacks.
 		if !errors.Is(err, ErrDamaged) || slices.Equal(names, last) {
 			if err != nil {
 				err = fmt.Errorf("copying what was released: %w", err)
@@ -74,11 +75,13 @@ func succeeds(next, old ReleasedHead) error {
 	switch {
 	case old.Size == 0:
 	case next.Origin != old.Origin:
-		return fmt.Errorf("the copy is of %s at %d, the bucket of %s at %d: %w", old.Origin, old.Size, next.Origin, next.Size, ErrContradicts)
+		return fmt.Errorf("the copy is of %s at %d, the bucket of %s at %d: %w",
+			old.Origin, old.Size, next.Origin, next.Size, ErrContradicts)
 	case next.Size < old.Size:
 		return fmt.Errorf("the copy is at %d, the bucket only at %d: %w", old.Size, next.Size, ErrContradicts)
 	case next.Size == old.Size && next.Root != old.Root:
-		return fmt.Errorf("copy and bucket are both at %d, with the roots %s and %s: %w", old.Size, old.Root, next.Root, ErrContradicts)
+		return fmt.Errorf("copy and bucket are both at %d, with the roots %s and %s: %w",
+			old.Size, old.Root, next.Root, ErrContradicts)
 	}
 	return nil
 }
@@ -120,7 +123,8 @@ func (f *fetching) List(ctx context.Context, prefix string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// Get reads a batch from the copy, or copies it. A batch that is not whole in the copy is replaced if the bucket has it.
+// Get reads a batch from the copy, or copies it. A batch that is not whole in the copy is replaced if the bucket has
+// it.
 func (f *fetching) Get(ctx context.Context, name string) ([]byte, string, error) {
 	raw, tag, err := f.To.Get(ctx, name)
 	if errors.Is(err, ErrDamaged) {

@@ -38,10 +38,12 @@ func copied(t *testing.T, from, to journal.Bucket) *journal.Copied {
 	return c
 }
 
-func checkReleased(t *testing.T, b journal.Bucket, head journal.ReleasedHead, before ...journal.ReleasedHead) ([]journal.Finding, error) {
+func checkReleased(t *testing.T, b journal.Bucket, head journal.ReleasedHead,
+	before ...journal.ReleasedHead) ([]journal.Finding, error) {
 	t.Helper()
 	return journal.CheckReleased(t.Context(), journal.CheckConfig{
-		Bucket: b, Head: head, Before: before, Definitions: definitions(), Scratch: memory.New(memory.Config{}), Tokens: tokensOf,
+		Bucket: b, Head: head, Before: before, Definitions: definitions(), Scratch: memory.New(memory.Config{}),
+		Tokens: tokensOf,
 	})
 }
 
@@ -56,7 +58,8 @@ func TestCopyIsIncremental(t *testing.T) {
 	to := journaltest.NewBucket(t)
 	first := copied(t, k.bucket, to)
 	if first.Before.Size != 0 || first.Batches < 20 || first.Bytes == 0 {
-		t.Errorf("the first copy fetched %d batches of %d bytes, after one of size %d", first.Batches, first.Bytes, first.Before.Size)
+		t.Errorf("the first copy fetched %d batches of %d bytes, after one of size %d",
+			first.Batches, first.Bytes, first.Before.Size)
 	}
 	if again := copied(t, k.bucket, to); again.Batches != 0 || again.Head.Size != first.Head.Size {
 		t.Errorf("nothing is new, and %d batches were fetched", again.Batches)
@@ -65,7 +68,8 @@ func TestCopyIsIncremental(t *testing.T) {
 	k.close(t, j)
 	second := copied(t, k.bucket, to)
 	if second.Before.Size != first.Head.Size || second.Batches != 1 || second.Head.Size != first.Head.Size+1 {
-		t.Errorf("the second copy went from %d to %d with %d batches", second.Before.Size, second.Head.Size, second.Batches)
+		t.Errorf("the second copy went from %d to %d with %d batches",
+			second.Before.Size, second.Head.Size, second.Batches)
 	}
 	k.bucket = to
 	restoredEqual(t, k)
@@ -231,14 +235,16 @@ func TestCopyRefuses(t *testing.T) {
 	for what, from := range map[string]*journaltest.Bucket{"an older one": old, "another origin": other.bucket} {
 		to := k.bucket.Clone(silent{})
 		before := to.Objects()
-		if _, err := journal.CopyReleased(t.Context(), journal.CopyConfig{From: from, To: to}); !errors.Is(err, journal.ErrContradicts) {
+		if _, err := journal.CopyReleased(t.Context(), journal.CopyConfig{From: from, To: to}); !errors.Is(err,
+			journal.ErrContradicts) {
 			t.Errorf("copying %s over it says %v", what, err)
 		}
 		if diff := cmp.Diff(before, to.Objects()); diff != "" {
 			t.Errorf("copying %s has changed the copy:\n%s", what, diff)
 		}
 	}
-	if _, err := journal.CopyReleased(t.Context(), journal.CopyConfig{From: journaltest.NewBucket(t), To: old}); !errors.Is(err, journal.ErrMissing) {
+	if _, err := journal.CopyReleased(t.Context(),
+		journal.CopyConfig{From: journaltest.NewBucket(t), To: old}); !errors.Is(err, journal.ErrMissing) {
 		t.Errorf("copying nothing says %v", err)
 	}
 }
@@ -281,8 +287,8 @@ func batchAt(t *testing.T, b *journaltest.Bucket, first int) string {
 	return names[0]
 }
 
-// TestLostBatches: whatever is lost or changed in a bucket is named, with the leaf from which on the history is lost, by
-// whoever would rely on it.
+// TestLostBatches: whatever is lost or changed in a bucket is named, with the leaf from which on the history is lost,
+// by whoever would rely on it.
 func TestLostBatches(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)
@@ -298,14 +304,22 @@ func TestLostBatches(t *testing.T) {
 		damage func(*journaltest.Bucket)
 		says   []string
 	}{
-		{"missing", func(b *journaltest.Bucket) { b.Tamper(name, nil) }, []string{name, "is missing", "leaves from 5 on"}},
-		{"damaged", func(b *journaltest.Bucket) { b.Tamper(name, flip(raw)) }, []string{name, "is damaged", "leaves from 5 on"}},
-		{"cut short", func(b *journaltest.Bucket) { b.Tamper(name, raw[:len(raw)-3]) }, []string{name, "is damaged", "leaves from 5 on"}},
-		{"swapped", func(b *journaltest.Bucket) { b.Tamper(name, b.Objects()[batchAt(t, b, 4)]) }, []string{name, "is damaged", "leaves from 5 on"}},
-		{"another's in its place", func(b *journaltest.Bucket) { b.Tamper(name, nil); b.Tamper(stranger, leaving) }, []string{stranger, "is of another history", "leaves from 5 on"}},
-		{"head missing", func(b *journaltest.Bucket) { b.Tamper("head", nil) }, []string{`the head object "head" is missing`}},
-		{"head damaged", func(b *journaltest.Bucket) { b.Tamper("head", []byte("{")) }, []string{"the released head is not one"}},
-		{"first missing", func(b *journaltest.Bucket) { b.Tamper(batchAt(t, b, 0), nil) }, []string{"is missing", "leaves from 0 on"}},
+		{"missing", func(b *journaltest.Bucket) { b.Tamper(name, nil) },
+			[]string{name, "is missing", "leaves from 5 on"}},
+		{"damaged", func(b *journaltest.Bucket) { b.Tamper(name, flip(raw)) },
+			[]string{name, "is damaged", "leaves from 5 on"}},
+		{"cut short", func(b *journaltest.Bucket) { b.Tamper(name, raw[:len(raw)-3]) },
+			[]string{name, "is damaged", "leaves from 5 on"}},
+		{"swapped", func(b *journaltest.Bucket) { b.Tamper(name, b.Objects()[batchAt(t, b, 4)]) },
+			[]string{name, "is damaged", "leaves from 5 on"}},
+		{"another's in its place", func(b *journaltest.Bucket) { b.Tamper(name, nil); b.Tamper(stranger, leaving) },
+			[]string{stranger, "is of another history", "leaves from 5 on"}},
+		{"head missing", func(b *journaltest.Bucket) { b.Tamper("head", nil) },
+			[]string{`the head object "head" is missing`}},
+		{"head damaged", func(b *journaltest.Bucket) { b.Tamper("head", []byte("{")) },
+			[]string{"the released head is not one"}},
+		{"first missing", func(b *journaltest.Bucket) { b.Tamper(batchAt(t, b, 0), nil) },
+			[]string{"is missing", "leaves from 0 on"}},
 	} {
 		b := k.bucket.Clone(silent{})
 		c.damage(b)
@@ -348,7 +362,8 @@ func says(err error, words []string) bool {
 	return err != nil && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(err.Error(), w) })
 }
 
-// TestCheckFindsSealedRows: a sealed row that was shipped under another key is one that is missing, and one that nothing binds.
+// TestCheckFindsSealedRows: a sealed row that was shipped under another key is one that is missing, and one that
+// nothing binds.
 func TestCheckFindsSealedRows(t *testing.T) {
 	k := newKit(t)
 	k.bucket = journaltest.NewBucket(silent{})

@@ -72,7 +72,8 @@ func TestReadsCheckTheirRows(t *testing.T) {
 	k.close(t, j)
 }
 
-// TestFsckSeesWhatWasNeverShipped: an erasure that would stay in the backup for ever, and rows that nothing of ours writes.
+// TestFsckSeesWhatWasNeverShipped: an erasure that would stay in the backup for ever, and rows that nothing of ours
+// writes.
 func TestFsckSeesWhatWasNeverShipped(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)
@@ -103,13 +104,15 @@ func TestFsckSeesWhatWasNeverShipped(t *testing.T) {
 	}
 }
 
-// TestScanShowsOneMoment: what a reducer writes while it scans does not change what it sees, in its own change or in a replay.
+// TestScanShowsOneMoment: what a reducer writes while it scans does not change what it sees, in its own change or in a
+// replay.
 func TestScanShowsOneMoment(t *testing.T) {
 	table := journal.Table{Kind: journal.Projection, Name: "test.cascade"}
 	event := journal.Type[noteData]("test.cascade/1")
 	definition := event.On(func(w *journal.Writer, _ journal.Entry, n noteData) error {
 		if n.Name == "put" {
-			return errors.Join(w.Put(table, []byte("a"), []byte("v")), w.Put(table, []byte("b"), []byte("v")), w.Put(table, []byte("c"), []byte("v")))
+			return errors.Join(w.Put(table, []byte("a"), []byte("v")), w.Put(table, []byte("b"), []byte("v")),
+				w.Put(table, []byte("c"), []byte("v")))
 		}
 		var seen []byte
 		err := w.Scan(table, journal.Range{}, func(key, _ []byte) error {
@@ -149,10 +152,11 @@ func TestLeaseOfUnknownOutcome(t *testing.T) {
 	released(t, j, commit(t, j, chore.New(docID(1), noteData{})))
 	k.clock.Advance(time.Second)
 	armed = true
-	_, err := j.WorkOnce(t.Context(), journal.Worker{Kind: "chore", Batch: 3, Do: func(context.Context, []journal.Duty) ([]journal.Done, error) {
-		t.Error("work is done without a lease")
-		return nil, nil
-	}})
+	_, err := j.WorkOnce(t.Context(),
+		journal.Worker{Kind: "chore", Batch: 3, Do: func(context.Context, []journal.Duty) ([]journal.Done, error) {
+			t.Error("work is done without a lease")
+			return nil, nil
+		}})
 	if !errors.Is(err, journal.ErrStopped) || j.Err() == nil {
 		t.Errorf("it says %v, and the journal %v", err, j.Err())
 	}
@@ -172,9 +176,11 @@ func TestEdgesOfCalls(t *testing.T) {
 			t.Errorf("a batch of %d is taken", batch)
 		}
 	}
-	n, err := j.WorkOnce(t.Context(), journal.Worker{Kind: "chore", Batch: 3, Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
-		return []journal.Done{{Duty: due[0]}, {Duty: due[0]}}, nil
-	}})
+	n, err := j.WorkOnce(t.Context(),
+		journal.Worker{Kind: "chore", Batch: 3,
+			Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
+				return []journal.Done{{Duty: due[0]}, {Duty: due[0]}}, nil
+			}})
 	if err != nil || n == 0 {
 		t.Errorf("a duty named twice: %d, %v", n, err)
 	}

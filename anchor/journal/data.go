@@ -13,8 +13,8 @@ var (
 	errTwice     = errors.New("the event's data has a key twice")
 )
 
-// checkData refuses data that two readers could understand differently: other than one JSON object in UTF-8, with spaces
-// between its values, or with a key twice in one object, at any depth.
+// checkData refuses data that two readers could understand differently: other than one JSON object in UTF-8, with
+// spaces between its values, or with a key twice in one object, at any depth.
 func checkData(raw []byte) error {
 	if len(raw) == 0 || raw[0] != '{' || !utf8.Valid(raw) || !json.Valid(raw) {
 		return errNotObject

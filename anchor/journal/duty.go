@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Duties are work outside of the journal that must follow a commit. A reducer owes one (Writer.Owe); a worker performs it and
-// says so by an event, in batches.
+// Duties are work outside of the journal that must follow a commit. A reducer owes one (Writer.Owe); a worker performs
+// it and says so by an event, in batches.
 
 var (
 	dutyTable  = Table{Projection, "journal.duty"} // kind, 0, due, index → document
@@ -44,7 +44,8 @@ func parseDuty(kind string, key, row []byte) (Duty, error) {
 		return Duty{}, fmt.Errorf("a row of %s is not what it should be: %w", dutyTable, ErrDamaged)
 	}
 	micros := int64(binary.BigEndian.Uint64(rest))
-	return Duty{Kind: kind, Due: time.UnixMicro(micros).UTC(), Index: binary.BigEndian.Uint64(rest[8:]), Doc: ID(row)}, nil
+	return Duty{Kind: kind, Due: time.UnixMicro(micros).UTC(), Index: binary.BigEndian.Uint64(rest[8:]), Doc: ID(row)},
+		nil
 }
 
 // Done is a duty that was performed. It is due again at Again, or never when that is zero.
@@ -53,15 +54,15 @@ type Done struct {
 	Again time.Time
 }
 
-// settled is the event of a batch of duties performed. It is quiet. It names duties by the indexes of the events that owe
-// them, so it discloses no document.
+// settled is the event of a batch of duties performed. It is quiet. It names duties by the indexes of the events that
+// owe them, so it discloses no document.
 const settled Type[Settled] = "duty.settled/1"
 
 // Settled is the data of duty.settled/1.
 type Settled struct {
 	Kind string `json:"kind"`
-	// Done lists, for each duty, when it was due, the index of the event that owes it, and when it is due again (0: never);
-	// times in microseconds since 1970.
+	// Done lists, for each duty, when it was due, the index of the event that owes it, and when it is due again (0:
+	// never); times in microseconds since 1970.
 	Done [][3]int64 `json:"done"`
 }
 
@@ -126,8 +127,8 @@ func (j *Journal) Work(ctx context.Context, w Worker) error {
 	}
 }
 
-// WorkOnce performs one batch of what is due now and returns how many duties were done. It does nothing while somebody else
-// holds the lease for this kind.
+// WorkOnce performs one batch of what is due now and returns how many duties were done. It does nothing while somebody
+// else holds the lease for this kind.
 func (j *Journal) WorkOnce(ctx context.Context, w Worker) (int, error) {
 	if w.Batch < 1 || w.Batch > maxDuties {
 		return 0, fmt.Errorf("a worker's batch of %d duties is not of 1 to %d", w.Batch, maxDuties)
@@ -209,8 +210,8 @@ func (j *Journal) Owed(ctx context.Context, kind string) (n int, err error) {
 	return n, err
 }
 
-// lease is who may perform the duties of a kind, and until when. Leases keep gateways out of each other's way; they guard
-// nothing, for duties are idempotent.
+// lease is who may perform the duties of a kind, and until when. Leases keep gateways out of each other's way; they
+// guard nothing, for duties are idempotent.
 type lease struct {
 	Holder string    `json:"holder"`
 	Until  time.Time `json:"until"`

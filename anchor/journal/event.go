@@ -17,8 +17,8 @@ type Entry struct {
 	Prev   *uint64 // the index of the previous event about the same document
 }
 
-// Type is an event type with its version, "document.deposited/1", and the Go type of its data. Fields of D may be added,
-// never renamed or removed.
+// Type is an event type with its version, "document.deposited/1", and the Go type of its data. Fields of D may be
+// added, never renamed or removed.
 type Type[D any] string
 
 // New is an event of this type. doc is the zero ID for events that are not about one document.

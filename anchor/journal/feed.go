@@ -44,8 +44,8 @@ func readRecord(r Reader, at uint64) (Record, error) {
 	return Record{Entry: b.Entry, Type: b.Type, Nonce: nonce, Body: raw, Data: b.Data}, nil
 }
 
-// checkLeaf holds an entry against the tree, so that a body that was changed is not given out. An entry that a decide sees of
-// its own group is not in the tree yet.
+// checkLeaf holds an entry against the tree, so that a body that was changed is not given out. An entry that a decide
+// sees of its own group is not in the tree yet.
 func checkLeaf(r Reader, at uint64, entry Hash) error {
 	row, err := r.Get(tileTable, tileKey(0, at/TileWidth))
 	if err != nil {

@@ -34,8 +34,8 @@ type FsckConfig struct {
 	Definitions []Definition
 	// Scratch is an empty backend that the replay writes its tables to.
 	Scratch Backend
-	// Tokens unwraps sealed rows in batches, checks their bindings, and returns for each the tokens that must lead to it, or
-	// why it cannot. Nil: the index is compared only as far as that goes without keys.
+	// Tokens unwraps sealed rows in batches, checks their bindings, and returns for each the tokens that must lead to
+	// it, or why it cannot. Nil: the index is compared only as far as that goes without keys.
 	Tokens func(ctx context.Context, rows []SealedRowAt) ([]TokensOf, error)
 	// Progress, if not nil, is told of how many of how many entries have been replayed.
 	Progress func(done, of uint64)
@@ -49,13 +49,14 @@ type fsck struct {
 	replayed *edge
 	findings []Finding
 	released *releasedHead
-	// untold are the sealed rows whose tokens cannot be told: they wait to be computed again, or the row cannot be opened.
+	// untold are the sealed rows whose tokens cannot be told: they wait to be computed again, or the row cannot be
+	// opened.
 	untold map[string]bool
 }
 
-// Fsck replays the bodies into scratch tables and compares them with the journal's, row by row; it holds sealed rows against
-// the events that bind them, the index against the sealed rows, and the head against the released one. Findings are
-// what does not agree; an error says that the check itself could not be done.
+// Fsck replays the bodies into scratch tables and compares them with the journal's, row by row; it holds sealed rows
+// against the events that bind them, the index against the sealed rows, and the head against the released one. Findings
+// are what does not agree; an error says that the check itself could not be done.
 func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
 	s, err := newSchema(cfg.Definitions, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -15,7 +15,8 @@ func (f *fsck) whole() bool { return f.replayed.size >= f.head.Size }
 func (f *fsck) compareLog(ctx context.Context) error {
 	if !f.whole() {
 		if f.replayed.size < f.head.Size && !f.foundIn(bodyTable) {
-			f.found(bodyTable, indexKey(f.replayed.size), "it and all that follow are missing; the head says %d", f.head.Size)
+			f.found(bodyTable, indexKey(f.replayed.size), "it and all that follow are missing; the head says %d",
+				f.head.Size)
 		}
 		return nil
 	}
@@ -67,8 +68,8 @@ func (f *fsck) tables(ctx context.Context) ([]Table, error) {
 	return slices.Compact(tables), nil
 }
 
-// foundTile says of a tile that is not what the bodies give which of the two is wrong: a tile that agrees with what stands
-// above it is right, and the bodies are not.
+// foundTile says of a tile that is not what the bodies give which of the two is wrong: a tile that agrees with what
+// stands above it is right, and the bodies are not.
 func (f *fsck) foundTile(ctx context.Context, key, stored, replayed []byte) error {
 	level, n := int(key[0]), binary.BigEndian.Uint64(key[1:])
 	agrees := false

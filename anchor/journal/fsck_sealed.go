@@ -24,8 +24,8 @@ func (f *fsck) compareSealed(ctx context.Context) error {
 	})
 }
 
-// compareIndex compares the lookup tokens with the sealed rows that they lead to. Without keys it can only see tokens that
-// lead nowhere.
+// compareIndex compares the lookup tokens with the sealed rows that they lead to. Without keys it can only see tokens
+// that lead nowhere.
 func (f *fsck) compareIndex(ctx context.Context) error {
 	if !f.whole() {
 		return nil
@@ -65,8 +65,8 @@ func (f *fsck) compareIndex(ctx context.Context) error {
 	})
 }
 
-// computeTokens unwraps every sealed row and writes the tokens that must lead to it into the scratch backend, so that memory
-// does not grow with them.
+// computeTokens unwraps every sealed row and writes the tokens that must lead to it into the scratch backend, so that
+// memory does not grow with them.
 func (f *fsck) computeTokens(ctx context.Context) error {
 	sealed := &cursor{backend: f.cfg.Backend, table: sealedTable}
 	for {

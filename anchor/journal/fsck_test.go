@@ -46,9 +46,11 @@ func furnished(t *testing.T) *kit {
 	seal("k1", []byte("sealed k1"), kept.New(journal.ID{}, secret{"k1"}))
 	seal("k2", []byte("sealed k2"), kept.New(journal.ID{}, secret{"k2"}))
 	seal("k2", nil, erased.New(journal.ID{}, secret{"k2"}))
-	n, err := j.WorkOnce(t.Context(), journal.Worker{Kind: "chore", Batch: 10, Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
-		return []journal.Done{{Duty: due[0]}, {Duty: due[1], Again: start.Add(time.Hour)}}, nil
-	}})
+	n, err := j.WorkOnce(t.Context(),
+		journal.Worker{Kind: "chore", Batch: 10,
+			Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
+				return []journal.Done{{Duty: due[0]}, {Duty: due[1], Again: start.Add(time.Hour)}}, nil
+			}})
 	if err != nil || n != 2 {
 		t.Fatalf("working: %d, %v", n, err)
 	}
@@ -64,7 +66,8 @@ func furnished(t *testing.T) *kit {
 func (k *kit) fsckKeys(t testing.TB) []journal.Finding {
 	t.Helper()
 	found, err := journal.Fsck(t.Context(), journal.FsckConfig{
-		Backend: k.backend, Bucket: k.bucket, Definitions: definitions(), Scratch: memory.New(memory.Config{}), Tokens: tokensOf,
+		Backend: k.backend, Bucket: k.bucket, Definitions: definitions(), Scratch: memory.New(memory.Config{}),
+		Tokens: tokensOf,
 	})
 	if err != nil {
 		t.Fatalf("fsck: %v", err)
@@ -104,8 +107,8 @@ func set(t testing.TB, b journal.Backend, row stored, value []byte) {
 	}
 }
 
-// TestFsckNamesEveryRow changes and deletes rows of every table that the store has, so that a table that is added later is
-// in the test without being named here.
+// TestFsckNamesEveryRow changes and deletes rows of every table that the store has, so that a table that is added later
+// is in the test without being named here.
 func TestFsckNamesEveryRow(t *testing.T) {
 	k := furnished(t)
 	if found := k.fsckKeys(t); len(found) > 0 {
@@ -127,7 +130,8 @@ func TestFsckNamesEveryRow(t *testing.T) {
 				}
 				set(t, k.backend, row, value)
 				found := k.fsckKeys(t)
-				if !slices.ContainsFunc(found, func(f journal.Finding) bool { return f.Table == table && bytes.Equal(f.Key, row.key) }) {
+				if !slices.ContainsFunc(found,
+					func(f journal.Finding) bool { return f.Table == table && bytes.Equal(f.Key, row.key) }) {
 					t.Errorf("%s %x %s: fsck says %v", table, row.key, what, first(found))
 				}
 				set(t, k.backend, row, row.value)
@@ -142,8 +146,8 @@ func TestFsckNamesEveryRow(t *testing.T) {
 	}
 }
 
-// beyondFsck says of which rows fsck can know nothing: leases guard nothing, and the note of what was shipped may be missing,
-// for it rides on a later commit.
+// beyondFsck says of which rows fsck can know nothing: leases guard nothing, and the note of what was shipped may be
+// missing, for it rides on a later commit.
 func beyondFsck(row stored, what string) bool {
 	switch row.table.String() {
 	case "v.lease":

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// compareVolatile checks that the rows that nothing explains are at least of their form, and that the outbox holds every
-// sealed row that is not shipped yet.
+// compareVolatile checks that the rows that nothing explains are at least of their form, and that the outbox holds
+// every sealed row that is not shipped yet.
 func (f *fsck) compareVolatile(ctx context.Context) error {
 	return f.cfg.Backend.View(ctx, func(r Reader) error {
 		waiting := map[string]bool{}
@@ -92,7 +92,8 @@ func (f *fsck) checkShipped(r Reader) error {
 	case err != nil:
 		f.found(shippedTable, shippedKey, "it cannot be read")
 	case f.cfg.Bucket != nil && (f.released == nil || size > f.released.Size):
-		f.found(shippedTable, shippedKey, "it says that %d were shipped, which the release bucket does not bear out", size)
+		f.found(shippedTable, shippedKey, "it says that %d were shipped, which the release bucket does not bear out",
+			size)
 	}
 	return nil
 }
@@ -109,7 +110,8 @@ func (f *fsck) checkOutbox(r Reader, waiting map[string]bool) error {
 	for _, t := range []Table{boundTable, releasedRows} {
 		err := r.Scan(t, Range{}, func(key, row []byte) error {
 			if at, err := index(row); err == nil && at >= released && !waiting[string(key)] {
-				f.found(outboxTable, indexKey(at), "it is missing: a sealed row, or its erasure, would never be shipped")
+				f.found(outboxTable, indexKey(at),
+					"it is missing: a sealed row, or its erasure, would never be shipped")
 			}
 			return nil
 		})
@@ -126,7 +128,8 @@ func (f *fsck) compareReleased(ctx context.Context) error {
 		return nil
 	}
 	if f.released.Size > f.replayed.size {
-		f.found(headTable, headKey, "the journal ends at %d, the released head is at %d", f.replayed.size, f.released.Size)
+		f.found(headTable, headKey, "the journal ends at %d, the released head is at %d", f.replayed.size,
+			f.released.Size)
 		return nil
 	}
 	if _, err := chainTo(ctx, f.cfg.Bucket, f.released, 0); errors.Is(err, ErrDamaged) {

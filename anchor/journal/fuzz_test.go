@@ -84,7 +84,8 @@ func hasTwins(raw []byte) (bool, error) {
 // FuzzBatch: a batch that is read is written again to the same bytes, but for its header line's form.
 func FuzzBatch(f *testing.F) {
 	raw, err := appendBatch(batchHeader{First: 3, Count: 1, Prev: "batch/0-3-00"}, []batchItem{
-		{kind: 'e', value: []byte("{}")}, {kind: 's', key: []byte("k"), value: []byte("v")}, {kind: 'x', key: []byte("k")},
+		{kind: 'e', value: []byte("{}")}, {kind: 's', key: []byte("k"), value: []byte("v")},
+		{kind: 'x', key: []byte("k")},
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -109,7 +110,8 @@ func FuzzBatch(f *testing.F) {
 
 // FuzzHead: a head object that is read leads where its tail leads, and is written again to one that reads the same.
 func FuzzHead(f *testing.F) {
-	tail, err := appendBatch(batchHeader{First: 3, Count: 1, Prev: "batch/0-3-00"}, []batchItem{{kind: 'e', value: []byte("{}")}})
+	tail, err := appendBatch(batchHeader{First: 3, Count: 1, Prev: "batch/0-3-00"},
+		[]batchItem{{kind: 'e', value: []byte("{}")}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -22,21 +22,23 @@ var update = flag.Bool("update", false, "write the golden vectors anew")
 
 const goldenBucket = "testdata/golden/bucket"
 
-// TestGoldenJournal is the compatibility promise: a small history gives the same bodies, batches, head object, checkpoint and
-// rows as ever, and is restored from what was shipped then to the same rows.
+// TestGoldenJournal is the compatibility promise: a small history gives the same bodies, batches, head object,
+// checkpoint and rows as ever, and is restored from what was shipped then to the same rows.
 func TestGoldenJournal(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)
 	seal := func(event journal.Event, value []byte) {
 		r, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {
-			return journal.Change{Events: []journal.Event{event}, Sealed: []journal.Row{{Key: []byte("k"), Value: value}}}, nil
+			return journal.Change{Events: []journal.Event{event},
+				Sealed: []journal.Row{{Key: []byte("k"), Value: value}}}, nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		released(t, j, r)
 	}
-	released(t, j, commit(t, j, noted.New(docID(1), noteData{Name: "a", Text: "§ 552a <&>"}), chore.New(docID(2), noteData{})))
+	released(t, j, commit(t, j, noted.New(docID(1), noteData{Name: "a", Text: "§ 552a <&>"}),
+		chore.New(docID(2), noteData{})))
 	k.clock.Advance(time.Second)
 	seal(kept.New(docID(1), secret{"k"}), []byte("ciphertext"))
 	k.clock.Advance(-time.Hour) // the wall clock goes back; the journal's time does not

@@ -26,7 +26,8 @@ func entryHash(nonce [NonceSize]byte, body []byte) Hash {
 // leafHash is the tree's hash of an entry: SHA-256(0x00 ‖ entry).
 func leafHash(entry Hash) Hash { return tlog.RecordHash(entry[:]) }
 
-// rootOf is the Merkle tree hash over nodes that are perfect subtrees of one size, but for the last, which may be smaller.
+// rootOf is the Merkle tree hash over nodes that are perfect subtrees of one size, but for the last, which may be
+// smaller.
 func rootOf(nodes []Hash) Hash {
 	if len(nodes) == 1 {
 		return nodes[0]

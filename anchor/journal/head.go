@@ -14,7 +14,8 @@ const (
 	headPlain = 1
 	headTail  = 2
 
-	// defaultTail is some ten to twenty deposits: enough to make batches rare under load, and little to write again each time.
+	// defaultTail is some ten to twenty deposits: enough to make batches rare under load, and little to write again
+	// each time.
 	defaultTail = 64 << 10
 )
 
@@ -59,7 +60,8 @@ func parseReleased(raw []byte, tag string) (*releasedHead, error) {
 		return nil, fmt.Errorf("the released head is not one: %w", ErrDamaged)
 	}
 	if h.V > headTail {
-		return nil, fmt.Errorf("the released head is of format %d, this program knows %d: a newer program is needed", h.V, headTail)
+		return nil, fmt.Errorf("the released head is of format %d, this program knows %d: a newer program is needed",
+			h.V, headTail)
 	}
 	if h.Tail == nil {
 		return h, nil

@@ -1,10 +1,10 @@
-// Package journal is the only door through which state changes: an append-only Merkle log of events, and the tables that
-// reducers derive from it in the same transaction.
+// Package journal is the only door through which state changes: an append-only Merkle log of events, and the tables
+// that reducers derive from it in the same transaction.
 //
 // A caller hands [Journal.Commit] a decide function; the events that it returns become leaves of an RFC 6962 tree, the
-// reducers of their types copy them into projections, and one transaction of the [Backend] makes all of it durable. After
-// the commit comes release: the new bodies are shipped to a [Bucket], the head object there is swapped, and the checkpoint is
-// signed, in this order.
+// reducers of their types copy them into projections, and one transaction of the [Backend] makes all of it durable.
+// After the commit comes release: the new bodies are shipped to a [Bucket], the head object there is swapped, and the
+// checkpoint is signed, in this order.
 package journal
 
 import (
@@ -18,8 +18,8 @@ import (
 )
 
 var (
-	// ErrStopped says that the outcome of an earlier transaction is unknown, so that this process may not write any more.
-	// The caller should end the process: on the next start the journal reads what really happened.
+	// ErrStopped says that the outcome of an earlier transaction is unknown, so that this process may not write any
+	// more. The caller should end the process: on the next start the journal reads what really happened.
 	ErrStopped = errors.New("the journal has stopped: the outcome of a write is unknown")
 	// ErrFull says that the journal's disk is full. Nothing was written; the same call may succeed later.
 	ErrFull = errors.New("the journal's disk is full")
@@ -44,14 +44,14 @@ type Config struct {
 	Rand        io.Reader
 	Log         *slog.Logger
 	Definitions []Definition
-	// Origin names the log: the key name of its checkpoints (C2SP tlog-checkpoint). It is used when a journal is created,
-	// and must then be given; afterwards it must be empty or the same.
+	// Origin names the log: the key name of its checkpoints (C2SP tlog-checkpoint). It is used when a journal is
+	// created, and must then be given; afterwards it must be empty or the same.
 	Origin string
-	// Tail is how many bytes of the newest entries the released head may hold itself, so that a release writes one object and
-	// not two; 0 means 64 KiB. What does not fit is shipped as a batch.
+	// Tail is how many bytes of the newest entries the released head may hold itself, so that a release writes one
+	// object and not two; 0 means 64 KiB. What does not fit is shipped as a batch.
 	Tail int
-	// Remembered is the note of a checkpoint of this journal that the caller has kept; may be empty. It is the newest one until
-	// another is signed, so that a start while the signer is down can still prove what it covers.
+	// Remembered is the note of a checkpoint of this journal that the caller has kept; may be empty. It is the newest
+	// one until another is signed, so that a start while the signer is down can still prove what it covers.
 	Remembered []byte
 	// Create permits the start of a new, empty journal where there is neither one nor a released copy. Without it Open
 	// returns ErrMissing.
@@ -73,15 +73,15 @@ type Change struct {
 	Sealed []Row   // rows that may one day be erased; a nil value erases
 }
 
-// Row is a sealed row: ciphertext that may be erased while every proof goes on verifying. An event of this or an earlier
-// change must bind it (Writer.Bind), and one of the same change releases it (Writer.Unbind) when it is erased; Commit refuses
-// the change otherwise. A row that is bound may be written again, with an event that says so.
+// Row is a sealed row: ciphertext that may be erased while every proof goes on verifying. An event of this or an
+// earlier change must bind it (Writer.Bind), and one of the same change releases it (Writer.Unbind) when it is erased;
+// Commit refuses the change otherwise. A row that is bound may be written again, with an event that says so.
 type Row struct {
 	Key   []byte
 	Value []byte // nil erases the row
-	// Tokens are index rows that lead to this row: those to add, or, of a row that is erased, all that there are. They are
-	// never shipped: a restore computes them again. What was erased and must still be found leaves its tokens to another row,
-	// which follows it in the change.
+	// Tokens are index rows that lead to this row: those to add, or, of a row that is erased, all that there are. They
+	// are never shipped: a restore computes them again. What was erased and must still be found leaves its tokens to
+	// another row, which follows it in the change.
 	Tokens [][]byte
 }
 
@@ -99,7 +99,8 @@ type View interface {
 	Now() time.Time
 }
 
-// Receipt is the place of a change's last event in the log. Commit leaves Proof and Checkpoint empty; Released fills them.
+// Receipt is the place of a change's last event in the log. Commit leaves Proof and Checkpoint empty; Released fills
+// them.
 type Receipt struct {
 	Index      uint64
 	Leaf       Hash // the leaf's entry: SHA-256(nonce ‖ body)
@@ -183,8 +184,8 @@ func (j *Journal) View(ctx context.Context, fn func(Reader) error) error {
 	return j.cfg.Backend.View(ctx, fn)
 }
 
-// Close lets the commits under way finish, stops the workers and closes the backend. What is not released yet is released
-// at the next start.
+// Close lets the commits under way finish, stops the workers and closes the backend. What is not released yet is
+// released at the next start.
 func (j *Journal) Close() error {
 	j.cancel()
 	j.workers.Wait()

@@ -26,7 +26,8 @@ func TestReceiptProvesItself(t *testing.T) {
 		}
 		r = released(t, j, r)
 		c := j.Checkpoint()
-		if err := tlog.CheckRecord(r.Proof, int64(c.Size), c.Root, int64(r.Index), tlog.RecordHash(r.Leaf[:])); err != nil {
+		if err := tlog.CheckRecord(r.Proof, int64(c.Size), c.Root, int64(r.Index),
+			tlog.RecordHash(r.Leaf[:])); err != nil {
 			t.Fatalf("leaf %d: %v", r.Index, err)
 		}
 		verifier, err := note.NewVerifier(j.VerifierKey())
@@ -62,13 +63,17 @@ func TestRefusalsSpoilNobody(t *testing.T) {
 		change journal.Change
 		err    error
 	}{
-		"a refusal":             {journal.Change{}, refused},
-		"a denial on record":    {journal.Change{Events: []journal.Event{looked.New(journal.ID{}, noteData{})}}, refused},
-		"a failing reducer":     {journal.Change{Events: []journal.Event{broken.New(journal.ID{}, noteData{Name: "broken"})}}, nil},
-		"a panicking reducer":   {journal.Change{Events: []journal.Event{panics.New(journal.ID{}, noteData{})}}, nil},
-		"an unknown type":       {journal.Change{Events: []journal.Event{{Type: "test.unknown/1"}}}, nil},
-		"a body too large":      {journal.Change{Events: []journal.Event{noted.New(journal.ID{}, noteData{Name: "x", Text: string(bytes.Repeat([]byte("x"), journal.MaxBody))})}}, nil},
-		"an unbound sealed row": {journal.Change{Events: []journal.Event{looked.New(journal.ID{}, noteData{})}, Sealed: []journal.Row{{Key: []byte("k"), Value: []byte("v")}}}, nil},
+		"a refusal": {journal.Change{}, refused},
+		"a denial on record": {journal.Change{Events: []journal.Event{looked.New(journal.ID{}, noteData{})}},
+			refused},
+		"a failing reducer": {journal.Change{Events: []journal.Event{broken.New(journal.ID{},
+			noteData{Name: "broken"})}}, nil},
+		"a panicking reducer": {journal.Change{Events: []journal.Event{panics.New(journal.ID{}, noteData{})}}, nil},
+		"an unknown type":     {journal.Change{Events: []journal.Event{{Type: "test.unknown/1"}}}, nil},
+		"a body too large": {journal.Change{Events: []journal.Event{noted.New(journal.ID{},
+			noteData{Name: "x", Text: string(bytes.Repeat([]byte("x"), journal.MaxBody))})}}, nil},
+		"an unbound sealed row": {journal.Change{Events: []journal.Event{looked.New(journal.ID{}, noteData{})},
+			Sealed: []journal.Row{{Key: []byte("k"), Value: []byte("v")}}}, nil},
 		"a bound row not there": {journal.Change{Events: []journal.Event{kept.New(journal.ID{}, secret{"k"})}}, nil},
 		"rows without events":   {journal.Change{Sealed: []journal.Row{{Key: []byte("k"), Value: []byte("v")}}}, nil},
 	}
@@ -78,7 +83,8 @@ func TestRefusalsSpoilNobody(t *testing.T) {
 			wg.Add(2)
 			go func() {
 				defer wg.Done()
-				_, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) { return c.change, c.err })
+				_, err := j.Commit(t.Context(), alice,
+					func(journal.View) (journal.Change, error) { return c.change, c.err })
 				if err == nil || c.err != nil && !errors.Is(err, c.err) {
 					t.Errorf("%s: error is %v", name, err)
 				}
@@ -126,7 +132,8 @@ func TestRestoreFromRelease(t *testing.T) {
 	if err != nil {
 		t.Fatalf("restoring: %v", err)
 	}
-	if got := restored.Checkpoint(); got.Size != want.Size || got.Root != want.Root || !bytes.Equal(got.Note, want.Note) {
+	if got := restored.Checkpoint(); got.Size != want.Size || got.Root != want.Root ||
+		!bytes.Equal(got.Note, want.Note) {
 		t.Errorf("restored to %d %v, want %d %v", got.Size, got.Root, want.Size, want.Root)
 	}
 	r, err := restored.Receipt(t.Context(), last.Index)
@@ -199,7 +206,9 @@ func TestSecondHistoryIsRefused(t *testing.T) {
 	if !errors.Is(j.Err(), journal.ErrContradicts) {
 		t.Errorf("it stopped because of %v", j.Err())
 	}
-	if _, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) { return journal.Change{}, nil }); !errors.Is(err, journal.ErrStopped) {
+	if _, err := j.Commit(t.Context(), alice,
+		func(journal.View) (journal.Change, error) { return journal.Change{}, nil }); !errors.Is(err,
+		journal.ErrStopped) {
 		t.Errorf("a commit after that says %v", err)
 	}
 	k.close(t, j)

@@ -60,7 +60,8 @@ func definitions() []journal.Definition {
 
 var start = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
-// kit is what a journal stands on; it outlives the journal. Its heads have no tails, so that each release makes a batch.
+// kit is what a journal stands on; it outlives the journal. Its heads have no tails, so that each release makes a
+// batch.
 type kit struct {
 	backend *memory.Store
 	bucket  *journaltest.Bucket
@@ -77,8 +78,9 @@ func newKit(t testing.TB) *kit {
 func (k *kit) config(t testing.TB) journal.Config {
 	return journal.Config{
 		Backend: k.backend, Bucket: k.bucket, Signer: journaltest.Signer(), Clock: k.clock, Rand: journaltest.Rand(1),
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Definitions: definitions(), Origin: "muniment/test", Create: true,
-		Tail: k.tail,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Definitions: definitions(), Origin: "muniment/test",
+		Create: true,
+		Tail:   k.tail,
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"muniment/anchor/journal/memory"
 )
 
-// A database from before anything was known to be released does not begin again beside the batches of a bucket that has lost its
-// head.
+// A database from before anything was known to be released does not begin again beside the batches of a bucket that has
+// lost its head.
 func TestOldDatabaseAndNoHead(t *testing.T) {
 	k := newKit(t)
 	k.bucket = journaltest.NewBucket(silent{})

@@ -10,7 +10,8 @@ import (
 	"muniment/anchor/journal"
 )
 
-// TestUnreadableEventsAreRefused: what could not be read back, or would be read differently by another reader, is not written.
+// TestUnreadableEventsAreRefused: what could not be read back, or would be read differently by another reader, is not
+// written.
 func TestUnreadableEventsAreRefused(t *testing.T) {
 	raw := journal.Type[json.RawMessage]("test.raw/1")
 	table := journal.Type[map[string]string]("test.table/1")
@@ -61,7 +62,8 @@ func TestBadRowsSpoilNobody(t *testing.T) {
 			wg.Add(2)
 			go func() {
 				defer wg.Done()
-				_, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) { return change, nil })
+				_, err := j.Commit(t.Context(), alice,
+					func(journal.View) (journal.Change, error) { return change, nil })
 				if err == nil {
 					t.Errorf("%s was taken", name)
 				}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// lostBatch says of a chain of shipped batches that is broken below a size which batch is at fault, and from which leaf on the
-// history is lost. want is the name of the batch that was shipped there; it may have been merged with others since. ending has
-// the names of all batches by the size that they lead to.
+// lostBatch says of a chain of shipped batches that is broken below a size which batch is at fault, and from which leaf
+// on the history is lost. want is the name of the batch that was shipped there; it may have been merged with others
+// since. ending has the names of all batches by the size that they lead to.
 func lostBatch(ctx context.Context, b Bucket, want string, end uint64, ending map[uint64][]string) error {
 	fault := fmt.Sprintf("%s, or the batch that it was merged into, is missing", want)
 	for _, name := range ending[end] {
@@ -25,7 +25,8 @@ func lostBatch(ctx context.Context, b Bucket, want string, end uint64, ending ma
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("the shipped batch %s: the leaves from %d on cannot be restored from here: %w", fault, whole, ErrDamaged)
+	return fmt.Errorf("the shipped batch %s: the leaves from %d on cannot be restored from here: %w",
+		fault, whole, ErrDamaged)
 }
 
 // wholeFrom is how far a chain of whole batches reaches from the first leaf on.

@@ -2,8 +2,8 @@ package journal
 
 import "bytes"
 
-// memo remembers the rows that a group's decides have decoded: all of them ask for the principal, and most for the same few
-// documents. A row that was written meanwhile has other bytes and is decoded again. A nil memo remembers nothing.
+// memo remembers the rows that a group's decides have decoded: all of them ask for the principal, and most for the same
+// few documents. A row that was written meanwhile has other bytes and is decoded again. A nil memo remembers nothing.
 type memo map[memoKey]memoRow
 
 type memoKey struct {

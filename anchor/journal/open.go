@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// How long Open waits for the first checkpoint at most: a signer that is down keeps nobody from reading. There is little to wait
-// for when an earlier checkpoint is remembered.
+// How long Open waits for the first checkpoint at most: a signer that is down keeps nobody from reading. There is
+// little to wait for when an earlier checkpoint is remembered.
 const (
 	firstRelease = 10 * time.Second
 	nextRelease  = time.Second
 )
 
-// Open opens a journal: it compares backend and released head, catches up from what was shipped where the backend is behind
-// (from nothing, that is a restore), and starts the workers.
+// Open opens a journal: it compares backend and released head, catches up from what was shipped where the backend is
+// behind (from nothing, that is a restore), and starts the workers.
 //
-// ErrMissing: there is neither a journal nor a released copy, and Create was not given. ErrContradicts: the backend holds
-// another history than the one released. ErrDamaged: a row is not what it must be.
+// ErrMissing: there is neither a journal nor a released copy, and Create was not given. ErrContradicts: the backend
+// holds another history than the one released. ErrDamaged: a row is not what it must be.
 func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	j, err := prepare(cfg)
 	if err != nil {
@@ -65,7 +65,8 @@ func (j *Journal) awaitRelease(ctx context.Context, size uint64) {
 
 // prepare checks the configuration and makes a journal that has nothing loaded yet.
 func prepare(cfg Config) (*Journal, error) {
-	if cfg.Backend == nil || cfg.Bucket == nil || cfg.Signer == nil || cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
+	if cfg.Backend == nil || cfg.Bucket == nil || cfg.Signer == nil || cfg.Clock == nil || cfg.Rand == nil ||
+		cfg.Log == nil {
 		return nil, errors.New("the configuration lacks a backend, bucket, signer, clock, randomness or log")
 	}
 	if len(cfg.Signer.PublicKey()) != ed25519.PublicKeySize {
@@ -83,7 +84,8 @@ func prepare(cfg Config) (*Journal, error) {
 		return nil, err
 	}
 	return &Journal{
-		cfg: cfg, schema: s, holder: holder.String(), leases: map[string]time.Time{}, time: timekeeper{clock: cfg.Clock},
+		cfg: cfg, schema: s, holder: holder.String(), leases: map[string]time.Time{},
+		time:     timekeeper{clock: cfg.Clock},
 		requests: make(chan *request, maxGroup), died: make(chan struct{}),
 		news: newBell(), commits: newBell(), swaps: newBell(), releases: newBell(), hurry: newBell(),
 	}, nil
@@ -122,9 +124,9 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 	return head, released, err
 }
 
-// nothingBeyond refuses to begin a head where there is none, though batches lead beyond the backend: they are the rest of its
-// history, of which an old copy of it does not know that anything was released. A first release that broke off before its head
-// leaves no such batch.
+// nothingBeyond refuses to begin a head where there is none, though batches lead beyond the backend: they are the rest
+// of its history, of which an old copy of it does not know that anything was released. A first release that broke off
+// before its head leaves no such batch.
 func nothingBeyond(ctx context.Context, b Bucket, head Head) error {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
@@ -138,18 +140,21 @@ func nothingBeyond(ctx context.Context, b Bucket, head Head) error {
 	return nil
 }
 
-// contradiction says why a backend with that head, or none, and what was released cannot be of one history; nil when they may be:
-// whether the batches lead from one to the other is for catching up to see. It changes nothing.
-func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, shipped uint64, released *releasedHead) error {
+// contradiction says why a backend with that head, or none, and what was released cannot be of one history; nil when
+// they may be: whether the batches lead from one to the other is for catching up to see. It changes nothing.
+func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, shipped uint64,
+	released *releasedHead) error {
 	switch {
 	case released == nil && shipped > 0:
 		return fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
 	case released == nil:
 		return nothingBeyond(ctx, b, head)
 	case released.Size < shipped:
-		return fmt.Errorf("the released head is at %d, and was at %d or later: %w", released.Size, shipped, ErrContradicts)
+		return fmt.Errorf("the released head is at %d, and was at %d or later: %w",
+			released.Size, shipped, ErrContradicts)
 	case head.Origin != "" && head.Origin != released.Origin:
-		return fmt.Errorf("its origin is %s, that of the released head %s: %w", head.Origin, released.Origin, ErrContradicts)
+		return fmt.Errorf("its origin is %s, that of the released head %s: %w",
+			head.Origin, released.Origin, ErrContradicts)
 	case head.Size < released.Size:
 		return nil
 	}
@@ -169,7 +174,8 @@ func (j *Journal) follow(ctx context.Context, head Head, shipped uint64, release
 		return nil
 	}
 	if head.Size < released.Size {
-		j.cfg.Log.Info("the journal is behind the released head; catching up", "size", head.Size, "released", released.Size)
+		j.cfg.Log.Info("the journal is behind the released head; catching up",
+			"size", head.Size, "released", released.Size)
 		if err := catchUp(ctx, j.cfg, j.schema, released, head.Size); err != nil {
 			return fmt.Errorf("bringing it from its head (size %d, root %s) to the released one (size %d, root %s): %w",
 				head.Size, head.Root, released.Size, released.Root, err)
@@ -178,8 +184,8 @@ func (j *Journal) follow(ctx context.Context, head Head, shipped uint64, release
 	return j.noteShipped(ctx, released.Size, shipped)
 }
 
-// noteShipped notes how far the released head is: a journal that was restored would not know that it had one. Where the disk is full
-// a later commit notes it.
+// noteShipped notes how far the released head is: a journal that was restored would not know that it had one. Where the
+// disk is full a later commit notes it.
 func (j *Journal) noteShipped(ctx context.Context, released, noted uint64) error {
 	if released <= noted {
 		return nil

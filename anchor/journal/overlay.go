@@ -31,7 +31,8 @@ func (o *overlay) Get(t Table, key []byte) ([]byte, error) {
 	return o.base.Get(t, key)
 }
 
-// Scan merges the overlay's rows into the base's. It shows both as they were when it began: what fn writes comes too late.
+// Scan merges the overlay's rows into the base's. It shows both as they were when it began: what fn writes comes too
+// late.
 func (o *overlay) Scan(t Table, r Range, fn func(key, value []byte) error) error {
 	own := o.within(t, r)
 	if len(own) == 0 {

@@ -15,8 +15,8 @@ import (
 	"muniment/anchor/journal/memory"
 )
 
-// TestProjectionsAreTheReplay walks random histories over a backend that aborts and runs transactions again, with refusals,
-// failing reducers, erasures, duties and restarts among them, and then holds every table against the replay.
+// TestProjectionsAreTheReplay walks random histories over a backend that aborts and runs transactions again, with
+// refusals, failing reducers, erasures, duties and restarts among them, and then holds every table against the replay.
 func TestProjectionsAreTheReplay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		aborts := rapid.SliceOfN(rapid.IntRange(0, 2), 8, 8).Draw(rt, "aborts")
@@ -75,11 +75,13 @@ func randomStep(rt *rapid.T, t *testing.T, j *journal.Journal, k *kit, model map
 		_, err := j.Commit(t.Context(), alice, func(v journal.View) (journal.Change, error) {
 			row, err := journal.SealedRow(v, []byte(name))
 			if err != nil || row != nil {
-				return journal.Change{Events: []journal.Event{erased.New(doc, secret{name})}, Sealed: []journal.Row{{Key: []byte(name), Tokens: [][]byte{[]byte("token-" + name)}}}}, err
+				return journal.Change{Events: []journal.Event{erased.New(doc, secret{name})},
+					Sealed: []journal.Row{{Key: []byte(name), Tokens: [][]byte{[]byte("token-" + name)}}}}, err
 			}
 			return journal.Change{
 				Events: []journal.Event{kept.New(doc, secret{name})},
-				Sealed: []journal.Row{{Key: []byte(name), Value: []byte("sealed " + name), Tokens: [][]byte{[]byte("token-" + name)}}},
+				Sealed: []journal.Row{{Key: []byte(name), Value: []byte("sealed " + name),
+					Tokens: [][]byte{[]byte("token-" + name)}}},
 			}, nil
 		})
 		if err != nil {
@@ -87,7 +89,8 @@ func randomStep(rt *rapid.T, t *testing.T, j *journal.Journal, k *kit, model map
 		}
 	case 4: // a commit that fails after its reducer has written
 		_, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {
-			return journal.Change{Events: []journal.Event{noted.New(doc, noteData{Name: name, Text: "lost"}), broken.New(doc, noteData{Name: name})}}, nil
+			return journal.Change{Events: []journal.Event{noted.New(doc, noteData{Name: name, Text: "lost"}),
+				broken.New(doc, noteData{Name: name})}}, nil
 		})
 		if err == nil {
 			rt.Error("a failing reducer was not noticed")
@@ -96,16 +99,18 @@ func randomStep(rt *rapid.T, t *testing.T, j *journal.Journal, k *kit, model map
 		commit(t, j, chore.New(doc, noteData{}))
 		k.clock.Advance(time.Second)
 	case 6:
-		_, err := j.WorkOnce(t.Context(), journal.Worker{Kind: "chore", Batch: 3, Do: func(_ context.Context, due []journal.Duty) (done []journal.Done, _ error) {
-			for i, d := range due {
-				if i%2 == 0 {
-					done = append(done, journal.Done{Duty: d})
-				} else {
-					done = append(done, journal.Done{Duty: d, Again: d.Due.Add(time.Hour)})
-				}
-			}
-			return done, nil
-		}})
+		_, err := j.WorkOnce(t.Context(),
+			journal.Worker{Kind: "chore", Batch: 3,
+				Do: func(_ context.Context, due []journal.Duty) (done []journal.Done, _ error) {
+					for i, d := range due {
+						if i%2 == 0 {
+							done = append(done, journal.Done{Duty: d})
+						} else {
+							done = append(done, journal.Done{Duty: d, Again: d.Due.Add(time.Hour)})
+						}
+					}
+					return done, nil
+				}})
 		if err != nil {
 			rt.Error(err)
 		}
@@ -128,7 +133,8 @@ func TestRetriesChangeNothing(t *testing.T) {
 		}
 		out := map[string][]stored{}
 		for _, table := range tables {
-			if table.Kind == journal.Projection || table.Name == "seq" || table.Name == "story" || table.Name == "tenant" {
+			if table.Kind == journal.Projection || table.Name == "seq" || table.Name == "story" ||
+				table.Name == "tenant" {
 				out[table.String()] = rowsOf(t, k.backend, table)
 			}
 		}
@@ -140,7 +146,8 @@ func TestRetriesChangeNothing(t *testing.T) {
 	}
 }
 
-// TestUnknownOutcomes: a commit whose outcome the backend does not know is answered by what the head says, or not as a failure.
+// TestUnknownOutcomes: a commit whose outcome the backend does not know is answered by what the head says, or not as a
+// failure.
 func TestUnknownOutcomes(t *testing.T) {
 	for name, outcome := range map[string]memory.Outcome{"it took effect": memory.Kept, "it did not": memory.Lost} {
 		t.Run(name, func(t *testing.T) {

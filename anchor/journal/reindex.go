@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// unindexedTable names the sealed rows that came back from what was shipped, and whose tokens, which are never shipped, have
-// not been computed again yet: key of the sealed row → 1.
+// unindexedTable names the sealed rows that came back from what was shipped, and whose tokens, which are never shipped,
+// have not been computed again yet: key of the sealed row → 1.
 var unindexedTable = Table{Volatile, "unindexed"}
 
 // reindexBatch is how many sealed rows are unwrapped at a time.
@@ -24,10 +24,11 @@ type TokensOf struct {
 	Problem string // why the row cannot be unwrapped, or is not the one that its key names
 }
 
-// Reindex computes the tokens of the sealed rows that a restore has brought back. Until it has, lookups miss them, so it
-// comes before anything is served. tokens unwraps a batch; a row with a problem is left as it is, named by the error, and
-// tried again the next time. It returns how many rows have their tokens again.
-func (j *Journal) Reindex(ctx context.Context, tokens func(context.Context, []SealedRowAt) ([]TokensOf, error)) (done int, err error) {
+// Reindex computes the tokens of the sealed rows that a restore has brought back. Until it has, lookups miss them, so
+// it comes before anything is served. tokens unwraps a batch; a row with a problem is left as it is, named by the
+// error, and tried again the next time. It returns how many rows have their tokens again.
+func (j *Journal) Reindex(ctx context.Context,
+	tokens func(context.Context, []SealedRowAt) ([]TokensOf, error)) (done int, err error) {
 	var broken error
 	for from := []byte(nil); ; {
 		batch, err := j.unindexed(ctx, from)

@@ -34,8 +34,8 @@ func (j *Journal) ship() {
 	})
 }
 
-// linger lets more gather while nobody waits for a release: reads and denials do not, and a release for each few of them would
-// cost more than they do.
+// linger lets more gather while nobody waits for a release: reads and denials do not, and a release for each few of
+// them would cost more than they do.
 func (j *Journal) linger(ctx context.Context) {
 	timer := time.NewTimer(lingerTime)
 	defer timer.Stop()
@@ -68,7 +68,8 @@ func (j *Journal) want(at uint64) {
 	}
 }
 
-// pursue does work again and again, and waits for the bell when there is none left. What fails is tried again after a pause.
+// pursue does work again and again, and waits for the bell when there is none left. What fails is tried again after a
+// pause.
 func (j *Journal) pursue(what string, news *bell, work func(context.Context) (none bool, err error)) {
 	defer j.workers.Done()
 	pause := firstPause
@@ -108,8 +109,9 @@ func (j *Journal) sleep(pause time.Duration) bool {
 	}
 }
 
-// shipBatch ships what has been committed since the last release, as far as one batch holds it, and swaps the head object to
-// it. What is little goes into the head object itself, behind what stands there already, until that is worth a batch.
+// shipBatch ships what has been committed since the last release, as far as one batch holds it, and swaps the head
+// object to it. What is little goes into the head object itself, behind what stands there already, until that is worth
+// a batch.
 func (j *Journal) shipBatch(ctx context.Context) error {
 	before := j.swapped.Load()
 	h := batchHeader{First: before.Size, Prev: before.LastBatch, PrevRoot: before.Root}
@@ -126,7 +128,8 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := &releasedHead{Origin: j.origin, Size: h.First + h.Count, Root: h.Root, LastBatch: h.Prev, PrevHeadHash: before.hash()}
+	next := &releasedHead{Origin: j.origin, Size: h.First + h.Count, Root: h.Root, LastBatch: h.Prev,
+		PrevHeadHash: before.hash()}
 	if len(raw) <= j.cfg.Tail {
 		next.Tail, next.tail = raw, &batch{h, items}
 	} else {
@@ -160,8 +163,9 @@ func (j *Journal) swap(ctx context.Context, before, next *releasedHead) (*releas
 	return next, err
 }
 
-// reconcile looks at a head object that is not the one we meant to replace. It is ours if a swap took effect and its answer
-// was lost, and it is our history if another gateway has released what we have committed too; then we go on from it.
+// reconcile looks at a head object that is not the one we meant to replace. It is ours if a swap took effect and its
+// answer was lost, and it is our history if another gateway has released what we have committed too; then we go on from
+// it.
 func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedHead, error) {
 	found, err := readReleased(ctx, j.cfg.Bucket)
 	if err != nil {
@@ -174,7 +178,8 @@ func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedH
 		return found, nil
 	}
 	if found.Origin != j.origin || found.Size < j.swapped.Load().Size {
-		return nil, fmt.Errorf("its head is of %s at %d, and was of %s at %d: %w", found.Origin, found.Size, j.origin, j.swapped.Load().Size, ErrContradicts)
+		return nil, fmt.Errorf("its head is of %s at %d, and was of %s at %d: %w",
+			found.Origin, found.Size, j.origin, j.swapped.Load().Size, ErrContradicts)
 	}
 	err = j.View(ctx, func(r Reader) error {
 		head, _, err := readHead(r) // not what this process has committed last: another gateway may have gone on
@@ -196,9 +201,10 @@ func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedH
 	return found, nil
 }
 
-// collect reads the entries that follow the released head, and the sealed rows that their changes have touched, as they are
-// now; it fills in the header's count and root. A change is never cut in two, and a row that has been erased meanwhile goes
-// together with the event that erased it as far as a batch can hold both: without that a restore would miss the row.
+// collect reads the entries that follow the released head, and the sealed rows that their changes have touched, as they
+// are now; it fills in the header's count and root. A change is never cut in two, and a row that has been erased
+// meanwhile goes together with the event that erased it as far as a batch can hold both: without that a restore would
+// miss the row.
 func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchItem, err error) {
 	err = j.View(ctx, func(r Reader) error {
 		items, h.Count = nil, 0
@@ -272,8 +278,8 @@ func entryItem(key, row []byte, want uint64) (batchItem, error) {
 	return batchItem{kind: 'e', nonce: nonce, value: bytes.Clone(raw)}, nil
 }
 
-// sealedItems are the items of the sealed rows of the change that ends with the entry at, if any, their size, and the index of
-// the last event that has erased one of them.
+// sealedItems are the items of the sealed rows of the change that ends with the entry at, if any, their size, and the
+// index of the last event that has erased one of them.
 func sealedItems(r Reader, at uint64) (items []batchItem, size int, erased uint64, err error) {
 	row, err := r.Get(outboxTable, indexKey(at))
 	if err != nil || row == nil {
@@ -333,7 +339,8 @@ func (j *Journal) publish(ctx context.Context, head *releasedHead) error {
 	if err != nil {
 		return err
 	}
-	j.released.Store(&Checkpoint{Origin: j.origin, Size: head.Size, Root: head.Root, Note: signed, At: j.cfg.Clock.Now().UTC()})
+	j.released.Store(&Checkpoint{Origin: j.origin, Size: head.Size, Root: head.Root, Note: signed,
+		At: j.cfg.Clock.Now().UTC()})
 	j.releases.ring()
 	return nil
 }

@@ -12,14 +12,17 @@ import (
 	"muniment/anchor/journal/journaltest"
 )
 
-// TestReleaseFaults lets each call that a release makes go wrong, once so that it failed and once so that only its answer was
-// lost. The release comes all the same, the bucket's own invariants hold, and a restore from it gives the same journal.
+// TestReleaseFaults lets each call that a release makes go wrong, once so that it failed and once so that only its
+// answer was lost. The release comes all the same, the bucket's own invariants hold, and a restore from it gives the
+// same journal.
 func TestReleaseFaults(t *testing.T) {
 	for _, c := range []struct {
 		op, prefix string
 		tail       int
-	}{{"put", "batch/", 1}, {"put", "head", 1}, {"get", "head", 1}, {"put", "head", 0}, {"get", "head", 0}, {"put", "batch/", 1500}} {
-		for name, fault := range map[string]journaltest.Fault{"failed": journaltest.Fails, "failed but done": journaltest.FailsDone} {
+	}{{"put", "batch/", 1}, {"put", "head", 1}, {"get", "head", 1}, {"put", "head", 0}, {"get", "head", 0},
+		{"put", "batch/", 1500}} {
+		for name, fault := range map[string]journaltest.Fault{"failed": journaltest.Fails,
+			"failed but done": journaltest.FailsDone} {
 			t.Run(fmt.Sprint(c.op, " ", c.prefix, " ", name, ", tail ", c.tail), func(t *testing.T) {
 				k := newKit(t)
 				k.tail = c.tail
@@ -27,7 +30,8 @@ func TestReleaseFaults(t *testing.T) {
 				released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
 				left := 2
 				k.bucket.Inject(func(call journaltest.Call) journaltest.Fault {
-					if call.Op == c.op && len(call.Name) >= len(c.prefix) && call.Name[:len(c.prefix)] == c.prefix && left > 0 {
+					if call.Op == c.op && len(call.Name) >= len(c.prefix) && call.Name[:len(c.prefix)] == c.prefix &&
+						left > 0 {
 						left--
 						return fault
 					}
@@ -77,7 +81,8 @@ func TestBucketDown(t *testing.T) {
 	if err := j.Shipped(ctx, last); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("shipping to a bucket that is down says %v", err)
 	}
-	if r, err := j.Released(ctx, last); !errors.Is(err, context.DeadlineExceeded) || r.Index != last.Index || r.Checkpoint != nil {
+	if r, err := j.Released(ctx, last); !errors.Is(err, context.DeadlineExceeded) || r.Index != last.Index ||
+		r.Checkpoint != nil {
 		t.Errorf("release to a bucket that is down says %v", err)
 	}
 	k.bucket.Inject(nil)
@@ -121,7 +126,8 @@ func TestSignerDown(t *testing.T) {
 	k.close(t, j)
 }
 
-// TestRotatedSigningKey: a signer that has moved to another key gives no checkpoint that a pinned verifier would refuse.
+// TestRotatedSigningKey: a signer that has moved to another key gives no checkpoint that a pinned verifier would
+// refuse.
 func TestRotatedSigningKey(t *testing.T) {
 	k := newKit(t)
 	cfg := k.config(t)

@@ -16,8 +16,8 @@ type ReleasedHead struct {
 	object *releasedHead
 }
 
-// ReadReleased reads a release bucket's head object. ErrMissing when the bucket has neither a head nor batches; ErrDamaged when
-// the head cannot be read, or is missing although there are batches.
+// ReadReleased reads a release bucket's head object. ErrMissing when the bucket has neither a head nor batches;
+// ErrDamaged when the head cannot be read, or is missing although there are batches.
 func ReadReleased(ctx context.Context, b Bucket) (ReleasedHead, error) {
 	h, err := readReleased(ctx, b)
 	if err == nil && h == nil {
@@ -38,7 +38,8 @@ func noHead(ctx context.Context, b Bucket) error {
 	if len(names) == 0 {
 		return ErrMissing
 	}
-	return fmt.Errorf("the head object %q is missing, though there are %d shipped batches: %w", headObject, len(names), ErrDamaged)
+	return fmt.Errorf("the head object %q is missing, though there are %d shipped batches: %w",
+		headObject, len(names), ErrDamaged)
 }
 
 // CheckConfig is what CheckReleased needs.
@@ -56,11 +57,11 @@ type CheckConfig struct {
 	Progress func(done, of uint64)
 }
 
-// CheckReleased replays what was shipped into a scratch backend: every batch must be whole, follow the one before, and give the
-// root that it names, the last one the head's; every body must name the place that it stands in, be known to the reducers, and
-// every sealed row be there if and only if an event binds it. Findings are what is wrong with single rows. The error says that
-// the history is not whole, and from which leaf on (ErrDamaged), that it is another than a head says (ErrContradicts), or that
-// the check could not be done.
+// CheckReleased replays what was shipped into a scratch backend: every batch must be whole, follow the one before, and
+// give the root that it names, the last one the head's; every body must name the place that it stands in, be known to
+// the reducers, and every sealed row be there if and only if an event binds it. Findings are what is wrong with single
+// rows. The error says that the history is not whole, and from which leaf on (ErrDamaged), that it is another than a
+// head says (ErrContradicts), or that the check could not be done.
 func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 	s, err := newSchema(cfg.Definitions, slog.New(slog.DiscardHandler))
 	if err == nil {
@@ -69,7 +70,8 @@ func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checking what was released: %w", err)
 	}
-	// What the replay has made of the bodies is what fsck would make of them, so both sides of its comparisons are the scratch.
+	// What the replay has made of the bodies is what fsck would make of them, so both sides of its comparisons are the
+	// scratch.
 	f := &fsck{
 		cfg:  FsckConfig{Backend: cfg.Scratch, Scratch: cfg.Scratch, Tokens: cfg.Tokens},
 		head: Head{Size: cfg.Head.Size}, replayed: &edge{size: cfg.Head.Size}, untold: map[string]bool{},
@@ -117,7 +119,8 @@ func contains(r Reader, head ReleasedHead) error {
 	}
 	root, err := TreeRoot(r, head.Size)
 	if err == nil && root != head.Root {
-		err = fmt.Errorf("at size %d its root is %s, another than the head's, %s: %w", head.Size, root, head.Root, ErrContradicts)
+		err = fmt.Errorf("at size %d its root is %s, another than the head's, %s: %w",
+			head.Size, root, head.Root, ErrContradicts)
 	}
 	return err
 }

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// recall makes the checkpoint that the caller has remembered the newest one, until another is signed: without it nothing could
-// be proved after a start while the signer is down. One that is not of this origin, or not signed with its key, counts for
-// nothing; one that is signed and of another history is ErrContradicts.
+// recall makes the checkpoint that the caller has remembered the newest one, until another is signed: without it
+// nothing could be proved after a start while the signer is down. One that is not of this origin, or not signed with
+// its key, counts for nothing; one that is signed and of another history is ErrContradicts.
 func (j *Journal) recall(ctx context.Context, head Head) (*Checkpoint, error) {
 	none := &Checkpoint{Origin: head.Origin}
 	c, ok := readCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer)
@@ -20,7 +20,8 @@ func (j *Journal) recall(ctx context.Context, head Head) (*Checkpoint, error) {
 		return none, nil
 	}
 	if c.Size > head.Size {
-		return nil, fmt.Errorf("its head is at %d, and a checkpoint was signed at %d: %w", head.Size, c.Size, ErrContradicts)
+		return nil, fmt.Errorf("its head is at %d, and a checkpoint was signed at %d: %w",
+			head.Size, c.Size, ErrContradicts)
 	}
 	err := j.cfg.Backend.View(ctx, func(r Reader) error {
 		root, err := rootAt(r, c.Size)

@@ -30,7 +30,8 @@ func TestRememberedCheckpoint(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("opening took %s while the signer is down", took)
 	}
-	if c := j.Checkpoint(); c.Size != remembered.Size || c.Root != remembered.Root || !bytes.Equal(c.Note, remembered.Note) {
+	if c := j.Checkpoint(); c.Size != remembered.Size || c.Root != remembered.Root ||
+		!bytes.Equal(c.Note, remembered.Note) {
 		t.Errorf("the newest checkpoint is %+v, want the remembered one", c)
 	}
 	if _, err := j.ProveInclusion(t.Context(), r.Index, j.Checkpoint().Size); err != nil {
@@ -44,8 +45,8 @@ func TestRememberedCheckpoint(t *testing.T) {
 	k.close(t, j)
 }
 
-// TestRememberedForeignCheckpoint: what is none of this journal's counts for nothing; what it has signed and does not hold is a
-// second history.
+// TestRememberedForeignCheckpoint: what is none of this journal's counts for nothing; what it has signed and does not
+// hold is a second history.
 func TestRememberedForeignCheckpoint(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)

@@ -14,8 +14,8 @@ var errPlace = fmt.Errorf("names another place than the one it stands in: %w", E
 // errDangling says that a token leads to no row.
 var errDangling = errors.New("the token leads nowhere")
 
-// replay applies items as they were shipped: it gives each body its place again, which must be the one it names, and runs
-// the reducers. Sealed rows are taken as they are; what binds them is checked when all is there.
+// replay applies items as they were shipped: it gives each body its place again, which must be the one it names, and
+// runs the reducers. Sealed rows are taken as they are; what binds them is checked when all is there.
 func (g *group) replay(items []batchItem) error {
 	for _, item := range items {
 		switch item.kind {
@@ -72,8 +72,10 @@ func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, fro
 	return dropTokens(ctx, cfg.Backend)
 }
 
-// eachBatch reads the batches from the one in which the leaf at from lies to the released head, oldest first, its tail included.
-func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64, fn func(name string, h batchHeader, items []batchItem) error) error {
+// eachBatch reads the batches from the one in which the leaf at from lies to the released head, oldest first, its tail
+// included.
+func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64,
+	fn func(name string, h batchHeader, items []batchItem) error) error {
 	chain, err := chainTo(ctx, b, head, from)
 	if err != nil {
 		return err
@@ -93,8 +95,8 @@ func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64, f
 	return fn("in the head", head.tail.header, head.tail.items)
 }
 
-// dropTokens removes the tokens of the rows that were erased after the backend's own time: which they were is nowhere on
-// record, for an erased row's tokens go without a trace.
+// dropTokens removes the tokens of the rows that were erased after the backend's own time: which they were is nowhere
+// on record, for an erased row's tokens go without a trace.
 func dropTokens(ctx context.Context, b Backend) error {
 	tokens := &cursor{backend: b, table: tokenTable}
 	for {
@@ -118,9 +120,9 @@ func dropTokens(ctx context.Context, b Backend) error {
 	}
 }
 
-// chainTo lists the batches from the one in which the leaf at from lies to the released head or its tail, oldest first. Each
-// batch names the one before it; where that has been compacted away, the one that took its place ends at the same leaf with the
-// same root.
+// chainTo lists the batches from the one in which the leaf at from lies to the released head or its tail, oldest first.
+// Each batch names the one before it; where that has been compacted away, the one that took its place ends at the same
+// leaf with the same root.
 func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]string, error) {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
@@ -155,7 +157,8 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 }
 
 // findBatch finds the batch that leads to a root: the one named, or one that replaces it.
-func findBatch(ctx context.Context, b Bucket, want string, candidates []string, root Hash) (string, batchHeader, error) {
+func findBatch(ctx context.Context, b Bucket, want string, candidates []string, root Hash) (string, batchHeader,
+	error) {
 	// The one that is named is tried first: the others may be the leavings of a broken release.
 	slices.SortStableFunc(candidates, func(x, y string) int {
 		switch {
@@ -192,7 +195,8 @@ func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h bat
 			head = Head{Origin: origin}
 		}
 		if head.Size < h.First || head.Size >= h.First+h.Count {
-			return fmt.Errorf("it begins at %d and ends at %d, the journal is at %d: %w", h.First, h.First+h.Count, head.Size, ErrDamaged)
+			return fmt.Errorf("it begins at %d and ends at %d, the journal is at %d: %w",
+				h.First, h.First+h.Count, head.Size, ErrDamaged)
 		}
 		edge, err := loadEdge(tx, head.Size)
 		if err != nil {

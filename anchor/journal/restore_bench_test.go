@@ -16,8 +16,8 @@ import (
 // restoredLeaves is how many leaves BenchmarkRestore restores in each round.
 const restoredLeaves = 100_000
 
-// BenchmarkRestore measures a restore from a bucket in memory into a bbolt file with its syncs on: every second leaf binds a
-// sealed row of a kilobyte, and each has one lookup token, which is computed again without any key service.
+// BenchmarkRestore measures a restore from a bucket in memory into a bbolt file with its syncs on: every second leaf
+// binds a sealed row of a kilobyte, and each has one lookup token, which is computed again without any key service.
 func BenchmarkRestore(b *testing.B) {
 	k := newKit(b)
 	k.tail = 0
@@ -84,8 +84,10 @@ func fillForRestore(b *testing.B, k *kit) {
 				key := fmt.Sprintf("k%08d", i)
 				_, err := j.Commit(context.Background(), alice, func(journal.View) (journal.Change, error) {
 					return journal.Change{
-						Events: []journal.Event{kept.New(docID(i+1), secret{key}), looked.New(docID(i+1), noteData{Text: "audit"})},
-						Sealed: []journal.Row{{Key: []byte(key), Value: sealed, Tokens: [][]byte{[]byte("token-" + key)}}},
+						Events: []journal.Event{kept.New(docID(i+1), secret{key}),
+							looked.New(docID(i+1), noteData{Text: "audit"})},
+						Sealed: []journal.Row{{Key: []byte(key), Value: sealed,
+							Tokens: [][]byte{[]byte("token-" + key)}}},
 					}, nil
 				})
 				if err != nil {

@@ -37,7 +37,8 @@ func keep(t testing.TB, j *journal.Journal, key string) journal.Receipt {
 func erase(t testing.TB, j *journal.Journal, key string) journal.Receipt {
 	t.Helper()
 	return journaltest.Must(j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {
-		return journal.Change{Events: []journal.Event{erased.New(docID(1), secret{key})}, Sealed: []journal.Row{{Key: []byte(key), Tokens: [][]byte{[]byte("token-" + key)}}}}, nil
+		return journal.Change{Events: []journal.Event{erased.New(docID(1), secret{key})},
+			Sealed: []journal.Row{{Key: []byte(key), Tokens: [][]byte{[]byte("token-" + key)}}}}, nil
 	}))
 }
 
@@ -119,8 +120,8 @@ func TestBatchThatRunsInCircles(t *testing.T) {
 	}
 }
 
-// TestForkIsToldAsOne: a database that went on by itself after the released head is refused as a contradiction, whoever's
-// event it is that differs.
+// TestForkIsToldAsOne: a database that went on by itself after the released head is refused as a contradiction,
+// whoever's event it is that differs.
 func TestForkIsToldAsOne(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)
@@ -130,9 +131,10 @@ func TestForkIsToldAsOne(t *testing.T) {
 	fork.bucket = k.bucket.Clone(silent{})
 	other := fork.open(t)
 	fork.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
-	journaltest.Must(other.Commit(t.Context(), journal.Actor{Tenant: "other", ID: "bob"}, func(journal.View) (journal.Change, error) {
-		return journal.Change{Events: []journal.Event{noted.New(docID(9), note1(9))}}, nil
-	}))
+	journaltest.Must(other.Commit(t.Context(), journal.Actor{Tenant: "other", ID: "bob"},
+		func(journal.View) (journal.Change, error) {
+			return journal.Change{Events: []journal.Event{noted.New(docID(9), note1(9))}}, nil
+		}))
 	fork.close(t, other)
 	j = k.open(t)
 	for i := range 3 {
@@ -230,7 +232,8 @@ func TestTwoGateways(t *testing.T) {
 	}
 }
 
-// TestChangesAreShippedWhole: with more waiting than fits into a batch, the head never stands in the middle of a change.
+// TestChangesAreShippedWhole: with more waiting than fits into a batch, the head never stands in the middle of a
+// change.
 func TestChangesAreShippedWhole(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)
@@ -250,7 +253,8 @@ func TestChangesAreShippedWhole(t *testing.T) {
 		journaltest.Must(j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {
 			return journal.Change{
 				Events: []journal.Event{
-					looked.New(docID(1), noteData{Text: long}), kept.New(docID(1), secret{key}), looked.New(docID(1), noteData{Text: long}),
+					looked.New(docID(1), noteData{Text: long}), kept.New(docID(1), secret{key}),
+					looked.New(docID(1), noteData{Text: long}),
 				},
 				Sealed: []journal.Row{{Key: []byte(key), Value: []byte("sealed " + key)}},
 			}, nil

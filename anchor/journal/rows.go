@@ -12,9 +12,9 @@ type Rows[V any] struct {
 	indexes []RowIndex[V]
 }
 
-// RowIndex is an index over Rows. An index row stands under the index key followed by the row's key, so rows with equal index
-// keys lie together in the order of their own keys. Index keys must end visibly, or be of one length: no index key may be the
-// beginning of another.
+// RowIndex is an index over Rows. An index row stands under the index key followed by the row's key, so rows with equal
+// index keys lie together in the order of their own keys. Index keys must end visibly, or be of one length: no index
+// key may be the beginning of another.
 type RowIndex[V any] struct {
 	Name string
 	Keys func(key []byte, v V) [][]byte
@@ -29,8 +29,8 @@ func (t Rows[V]) indexTable(name string) Table {
 	return Table{Projection, t.table.Name + ".by_" + name}
 }
 
-// Get reads a row; ok is false when there is none. What the value refers to (its slices and maps) must not be changed: in a
-// decide, group-mates that read the same row share it.
+// Get reads a row; ok is false when there is none. What the value refers to (its slices and maps) must not be changed:
+// in a decide, group-mates that read the same row share it.
 func (t Rows[V]) Get(r Reader, key []byte) (v V, ok bool, err error) {
 	raw, err := r.Get(t.table, key)
 	if err != nil || raw == nil {
@@ -83,7 +83,8 @@ func (t Rows[V]) putIndex(w *Writer, name string, full, key []byte) error {
 		return err
 	}
 	if there != nil && !bytes.Equal(there, key) {
-		return fmt.Errorf("two rows of %s have one place in its index %s: its keys need an end or a fixed length", t.table, name)
+		return fmt.Errorf("two rows of %s have one place in its index %s: its keys need an end or a fixed length",
+			t.table, name)
 	}
 	return w.Put(t.indexTable(name), full, key)
 }
@@ -126,7 +127,8 @@ func (t Rows[V]) Scan(r Reader, rg Range, fn func(key []byte, v V) error) error 
 	})
 }
 
-// ScanBy calls fn for each row of a range of an index, in the index's order. The range is over index key followed by key.
+// ScanBy calls fn for each row of a range of an index, in the index's order. The range is over index key followed by
+// key.
 func (t Rows[V]) ScanBy(r Reader, index string, rg Range, fn func(indexKey, key []byte, v V) error) error {
 	return r.Scan(t.indexTable(index), rg, func(full, key []byte) error {
 		v, ok, err := t.Get(r, key)

@@ -55,9 +55,9 @@ func salvage(ctx context.Context, cfg Config, s *schema) error {
 	return dropTokens(ctx, cfg.Backend)
 }
 
-// byReach lists the batches, those first that lead to the released head, and then those that lead furthest. Where two follow from
-// one place, one is what a release left that broke off before the head was swapped, and another server went on without it: what
-// was never released must not take the place of what was.
+// byReach lists the batches, those first that lead to the released head, and then those that lead furthest. Where two
+// follow from one place, one is what a release left that broke off before the head was swapped, and another server went
+// on without it: what was never released must not take the place of what was.
 func byReach(ctx context.Context, b Bucket, released *releasedHead) ([]string, error) {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {

@@ -53,7 +53,8 @@ func LookupAll(r Reader, prefix []byte, fn func(token, sealedKey []byte) error) 
 	return r.Scan(tokenTable, Prefix(prefix), fn)
 }
 
-// outgoing is an outbox row: a change that must not be cut when it is shipped, for it has sealed rows or several events.
+// outgoing is an outbox row: a change that must not be cut when it is shipped, for it has sealed rows or several
+// events.
 type outgoing struct {
 	First uint64   `json:"first"` // the index of the change's first event
 	Rows  [][]byte `json:"rows"`  // the keys of the sealed rows that it touched

@@ -37,12 +37,14 @@ func TestAnErasedRowTakesItsTokens(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)
 	both := [][]byte{[]byte("token-a"), []byte("token-b")}
-	journaltest.Must(commitSealed(t, j, kept.New(docID(1), secret{"a"}), journal.Row{Key: []byte("a"), Value: []byte("sealed a"), Tokens: both}))
+	journaltest.Must(commitSealed(t, j, kept.New(docID(1), secret{"a"}),
+		journal.Row{Key: []byte("a"), Value: []byte("sealed a"), Tokens: both}))
 	heir := journal.Row{Key: []byte("b"), Value: []byte("sealed b"), Tokens: both[1:]}
 	if _, err := commitSealed(t, j, kept.New(docID(1), secret{"b"}), heir); !errors.Is(err, journal.ErrTaken) {
 		t.Errorf("taking a token whose row is there: %v, want ErrTaken", err)
 	}
-	if _, err := commitSealed(t, j, noted.New(docID(1), note1(1)), journal.Row{Key: []byte("a"), Tokens: both}); err == nil {
+	if _, err := commitSealed(t, j, noted.New(docID(1), note1(1)),
+		journal.Row{Key: []byte("a"), Tokens: both}); err == nil {
 		t.Error("a row was erased that no event has released")
 	}
 	if got := holder(t, j, "token-a"); got != "a" {
@@ -115,8 +117,8 @@ func TestCatchingUpDropsTokens(t *testing.T) {
 	}
 }
 
-// TestAnErasureIsShippedWithItsRow: of a backlog that no batch holds whole, a row that was erased since goes with the event
-// that erased it, so that what is restored between two batches misses nothing.
+// TestAnErasureIsShippedWithItsRow: of a backlog that no batch holds whole, a row that was erased since goes with the
+// event that erased it, so that what is restored between two batches misses nothing.
 func TestAnErasureIsShippedWithItsRow(t *testing.T) {
 	k := newKit(t)
 	j := k.open(t)

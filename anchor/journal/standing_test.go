@@ -15,7 +15,8 @@ func TestCompare(t *testing.T) {
 	if _, err := journal.Compare(t.Context(), nil, k.bucket); !errors.Is(err, journal.ErrMissing) {
 		t.Errorf("neither journal nor head: %v", err)
 	}
-	if _, err := journal.Compare(t.Context(), memory.New(memory.Config{}), k.bucket); !errors.Is(err, journal.ErrMissing) {
+	if _, err := journal.Compare(t.Context(), memory.New(memory.Config{}), k.bucket); !errors.Is(err,
+		journal.ErrMissing) {
 		t.Errorf("an empty journal and no head: %v", err)
 	}
 	compare := func(when string, backend journal.Backend, bucket journal.Bucket, want journal.Standing) {
@@ -31,13 +32,16 @@ func TestCompare(t *testing.T) {
 	newer := released(t, j, commit(t, j, noted.New(docID(1), noteData{"c", "3"}))) // that the one before was shipped is known now
 	k.close(t, j)
 	size := newer.Index + 1
-	compare("as it was closed", k.backend, k.bucket, journal.Standing{Origin: "muniment/test", Size: size, Released: size})
+	compare("as it was closed", k.backend, k.bucket,
+		journal.Standing{Origin: "muniment/test", Size: size, Released: size})
 	compare("without the journal", nil, k.bucket, journal.Standing{Origin: "muniment/test", Released: size})
-	compare("an empty journal", memory.New(memory.Config{}), k.bucket, journal.Standing{Origin: "muniment/test", Released: size})
+	compare("an empty journal", memory.New(memory.Config{}), k.bucket,
+		journal.Standing{Origin: "muniment/test", Released: size})
 	if _, err := journal.Compare(t.Context(), k.backend, earlier); !errors.Is(err, journal.ErrContradicts) {
 		t.Errorf("a bucket that was set back to %d: %v", older.Index+1, err)
 	}
-	if _, err := journal.Compare(t.Context(), k.backend, journaltest.NewBucket(silent{})); !errors.Is(err, journal.ErrContradicts) {
+	if _, err := journal.Compare(t.Context(), k.backend, journaltest.NewBucket(silent{})); !errors.Is(err,
+		journal.ErrContradicts) {
 		t.Errorf("a bucket that has lost its head: %v", err)
 	}
 

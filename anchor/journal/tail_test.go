@@ -124,7 +124,8 @@ func TestGoldenTail(t *testing.T) {
 	released(t, j, keep(t, j, "k"))
 	k.close(t, j)
 	if *update {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(goldenTail), 0o755), os.WriteFile(goldenTail, k.bucket.Objects()["head"], 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(goldenTail), 0o755),
+			os.WriteFile(goldenTail, k.bucket.Objects()["head"], 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}

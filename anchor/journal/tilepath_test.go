@@ -54,7 +54,8 @@ func TestParseTilePathRefuses(t *testing.T) {
 }
 
 func FuzzParseTilePath(f *testing.F) {
-	for _, path := range []string{"tile/0/000", "tile/entries/x001/234.p/5", "tile/7/x001/x002/003", "tile/0/x000/001"} {
+	for _, path := range []string{"tile/0/000", "tile/entries/x001/234.p/5", "tile/7/x001/x002/003",
+		"tile/0/x000/001"} {
 		f.Add(path)
 	}
 	f.Fuzz(func(t *testing.T, path string) {

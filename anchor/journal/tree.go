@@ -8,8 +8,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// hashes reads stored hashes of the tree from its tiles. A tile's row only ever grows, so a tree of an earlier size reads
-// the same hashes.
+// hashes reads stored hashes of the tree from its tiles. A tile's row only ever grows, so a tree of an earlier size
+// reads the same hashes.
 func hashes(r Reader) tlog.HashReader {
 	return tlog.HashReaderFunc(func(indexes []int64) ([]Hash, error) {
 		tiles := map[string][]Hash{} // a proof asks for neighbours in one tile
@@ -127,8 +127,8 @@ func (j *Journal) Tile(ctx context.Context, level int, n uint64, width int) (til
 	return tile, err
 }
 
-// EntryTile is an entry bundle of the released log as C2SP tlog-tiles serves it: width entries of 32 bytes, each after its
-// length in 16 bits. Entries are computed from the bodies, so a body that was changed shows here.
+// EntryTile is an entry bundle of the released log as C2SP tlog-tiles serves it: width entries of 32 bytes, each after
+// its length in 16 bits. Entries are computed from the bodies, so a body that was changed shows here.
 func (j *Journal) EntryTile(ctx context.Context, n uint64, width int) (bundle []byte, err error) {
 	if !j.reaches(0, n, width) {
 		return nil, fmt.Errorf("entries %d of width %d: %w", n, width, ErrNotFound)
@@ -136,17 +136,18 @@ func (j *Journal) EntryTile(ctx context.Context, n uint64, width int) (bundle []
 	from := n * TileWidth
 	err = j.View(ctx, func(r Reader) error {
 		next := from
-		return r.Scan(bodyTable, Range{From: indexKey(from), To: indexKey(from + uint64(width))}, func(key, row []byte) error {
-			nonce, body, err := unpackBody(row)
-			if err != nil || binary.BigEndian.Uint64(key) != next {
-				return fmt.Errorf("body %d: %w", next, ErrDamaged)
-			}
-			next++
-			entry := entryHash(nonce, body)
-			bundle = binary.BigEndian.AppendUint16(bundle, uint16(len(entry)))
-			bundle = append(bundle, entry[:]...)
-			return nil
-		})
+		return r.Scan(bodyTable, Range{From: indexKey(from), To: indexKey(from + uint64(width))},
+			func(key, row []byte) error {
+				nonce, body, err := unpackBody(row)
+				if err != nil || binary.BigEndian.Uint64(key) != next {
+					return fmt.Errorf("body %d: %w", next, ErrDamaged)
+				}
+				next++
+				entry := entryHash(nonce, body)
+				bundle = binary.BigEndian.AppendUint16(bundle, uint16(len(entry)))
+				bundle = append(bundle, entry[:]...)
+				return nil
+			})
 	})
 	if err == nil && len(bundle) != width*(2+len(Hash{})) {
 		err = fmt.Errorf("entries %d: %w", n, ErrDamaged)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// boundTable says of each sealed row which event bound it last: a sealed row that is missing without the event that released
-// it is an alarm.
+// boundTable says of each sealed row which event bound it last: a sealed row that is missing without the event that
+// released it is an alarm.
 var boundTable = Table{Projection, "journal.bound"}
 
 // releasedRows remembers the sealed rows that an event has released, and which event.
@@ -62,8 +62,8 @@ func (w *Writer) Unbind(sealedKey []byte) error {
 	return w.Delete(boundTable, sealedKey)
 }
 
-// Owe makes a duty of a kind (letters, digits, '_') that is due at a time, about this event's document. An event makes at most
-// one duty of a kind.
+// Owe makes a duty of a kind (letters, digits, '_') that is due at a time, about this event's document. An event makes
+// at most one duty of a kind.
 func (w *Writer) Owe(kind string, due time.Time) error {
 	if due.Before(time.UnixMicro(0)) {
 		due = time.UnixMicro(0) // rows are in the order of their due times, which begin with 1970

@@ -94,8 +94,8 @@ func pinned(goMod string) (string, error) {
 	return "", fmt.Errorf("%s names no tool, or requires no module that has it", goMod)
 }
 
-// isVersion tells whether a program is of a version: by the module that Go noted in it, or by what it says of itself, since
-// the releases of some are built without.
+// isVersion tells whether a program is of a version: by the module that Go noted in it, or by what it says of itself,
+// since the releases of some are built without.
 func isVersion(ctx context.Context, path, version string) bool {
 	if info, err := buildinfo.ReadFile(path); err == nil && info.Main.Version == version {
 		return true

@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// certificate is a server's key and the certificate of it, which is its own CA's, in a folder laid out as MinIO wants it.
+// certificate is a server's key and the certificate of it, which is its own CA's, in a folder laid out as MinIO wants
+// it.
 type certificate struct {
 	dir, cert, key string
 }

@@ -16,7 +16,8 @@ import (
 func client(t *testing.T, s *servertest.S3, endpoint, caFile string) *minio.Client {
 	t.Helper()
 	options := &minio.Options{
-		Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Region: s.Region, Secure: caFile != "", MaxRetries: 1,
+		Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Region: s.Region, Secure: caFile != "",
+		MaxRetries: 1,
 	}
 	if caFile != "" {
 		options.Transport = servertest.TrustingTransport(t, caFile)

@@ -38,7 +38,8 @@ func (k Kind) String() string {
 	return names[k]
 }
 
-// Fault is something that will go wrong. A request suffers the first fault that was injected, matches it and is not spent.
+// Fault is something that will go wrong. A request suffers the first fault that was injected, matches it and is not
+// spent.
 type Fault struct {
 	Kind  Kind
 	Match func(*http.Request) bool // may look at everything but the body, and not call the proxy; nil: every request
@@ -52,8 +53,8 @@ type Fault struct {
 	Bytes int64         // of CutRequest, StallUpload, CutAnswer and StallAnswer; a body that has no more is passed on whole
 	For   time.Duration // of Delay
 
-	// MayMiss says that the test is right even if this never strikes. Otherwise a fault that struck nothing by the end of the
-	// test fails it.
+	// MayMiss says that the test is right even if this never strikes. Otherwise a fault that struck nothing by the end
+	// of the test fails it.
 	MayMiss bool
 }
 
@@ -66,8 +67,8 @@ type Injected struct {
 	struck  atomic.Int64
 }
 
-// Struck is the number of requests that have suffered it. One that hangs counts as soon as it does; one whose answer is lost
-// counts once the server has answered.
+// Struck is the number of requests that have suffered it. One that hangs counts as soon as it does; one whose answer is
+// lost counts once the server has answered.
 func (i *Injected) Struck() int { return int(i.struck.Load()) }
 
 // Remove ends it for later requests; one that is in it stays in it.
@@ -90,8 +91,8 @@ func (i *Injected) takes(r *http.Request) bool {
 // strikes counts a request as struck.
 func (i *Injected) strikes() { i.struck.Add(1) }
 
-// On matches requests with a method, or any if it is "", whose path and query ("/bucket/key?uploads=") contain a part, or
-// all if that is "".
+// On matches requests with a method, or any if it is "", whose path and query ("/bucket/key?uploads=") contain a part,
+// or all if that is "".
 func On(method, part string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		return (method == "" || method == r.Method) && strings.Contains(r.URL.RequestURI(), part)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// reserve finds a port of 127.0.0.1 that is free now. Another process may take it before the server does; then the server
-// does not start and the test fails.
+// reserve finds a port of 127.0.0.1 that is free now. Another process may take it before the server does; then the
+// server does not start and the test fails.
 func reserve(t testing.TB) string {
 	t.Helper()
 	var config net.ListenConfig

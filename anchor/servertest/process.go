@@ -70,8 +70,8 @@ func (p *Process) stop() {
 	p.process = nil
 }
 
-// Restart starts the server again, on the same port and folder, and returns when it answers. A Vault is sealed then. A server
-// that runs is stopped first.
+// Restart starts the server again, on the same port and folder, and returns when it answers. A Vault is sealed then. A
+// server that runs is stopped first.
 func (p *Process) Restart(t testing.TB) {
 	t.Helper()
 	p.stop()
@@ -88,7 +88,8 @@ func (p *Process) Restart(t testing.TB) {
 	})
 }
 
-// start runs the program. The thread that starts it is kept until it ends, because Linux ends the child with that thread.
+// start runs the program. The thread that starts it is kept until it ends, because Linux ends the child with that
+// thread.
 func (p *Process) start() error {
 	started := make(chan error)
 	exited := make(chan struct{})
@@ -140,8 +141,8 @@ func (p *Process) answers(ctx context.Context) bool {
 	return err == nil && (p.status == 0 || p.status == resp.StatusCode)
 }
 
-// environment is all that a server is given of the machine's, so that a developer's settings (VAULT_TOKEN, MINIO_…) do not
-// reach it.
+// environment is all that a server is given of the machine's, so that a developer's settings (VAULT_TOKEN, MINIO_…) do
+// not reach it.
 func environment(home string, more ...string) []string {
 	return append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}, more...)
 }

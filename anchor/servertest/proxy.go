@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Proxy is an HTTP server in front of another that passes requests and answers on as they come, unbuffered and unchanged,
-// the Host included since signatures of S3 cover it, and fails as told by Inject.
+// Proxy is an HTTP server in front of another that passes requests and answers on as they come, unbuffered and
+// unchanged, the Host included since signatures of S3 cover it, and fails as told by Inject.
 type Proxy struct {
 	Address string // "127.0.0.1:49154", plain HTTP or TLS as NewProxy and NewTLSProxy say
 
@@ -46,8 +46,8 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return newProxy(t, target, nil)
 }
 
-// NewTLSProxy starts one that speaks TLS with its clients, with a certificate of its own, and plain HTTP with the server.
-// What clients of TLS do otherwise can so be tried: minio-go leaves the body unsigned, for example.
+// NewTLSProxy starts one that speaks TLS with its clients, with a certificate of its own, and plain HTTP with the
+// server. What clients of TLS do otherwise can so be tried: minio-go leaves the body unsigned, for example.
 func NewTLSProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	return newProxy(t, target, newCertificate(t))

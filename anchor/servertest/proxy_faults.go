@@ -33,8 +33,8 @@ func (p *Proxy) suffer(i *Injected, w http.ResponseWriter, r *http.Request) {
 		i.strikes()
 		reset(w)
 	case CutRequest, StallUpload:
-		// While an upload stalls nothing is read from the client, so its connection fills up, and its going away does not
-		// show: the server's patience ends it, or Down.
+		// While an upload stalls nothing is read from the client, so its connection fills up, and its going away does
+		// not show: the server's patience ends it, or Down.
 		r.Body = &cutBody{ReadCloser: r.Body, request: r, injected: i, left: fault.Bytes}
 		p.passOn.ServeHTTP(w, r)
 	case CutAnswer, StallAnswer:

@@ -56,7 +56,8 @@ func (b *backend) times() int {
 
 // put sends a body through the proxy and returns the answer's status and body.
 func put(ctx context.Context, t testing.TB, p *servertest.Proxy, body string) (int, string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, p.URL()+"/a%2Fb//c?x=%20&uploads=&a;b", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, p.URL()+"/a%2Fb//c?x=%20&uploads=&a;b",
+		strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
@@ -107,7 +108,8 @@ func TestProxyFaults(t *testing.T) {
 		effect int // requests that the server did
 		broken int // bytes of a body that broke off at the server; -1: none did
 	}{
-		"answer":       {servertest.Fault{Kind: servertest.Answer, Header: retry, Body: "slow down"}, fine, 503, "slow down", 0, -1},
+		"answer": {servertest.Fault{Kind: servertest.Answer, Header: retry, Body: "slow down"}, fine, 503,
+			"slow down", 0, -1},
 		"answer after": {servertest.Fault{Kind: servertest.AnswerAfter, Status: 500}, fine, 500, "", 1, -1},
 		"hang":         {servertest.Fault{Kind: servertest.Hang}, timedOut, 0, "", 0, -1},
 		"hang after":   {servertest.Fault{Kind: servertest.HangAfter}, timedOut, 0, "", 1, -1},
@@ -145,7 +147,8 @@ func TestProxyFaults(t *testing.T) {
 				if got := injected.Struck(); got != 1 {
 					t.Errorf("struck %d times, want 1", got)
 				}
-				if status, text, err := put(t.Context(), t, p, "again"); status != 200 || text != greeting || err != nil {
+				if status, text, err := put(t.Context(), t, p, "again"); status != 200 || text != greeting ||
+					err != nil {
 					t.Errorf("the next request, which nothing should strike, got %d %q, %v", status, text, err)
 				}
 			})
@@ -183,7 +186,8 @@ func TestProxyStallsUpload(t *testing.T) {
 func TestProxyCountsFaults(t *testing.T) {
 	b := newBackend(t)
 	p := servertest.NewProxy(t, b.URL)
-	first := p.Inject(servertest.Fault{Match: servertest.On(http.MethodPut, "uploads="), Skip: 1, Times: 2, Status: 500})
+	first := p.Inject(servertest.Fault{Match: servertest.On(http.MethodPut, "uploads="), Skip: 1, Times: 2,
+		Status: 500})
 	second := p.Inject(servertest.Fault{Times: -1, Status: 501})
 	other := p.Inject(servertest.Fault{Match: servertest.On(http.MethodGet, ""), Times: -1, MayMiss: true})
 	var got []int

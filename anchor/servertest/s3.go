@@ -27,8 +27,8 @@ func (s *S3) URL() string {
 	return "http://" + s.Endpoint
 }
 
-// Versitygw starts a versitygw on POSIX files, with versioning: the current versions of a bucket are files in Dir/objects,
-// the others in Dir/versions.
+// Versitygw starts a versitygw on POSIX files, with versioning: the current versions of a bucket are files in
+// Dir/objects, the others in Dir/versions.
 func Versitygw(t testing.TB) *S3 {
 	t.Helper()
 	return Options{}.Versitygw(t)
@@ -58,7 +58,8 @@ func (o Options) Versitygw(t testing.TB) *S3 {
 	}
 	s.Process = &Process{
 		name: "versitygw", binary: program, args: append(args, makeDir(t, s.Dir, "objects")), env: environment(s.Dir),
-		dir: s.Dir, log: filepath.Join(t.TempDir(), "versitygw.log"), probe: s.URL() + "/servertest", client: cert.client(t),
+		dir: s.Dir, log: filepath.Join(t.TempDir(), "versitygw.log"), probe: s.URL() + "/servertest",
+		client: cert.client(t),
 	}
 	s.launch(t)
 	return s

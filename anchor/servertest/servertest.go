@@ -1,14 +1,14 @@
-// Package servertest starts the real servers that tests run against, each on a free port of the loopback interface with a
-// folder of its own, and ends them with the test; and it stands proxies in front of them that fail as told. It needs nothing
-// but the standard library and knows nothing of what is tested, so that the tests of every layer may use it.
+// Package servertest starts the real servers that tests run against, each on a free port of the loopback interface with
+// a folder of its own, and ends them with the test; and it stands proxies in front of them that fail as told. It needs
+// nothing but the standard library and knows nothing of what is tested, so that the tests of every layer may use it.
 //
-// A server comes from the user's cache folder, where `make servers` builds the pinned versions, or from PATH when its version
-// is the pinned one. Where there is none the test is skipped with a line that says how to get it; where MUNIMENT_TESTS is
-// "complete", as in `make test`, it fails instead. Every other test that needs something of the machine does the same by
-// Missing.
+// A server comes from the user's cache folder, where `make servers` builds the pinned versions, or from PATH when its
+// version is the pinned one. Where there is none the test is skipped with a line that says how to get it; where
+// MUNIMENT_TESTS is "complete", as in `make test`, it fails instead. Every other test that needs something of the
+// machine does the same by Missing.
 //
-// Each call starts a fresh server and ends it with the test that it was given. Tests that want to share one are subtests of
-// one test.
+// Each call starts a fresh server and ends it with the test that it was given. Tests that want to share one are
+// subtests of one test.
 package servertest
 
 import (

@@ -48,7 +48,8 @@ func TestS3LeavesOut(t *testing.T) {
 		s := servertest.Options{NoVersioning: true}.Versitygw(t)
 		c := client(t, s, s.Endpoint, "")
 		makeLockedBucket(t, c, "bucket")
-		if err := c.EnableVersioning(t.Context(), "bucket"); minio.ToErrorResponse(err).StatusCode != http.StatusNotImplemented {
+		if err := c.EnableVersioning(t.Context(),
+			"bucket"); minio.ToErrorResponse(err).StatusCode != http.StatusNotImplemented {
 			t.Errorf("enabling versions: %v, want a refusal", err)
 		}
 	})

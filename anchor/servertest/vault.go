@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// Vault is a running, initialized and unsealed HashiCorp Vault with the Transit engine at transit/, the AppRole method at
-// auth/approle/ and a file audit device. It keeps its data in files; the nodes of a VaultCluster keep theirs by Raft.
+// Vault is a running, initialized and unsealed HashiCorp Vault with the Transit engine at transit/, the AppRole method
+// at auth/approle/ and a file audit device. It keeps its data in files; the nodes of a VaultCluster keep theirs by
+// Raft.
 type Vault struct {
 	Address   string // "http://127.0.0.1:49153"
 	CAFile    string // PEM of the CA that its certificate is of; "" without TLS

@@ -15,8 +15,8 @@ type Operation struct {
 	Path string
 }
 
-// Requests counts the requests since the start in Vault's own audit log, which it writes before it answers. The sum over
-// all is the number of calls that Vault has had, health checks and unsealing apart.
+// Requests counts the requests since the start in Vault's own audit log, which it writes before it answers. The sum
+// over all is the number of calls that Vault has had, health checks and unsealing apart.
 func (v *Vault) Requests(t testing.TB) map[Operation]int {
 	t.Helper()
 	file, err := os.Open(v.AuditLog)

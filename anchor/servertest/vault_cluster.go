@@ -42,8 +42,8 @@ func NewVaultCluster(t testing.TB) *VaultCluster {
 	return c
 }
 
-// raftStorage configures a node's storage. Elections and promotions are as quick as Raft allows: with the usual settings
-// setting up takes half a minute.
+// raftStorage configures a node's storage. Elections and promotions are as quick as Raft allows: with the usual
+// settings setting up takes half a minute.
 func raftStorage(dir, node string) map[string]any {
 	return map[string]any{
 		"path": dir, "node_id": node, "performance_multiplier": "1",
@@ -83,8 +83,8 @@ func (c *VaultCluster) Active(t testing.TB) *Vault {
 	return active
 }
 
-// StepDown has the active node give up its part, and returns when another has it and the former one knows. For ten seconds
-// the former one does not become active again, even if Raft elects it.
+// StepDown has the active node give up its part, and returns when another has it and the former one knows. For ten
+// seconds the former one does not become active again, even if Raft elects it.
 func (c *VaultCluster) StepDown(t testing.TB) (was, is *Vault) {
 	t.Helper()
 	was = c.Active(t)

@@ -25,7 +25,8 @@ func TestVaultClusterGoesOnWithoutItsActiveNode(t *testing.T) {
 
 	was, is := c.StepDown(t)
 	if was != second || is == first || is == was {
-		t.Errorf("the second node stepped down: %t; the third took its part: %t", was == second, is != first && is != was)
+		t.Errorf("the second node stepped down: %t; the third took its part: %t", was == second, is != first &&
+			is != was)
 	}
 	was.Do(t, http.MethodPost, "transit/encrypt/k", was.RootToken, body) // it passes the request on
 	is.Do(t, http.MethodPost, "transit/encrypt/k", is.RootToken, body)

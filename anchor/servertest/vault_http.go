@@ -15,8 +15,8 @@ import (
 // callTimeout is how long one call to Vault may take.
 const callTimeout = 30 * time.Second
 
-// Do calls Vault's HTTP API and returns the answer's object; nil when there is no body. The path is what follows /v1/. An
-// answer other than 2xx fails the test.
+// Do calls Vault's HTTP API and returns the answer's object; nil when there is no body. The path is what follows /v1/.
+// An answer other than 2xx fails the test.
 func (v *Vault) Do(t testing.TB, method, path, token string, body any) map[string]any {
 	t.Helper()
 	status, answer := v.Try(t, method, path, token, body)
@@ -26,7 +26,8 @@ func (v *Vault) Do(t testing.TB, method, path, token string, body any) map[strin
 	return answer
 }
 
-// Try is Do for calls that may be refused: it returns the status with the answer. Vault not answering at all fails the test.
+// Try is Do for calls that may be refused: it returns the status with the answer. Vault not answering at all fails the
+// test.
 func (v *Vault) Try(t testing.TB, method, path, token string, body any) (status int, answer map[string]any) {
 	t.Helper()
 	// The context is not the test's own, which has ended when cleanups run.

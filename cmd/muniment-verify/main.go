@@ -1,5 +1,5 @@
-// Command muniment-verify says whether a document is the one that was deposited, to an auditor who trusts none of us: it
-// checks an evidence file, and the document if there is one, against the auditor's own policy, without a network.
+// Command muniment-verify says whether a document is the one that was deposited, to an auditor who trusts none of us:
+// it checks an evidence file, and the document if there is one, against the auditor's own policy, without a network.
 //
 // Exit status: 0 verified, 1 does not match, 2 cannot tell, 3 wrong usage or an unreadable file.
 package main
@@ -122,8 +122,9 @@ func readEvidence(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, evidence.MaxSize+1))
 }
 
-// inPlainWords adds to the summary which of the two files is the wrong one. Of the document it says so only if every other
-// step holds: a digest that is not proved may have been changed in the evidence, and the document be the right one.
+// inPlainWords adds to the summary which of the two files is the wrong one. Of the document it says so only if every
+// other step holds: a digest that is not proved may have been changed in the evidence, and the document be the right
+// one.
 func inPlainWords(r evidence.Report) string {
 	wrongDocument := false
 	for _, s := range r.Steps {

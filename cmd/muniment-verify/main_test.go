@@ -30,7 +30,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits runs the verifier and demands an exit status: exits CODE ARGUMENT…; what it wrote is left for stdout and stderr.
+// exits runs the verifier and demands an exit status: exits CODE ARGUMENT…; what it wrote is left for stdout and
+// stderr.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	if err != nil || neg {
@@ -39,11 +40,13 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	for i, arg := range args {
 		args[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 	}
-	ts.Check(ts.Exec("sh", "-c", "muniment-verify "+strings.Join(args[1:], " ")+"; got=$?; test $got -eq "+strconv.Itoa(want)+
+	ts.Check(ts.Exec("sh", "-c", "muniment-verify "+strings.Join(args[1:],
+		" ")+"; got=$?; test $got -eq "+strconv.Itoa(want)+
 		` || { echo "exit status $got" >&2; exit 1; }`))
 }
 
-// TestLargeDocument verifies a document that does not fit the memory a reader of whole files would need: it is streamed.
+// TestLargeDocument verifies a document that does not fit the memory a reader of whole files would need: it is
+// streamed.
 func TestLargeDocument(t *testing.T) {
 	const size = 64 << 20
 	name := filepath.Join(t.TempDir(), "large")

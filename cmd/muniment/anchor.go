@@ -32,7 +32,8 @@ happened since the last anchor, there is nothing to anchor.`,
 }
 
 // anchorsOf runs a call that answers with anchors.
-func (p *program) anchorsOf(call func(*remote, context.Context) (*openapi.AnchorList, error)) func(*cobra.Command, []string) error {
+func (p *program) anchorsOf(call func(*remote, context.Context) (*openapi.AnchorList,
+	error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, _ []string) error {
 		r, err := p.server()
 		if err != nil {

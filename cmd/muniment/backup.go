@@ -71,8 +71,10 @@ its own. The key file is copied with --with-keys only: whoever has both can read
 	f.BoolVar(&o.withKeys, "with-keys", false, "copy the key file too; guard such a backup as you guard the keys")
 	f.BoolVar(&o.unwrap, "keys", false, "unwrap every sealed row, with the key service that is configured")
 	f.BoolVar(&o.content, "content", true, "read the objects that are in the backup, and compare their digests")
-	f.StringVar(&o.policy, "policy", "", "the policy to judge signatures and anchors by (default: the one in the backup)")
-	f.StringVar(&o.kept, "checkpoint", "", "a file with a signed checkpoint, kept elsewhere, that the backup must contain")
+	f.StringVar(&o.policy, "policy", "",
+		"the policy to judge signatures and anchors by (default: the one in the backup)")
+	f.StringVar(&o.kept, "checkpoint", "",
+		"a file with a signed checkpoint, kept elsewhere, that the backup must contain")
 	f.StringVar(&o.label, "label", "", "a word that goes on record with the backup, such as offsite: [a-z0-9-]")
 	f.BoolVar(&noRecord, "no-record", false, "do not put the backup on record on the server")
 	return c
@@ -111,7 +113,8 @@ type backupRun struct {
 func (p *program) backup(ctx context.Context, cfg config.Config, o backupOptions) error {
 	began := time.Now()
 	b := &backupRun{program: p, backupOptions: o, cfg: cfg, at: folder(o.to + o.verify)}
-	b.report = backupReport{Folder: string(b.at), Checkpoints: []uint64{}, Anchors: []anchor.Audited{}, Findings: []finding{}}
+	b.report = backupReport{Folder: string(b.at), Checkpoints: []uint64{}, Anchors: []anchor.Audited{},
+		Findings: []finding{}}
 	if err := b.connect(); err != nil {
 		return err
 	}
@@ -138,8 +141,8 @@ func (p *program) backup(ctx context.Context, cfg config.Config, o backupOptions
 	return nil
 }
 
-// make copies and checks. The copy has its head only when it was found to be whole, and what must not be newer than the head,
-// blocks and checkpoint, comes after it, as it was before the head was read.
+// make copies and checks. The copy has its head only when it was found to be whole, and what must not be newer than the
+// head, blocks and checkpoint, comes after it, as it was before the head was read.
 func (b *backupRun) make(ctx context.Context) (err error) {
 	if err := b.possible(); err != nil {
 		return err

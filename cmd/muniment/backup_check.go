@@ -19,9 +19,10 @@ import (
 	"muniment/vault/keys/local"
 )
 
-// check replays a copy and holds it against everything that is known of it. What is wrong with single rows or objects becomes
-// findings of the report.
-func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead, signed []byte) (err error) {
+// check replays a copy and holds it against everything that is known of it. What is wrong with single rows or objects
+// becomes findings of the report.
+func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead,
+	signed []byte) (err error) {
 	b.report.Origin, b.report.Size, b.report.Root = head.Origin, head.Size, head.Root
 	if _, err := os.Lstat(b.at.keys()); err == nil {
 		b.report.Keys = true
@@ -59,7 +60,8 @@ func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, befo
 }
 
 // replay replays the copy into the scratch file, and looks at every sealed row.
-func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead, scratch *bolt.Store) (err error) {
+func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead,
+	scratch *bolt.Store) (err error) {
 	bar := startProgress(b.stderr, "replaying", 0)
 	cfg := journal.CheckConfig{
 		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: scratch, Progress: bar.at,
@@ -90,7 +92,8 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 	if err != nil {
 		return fmt.Errorf("counting the sealed rows: %w", err)
 	}
-	bar.end(fmt.Sprintf("%s, %s", count(head.Size, "leaf", "leaves"), count(b.report.SealedRows, "sealed row", "sealed rows")))
+	bar.end(fmt.Sprintf("%s, %s", count(head.Size, "leaf", "leaves"),
+		count(b.report.SealedRows, "sealed row", "sealed rows")))
 	return nil
 }
 
@@ -111,8 +114,8 @@ type closingKeys interface {
 	Close() error
 }
 
-// openKeysBeside opens the key service for reading, beside a server that may have it open. The key file may be in the backup
-// alone.
+// openKeysBeside opens the key service for reading, beside a server that may have it open. The key file may be in the
+// backup alone.
 func (b *backupRun) openKeysBeside(ctx context.Context) (closingKeys, error) {
 	if b.cfg.Keys.Kind != config.KeysFile {
 		return openKeys(ctx, b.cfg, slog.New(slog.DiscardHandler), false)
@@ -183,7 +186,8 @@ func containsCheckpoint(ctx context.Context, view anchor.View, policy *evidence.
 			return fmt.Errorf("the signed checkpoint is at %d, beyond the end: what followed is missing", c.Size)
 		}
 		if err == nil && root != journal.Hash(c.Root) {
-			err = fmt.Errorf("at size %d the root is another than that of the signed checkpoint: %w", c.Size, journal.ErrContradicts)
+			err = fmt.Errorf("at size %d the root is another than that of the signed checkpoint: %w",
+				c.Size, journal.ErrContradicts)
 		}
 		return err
 	})

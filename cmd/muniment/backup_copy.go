@@ -29,12 +29,14 @@ func (b *backupRun) openTarget(ctx context.Context) (store, error) {
 	create := len(entries) == 0
 	for _, e := range entries {
 		if e.Name() == filepath.Base(b.at.journal()) {
-			return nil, hint(fmt.Errorf("%s is a data folder, and no backup", b.at), "give --to a folder of its own, on another disk")
+			return nil, hint(fmt.Errorf("%s is a data folder, and no backup", b.at),
+				"give --to a folder of its own, on another disk")
 		}
 		create = create || e.Name() == filepath.Base(b.at.release())
 	}
 	if !create {
-		return nil, hint(fmt.Errorf("%s holds something else than a backup", b.at), "give --to an empty folder, or that of an earlier backup")
+		return nil, hint(fmt.Errorf("%s holds something else than a backup", b.at),
+			"give --to an empty folder, or that of an earlier backup")
 	}
 	if err := os.MkdirAll(string(b.at), 0o700); err != nil {
 		return nil, fmt.Errorf("making the backup's folder: %w", err)
@@ -42,14 +44,16 @@ func (b *backupRun) openTarget(ctx context.Context) (store, error) {
 	return openDir(ctx, b.at.release(), false, true)
 }
 
-// possible refuses to copy what is not there to be copied. What an earlier backup to the folder was asked to hold is kept up to
-// date: half of it would be no backup.
+// possible refuses to copy what is not there to be copied. What an earlier backup to the folder was asked to hold is
+// kept up to date: half of it would be no backup.
 func (b *backupRun) possible() error {
 	if b.withObjects && b.cfg.Storage.Kind != config.StorageFolder {
-		return hint(errors.New("the objects are not in the data folder"), "have their bucket replicated by the store, and leave --with-objects out")
+		return hint(errors.New("the objects are not in the data folder"),
+			"have their bucket replicated by the store, and leave --with-objects out")
 	}
 	if b.withKeys && b.cfg.Keys.Kind != config.KeysFile {
-		return hint(errors.New("there is no key file to copy"), "back Vault up by its own means, and leave --with-keys out")
+		return hint(errors.New("there is no key file to copy"),
+			"back Vault up by its own means, and leave --with-keys out")
 	}
 	for path, wanted := range map[string]*bool{b.at.objects(): &b.withObjects, b.at.keys(): &b.withKeys} {
 		_, err := os.Lstat(path)

@@ -111,7 +111,8 @@ func anchorRows(t *tableWriter, ledgers []anchor.Audited) {
 		t.row("anchors", "none yet")
 	}
 	for _, l := range ledgers {
-		text := fmt.Sprintf("%s %s: %s, the last at %d; %d proved", l.Kind, l.ID, count(uint64(l.Anchors), "anchor", "anchors"), l.Last, l.Verified)
+		text := fmt.Sprintf("%s %s: %s, the last at %d; %d proved",
+			l.Kind, l.ID, count(uint64(l.Anchors), "anchor", "anchors"), l.Last, l.Verified)
 		if l.Untold != "" {
 			text += ", others cannot be told: " + l.Untold
 		}

@@ -21,7 +21,8 @@ func (b *bench) http(ctx context.Context, dir string) error {
 		name  string
 		bytes int64
 		limit limit
-	}{{"10 KiB", 10 << 10, limit{time: b.each}}, {"100 KiB", 100 << 10, limit{time: b.each}}, {"64 MiB", 64 << 20, limit{count: large}}} {
+	}{{"10 KiB", 10 << 10, limit{time: b.each}}, {"100 KiB", 100 << 10, limit{time: b.each}},
+		{"64 MiB", 64 << 20, limit{count: large}}} {
 		err := withServer(ctx, filepath.Join(dir, fmt.Sprint(size.bytes)), func(c *child) error {
 			return b.exchange(ctx, c, s, size.name, size.bytes, size.limit)
 		})

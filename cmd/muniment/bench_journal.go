@@ -18,8 +18,8 @@ const (
 	tokens     = 3   // content, external id, idempotency key
 )
 
-// journal measures commits of real events, each of one event by one of so many writers, with all syncs, and with the release
-// going on behind them. No vault is open over the journal, so nothing else writes to it.
+// journal measures commits of real events, each of one event by one of so many writers, with all syncs, and with the
+// release going on behind them. No vault is open over the journal, so nothing else writes to it.
 func (b *bench) journal(ctx context.Context, dir string) error {
 	for _, writers := range []int{1, 64, 1024} {
 		for _, kind := range []struct {
@@ -37,7 +37,8 @@ func (b *bench) journal(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (b *bench) commits(ctx context.Context, f folder, writers int, change func(journal.ID) (journal.Change, error)) (r rate, err error) {
+func (b *bench) commits(ctx context.Context, f folder, writers int,
+	change func(journal.ID) (journal.Change, error)) (r rate, err error) {
 	s, err := openStorage(ctx, embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err

@@ -54,9 +54,11 @@ func (b *bench) syncs(ctx context.Context, dir string) (err error) {
 	return err
 }
 
-// bareCommits measures transactions of one small row with the database that the journal stands on, and nothing above it.
+// bareCommits measures transactions of one small row with the database that the journal stands on, and nothing above
+// it.
 func (b *bench) bareCommits(ctx context.Context, dir string) (err error) {
-	db, err := bbolt.Open(filepath.Join(dir, "bare.db"), 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
+	db, err := bbolt.Open(filepath.Join(dir, "bare.db"), 0o600,
+		&bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return fmt.Errorf("measuring bbolt: %w", err)
 	}

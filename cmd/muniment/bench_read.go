@@ -77,7 +77,8 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		}
 		b.add("proof", "evidence over HTTP, with its event on record, median", ms(made.percentile(50)), "ms")
 		checked, err := measure(ctx, 1, limit{count: logSize / 10}, func(_ context.Context, i int) error {
-			if r := evidence.Verify(evidence.Input{Evidence: files[i], Policy: policy}); r.Verdict != evidence.Verified {
+			if r := evidence.Verify(evidence.Input{Evidence: files[i],
+				Policy: policy}); r.Verdict != evidence.Verified {
 				return fmt.Errorf("the verifier says: %s: %s", r.Verdict, r.Summary)
 			}
 			return nil

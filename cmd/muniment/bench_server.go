@@ -34,15 +34,16 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// spawn starts this program as a server of its own and waits for its URL. token is the API key of a folder that was served
-// before.
+// spawn starts this program as a server of its own and waits for its URL. token is the API key of a folder that was
+// served before.
 func spawn(ctx context.Context, data, token string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
 	c := &child{token: token, log: &tail{}}
-	c.cmd = exec.CommandContext(ctx, self, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	c.cmd = exec.CommandContext(ctx, self, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen",
+		"127.0.0.1:0")
 	c.cmd.Env = append(os.Environ(), "MUNIMENT_LOG_LEVEL=error", "MUNIMENT_LIMITS_REQUESTS=0") // one principal sends all
 	c.cmd.Stderr = c.log
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
@@ -118,7 +119,8 @@ func (r *repeater) Read(p []byte) (int, error) {
 
 // upload deposits n bytes.
 func (c *child) upload(ctx context.Context, s stuff, n int64) (id string, err error) {
-	out, err := c.remote.send(ctx, deposit{fileName: "bench.bin", title: "A benchmark", length: n, content: s.reader(n)})
+	out, err := c.remote.send(ctx,
+		deposit{fileName: "bench.bin", title: "A benchmark", length: n, content: s.reader(n)})
 	if err != nil {
 		return "", err
 	}

@@ -17,8 +17,8 @@ import (
 	"muniment/vault/objects"
 )
 
-// startup measures how long a server takes over many documents: until it prints its URL, until the first read, and until
-// the first deposit. The documents are deposited through the vault into a store that keeps nothing, all but one.
+// startup measures how long a server takes over many documents: until it prints its URL, until the first read, and
+// until the first deposit. The documents are deposited through the vault into a store that keeps nothing, all but one.
 func (b *bench) startup(ctx context.Context, dir string) error {
 	s, err := newStuff()
 	if err != nil {
@@ -79,7 +79,8 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 		defer bar.step()
 		name := fmt.Sprintf("bench-%09d", i)
 		_, err := n.vault.Deposit(ctx, who, vault.Deposit{
-			FileName: name + ".txt", Title: "A benchmark", ExternalID: name, Length: 8, Content: bytes.NewReader([]byte("muniment")),
+			FileName: name + ".txt", Title: "A benchmark", ExternalID: name, Length: 8,
+			Content: bytes.NewReader([]byte("muniment")),
 		})
 		return err
 	})
@@ -87,8 +88,8 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 	return token, errors.Join(err, settleDuties(ctx, n.journal))
 }
 
-// quiet is for how long the journal must not grow before all that was due counts as done: the vault looks for what it owes
-// to the objects every few seconds.
+// quiet is for how long the journal must not grow before all that was due counts as done: the vault looks for what it
+// owes to the objects every few seconds.
 const quiet = 12 * time.Second
 
 // settleDuties waits until the vault has done what it owes to the objects, while they still go nowhere.

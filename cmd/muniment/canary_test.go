@@ -23,7 +23,8 @@ type canaries map[string]string
 func newCanaries(t *testing.T) canaries {
 	t.Helper()
 	c := canaries{}
-	for _, where := range []string{"content", "file name", "title", "external id", "attribute", "attribute name", "purpose note"} {
+	for _, where := range []string{"content", "file name", "title", "external id", "attribute", "attribute name",
+		"purpose note"} {
 		raw := make([]byte, 12)
 		if _, err := rand.Read(raw); err != nil {
 			t.Fatal(err)
@@ -37,8 +38,10 @@ func newCanaries(t *testing.T) canaries {
 func traces(value string) map[string][]byte {
 	sum := sha256.Sum256([]byte(value))
 	out := map[string][]byte{
-		"raw": []byte(value), "hex": []byte(hex.EncodeToString([]byte(value))), "HEX": []byte(strings.ToUpper(hex.EncodeToString([]byte(value)))),
-		"SHA-256": sum[:], "SHA-256 in hex": []byte(hex.EncodeToString(sum[:])), "SHA-256 in base64": []byte(base64.StdEncoding.EncodeToString(sum[:])),
+		"raw": []byte(value), "hex": []byte(hex.EncodeToString([]byte(value))),
+		"HEX":     []byte(strings.ToUpper(hex.EncodeToString([]byte(value)))),
+		"SHA-256": sum[:], "SHA-256 in hex": []byte(hex.EncodeToString(sum[:])),
+		"SHA-256 in base64":    []byte(base64.StdEncoding.EncodeToString(sum[:])),
 		"SHA-256 in base64url": []byte(base64.RawURLEncoding.EncodeToString(sum[:])),
 	}
 	for i, shift := range []string{"at 0", "at 1", "at 2"} { // where the value stands decides how its base64 looks
@@ -67,8 +70,9 @@ func (c canaries) look(t *testing.T, place string, found []byte) {
 	}
 }
 
-// TestCanary puts values that must stay secret into every field of a deposit, lets everything happen to it that can, and looks
-// for them in the log at its most talkative, in metrics, in problems, in what is public, and in every file and its name.
+// TestCanary puts values that must stay secret into every field of a deposit, lets everything happen to it that can,
+// and looks for them in the log at its most talkative, in metrics, in problems, in what is public, and in every file
+// and its name.
 func TestCanary(t *testing.T) {
 	c := newCanaries(t)
 	if form := traces("x" + c["title"])["base64 at 1"]; !bytes.Contains([]byte(base64.StdEncoding.EncodeToString([]byte("\x00x"+c["title"]))), form) {
@@ -79,8 +83,9 @@ func TestCanary(t *testing.T) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
 	header := map[string]string{
-		"Muniment-File-Name": c["file name"] + ".txt", "Muniment-Title": c["title"], "Muniment-External-Id": c["external id"],
-		"Muniment-Attribute": c["attribute name"] + "=" + c["attribute"], "Idempotency-Key": c["external id"],
+		"Muniment-File-Name": c["file name"] + ".txt", "Muniment-Title": c["title"],
+		"Muniment-External-Id": c["external id"],
+		"Muniment-Attribute":   c["attribute name"] + "=" + c["attribute"], "Idempotency-Key": c["external id"],
 	}
 	reading := map[string]string{"Muniment-Purpose": "test", "Muniment-Purpose-Note": c["purpose note"]}
 	resp, body := v.call(http.MethodPost, "/v1/documents", []byte(c["content"]), header)
@@ -117,8 +122,10 @@ func TestCanary(t *testing.T) {
 		{http.MethodGet, "/v1/journal/entries?after=0", nil, nil, 200, false},
 		{http.MethodGet, "/v1/journal/checkpoint", nil, nil, 200, false},
 		{http.MethodPost, "/v1/documents", []byte(c["content"] + "other"), header, 422, false},
-		{http.MethodPut, "/v1/documents/by-external-id/" + c["external id"], []byte(c["content"] + "other"), nil, 409, false},
-		{http.MethodPost, "/v1/documents", content, with("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(make([]byte, 32))+":"), 422, false},
+		{http.MethodPut, "/v1/documents/by-external-id/" + c["external id"], []byte(c["content"] + "other"), nil, 409,
+			false},
+		{http.MethodPost, "/v1/documents", content,
+			with("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(make([]byte, 32))+":"), 422, false},
 		{http.MethodPost, "/v1/documents", content, with("Muniment-File-Name", "../"+c["file name"]), 422, false},
 		{http.MethodPost, "/v1/documents", content, with("Muniment-Series", c["title"]), 422, false},
 		{http.MethodGet, "/v1/documents?cursor=" + c["title"], nil, nil, 400, false},

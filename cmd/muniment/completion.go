@@ -10,8 +10,8 @@ import (
 // completionPatience is how long a shell is kept waiting for what only the server knows.
 const completionPatience = time.Second
 
-// complete says what a shell may offer for the flags and arguments of a command and those below it. What takes a file or a
-// folder is left to the shell.
+// complete says what a shell may offer for the flags and arguments of a command and those below it. What takes a file
+// or a folder is left to the shell.
 func (p *program) complete(c *cobra.Command) {
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp),

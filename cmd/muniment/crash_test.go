@@ -82,16 +82,18 @@ func newVictim(t *testing.T, program string) *victim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &victim{t: t, dir: filepath.Join(t.TempDir(), "data"), program: path, sent: map[string][]byte{}, acked: map[string]ack{}}
+	v := &victim{t: t, dir: filepath.Join(t.TempDir(), "data"), program: path, sent: map[string][]byte{},
+		acked: map[string]ack{}}
 	t.Cleanup(func() { v.end(syscall.SIGKILL) })
 	return v
 }
 
-// start starts the server, behind the command given (strace and its like) and with variables added, and waits for its URL.
-// It returns false when the server died before it could serve.
+// start starts the server, behind the command given (strace and its like) and with variables added, and waits for its
+// URL. It returns false when the server died before it could serve.
 func (v *victim) start(behind []string, env ...string) bool {
 	v.t.Helper()
-	args := append(slices.Clone(behind), v.program, "serve", "--data", v.dir, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	args := append(slices.Clone(behind), v.program, "serve", "--data", v.dir, "--listen", "127.0.0.1:0",
+		"--admin-listen", "127.0.0.1:0")
 	if v.config != "" {
 		args = append(args, "--config", v.config)
 	}
@@ -167,7 +169,8 @@ func (v *victim) deposit(key string) bool {
 		v.sent[key] = content
 	}
 	v.mu.Unlock()
-	resp, body := v.call(http.MethodPost, "/v1/documents", content, map[string]string{"Idempotency-Key": key, "Muniment-Title": key})
+	resp, body := v.call(http.MethodPost, "/v1/documents", content,
+		map[string]string{"Idempotency-Key": key, "Muniment-Title": key})
 	if resp == nil {
 		return false
 	}
@@ -189,8 +192,8 @@ func (v *victim) deposit(key string) bool {
 	return true
 }
 
-// load deposits from several clients until the server is gone, or each has deposited the number given. It returns whether
-// the server went.
+// load deposits from several clients until the server is gone, or each has deposited the number given. It returns
+// whether the server went.
 func (v *victim) load(round string, each int) bool {
 	var (
 		wg   sync.WaitGroup
@@ -212,8 +215,8 @@ func (v *victim) load(round string, each int) bool {
 	return gone.Load()
 }
 
-// settle checks the promise after a crash: what was acknowledged reads back and is proved, what is visible is whole, and a
-// retry leaves exactly one.
+// settle checks the promise after a crash: what was acknowledged reads back and is proved, what is visible is whole,
+// and a retry leaves exactly one.
 func (v *victim) settle() {
 	v.t.Helper()
 	verifier, err := note.NewVerifier(v.policyKey())
@@ -284,16 +287,19 @@ func (v *victim) checkReceipt(verifier note.Verifier, key string, d ack) {
 		v.t.Errorf("%s: the checkpoint: %v", key, err)
 		return
 	}
-	if err := tlog.CheckRecord(d.Receipt.Proof, size, root, int64(d.Receipt.Index), tlog.RecordHash(d.Receipt.Leaf[:])); err != nil {
+	if err := tlog.CheckRecord(d.Receipt.Proof, size, root, int64(d.Receipt.Index),
+		tlog.RecordHash(d.Receipt.Leaf[:])); err != nil {
 		v.t.Errorf("%s: %v", key, err)
 	}
 }
 
 func (v *victim) checkContent(key, id string) {
 	v.t.Helper()
-	resp, body := v.call(http.MethodGet, "/v1/documents/"+id+"/content", nil, map[string]string{"Muniment-Purpose": "test"})
+	resp, body := v.call(http.MethodGet, "/v1/documents/"+id+"/content", nil,
+		map[string]string{"Muniment-Purpose": "test"})
 	if resp == nil || resp.StatusCode != http.StatusOK || !bytes.Equal(body, v.sent[key]) {
-		v.t.Errorf("reading %s (%s) gives %d bytes that are not its content: %v\n%s", key, id, len(body), resp, v.stderr)
+		v.t.Errorf("reading %s (%s) gives %d bytes that are not its content: %v\n%s",
+			key, id, len(body), resp, v.stderr)
 	}
 }
 

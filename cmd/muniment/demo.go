@@ -36,7 +36,8 @@ a copy of the data, and shows how that is caught. It changes none of the files g
 		},
 	}
 	c.Flags().BoolVar(&once, "once", false, "end when everything has been shown, instead of serving on")
-	c.Flags().StringVar(&dir, "dir", "", "keep everything in this folder (default: a temporary one, removed at the end)")
+	c.Flags().StringVar(&dir, "dir", "",
+		"keep everything in this folder (default: a temporary one, removed at the end)")
 	return c
 }
 
@@ -131,7 +132,8 @@ func (d *demo) ours() error {
 	}
 	for _, path := range []string{d.data(), d.tokenFile(), d.proofs()} {
 		if _, err := os.Lstat(path); err == nil {
-			return hint(fmt.Errorf("%s is there already, and no demonstration has made it", path), "give demo a folder of its own with --dir")
+			return hint(fmt.Errorf("%s is there already, and no demonstration has made it", path),
+				"give demo a folder of its own with --dir")
 		}
 	}
 	return nil
@@ -186,7 +188,8 @@ func (d *demo) token(s *service) (string, error) {
 	}
 	key, err := os.ReadFile(d.tokenFile())
 	if err != nil {
-		return "", hint(fmt.Errorf("reading the API key of the vault in %s: %w", d.dir, err), "give demo a folder of its own with --dir")
+		return "", hint(fmt.Errorf("reading the API key of the vault in %s: %w", d.dir, err),
+			"give demo a folder of its own with --dir")
 	}
 	return strings.TrimSpace(string(key)), nil
 }

@@ -24,7 +24,8 @@ import (
 const clients = 8
 
 // each runs work for every paper, several at once, with a progress bar.
-func (d *demo) each(ctx context.Context, what string, work func(context.Context, int) error, summary func(time.Duration) string) error {
+func (d *demo) each(ctx context.Context, what string, work func(context.Context, int) error,
+	summary func(time.Duration) string) error {
 	began := time.Now()
 	bar := startProgress(d.out, what, len(d.papers))
 	g, ctx := errgroup.WithContext(ctx)
@@ -62,8 +63,10 @@ func (d *demo) deposit(ctx context.Context) error {
 		defer content.Close()
 		sent := sha256.New()
 		out, err := d.remote.deposit(ctx, deposit{
-			fileName: p.name, title: p.title, mediaType: p.mediaType, recordDate: p.recordDate, attributes: p.attributes,
-			idempotencyKey: fmt.Sprintf("demo-%d-%s", i, nameDigest(p.title)), length: length, content: io.TeeReader(content, sent),
+			fileName: p.name, title: p.title, mediaType: p.mediaType, recordDate: p.recordDate,
+			attributes:     p.attributes,
+			idempotencyKey: fmt.Sprintf("demo-%d-%s", i, nameDigest(p.title)), length: length,
+			content: io.TeeReader(content, sent),
 		})
 		if err != nil {
 			return err
@@ -75,7 +78,8 @@ func (d *demo) deposit(ctx context.Context) error {
 		total.Add(length)
 		return nil
 	}, func(took time.Duration) string {
-		text := fmt.Sprintf("%d documents, %s, encrypted and on record, in %.2f s", len(d.papers), size(total.Load()), took.Seconds())
+		text := fmt.Sprintf("%d documents, %s, encrypted and on record, in %.2f s",
+			len(d.papers), size(total.Load()), took.Seconds())
 		if n := again.Load(); n > 0 {
 			text += fmt.Sprintf(" (%d were there already)", n)
 		}
@@ -146,7 +150,8 @@ func (d *demo) verify(ctx context.Context) error {
 		}
 		return nil
 	}, func(took time.Duration) string {
-		return fmt.Sprintf("%d of %d verified by their evidence alone, in %.2f s", len(d.papers), len(d.papers), took.Seconds())
+		return fmt.Sprintf("%d of %d verified by their evidence alone, in %.2f s",
+			len(d.papers), len(d.papers), took.Seconds())
 	})
 	if err != nil {
 		return err

@@ -19,8 +19,8 @@ import (
 	"muniment/vault/objects/dir"
 )
 
-// tamper shows what a copy is good for whose owner has changed it: nothing. One document's stored object has a bit flipped;
-// another document's body in the log is replaced by a third one's.
+// tamper shows what a copy is good for whose owner has changed it: nothing. One document's stored object has a bit
+// flipped; another document's body in the log is replaced by a third one's.
 func (d *demo) tamper(ctx context.Context) (err error) {
 	if err := d.stop(); err != nil {
 		return err

@@ -25,8 +25,8 @@ type deposit struct {
 	content                                                    io.Reader
 }
 
-// deposit sends a document and returns its receipt. It compares the digest that the server has computed with that of the
-// bytes that it has sent.
+// deposit sends a document and returns its receipt. It compares the digest that the server has computed with that of
+// the bytes that it has sent.
 func (r *remote) deposit(ctx context.Context, d deposit) (*openapi.Deposit, error) {
 	sent := sha256.New()
 	if d.digest == nil {

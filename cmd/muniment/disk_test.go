@@ -103,8 +103,8 @@ func TestFullDisk(t *testing.T) {
 	v.fsck()
 }
 
-// TestFailedSync: a sync that fails leaves the outcome unknown. The server acknowledges nothing any more and ends, and the
-// next one has all that was acknowledged.
+// TestFailedSync: a sync that fails leaves the outcome unknown. The server acknowledges nothing any more and ends, and
+// the next one has all that was acknowledged.
 func TestFailedSync(t *testing.T) {
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
@@ -112,7 +112,8 @@ func TestFailedSync(t *testing.T) {
 	}
 	v.load("before", 3)
 	heal := v.injure("fdatasync", "EIO")
-	if got := v.status(http.MethodPost, "/v1/documents", "content", map[string]string{"Idempotency-Key": "during"}); got == http.StatusCreated {
+	if got := v.status(http.MethodPost, "/v1/documents", "content",
+		map[string]string{"Idempotency-Key": "during"}); got == http.StatusCreated {
 		t.Error("a deposit was acknowledged though its sync failed")
 	}
 	err := v.cmd.Wait() // by itself
@@ -128,7 +129,8 @@ func TestFailedSync(t *testing.T) {
 	for key, d := range v.acked {
 		v.checkContent(key, d.ID)
 	}
-	if got := v.status(http.MethodPost, "/v1/documents", "content", map[string]string{"Idempotency-Key": "during"}); got != http.StatusCreated && got != http.StatusOK {
+	if got := v.status(http.MethodPost, "/v1/documents", "content",
+		map[string]string{"Idempotency-Key": "during"}); got != http.StatusCreated && got != http.StatusOK {
 		t.Errorf("the retry is %d", got)
 	}
 	if n := len(v.list()); n != len(v.sent) {

@@ -34,8 +34,8 @@ type diagnosis struct {
 	Next  string  `json:"next,omitempty"` // what to do
 }
 
-// examination is one check. It may come to several lines, and adds them as it goes: what it has found when its time is up
-// is kept.
+// examination is one check. It may come to several lines, and adds them as it goes: what it has found when its time is
+// up is kept.
 type examination struct {
 	name string
 	run  func(ctx context.Context, r *report)
@@ -112,7 +112,8 @@ It exits 0 when nothing has failed, and 1 when something has; warnings are no fa
 		},
 	}
 	at.flags(c.Flags())
-	c.Flags().BoolVar(&d.create, "create-buckets", false, "make the two buckets on S3, each of its kind, where there are none")
+	c.Flags().BoolVar(&d.create, "create-buckets", false,
+		"make the two buckets on S3, each of its kind, where there are none")
 	return c
 }
 
@@ -180,7 +181,8 @@ func examine(ctx context.Context, patience time.Duration, e examination) []diagn
 		select { // one that heeds its context says more
 		case <-done:
 		case <-time.After(time.Second):
-			r.fail("", "find out what hangs: the lines above and below say what answers", "it came to no end within %v", patience)
+			r.fail("", "find out what hangs: the lines above and below say what answers", "it came to no end within %v",
+				patience)
 		}
 	}
 	return r.end()

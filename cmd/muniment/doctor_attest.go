@@ -36,8 +36,8 @@ func attestor(c config.Storage, s objects.Store) func(context.Context) (objects.
 
 const fixLocks = "have the store enforce Object Lock (versioning on, a bucket made with Object Lock, no right to bypass it), or use another"
 
-// attestation tries what the documents' store enforces: through the server, which puts it on record, where one was named, or
-// else from here.
+// attestation tries what the documents' store enforces: through the server, which puts it on record, where one was
+// named, or else from here.
 func (d *doctor) attestation(ctx context.Context, r *report) {
 	if d.connection.URL != "" { // the flag alone: a variable is set for other commands too, with whatever token they need
 		d.attestByServer(ctx, r)
@@ -89,7 +89,8 @@ func (d *doctor) judgeTrial(r *report, t *openapi.StorageTrial, record string, a
 		kept bool
 		what string
 	}{
-		{t.Locks, "the lock that came with the upload did not stand"}, {t.RefusesDelete, "a locked version could be deleted"},
+		{t.Locks, "the lock that came with the upload did not stand"},
+		{t.RefusesDelete, "a locked version could be deleted"},
 		{t.RefusesShorter, "a lock could be shortened"}, {t.KeepsVersions, "a locked version could be overwritten"},
 	} {
 		if !act.kept {
@@ -101,7 +102,8 @@ func (d *doctor) judgeTrial(r *report, t *openapi.StorageTrial, record string, a
 		r.fail("", fixLocks, "%s (%s); "+record, append([]any{strings.Join(broken, "; "), probe}, args...)...)
 		return
 	}
-	r.ok("", "a locked version can be neither deleted, shortened nor overwritten (%s); "+record, append([]any{probe}, args...)...)
+	r.ok("", "a locked version can be neither deleted, shortened nor overwritten (%s); "+record,
+		append([]any{probe}, args...)...)
 }
 
 func trialOf(a objects.Attestation) openapi.StorageTrial {

@@ -48,7 +48,8 @@ func (d *doctor) configurationFile(r *report) {
 	}
 	info, err := os.Stat(d.place.file)
 	if err == nil && info.Mode().Perm()&0o022 != 0 {
-		r.fail("file", "chmod go-w "+d.place.file, "others than its owner may change %s (mode %04o)", d.place.file, info.Mode().Perm())
+		r.fail("file", "chmod go-w "+d.place.file, "others than its owner may change %s (mode %04o)", d.place.file,
+			info.Mode().Perm())
 	}
 }
 

@@ -28,7 +28,8 @@ func (d *doctor) dataFolder(ctx context.Context, r *report) {
 	info, err := os.Stat(string(f))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.warn("", "the first serve makes it; if there should be one, name it with --data or in the configuration", "there is no %s", f)
+		r.warn("", "the first serve makes it; if there should be one, name it with --data or in the configuration",
+			"there is no %s", f)
 		return
 	case err != nil:
 		r.fail("", "let the user that runs the server enter the folder", "%v", err)
@@ -122,12 +123,14 @@ func (d *doctor) syncs(ctx context.Context, f folder, r *report) {
 	path := filepath.Join(string(f), ".muniment-doctor")
 	took, err := timeSyncs(ctx, path)
 	if err != nil {
-		r.refused("syncs", fmt.Errorf("writing the probe %s: %w", path, err), "let the server's user write to the folder")
+		r.refused("syncs", fmt.Errorf("writing the probe %s: %w", path, err),
+			"let the server's user write to the folder")
 		return
 	}
 	slices.Sort(took)
 	median, worst := took[len(took)/2], took[len(took)-1]
-	found := fmt.Sprintf("4 KiB are on disk in %v, at worst %v (probe: %s, removed)", rounded(median), rounded(worst), path)
+	found := fmt.Sprintf("4 KiB are on disk in %v, at worst %v (probe: %s, removed)",
+		rounded(median), rounded(worst), path)
 	if median > slowSync {
 		r.warn("syncs", "use a disk with a faster sync: every commit waits for it", "%s", found)
 		return
@@ -172,7 +175,8 @@ func (d *doctor) openFiles(_ context.Context, r *report) {
 	case err != nil:
 		r.refused("", err, "raise the limit (ulimit -n)")
 	case most < 1000:
-		r.warn("", "raise it for the service (LimitNOFILE=65536)", "%d are allowed to this shell, room for %d connections", files, most)
+		r.warn("", "raise it for the service (LimitNOFILE=65536)",
+			"%d are allowed to this shell, room for %d connections", files, most)
 	default:
 		r.ok("", "%d are allowed to this shell, room for %d connections", files, most)
 	}

@@ -11,7 +11,8 @@ func diskOf(path string) (free, total int64, kind string, err error) {
 	if err := syscall.Statfs(path, &s); err != nil {
 		return 0, 0, "", err
 	}
-	kinds := map[int64]string{0x6969: "nfs", 0xff534d42: "cifs", 0x01021994: "tmpfs", 0x858458f6: "ramfs", 0x794c7630: "overlay"}
+	kinds := map[int64]string{0x6969: "nfs", 0xff534d42: "cifs", 0x01021994: "tmpfs", 0x858458f6: "ramfs",
+		0x794c7630: "overlay"}
 	return int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize, kinds[int64(uint32(s.Type))], nil
 }
 

@@ -67,7 +67,8 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 	case err != nil:
 		r.refused("", err, "see what is named")
 	case backend == nil:
-		r.warn("", "the next serve restores it from the release bucket", "there is no journal.db; %s was released up to %d entries", stands.Origin, stands.Released)
+		r.warn("", "the next serve restores it from the release bucket",
+			"there is no journal.db; %s was released up to %d entries", stands.Origin, stands.Released)
 	case stands.Size < stands.Released:
 		r.warn("", "the next serve catches up from the release bucket by itself", "%s is at %d, and %d were released",
 			stands.Origin, stands.Size, stands.Released)
@@ -109,7 +110,8 @@ func (d *doctor) readBootstrap(ctx context.Context, backend journal.Backend, r *
 		return err
 	})
 	if err != nil {
-		r.refused("bootstrap principal", fmt.Errorf("reading the journal: %w", err), "move journal.db away; the next start restores it from the release bucket")
+		r.refused("bootstrap principal", fmt.Errorf("reading the journal: %w", err),
+			"move journal.db away; the next start restores it from the release bucket")
 	}
 }
 

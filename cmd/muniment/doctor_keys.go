@@ -77,9 +77,11 @@ func (d *doctor) vaultServer(ctx context.Context, r *report) {
 			r.fail("server", "check keys.vault.address: is there a HashiCorp Vault, or a proxy that answers for it?",
 				"%s answers %d, and not as Vault does", p.base, got.status)
 		case !v.Initialized:
-			r.fail("server", "vault operator init, then vault operator unseal", "Vault %s is not initialized", v.Version)
+			r.fail("server", "vault operator init, then vault operator unseal", "Vault %s is not initialized",
+				v.Version)
 		case v.Sealed:
-			r.fail("server", "vault operator unseal, with as many unseal keys as it asks for", "Vault %s is sealed", v.Version)
+			r.fail("server", "vault operator unseal, with as many unseal keys as it asks for", "Vault %s is sealed",
+				v.Version)
 		default:
 			r.ok("server", "Vault %s, unsealed", v.Version)
 			d.vaultToken(ctx, p, r)
@@ -87,8 +89,8 @@ func (d *doctor) vaultServer(ctx context.Context, r *report) {
 	}
 }
 
-// vaultToken looks at how long a token lives that the operator has put into a file. Those that the server gets by logging in it
-// gets anew.
+// vaultToken looks at how long a token lives that the operator has put into a file. Those that the server gets by
+// logging in it gets anew.
 func (d *doctor) vaultToken(ctx context.Context, p peer, r *report) {
 	c := d.cfg.Keys.Vault
 	if c.Auth != config.AuthToken {
@@ -137,8 +139,9 @@ func (d *doctor) vaultKeys(ctx context.Context, r *report) {
 	}
 	s, err := transit.Open(ctx, conf)
 	if err != nil {
-		r.refused("login and keys", err, "where it refuses the login, put a valid credential in its place; where it forbids a path: vault secrets enable -path="+
-			conf.Mount+" transit, and give our login the gateway's policy, with that mount and our prefix in it")
+		r.refused("login and keys", err,
+			"where it refuses the login, put a valid credential in its place; where it forbids a path: vault secrets enable -path="+
+				conf.Mount+" transit, and give our login the gateway's policy, with that mount and our prefix in it")
 		return
 	}
 	defer func() { _ = s.Close() }() // nothing depends on how that ends

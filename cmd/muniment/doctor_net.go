@@ -47,7 +47,8 @@ func peers(cfg config.Config) []peer {
 	}
 	if cfg.Keys.Kind == config.KeysVault {
 		v := cfg.Keys.Vault
-		out = append(out, peer{name: "Vault", key: "keys.vault", base: v.Address, probe: vaultHealth, ca: v.CA, server: v.ServerName})
+		out = append(out, peer{name: "Vault", key: "keys.vault", base: v.Address, probe: vaultHealth, ca: v.CA,
+			server: v.ServerName})
 	}
 	return out
 }
@@ -86,7 +87,8 @@ func (p peer) get(ctx context.Context, path string, header http.Header) (peerAns
 	}
 	maps.Copy(req.Header, header)
 	client := &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment},
+		Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true,
+			Proxy: http.ProxyFromEnvironment},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	began := time.Now()
@@ -161,7 +163,8 @@ func (d *doctor) tls(ctx context.Context, r *report) {
 			continue
 		}
 		left := time.Until(got.leaf.NotAfter)
-		found := fmt.Sprintf("its certificate is trusted, and good until %s", got.leaf.NotAfter.UTC().Format(time.DateOnly))
+		found := fmt.Sprintf("its certificate is trusted, and good until %s",
+			got.leaf.NotAfter.UTC().Format(time.DateOnly))
 		if left < certificateSoon {
 			r.warn(p.name, "renew it", "%s", found)
 			continue

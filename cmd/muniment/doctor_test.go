@@ -57,7 +57,8 @@ func TestATrialThatALockDidNotStand(t *testing.T) {
 		spoil(&trial)
 		(&doctor{}).judgeTrial(r, &trial, "on record at %d", 7)
 		line := r.end()[0]
-		if (line.State == isFailure) != (broken != "") || !strings.HasPrefix(line.Found, broken) || !strings.HasSuffix(line.Found, "on record at 7") {
+		if (line.State == isFailure) != (broken != "") || !strings.HasPrefix(line.Found, broken) ||
+			!strings.HasSuffix(line.Found, "on record at 7") {
 			t.Errorf("%q: %+v", broken, line)
 		}
 	}
@@ -69,10 +70,12 @@ func TestStoresHaveNamesOfTheirOwn(t *testing.T) {
 		return storeName(config.Storage{Kind: config.StorageS3, S3: config.S3{Endpoint: endpoint, Bucket: bucket}})
 	}
 	one := at("https://s3.example.org", "documents")
-	if one != at("https://s3.example.org/", "documents") || one == at("https://s3.example.org", "other") || one == at("https://s3.example.com", "documents") {
+	if one != at("https://s3.example.org/", "documents") || one == at("https://s3.example.org", "other") ||
+		one == at("https://s3.example.com", "documents") {
 		t.Errorf("%s is the name of another store too", one)
 	}
-	if strings.Contains(one, "example") || !strings.HasPrefix(one, "s3/") || storeName(config.Storage{Kind: config.StorageFolder}) != "folder" {
+	if strings.Contains(one, "example") || !strings.HasPrefix(one, "s3/") ||
+		storeName(config.Storage{Kind: config.StorageFolder}) != "folder" {
 		t.Errorf("the name is %s", one)
 	}
 }
@@ -102,14 +105,16 @@ func TestWhereAnAddressIs(t *testing.T) {
 	for address, want := range map[string]whereabouts{
 		"127.0.0.1:80": here, "localhost:80": here, "[::1]:80": here,
 		"10.1.2.3:80": inside, "192.168.0.9:80": inside, "[fd00::1]:80": inside, "169.254.1.1:80": inside,
-		"0.0.0.0:80": anywhere, ":80": anywhere, "[::]:80": anywhere, "192.0.2.7:80": anywhere, "records.example.org:80": anywhere, "": anywhere,
+		"0.0.0.0:80": anywhere, ":80": anywhere, "[::]:80": anywhere, "192.0.2.7:80": anywhere,
+		"records.example.org:80": anywhere, "": anywhere,
 	} {
 		if _, got := whereIs(address); got != want {
 			t.Errorf("%q: %v, want %v", address, got, want)
 		}
 	}
 	for address, want := range map[string]string{
-		"127.0.0.1:80": "127.0.0.1:80", "0.0.0.0:80": "127.0.0.1:80", ":80": "127.0.0.1:80", "[::]:80": "127.0.0.1:80", "10.1.2.3:80": "10.1.2.3:80",
+		"127.0.0.1:80": "127.0.0.1:80", "0.0.0.0:80": "127.0.0.1:80", ":80": "127.0.0.1:80", "[::]:80": "127.0.0.1:80",
+		"10.1.2.3:80": "10.1.2.3:80",
 	} {
 		if got := reachable(address); got != want {
 			t.Errorf("%q is reached at %q, want %q", address, got, want)

@@ -147,8 +147,8 @@ func (v *victim) reach(n int) {
 
 func (v *victim) journalFile() string { return filepath.Join(v.dir, "journal.db") }
 
-// TestDrillOldDatabase puts a database file back to an earlier time, after a crash under load: it catches up with what was
-// released since, loses nothing that was acknowledged, and goes on with one history.
+// TestDrillOldDatabase puts a database file back to an earlier time, after a crash under load: it catches up with what
+// was released since, loses nothing that was acknowledged, and goes on with one history.
 func TestDrillOldDatabase(t *testing.T) {
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
@@ -184,7 +184,8 @@ func TestDrillOldDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	v.fsck()
-	t.Logf("%d deposits were acknowledged, 20 of them before the old file; %d checkpoints are prefixes of the last", acked, len(heads))
+	t.Logf("%d deposits were acknowledged, 20 of them before the old file; %d checkpoints are prefixes of the last",
+		acked, len(heads))
 }
 
 func (v *victim) replaceJournal(from string) {
@@ -197,8 +198,8 @@ func (v *victim) replaceJournal(from string) {
 	}
 }
 
-// TestDrillTornDatabase puts back a copy that was taken while the file was written to, which is no backup: whatever is wrong with
-// it shows at the start or by fsck, and moving it away brings everything back.
+// TestDrillTornDatabase puts back a copy that was taken while the file was written to, which is no backup: whatever is
+// wrong with it shows at the start or by fsck, and moving it away brings everything back.
 func TestDrillTornDatabase(t *testing.T) {
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
@@ -241,11 +242,12 @@ func TestDrillTornDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	v.fsck()
-	t.Logf("of the torn copies %d were refused, %d had findings, %d were older but sound; %d documents", refused, found, sound, len(v.sent))
+	t.Logf("of the torn copies %d were refused, %d had findings, %d were older but sound; %d documents",
+		refused, found, sound, len(v.sent))
 }
 
-// copyTorn copies the journal's file while it is written to, its beginning and the rest at two times, in this order or the other,
-// and cuts some bytes off the end.
+// copyTorn copies the journal's file while it is written to, its beginning and the rest at two times, in this order or
+// the other, and cuts some bytes off the end.
 func (v *victim) copyTorn(cut int64, restFirst bool) string {
 	v.t.Helper()
 	in, err := os.Open(v.journalFile())
@@ -264,7 +266,8 @@ func (v *victim) copyTorn(cut int64, restFirst bool) string {
 	}
 	defer out.Close()
 	const begin = 64 << 10
-	parts := []*io.SectionReader{io.NewSectionReader(in, 0, begin), io.NewSectionReader(in, begin, info.Size()-begin-cut)}
+	parts := []*io.SectionReader{io.NewSectionReader(in, 0, begin),
+		io.NewSectionReader(in, begin, info.Size()-begin-cut)}
 	offsets := []int64{0, begin}
 	if restFirst {
 		slices.Reverse(parts)
@@ -281,8 +284,8 @@ func (v *victim) copyTorn(cut int64, restFirst bool) string {
 	return path
 }
 
-// TestDrillDamagedBucket damages each object of a release bucket in turn: a lost journal does not come back from it, what is at
-// fault is named, and it does once the object is back.
+// TestDrillDamagedBucket damages each object of a release bucket in turn: a lost journal does not come back from it,
+// what is at fault is named, and it does once the object is back.
 func TestDrillDamagedBucket(t *testing.T) {
 	v := newVictim(t, "muniment")
 	if !v.start(nil, "MUNIMENT_LOG_LEVEL=error") {
@@ -292,7 +295,8 @@ func TestDrillDamagedBucket(t *testing.T) {
 	if err := v.end(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	contents, err := filepath.Glob(filepath.Join(v.dir, "release", "data", "*", "*", "*@????????????????????????????????"))
+	contents, err := filepath.Glob(filepath.Join(v.dir, "release", "data", "*", "*",
+		"*@????????????????????????????????"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +328,8 @@ func TestDrillDamagedBucket(t *testing.T) {
 				}
 			}
 			out, err := exec.Command(v.program, "restore", "--data", v.dir).CombinedOutput()
-			named := bytes.Contains(out, []byte(name)) && (name == "head" || bytes.Contains(out, []byte("leaves from ")))
+			named := bytes.Contains(out, []byte(name)) &&
+				(name == "head" || bytes.Contains(out, []byte("leaves from ")))
 			if err == nil || !named {
 				t.Errorf("%s of %s: restore says %v\n%s", what, name, err, out)
 			}

@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 )
 
-// folder is the data folder. With the storage on S3 it has no release/ and objects/, with the keys in Vault no keys.json.
+// folder is the data folder. With the storage on S3 it has no release/ and objects/, with the keys in Vault no
+// keys.json.
 type folder string
 
 // The parts of the folder. README.md explains to operators what each is, and which must be backed up.
@@ -53,8 +54,9 @@ func (f folder) inventory() (inventory, error) {
 	return have, nil
 }
 
-// judge says what the parts come to, and refuses a vault that has lost what cannot be made anew. Nothing is created silently
-// in the place of something that was there. What is kept by a service instead of the folder counts as being there.
+// judge says what the parts come to, and refuses a vault that has lost what cannot be made anew. Nothing is created
+// silently in the place of something that was there. What is kept by a service instead of the folder counts as being
+// there.
 func (f folder) judge(have inventory) (state, error) {
 	lost := func(what, next string) (state, error) {
 		return 0, hint(fmt.Errorf("%s holds a vault that has lost %s", f, what), next)
@@ -67,11 +69,14 @@ func (f folder) judge(have inventory) (state, error) {
 	case !have.journal && !have.release && !have.objects && !have.keys:
 		return fresh, nil
 	case !have.keys:
-		return lost("its key file, "+f.keys(), "put the key file back from its backup: without it no document can ever be read")
+		return lost("its key file, "+f.keys(),
+			"put the key file back from its backup: without it no document can ever be read")
 	case !have.journal && !have.release:
-		return lost("both its journal and the release bucket", "put release/ back from its backup; the journal comes back from it by itself")
+		return lost("both its journal and the release bucket",
+			"put release/ back from its backup; the journal comes back from it by itself")
 	case !have.release:
-		return lost("its release bucket, "+f.release(), "put the folder back from its backup: the journal may not go on without it")
+		return lost("its release bucket, "+f.release(),
+			"put the folder back from its backup: the journal may not go on without it")
 	case !have.objects:
 		return lost("its objects, "+f.objects(), "put the folder back from its backup: the documents' content is in it")
 	case !have.journal:
@@ -90,7 +95,8 @@ func (f folder) ownersAlone() error {
 		return fmt.Errorf("looking at the data folder: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return hint(fmt.Errorf("others than its owner may write to %s (mode %04o)", f, info.Mode().Perm()), "chmod 700 "+string(f))
+		return hint(fmt.Errorf("others than its owner may write to %s (mode %04o)", f, info.Mode().Perm()),
+			"chmod 700 "+string(f))
 	}
 	return nil
 }

@@ -56,8 +56,8 @@ func checkObjects(ctx context.Context, s *storage, result *checked) error {
 	return nil
 }
 
-// deposits reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and the key to go on
-// from, nil at the end. A body that cannot be read is the journal check's to report.
+// deposits reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and the key
+// to go on from, nil at the end. A body that cannot be read is the journal check's to report.
 func deposits(ctx context.Context, b journal.Backend, from []byte) (found []kept, next []byte, err error) {
 	err = b.View(ctx, func(r journal.Reader) error {
 		found, next = nil, nil

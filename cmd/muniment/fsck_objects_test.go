@@ -16,16 +16,18 @@ func TestErasedObjectsAreNotMissed(t *testing.T) {
 	kept, erased := journal.ID{6: 0x70, 8: 0x80, 15: 1}, journal.ID{6: 0x70, 8: 0x80, 15: 2}
 	commit := func(event journal.Event, rows ...journal.Row) {
 		t.Helper()
-		_, err := j.Commit(t.Context(), journal.Actor{Tenant: "default", ID: "test"}, func(journal.View) (journal.Change, error) {
-			return journal.Change{Events: []journal.Event{event}, Sealed: rows}, nil
-		})
+		_, err := j.Commit(t.Context(), journal.Actor{Tenant: "default", ID: "test"},
+			func(journal.View) (journal.Change, error) {
+				return journal.Change{Events: []journal.Event{event}, Sealed: rows}, nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, id := range []journal.ID{kept, erased} {
 		data := vault.DocumentDepositedData{Object: vault.StoredObject{Key: "default/" + id.String(), Version: "1"}}
-		commit(vault.DocumentDeposited.New(id, data), journal.Row{Key: append([]byte{'d'}, id[:]...), Value: []byte("sealed")})
+		commit(vault.DocumentDeposited.New(id, data),
+			journal.Row{Key: append([]byte{'d'}, id[:]...), Value: []byte("sealed")})
 	}
 	commit(vault.DocumentErased.New(erased, vault.DocumentErasedData{Authority: "order-1", KeyVersion: 1}),
 		journal.Row{Key: append([]byte{'d'}, erased[:]...)})

@@ -18,15 +18,16 @@ import (
 func guideBlocks(t *testing.T, language string) []string {
 	t.Helper()
 	var out []string
-	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(read(t, "README.md"), -1) {
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(read(t,
+		"README.md"), -1) {
 		out = append(out, m[1])
 	}
 	return out
 }
 
-// TestRealGuide runs the shell commands of the operator's guide from top to bottom in one shell, as somebody would who follows it,
-// against a versitygw and a Vault in which nothing is prepared. Addresses and folders alone are other ones, and between two of
-// the blocks the test does what systemd would.
+// TestRealGuide runs the shell commands of the operator's guide from top to bottom in one shell, as somebody would who
+// follows it, against a versitygw and a Vault in which nothing is prepared. Addresses and folders alone are other ones,
+// and between two of the blocks the test does what systemd would.
 func TestRealGuide(t *testing.T) {
 	blocks := guideBlocks(t, "sh")
 	if len(blocks) < 10 {
@@ -66,7 +67,8 @@ func TestRealGuide(t *testing.T) {
 		return
 	}
 	t.Logf("%d blocks in %v", len(blocks), time.Since(began))
-	for _, want := range []string{"Verified: this is the document", "a locked version can be neither deleted, shortened nor overwritten", "0 findings", "approved"} {
+	for _, want := range []string{"Verified: this is the document",
+		"a locked version can be neither deleted, shortened nor overwritten", "0 findings", "approved"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the commands print no %q:\n%s", want, out)
 		}
@@ -87,7 +89,8 @@ func guidePath(t *testing.T, programs ...string) string {
 		}
 	}
 	verify := filepath.Join(dir, "muniment-verify")
-	if out, err := exec.Command("go", "build", "-o", verify, "muniment/cmd/muniment-verify").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go",
+		"build", "-o", verify, "muniment/cmd/muniment-verify").CombinedOutput(); err != nil {
 		t.Fatalf("building the verifier: %v\n%s", err, out)
 	}
 	return dir + string(filepath.ListSeparator) + os.Getenv("PATH")
@@ -123,7 +126,8 @@ func TestGuideUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(units[0], "/usr/local/bin/muniment", program)), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(units[0], "/usr/local/bin/muniment", program)),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command(analyze, "verify", path).CombinedOutput(); err != nil || len(out) > 0 {

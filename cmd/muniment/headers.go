@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// headerValue writes text for a Muniment- header: as it is where it is visible ASCII, else as an extended value (RFC 8187).
-// list says that commas separate values in this header.
+// headerValue writes text for a Muniment- header: as it is where it is visible ASCII, else as an extended value (RFC
+// 8187). list says that commas separate values in this header.
 func headerValue(s string, list bool) string {
-	plain := !strings.HasPrefix(strings.ToUpper(s), "UTF-8'") && strings.TrimSpace(s) == s && (!list || !strings.Contains(s, ","))
+	plain := !strings.HasPrefix(strings.ToUpper(s), "UTF-8'") && strings.TrimSpace(s) == s &&
+		(!list || !strings.Contains(s, ","))
 	for _, c := range s {
 		plain = plain && c >= ' ' && c <= '~'
 	}

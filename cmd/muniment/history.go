@@ -60,8 +60,8 @@ func entryRows(t *tableWriter, entries []openapi.Entry) {
 	}
 }
 
-// detail is what a person wants to know of an event besides who did it and when: for what, how much, and what was given out.
-// Events that say nothing of the kind have none.
+// detail is what a person wants to know of an event besides who did it and when: for what, how much, and what was given
+// out. Events that say nothing of the kind have none.
 func detail(e openapi.Entry) string {
 	var body struct {
 		Data struct {

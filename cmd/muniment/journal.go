@@ -112,7 +112,8 @@ func (p *program) writeEntries(entries []openapi.Entry) error {
 			}
 			continue
 		}
-		_, err := fmt.Fprintf(p.stdout, "%8d  %s  %-28s %s %s\n", e.Seq, e.At.Format("2006-01-02 15:04:05.000"), e.Type, e.Actor, text(e.Document))
+		_, err := fmt.Fprintf(p.stdout, "%8d  %s  %-28s %s %s\n", e.Seq, e.At.Format("2006-01-02 15:04:05.000"), e.Type,
+			e.Actor, text(e.Document))
 		if err != nil {
 			return fmt.Errorf("writing an entry: %w", err)
 		}
@@ -122,7 +123,8 @@ func (p *program) writeEntries(entries []openapi.Entry) error {
 
 // entries is a piece of the feed. wait is in seconds.
 func (r *remote) entries(ctx context.Context, after uint64, limit, wait int) (*openapi.EntryPage, error) {
-	res, err := r.api.ListEntriesWithResponse(ctx, &openapi.ListEntriesParams{After: &after, Limit: &limit, Wait: &wait})
+	res, err := r.api.ListEntriesWithResponse(ctx,
+		&openapi.ListEntriesParams{After: &after, Limit: &limit, Wait: &wait})
 	if err != nil {
 		return nil, r.unreached(err)
 	}

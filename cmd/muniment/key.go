@@ -29,7 +29,8 @@ of the key that it needs are destroyed, which takes these steps, by at least two
 Where the keys are in HashiCorp Vault, rotate and "trim run" act there with your own credentials: VAULT_ADDR, VAULT_TOKEN and,
 where they are needed, VAULT_CACERT and VAULT_NAMESPACE, as for the vault command. The server's own may not.`,
 	}
-	c.AddCommand(p.keyStatusCommand(), p.keyRotateCommand(), p.keyRewrapCommand(), p.keyTrimCommand(), p.keyPolicyCommand())
+	c.AddCommand(p.keyStatusCommand(), p.keyRotateCommand(), p.keyRewrapCommand(), p.keyTrimCommand(),
+		p.keyPolicyCommand())
 	return group(c)
 }
 

@@ -26,8 +26,10 @@ type custodyPlace struct {
 }
 
 func (c *custodyPlace) flags(f *pflag.FlagSet) {
-	f.StringVar(&c.mount, "vault-mount", "transit", "where the Transit engine is mounted in Vault, as the server's keys.vault.mount has it")
-	f.StringVar(&c.prefix, "vault-prefix", "muniment", "what the keys' names begin with, as the server's keys.vault.prefix has it")
+	f.StringVar(&c.mount, "vault-mount", "transit",
+		"where the Transit engine is mounted in Vault, as the server's keys.vault.mount has it")
+	f.StringVar(&c.prefix, "vault-prefix", "muniment",
+		"what the keys' names begin with, as the server's keys.vault.prefix has it")
 }
 
 // custodian logs in to Vault as the vault command would.
@@ -38,8 +40,9 @@ func (p *program) custodian(ctx context.Context, place custodyPlace) (custody, e
 			"set VAULT_ADDR, and VAULT_TOKEN to a token with the key custodian's policy (vault login, then vault print token)")
 	}
 	return transit.OpenCustodian(ctx, transit.Config{
-		Address: address, CA: p.getenv("VAULT_CACERT"), Namespace: p.getenv("VAULT_NAMESPACE"), Mount: place.mount, Prefix: place.prefix,
-		Auth:  transit.Auth{Method: transit.Token, Token: keys.Secret(token)},
-		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		Address: address, CA: p.getenv("VAULT_CACERT"), Namespace: p.getenv("VAULT_NAMESPACE"), Mount: place.mount,
+		Prefix: place.prefix,
+		Auth:   transit.Auth{Method: transit.Token, Token: keys.Secret(token)},
+		Clock:  journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 	})
 }

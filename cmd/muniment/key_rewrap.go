@@ -71,7 +71,8 @@ func (p *program) follow(ctx context.Context, r *remote, now *openapi.Rewrap) (*
 		case <-tick.C:
 		case <-ctx.Done():
 			bar.clear()
-			return nil, hint(fmt.Errorf("no longer following the rewrap: %w", ctx.Err()), "it goes on; muniment key rewrap follows it again")
+			return nil, hint(fmt.Errorf("no longer following the rewrap: %w", ctx.Err()),
+				"it goes on; muniment key rewrap follows it again")
 		}
 		status, err := r.keys(ctx)
 		if err == nil && status.Rewrap == nil {

@@ -25,8 +25,9 @@ func (k keeper) run(into any, args ...string) (string, bool) {
 	k.t.Helper()
 	var stdout, stderr bytes.Buffer
 	around := surroundings{
-		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, getenv: func(name string) string { return k.env[name] },
-		open: openStorage,
+		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
+		getenv: func(name string) string { return k.env[name] },
+		open:   openStorage,
 	}
 	ok := run(k.t.Context(), around, append(args, "-o", "json")) == exitDone
 	if ok && into != nil {
@@ -66,12 +67,14 @@ func TestRewrapIsLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stderr bytes.Buffer
-	p := &program{surroundings: surroundings{stdout: &stderr, stderr: &stderr, getenv: func(n string) string { return custodian.env[n] }}}
+	p := &program{surroundings: surroundings{stdout: &stderr, stderr: &stderr,
+		getenv: func(n string) string { return custodian.env[n] }}}
 	remote, err := p.server()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.follow(ctx, remote, &openapi.Rewrap{State: openapi.RewrapStateRunning, BeganAt: time.Now()}); err == nil ||
+	if _, err := p.follow(ctx, remote,
+		&openapi.Rewrap{State: openapi.RewrapStateRunning, BeganAt: time.Now()}); err == nil ||
 		!strings.Contains(err.Error(), "no longer following") {
 		t.Errorf("left: %v", err)
 	}

@@ -65,14 +65,16 @@ that was broken off is brought to its end by the same command, of any key custod
 		}),
 	}
 	place.flags(run.Flags())
-	run.Flags().IntVar(&agreed.oldest, "oldest", 0, "the oldest version to keep, as it was proposed and approved; required with Vault")
+	run.Flags().IntVar(&agreed.oldest, "oldest", 0,
+		"the oldest version to keep, as it was proposed and approved; required with Vault")
 	run.Flags().StringVar(&agreed.tenant, "tenant", "default", "whose key it is; looked at with Vault")
 	c.AddCommand(propose, approve, run)
 	return group(c)
 }
 
 // trimsOf runs a call that answers with a trim.
-func (p *program) trimsOf(call func(context.Context, *remote, []string) (*openapi.Trim, error)) func(*cobra.Command, []string) error {
+func (p *program) trimsOf(call func(context.Context, *remote, []string) (*openapi.Trim,
+	error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		r, err := p.server()
 		if err != nil {
@@ -99,9 +101,11 @@ func trimText(t openapi.Trim) string {
 	}
 	switch t.State {
 	case openapi.TrimStateProposed:
-		return fmt.Sprintf("proposed: versions before %d; waits for somebody else's approval; not before %s", t.Oldest, at(&t.NotBefore))
+		return fmt.Sprintf("proposed: versions before %d; waits for somebody else's approval; not before %s",
+			t.Oldest, at(&t.NotBefore))
 	case openapi.TrimStateApproved:
-		return fmt.Sprintf("approved: versions before %d; not before %s, approval lapses %s", t.Oldest, at(&t.NotBefore), at(t.ApprovalLapsesAt))
+		return fmt.Sprintf("approved: versions before %d; not before %s, approval lapses %s",
+			t.Oldest, at(&t.NotBefore), at(t.ApprovalLapsesAt))
 	case openapi.TrimStateBegun:
 		return fmt.Sprintf("begun: versions before %d; muniment key trim run brings it to its end", t.Oldest)
 	case openapi.TrimStateDone:
@@ -120,13 +124,15 @@ type agreedTrim struct {
 func (a agreedTrim) check(tenant string, oldest int) error {
 	if a.tenant != tenant || a.oldest != oldest {
 		return hint(fmt.Errorf("the server would have the versions before %d of the tenant %s destroyed, and agreed are those before %d of %s",
-			oldest, tenant, a.oldest, a.tenant), "nothing was destroyed; if you have mistyped it, repeat the command, else find out who has changed the server")
+			oldest, tenant, a.oldest, a.tenant),
+			"nothing was destroyed; if you have mistyped it, repeat the command, else find out who has changed the server")
 	}
 	return nil
 }
 
 // runTrim has the server begin, trims in the key service where that is ours to do, and has the server put it on record.
-func (p *program) runTrim(ctx context.Context, r *remote, id string, place custodyPlace, agreed agreedTrim) (*openapi.Trim, error) {
+func (p *program) runTrim(ctx context.Context, r *remote, id string, place custodyPlace,
+	agreed agreedTrim) (*openapi.Trim, error) {
 	status, err := r.keys(ctx)
 	if err != nil {
 		return nil, err

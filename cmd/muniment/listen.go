@@ -18,8 +18,9 @@ const (
 	mostConnections = 4096
 )
 
-// maxConnections is how many connections may be served at a time: as configured or, with 0, what the limit of open files
-// allows. More than it allows is refused: a client without a credential could then use up the files that deposits need.
+// maxConnections is how many connections may be served at a time: as configured or, with 0, what the limit of open
+// files allows. More than it allows is refused: a client without a credential could then use up the files that deposits
+// need.
 func maxConnections(configured int) (int, error) {
 	files, err := openFiles()
 	if err != nil {
@@ -44,7 +45,8 @@ func connectionsWithin(files uint64, configured int) (int, error) {
 }
 
 // limitedListener accepts so many connections at a time, and of one address so many. It needs no credential to open a
-// connection, so without a bound one client could use up the process's open files, and nothing could be deposited any more.
+// connection, so without a bound one client could use up the process's open files, and nothing could be deposited any
+// more.
 type limitedListener struct {
 	net.Listener
 	slots      chan struct{} // holds an element for each open connection
@@ -57,8 +59,9 @@ type limitedListener struct {
 	open  map[netip.Prefix]int // connections by address
 }
 
-// limitListener makes a listener of l that has at most so many connections open, and at most perAddress of one IPv4 address or
-// IPv6 /64 that is not exempt. Beyond the first, connections wait in the system's queue; beyond the second they are closed.
+// limitListener makes a listener of l that has at most so many connections open, and at most perAddress of one IPv4
+// address or IPv6 /64 that is not exempt. Beyond the first, connections wait in the system's queue; beyond the second
+// they are closed.
 func limitListener(l net.Listener, most, perAddress int, exempt []*net.IPNet) *limitedListener {
 	return &limitedListener{Listener: l, slots: make(chan struct{}, most), perAddress: perAddress, exempt: exempt,
 		ended: make(chan struct{}), open: map[netip.Prefix]int{}}

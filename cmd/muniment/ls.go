@@ -46,7 +46,8 @@ taken as midnight UTC.`,
 			return p.emit(openapi.DocumentPage{Documents: docs}, func(t *tableWriter) {
 				t.row("ID", "STATE", "SIZE>", "DEPOSITED", "SERIES", "NAME~", "TITLE~")
 				for _, d := range docs {
-					t.row(d.ID, d.State, size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series, text(d.FileName), text(d.Title))
+					t.row(d.ID, d.State, size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series, text(d.FileName),
+						text(d.Title))
 				}
 			})
 		},
@@ -54,7 +55,8 @@ taken as midnight UTC.`,
 	f := c.Flags()
 	f.StringVar(&l.series, "series", "", "only of this record series")
 	f.StringVar(&l.state, "state", "", "only kept or erased ones")
-	f.StringVar(&l.chain, "chain", "", "only those that support transactions on this chain (CAIP-2); with --transaction")
+	f.StringVar(&l.chain, "chain", "",
+		"only those that support transactions on this chain (CAIP-2); with --transaction")
 	f.StringVar(&l.transaction, "transaction", "", "only those that support this transaction; with --chain")
 	f.StringVar(&l.after, "after", "", "only those deposited at or after this time or date")
 	f.StringVar(&l.before, "before", "", "only those deposited before this time or date")

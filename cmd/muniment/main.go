@@ -1,5 +1,5 @@
-// Command muniment keeps documents as evidence: it serves the vault, and has a subcommand for each thing that an operator,
-// officer or auditor does.
+// Command muniment keeps documents as evidence: it serves the vault, and has a subcommand for each thing that an
+// operator, officer or auditor does.
 package main
 
 import (
@@ -12,7 +12,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	code := run(ctx, surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, open: openStorage}, os.Args[1:])
+	code := run(ctx, surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		open: openStorage}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -26,8 +26,8 @@ type manifestRow struct {
 	line  int    // of the file, from 1
 	given string // the path as it is written
 	ref   vault.LedgerRef
-	// print is the row's fingerprint: 128 bits of the SHA-256 over what its columns say, in hexadecimal. Rows that say the same
-	// have the same, in whatever order the columns stand.
+	// print is the row's fingerprint: 128 bits of the SHA-256 over what its columns say, in hexadecimal. Rows that say
+	// the same have the same, in whatever order the columns stand.
 	print string
 }
 
@@ -36,7 +36,8 @@ const attributeColumn = "attr:"
 
 // manifestColumns are the columns that a manifest may have, besides those of attributes.
 func manifestColumns() []string {
-	return []string{"path", "external_id", "title", "file_name", "series", "record_date", "media_type", "chain", "transaction", "role"}
+	return []string{"path", "external_id", "title", "file_name", "series", "record_date", "media_type", "chain",
+		"transaction", "role"}
 }
 
 // faults are what is wrong with a manifest, by line.
@@ -190,7 +191,8 @@ func newManifestRow(header, record []string, line int, folder string) manifestRo
 	if row.path = row.given; !filepath.IsAbs(row.path) {
 		row.path = filepath.Join(folder, row.path)
 	}
-	row.externalID, row.title, row.series, row.recordDate = cells["external_id"], cells["title"], cells["series"], cells["record_date"]
+	row.externalID, row.title, row.series, row.recordDate = cells["external_id"], cells["title"], cells["series"],
+		cells["record_date"]
 	if row.fileName = cells["file_name"]; row.fileName == "" {
 		row.fileName = filepath.Base(row.path)
 	}
@@ -224,7 +226,8 @@ func (row *manifestRow) check(bad *faults) {
 		bad.add(row.line, "path has a control character or is not UTF-8")
 	}
 	d := vault.Deposit{
-		Series: row.series, ExternalID: row.externalID, FileName: row.fileName, Title: row.title, MediaType: row.mediaType,
+		Series: row.series, ExternalID: row.externalID, FileName: row.fileName, Title: row.title,
+		MediaType:  row.mediaType,
 		Attributes: row.attributes, RecordDate: row.recordDate,
 	}
 	if row.ref != (vault.LedgerRef{}) {

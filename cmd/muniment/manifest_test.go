@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRowFingerprints: a row is the same wherever its columns stand and whatever empty ones there are, and another when a cell
-// says something else.
+// TestRowFingerprints: a row is the same wherever its columns stand and whatever empty ones there are, and another when
+// a cell says something else.
 func TestRowFingerprints(t *testing.T) {
 	print := func(text string) string {
 		t.Helper()
@@ -23,7 +23,8 @@ func TestRowFingerprints(t *testing.T) {
 	if one != "ef0e30a809ccbaff0946395e50ceaf9d" {
 		t.Errorf("the fingerprint is %s now: receipts of old runs would not be known any more", one)
 	}
-	for _, same := range []string{"title,path\nb,a.txt\n", "path,series,title\na.txt,,b\n", "\ufeffpath,title\r\na.txt,b\r\n", "path,title\n\"a.txt\",\"b\""} {
+	for _, same := range []string{"title,path\nb,a.txt\n", "path,series,title\na.txt,,b\n",
+		"\ufeffpath,title\r\na.txt,b\r\n", "path,title\n\"a.txt\",\"b\""} {
 		if got := print(same); got != one {
 			t.Errorf("%q has another fingerprint", same)
 		}

@@ -75,8 +75,8 @@ func openNode(ctx context.Context, cfg config.Config, log *slog.Logger, open ope
 	return n, nil
 }
 
-// owned refuses to go on over a release bucket that is another server's, and to begin where nothing could be released: the
-// head in the bucket is what keeps two servers from beginning two histories there.
+// owned refuses to go on over a release bucket that is another server's, and to begin where nothing could be released:
+// the head in the bucket is what keeps two servers from beginning two histories there.
 func (n *node) owned(cfg config.Config) error {
 	if err := n.journal.Err(); err != nil {
 		err = fmt.Errorf("releasing the journal: %w", err)
@@ -92,8 +92,8 @@ func (n *node) owned(cfg config.Config) error {
 	return nil
 }
 
-// openVault opens the vault, and makes the default tenant where there is none: at the first start, or at the one after a first
-// start that was broken off and has left its beginning in the release bucket.
+// openVault opens the vault, and makes the default tenant where there is none: at the first start, or at the one after
+// a first start that was broken off and has left its beginning in the release bucket.
 func (n *node) openVault(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	ahead := 0
 	if cfg.Keys.Kind == config.KeysVault { // a key file answers at once
@@ -180,7 +180,8 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.publisher, err = anchor.New(anchor.Config{
-		Journal: n.journal, Ledgers: blocks.all(), Interval: time.Duration(cfg.Anchor.Every), Asked: time.Duration(cfg.Anchor.Asked),
+		Journal: n.journal, Ledgers: blocks.all(), Interval: time.Duration(cfg.Anchor.Every),
+		Asked: time.Duration(cfg.Anchor.Asked),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Permit: access.Permit(access.AnchorNow),
 	})
 	if err != nil {
@@ -206,8 +207,8 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 	return err
 }
 
-// close ends everything in the order in which nothing is lost: the vault, which still writes the outcome of reads, before
-// the journal.
+// close ends everything in the order in which nothing is lost: the vault, which still writes the outcome of reads,
+// before the journal.
 func (n *node) close() error {
 	var errs []error
 	if n.stopSweeps != nil {

@@ -31,8 +31,8 @@ func writeJSON(w io.Writer, v any) error {
 	return nil
 }
 
-// tableWriter lines up columns. Columns whose heading ends in ">" are set to the right; those whose heading ends in "~" are cut
-// short where the table would be wider than the terminal.
+// tableWriter lines up columns. Columns whose heading ends in ">" are set to the right; those whose heading ends in "~"
+// are cut short where the table would be wider than the terminal.
 type tableWriter struct {
 	rows [][]string
 }

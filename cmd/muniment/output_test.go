@@ -29,8 +29,8 @@ hostile�[2J�     2  line�break
 	}
 }
 
-// TestTablesLineUpWithWideText: each column begins where it should on a terminal, on which some characters take two columns and
-// some take none.
+// TestTablesLineUpWithWideText: each column begins where it should on a terminal, on which some characters take two
+// columns and some take none.
 func TestTablesLineUpWithWideText(t *testing.T) {
 	var table tableWriter
 	table.row("NAME~", "TITLE~", "STATE")
@@ -105,7 +105,8 @@ func TestCut(t *testing.T) {
 
 func TestSizesForPeople(t *testing.T) {
 	for n, want := range map[int64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 1 << 30: "1.0 GiB", 5 << 40: "5.0 TiB",
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 1 << 30: "1.0 GiB",
+		5 << 40: "5.0 TiB",
 	} {
 		if got := size(n); got != want {
 			t.Errorf("size(%d) = %s, want %s", n, got, want)
@@ -143,12 +144,13 @@ func TestProgressOnATerminalFitsIntoALine(t *testing.T) {
 	}
 }
 
-// TestTransfersOnATerminal: bytes, their rate and the count are shown, what has to be sent again is taken back, and what fills the
-// line is cut.
+// TestTransfersOnATerminal: bytes, their rate and the count are shown, what has to be sent again is taken back, and
+// what fills the line is cut.
 func TestTransfersOnATerminal(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Unix(0, 0)
-	bar := &progress{out: &out, width: 80, what: "deposit", total: 3, size: 4 << 20, now: func() time.Time { return now }, started: now}
+	bar := &progress{out: &out, width: 80, what: "deposit", total: 3, size: 4 << 20,
+		now: func() time.Time { return now }, started: now}
 	now = now.Add(time.Second)
 	bar.move(1 << 20)
 	bar.step()
@@ -156,17 +158,20 @@ func TestTransfersOnATerminal(t *testing.T) {
 	bar.move(-1 << 19)
 	bar.end("3 deposited")
 	for _, want := range []string{
-		"████████░░░░", " 0/3 1.0 MiB/4.0 MiB 1.0 MiB/s", " 1/3 512.0 KiB/4.0 MiB 256.0 KiB/s", "\r\x1b[K  deposit    3 deposited\n",
+		"████████░░░░", " 0/3 1.0 MiB/4.0 MiB 1.0 MiB/s", " 1/3 512.0 KiB/4.0 MiB 256.0 KiB/s",
+		"\r\x1b[K  deposit    3 deposited\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not show %q: %q", want, out.String())
 		}
 	}
 	out.Reset()
-	bar = &progress{out: &out, width: 20, what: "get", total: 1, size: 1 << 30, now: func() time.Time { return now }, started: now}
+	bar = &progress{out: &out, width: 20, what: "get", total: 1, size: 1 << 30, now: func() time.Time { return now },
+		started: now}
 	now = now.Add(time.Second)
 	bar.move(1 << 29)
-	if line := strings.TrimSuffix(strings.TrimPrefix(out.String(), "\r"), "\x1b[K"); cells(line) > 19 || strings.Contains(line, "0/1") {
+	if line := strings.TrimSuffix(strings.TrimPrefix(out.String(), "\r"), "\x1b[K"); cells(line) > 19 ||
+		strings.Contains(line, "0/1") {
 		t.Errorf("%d columns in %q", cells(line), line)
 	}
 }
@@ -207,7 +212,8 @@ func TestMeasure(t *testing.T) {
 		}
 	}
 	failure := errors.New("no")
-	if _, err := measure(context.Background(), 8, limit{time: time.Hour}, func(context.Context, int) error { return failure }); !errors.Is(err, failure) {
+	if _, err := measure(context.Background(), 8, limit{time: time.Hour},
+		func(context.Context, int) error { return failure }); !errors.Is(err, failure) {
 		t.Errorf("error %v, want the work's", err)
 	}
 	if got := (rate{took: []time.Duration{1, 2, 3, 4, 5}}).percentile(50); got != 3 {

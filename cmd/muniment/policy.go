@@ -28,13 +28,14 @@ func (s *storage) openLedger() (blocks, error) {
 	}
 	digest := sha256.Sum256(signer.PublicKey())
 	l, err := ledgerlocal.Open(ledgerlocal.Config{
-		Dir: s.folder.ledger(), ID: "local/" + hex.EncodeToString(digest[:8]), Signer: signer, Clock: journal.SystemClock{},
+		Dir: s.folder.ledger(), ID: "local/" + hex.EncodeToString(digest[:8]), Signer: signer,
+		Clock: journal.SystemClock{},
 	})
 	return blocks{l}, err
 }
 
-// writePolicy says what a verifier must trust to believe this folder's evidence, and puts it into the folder if it is not
-// there yet. An auditor keeps a copy elsewhere: one that is read from here proves nothing.
+// writePolicy says what a verifier must trust to believe this folder's evidence, and puts it into the folder if it is
+// not there yet. An auditor keeps a copy elsewhere: one that is read from here proves nothing.
 func (s *storage) writePolicy(j *journal.Journal, b blocks) (*evidence.Policy, error) {
 	policy := evidence.Policy{
 		V:       evidence.Version,

@@ -31,7 +31,8 @@ func startProgress(out io.Writer, what string, total int) *progress {
 	return startTransfer(out, what, total, 0)
 }
 
-// startTransfer begins to show the progress of work in total steps that moves size bytes in all, 0 if that is not known.
+// startTransfer begins to show the progress of work in total steps that moves size bytes in all, 0 if that is not
+// known.
 func startTransfer(out io.Writer, what string, total int, size int64) *progress {
 	width, _ := isTerminal(out)
 	return &progress{out: out, width: width, what: what, total: total, size: size, now: time.Now, started: time.Now()}

@@ -83,9 +83,11 @@ func (p *program) putCommand() *cobra.Command {
 	f.StringVar(&o.idempotencyKey, "idempotency-key", "", "your own key instead of the one that follows from the file")
 	f.BoolVar(&o.hidden, "hidden", false, "also what begins with a dot in folders")
 	f.IntVar(&o.jobs, "jobs", 4, "how many uploads at once")
-	f.DurationVar(&o.retryFor, "retry-for", time.Minute, "how long to ask again a server that is not there or not ready; 0 for never")
+	f.DurationVar(&o.retryFor, "retry-for", time.Minute,
+		"how long to ask again a server that is not there or not ready; 0 for never")
 	f.StringVar(&o.manifest, "manifest", "", "a CSV file that lists what to deposit; with --receipts")
-	f.StringVar(&o.receipts, "receipts", "", "the CSV file to which receipts are added, and by which a repeated run goes on")
+	f.StringVar(&o.receipts, "receipts", "",
+		"the CSV file to which receipts are added, and by which a repeated run goes on")
 	return c
 }
 
@@ -115,7 +117,8 @@ func (o *putOptions) checkManifest(c *cobra.Command, args []string) error {
 		return errors.New("give either files or a --manifest, not both")
 	}
 	for _, name := range []string{
-		"series", "external-id", "title", "file-name", "media-type", "record-date", "attribute", "ledger-ref", "idempotency-key", "hidden",
+		"series", "external-id", "title", "file-name", "media-type", "record-date", "attribute", "ledger-ref",
+		"idempotency-key", "hidden",
 	} {
 		if c.Flags().Changed(name) {
 			return fmt.Errorf("--%s is not for a manifest, which has columns for such things", name)

@@ -52,7 +52,8 @@ func (j *job) start() *exec.Cmd {
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	cmd := exec.Command(program, "put", "--manifest", j.manifest, "--receipts", j.receipts, "--url", j.v.url, "-o", "json")
+	cmd := exec.Command(program, "put", "--manifest", j.manifest, "--receipts", j.receipts, "--url", j.v.url, "-o",
+		"json")
 	cmd.Env = append(os.Environ(), "MUNIMENT_TOKEN="+j.v.token)
 	return cmd
 }
@@ -97,8 +98,8 @@ func (j *job) lines() map[string]map[string]string {
 	return out
 }
 
-// TestManifestSurvivesKill kills a job in the middle, several times and at different places, and lets it go on: each row is exactly
-// one document, and each has its receipt, whose leaf is the one that the server has.
+// TestManifestSurvivesKill kills a job in the middle, several times and at different places, and lets it go on: each
+// row is exactly one document, and each has its receipt, whose leaf is the one that the server has.
 func TestManifestSurvivesKill(t *testing.T) {
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
@@ -127,7 +128,8 @@ func TestManifestSurvivesKill(t *testing.T) {
 		t.Fatalf("the last run ended with %v", err)
 	}
 	var result manifestResult
-	if err := json.Unmarshal(out, &result); err != nil || result.Created+result.Replayed+result.Skipped != j.rows || result.Skipped < 79 {
+	if err := json.Unmarshal(out, &result); err != nil || result.Created+result.Replayed+result.Skipped != j.rows ||
+		result.Skipped < 79 {
 		t.Errorf("%s, %v", out, err)
 	}
 	j.check()
@@ -154,14 +156,15 @@ func (j *job) check() {
 	}
 	for _, d := range page.Documents {
 		row := receipts[d.FileName]
-		if row["document_id"] != d.ID || row["index"] != fmt.Sprint(d.Index) || row["status"] != "created" && row["status"] != "replayed" {
+		if row["document_id"] != d.ID || row["index"] != fmt.Sprint(d.Index) ||
+			row["status"] != "created" && row["status"] != "replayed" {
 			j.t.Errorf("document %s has the receipt %v", d.ID, row)
 		}
 	}
 }
 
-// TestManifestSurvivesServer kills the server in the middle of a job, and starts it again elsewhere: what the job could not do, and
-// says so, the next run does.
+// TestManifestSurvivesServer kills the server in the middle of a job, and starts it again elsewhere: what the job could
+// not do, and says so, the next run does.
 func TestManifestSurvivesServer(t *testing.T) {
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
@@ -177,7 +180,8 @@ func TestManifestSurvivesServer(t *testing.T) {
 	}
 	j.await(5)
 	_ = v.end(syscall.SIGKILL)
-	if err := cmd.Wait(); err == nil || !strings.Contains(errs.String(), "not tried") || !strings.Contains(errs.String(), "repeat the same command") {
+	if err := cmd.Wait(); err == nil || !strings.Contains(errs.String(), "not tried") ||
+		!strings.Contains(errs.String(), "repeat the same command") {
 		t.Errorf("the job ended with %v: %s", err, errs.String())
 	}
 	if !v.start(nil) {
@@ -189,8 +193,8 @@ func TestManifestSurvivesServer(t *testing.T) {
 	j.check()
 }
 
-// TestReceiptsTornAnywhere cuts a receipts file after every byte: what is left is never taken for more than it says, nothing else
-// is lost, and a file that is not ours is left alone.
+// TestReceiptsTornAnywhere cuts a receipts file after every byte: what is left is never taken for more than it says,
+// nothing else is lost, and a file that is not ours is left alone.
 func TestReceiptsTornAnywhere(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "out.csv")
 	whole := strings.Join(receiptColumns(), ",") + "\n" +
@@ -265,7 +269,8 @@ func TestReceiptsAreHeld(t *testing.T) {
 
 func TestCellsAreNoFormulas(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "a.txt": "a.txt", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "a=1": "a=1", "\t=1": "�=1", "a\nb": "a�b",
+		"": "", "a.txt": "a.txt", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "a=1": "a=1", "\t=1": "�=1",
+		"a\nb": "a�b",
 	} {
 		if got := harmless(in); got != want {
 			t.Errorf("%q becomes %q, not %q", in, got, want)

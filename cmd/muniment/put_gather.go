@@ -45,8 +45,8 @@ func (s skips) String() string {
 	return strings.Join(out, ", ")
 }
 
-// gather finds the files that the arguments name. A folder that cannot be read is an error: nobody should take a part of it for
-// all. A file that is not there is found out when its turn comes.
+// gather finds the files that the arguments name. A folder that cannot be read is an error: nobody should take a part
+// of it for all. A file that is not there is found out when its turn comes.
 func gather(d deposit, args []string, hidden bool, stdin io.Reader) ([]item, skips, error) {
 	var (
 		items   []item

@@ -34,7 +34,8 @@ func (p *program) putManifest(ctx context.Context, r *remote, o putOptions) (err
 	}
 	defer func() { err = errors.Join(err, kept.close()) }()
 	if kept.torn {
-		fmt.Fprintf(p.stderr, "the last line of %s was torn by a crash and has been removed; its row is done again\n", o.receipts)
+		fmt.Fprintf(p.stderr, "the last line of %s was torn by a crash and has been removed; its row is done again\n",
+			o.receipts)
 	}
 	var due []manifestRow
 	for _, row := range rows {

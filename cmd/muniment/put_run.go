@@ -26,7 +26,8 @@ type uploads struct {
 	items   []item
 	bar     *progress
 	began   time.Time
-	// done is told of each item how it ended, one at a time. Its error ends all: what cannot be written down is not gone on with.
+	// done is told of each item how it ended, one at a time. Its error ends all: what cannot be written down is not
+	// gone on with.
 	done func(i int, out *openapi.Deposit, err error) error
 
 	mu      sync.Mutex
@@ -67,7 +68,8 @@ func (u *uploads) run(ctx context.Context) *outcome {
 	_ = group.Wait() // they return none
 	u.outcome.interrupted = ctx.Err() != nil
 	if u.outcome.total > 1 {
-		u.bar.end(fmt.Sprintf("%s, %s, in %.1f s", u.outcome.counts(), size(u.bar.moved), time.Since(u.began).Seconds()))
+		u.bar.end(fmt.Sprintf("%s, %s, in %.1f s",
+			u.outcome.counts(), size(u.bar.moved), time.Since(u.began).Seconds()))
 	} else {
 		u.bar.clear()
 	}
@@ -161,7 +163,8 @@ func (u *uploads) file(ctx context.Context, it *item, f *os.File) (*openapi.Depo
 	return out, err
 }
 
-// derivedKey is the idempotency key of a file: the same content at the same place with the same metadata is the same deposit.
+// derivedKey is the idempotency key of a file: the same content at the same place with the same metadata is the same
+// deposit.
 func derivedKey(d deposit, below string) (string, error) {
 	canonical, err := json.Marshal(struct {
 		V                                              int
@@ -179,7 +182,8 @@ func derivedKey(d deposit, below string) (string, error) {
 }
 
 // errChanged says that a file is not what it was a moment ago.
-var errChanged = hint(errors.New("it became shorter while it was read"), "repeat the command when nobody writes to it any more")
+var errChanged = hint(errors.New("it became shorter while it was read"),
+	"repeat the command when nobody writes to it any more")
 
 // exactly reads so many bytes of a file and not one less.
 type exactly struct {
@@ -231,7 +235,8 @@ func hopeless(err error) bool {
 		return true
 	case errors.As(err, &problem):
 		switch problem.Status {
-		case http.StatusUnauthorized, http.StatusForbidden, http.StatusInsufficientStorage, http.StatusServiceUnavailable:
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusInsufficientStorage,
+			http.StatusServiceUnavailable:
 			return true
 		}
 	}

@@ -37,7 +37,8 @@ func TestPutInterrupted(t *testing.T) {
 	if code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
-	for _, want := range []string{"interrupted", "whether it was kept is not known; muniment ls shows it", "safe to repeat"} {
+	for _, want := range []string{"interrupted", "whether it was kept is not known; muniment ls shows it",
+		"safe to repeat"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("stderr does not say %q:\n%s", want, errs)
 		}
@@ -48,8 +49,8 @@ func TestPutInterrupted(t *testing.T) {
 	}
 }
 
-// TestPutComesAgain: a server that is busy, or behind a proxy that has lost it, is asked again with the same key and the same
-// whole content; what it refuses for good is not.
+// TestPutComesAgain: a server that is busy, or behind a proxy that has lost it, is asked again with the same key and
+// the same whole content; what it refuses for good is not.
 func TestPutComesAgain(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.txt")
 	if err := os.WriteFile(file, []byte("A text."), 0o600); err != nil {
@@ -100,7 +101,8 @@ func TestPutComesAgain(t *testing.T) {
 
 // TestDerivedKeys: the key follows from content, place and metadata, and from nothing else.
 func TestDerivedKeys(t *testing.T) {
-	base := deposit{digest: []byte("digest"), series: "a", attributes: map[string]string{"x": "1", "y": "2"}, ledgerRefs: []string{"eip155:1 0x1"}}
+	base := deposit{digest: []byte("digest"), series: "a", attributes: map[string]string{"x": "1", "y": "2"},
+		ledgerRefs: []string{"eip155:1 0x1"}}
 	key := func(change func(*deposit), below string) string {
 		d := base
 		change(&d)
@@ -128,10 +130,12 @@ func TestDerivedKeys(t *testing.T) {
 		}
 		seen[got] = name
 	}
-	if got := key(func(d *deposit) { d.length, d.content = 5, strings.NewReader("x") }, "a/b"); seen[got] != "" || len(seen) != 10 {
+	if got := key(func(d *deposit) { d.length, d.content = 5, strings.NewReader("x") }, "a/b"); seen[got] != "" ||
+		len(seen) != 10 {
 		t.Error("the key follows from more than it should")
 	}
-	if got := key(func(*deposit) {}, "a/b"); len(got) > 255 || strings.ContainsFunc(got, func(r rune) bool { return r < '!' || r > '~' }) {
+	if got := key(func(*deposit) {}, "a/b"); len(got) > 255 ||
+		strings.ContainsFunc(got, func(r rune) bool { return r < '!' || r > '~' }) {
 		t.Errorf("%q cannot be a key", got)
 	}
 	if got := key(func(*deposit) {}, "a/b"); got != "put-jRzDemixxeTLHsHBKQNKAxK3s7gt9q2Ouqo91odHFTc" {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// cpuTimes is the processor time that this process and each of its children have used, by the program's name (proc(5)). Of a
-// machine that other work shares, it says more than rates do.
+// cpuTimes is the processor time that this process and each of its children have used, by the program's name (proc(5)).
+// Of a machine that other work shares, it says more than rates do.
 func cpuTimes() (map[string]time.Duration, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -60,7 +60,8 @@ func profiledMain() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitFailed)
 	}
-	code := run(ctx, surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, open: openStorage}, os.Args[1:])
+	code := run(ctx, surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		open: openStorage}, os.Args[1:])
 	pprof.StopCPUProfile()
 	if err := f.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -60,7 +60,8 @@ func failures(lines []diagnosis) string {
 	return out.String()
 }
 
-// started runs serve over a configuration until it ends, as one does that cannot start; what it says goes to standard error.
+// started runs serve over a configuration until it ends, as one does that cannot start; what it says goes to standard
+// error.
 func started(t *testing.T, path string) string {
 	t.Helper()
 	var errs bytes.Buffer
@@ -85,12 +86,13 @@ func stateOf(lines []diagnosis, check string) string {
 	return "there is no line " + check
 }
 
-// TestRealDoctor follows a vault on S3 and HashiCorp Vault from its buckets on: before its first start, while it is served, and
-// after that.
+// TestRealDoctor follows a vault on S3 and HashiCorp Vault from its buckets on: before its first start, while it is
+// served, and after that.
 func TestRealDoctor(t *testing.T) {
 	r := newReal(t)
 	path := r.configure("data")
-	text := strings.NewReplacer("bucket: documents", "bucket: new-documents", "release_bucket: release", "release_bucket: new-release").Replace(read(t, path))
+	text := strings.NewReplacer("bucket: documents",
+		"bucket: new-documents", "release_bucket: release", "release_bucket: new-release").Replace(read(t, path))
 	r.write("data.yaml", text)
 	check := func(when string, lines []diagnosis, code int, want map[string]string) {
 		t.Helper()
@@ -109,20 +111,26 @@ func TestRealDoctor(t *testing.T) {
 	}
 	lines, code := examined(t, environment(), "--config", path, "--create-buckets")
 	check("before the first start", lines, code, map[string]string{
-		"configuration": "ok", "data folder": "warn: there is no ", "release bucket": "ok: new-release is there, keeps no versions",
-		"release bucket: conditional writes": "ok", "documents' store": "ok: new-documents is there", "journal": "ok: there is none yet",
-		"attestation": "ok: a locked version can be neither deleted, shortened nor overwritten", "key service: server": "ok: Vault 1.21.1, unsealed",
-		"key service: login": "ok", "key service: permissions": "ok", "key service: checkpoint key": "ok",
+		"configuration": "ok", "data folder": "warn: there is no ",
+		"release bucket":                     "ok: new-release is there, keeps no versions",
+		"release bucket: conditional writes": "ok", "documents' store": "ok: new-documents is there",
+		"journal":             "ok: there is none yet",
+		"attestation":         "ok: a locked version can be neither deleted, shortened nor overwritten",
+		"key service: server": "ok: Vault 1.21.1, unsealed",
+		"key service: login":  "ok", "key service: permissions": "ok", "key service: checkpoint key": "ok",
 	})
 	v := r.victim()
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
 	admin := adminOf(v)
-	lines, code = examined(t, environment("MUNIMENT_ADMIN_LISTEN", admin), "--config", path, "--url", v.url, "--token", v.token)
+	lines, code = examined(t, environment("MUNIMENT_ADMIN_LISTEN", admin), "--config", path, "--url", v.url, "--token",
+		v.token)
 	check("while it is served", lines, code, map[string]string{
-		"server: journal": "ok", "server: release": "ok", "server: keys": "ok", "server: objects": "ok", "server: bootstrap principal": "warn",
-		"journal": "ok", "key service: key of tenant default": "ok", "data folder: mode": "ok: 0700", "data folder: syncs": "ok",
+		"server: journal": "ok", "server: release": "ok", "server: keys": "ok", "server: objects": "ok",
+		"server: bootstrap principal": "warn",
+		"journal":                     "ok", "key service: key of tenant default": "ok", "data folder: mode": "ok: 0700",
+		"data folder: syncs": "ok",
 	})
 	if got := stateOf(lines, "attestation"); !strings.HasPrefix(got, "ok") || !strings.Contains(got, "on record at ") {
 		t.Errorf("attestation: %s", got)
@@ -130,7 +138,8 @@ func TestRealDoctor(t *testing.T) {
 	r.immutable(v)
 	v.end(syscall.SIGTERM)
 	lines, code = examined(t, environment("MUNIMENT_ADMIN_LISTEN", admin), "--config", path)
-	check("after that", lines, code, map[string]string{"server": "ok: none answers", "journal": "ok", "journal: bootstrap principal": "warn"})
+	check("after that", lines, code,
+		map[string]string{"server": "ok: none answers", "journal": "ok", "journal: bootstrap principal": "warn"})
 	if err := os.Remove(filepath.Join(v.dir, "journal.db")); err != nil {
 		t.Fatal(err)
 	}
@@ -143,19 +152,24 @@ func TestRealTokenLife(t *testing.T) {
 	r := newReal(t)
 	path := r.configure("token")
 	text := strings.Replace(read(t, path), "auth: approle", "auth: token", 1)
-	text = strings.Replace(text, "    role_id: "+read(t, filepath.Join(r.dir, "role-id"))+"\n    secret_id_file: secret-id", "    token_file: token", 1)
+	text = strings.Replace(text, "    role_id: "+read(t,
+		filepath.Join(r.dir, "role-id"))+"\n    secret_id_file: secret-id", "    token_file: token", 1)
 	r.write("token.yaml", text)
 	for name, c := range map[string]struct {
 		token map[string]any
 		want  string
 	}{
-		"periodic":      {map[string]any{"period": "1h"}, "ok: it ends in 1h0m0s unless it is renewed, which the server does"},
-		"not renewable": {map[string]any{"ttl": "1h", "renewable": false}, "warn: it ends in 1h0m0s and cannot be renewed"},
-		"with an end":   {map[string]any{"period": "1h", "explicit_max_ttl": "24h"}, "warn: it ends in 1h0m0s unless it is renewed, which its greatest age"},
+		"periodic": {map[string]any{"period": "1h"},
+			"ok: it ends in 1h0m0s unless it is renewed, which the server does"},
+		"not renewable": {map[string]any{"ttl": "1h", "renewable": false},
+			"warn: it ends in 1h0m0s and cannot be renewed"},
+		"with an end": {map[string]any{"period": "1h", "explicit_max_ttl": "24h"},
+			"warn: it ends in 1h0m0s unless it is renewed, which its greatest age"},
 	} {
 		r.write("token", r.vault.Token(t, "muniment-gateway", r.policy("", ""), c.token))
 		lines, _ := examined(t, environment(), "--config", path)
-		if got := stateOf(lines, "key service: token"); !strings.HasPrefix(strings.Replace(got, "59m59s", "1h0m0s", 1), c.want) {
+		if got := stateOf(lines, "key service: token"); !strings.HasPrefix(strings.Replace(got, "59m59s", "1h0m0s", 1),
+			c.want) {
 			t.Errorf("%s: %s; want %s", name, got, c.want)
 		}
 		if got := stateOf(lines, "key service: login"); !strings.HasPrefix(got, "ok") {
@@ -167,7 +181,8 @@ func TestRealTokenLife(t *testing.T) {
 	if got := stateOf(lines, "key service: token"); !strings.HasPrefix(got, "warn: it never ends") {
 		t.Errorf("the root token: %s", got)
 	}
-	if got := stateOf(lines, "key service: separation of duties"); code != exitFailed || !strings.HasPrefix(got, "fail: our login may do what only the key custodian should") {
+	if got := stateOf(lines, "key service: separation of duties"); code != exitFailed ||
+		!strings.HasPrefix(got, "fail: our login may do what only the key custodian should") {
 		t.Errorf("the root token, exit code %d: %s", code, got)
 	}
 }
@@ -208,7 +223,8 @@ type spoiled struct {
 	serve   []string // what serve must say
 }
 
-// TestRealMistakes: with each mistake that an operator makes, the doctor and the start-up name the thing and what to do.
+// TestRealMistakes: with each mistake that an operator makes, the doctor and the start-up name the thing and what to
+// do.
 func TestRealMistakes(t *testing.T) {
 	r := newReal(t)
 	r.moreBuckets()
@@ -251,24 +267,33 @@ func TestRealMistakes(t *testing.T) {
 			doctor: []string{"configuration: secrets: ", "nosuch-file", "→ put the file there"},
 			serve:  []string{"nosuch-file"}},
 		{name: "untrusted-store", replace: []string{r.s3Proxy.URL(), tls.URL()},
-			doctor: []string{"TLS: S3: ", "→ name the file with its authority's certificate in storage.s3.ca", "its certificate is not trusted"},
-			serve:  []string{"its certificate is not trusted", "CA file"}},
+			doctor: []string{"TLS: S3: ", "→ name the file with its authority's certificate in storage.s3.ca",
+				"its certificate is not trusted"},
+			serve: []string{"its certificate is not trusted", "CA file"}},
 		{name: "unreachable-store", replace: []string{r.s3Proxy.URL(), "http://127.0.0.1:1"},
 			doctor: []string{"127.0.0.1:1/documents: it cannot be reached", "→ check host, port and scheme"},
 			serve:  []string{"it cannot be reached", "check host, port and scheme"}},
-		{name: "clock-skew", replace: []string{r.s3Proxy.URL(), skewed(t, "http://"+r.s3.Endpoint, 20*time.Minute+30*time.Second)},
-			doctor: []string{"clock: S3: its clock differs from this machine's by 20m", "→ set both clocks by the same time service"},
-			serve:  []string{"its clock differs from this machine's by 20m", "set both clocks by the same time service"}},
-		{name: "clock-skew-of-vault", replace: []string{r.proxy.URL(), skewed(t, r.vault.Address, -time.Hour-30*time.Second)},
+		{name: "clock-skew", replace: []string{r.s3Proxy.URL(),
+			skewed(t, "http://"+r.s3.Endpoint, 20*time.Minute+30*time.Second)},
+			doctor: []string{"clock: S3: its clock differs from this machine's by 20m",
+				"→ set both clocks by the same time service"},
+			serve: []string{"its clock differs from this machine's by 20m",
+				"set both clocks by the same time service"}},
+		{name: "clock-skew-of-vault", replace: []string{r.proxy.URL(),
+			skewed(t, r.vault.Address, -time.Hour-30*time.Second)},
 			doctor: []string{"clock: Vault: its clock differs from this machine's by -1h0m", "→ set both clocks"}},
-		{name: "no-mount", replace: []string{"keys:\n  kind: vault\n  vault:", "keys:\n  kind: vault\n  vault:\n    mount: nosuch"},
-			doctor: []string{"key service: login and keys: ", "nosuch/keys/", "vault secrets enable -path=nosuch transit"},
-			serve:  []string{"nosuch/keys/", "the policy of our login lacks"}},
+		{name: "no-mount", replace: []string{"keys:\n  kind: vault\n  vault:",
+			"keys:\n  kind: vault\n  vault:\n    mount: nosuch"},
+			doctor: []string{"key service: login and keys: ", "nosuch/keys/",
+				"vault secrets enable -path=nosuch transit"},
+			serve: []string{"nosuch/keys/", "the policy of our login lacks"}},
 		{name: "no-permission", replace: []string{
-			role, "role_id: " + roleID, "secret-id", "lacking-secret", "release_bucket: release", "release_bucket: spare",
+			role, "role_id: " + roleID, "secret-id", "lacking-secret", "release_bucket: release",
+			"release_bucket: spare",
 		},
-			doctor: []string{"key service: permissions: ", "lacks update on transit/encrypt/", "→ give our login the gateway's policy"},
-			serve:  []string{"the policy of our login lacks update on transit/encrypt/"}},
+			doctor: []string{"key service: permissions: ", "lacks update on transit/encrypt/",
+				"→ give our login the gateway's policy"},
+			serve: []string{"the policy of our login lacks update on transit/encrypt/"}},
 		{name: "wrong-key-type", replace: []string{
 			role, "role_id: " + aesRole, "secret-id", "aes-secret", "auth: approle", "auth: approle\n    prefix: aes",
 		},
@@ -280,7 +305,8 @@ func TestRealMistakes(t *testing.T) {
 		{name: "untrusted-vault", replace: []string{r.proxy.URL(), vaultTLS.URL()},
 			doctor: []string{"TLS: Vault: ", "→ name the file with its authority's certificate in keys.vault.ca"},
 			serve:  []string{"certificate"}},
-		{name: "revoked-token", replace: []string{"auth: approle", "auth: token", "    " + role + "\n    secret_id_file: secret-id", "    token_file: token"},
+		{name: "revoked-token", replace: []string{"auth: approle", "auth: token",
+			"    " + role + "\n    secret_id_file: secret-id", "    token_file: token"},
 			prepare: func(r *real) func() { r.vault.Revoke(t, token); return func() {} },
 			doctor:  []string{"key service: ", "token"},
 			serve:   []string{"token"}},
@@ -288,12 +314,14 @@ func TestRealMistakes(t *testing.T) {
 			prepare: func(r *real) func() {
 				return r.s3Proxy.Inject(servertest.Fault{Kind: servertest.Hang, Times: -1}).Remove
 			},
-			doctor: []string{"release bucket: ", "documents' store: ", "it cannot be reached", "→ check host, port and scheme"},
-			serve:  []string{"it cannot be reached", "check host, port and scheme"}},
+			doctor: []string{"release bucket: ", "documents' store: ", "it cannot be reached",
+				"→ check host, port and scheme"},
+			serve: []string{"it cannot be reached", "check host, port and scheme"}},
 		{name: "vault-down",
 			prepare: func(r *real) func() { r.proxy.Down(); return r.proxy.Up },
-			doctor:  []string{"key service: server: ", "→ see that it runs, and that address, port and the network between are right"},
-			serve:   []string{"the key service is not available"}},
+			doctor: []string{"key service: server: ",
+				"→ see that it runs, and that address, port and the network between are right"},
+			serve: []string{"the key service is not available"}},
 		{name: "sealed",
 			prepare: func(r *real) func() { r.vault.Seal(t); return func() { r.vault.Unseal(t) } },
 			doctor:  []string{"key service: server: Vault 1.21.1 is sealed", "→ vault operator unseal"},
@@ -342,7 +370,8 @@ func (r *real) mistake(t *testing.T, c spoiled) {
 // moreBuckets makes one without versions and one with versions and no locks.
 func (r *real) moreBuckets() {
 	r.t.Helper()
-	client, err := minio.New(r.s3.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(r.s3.AccessKey, r.s3.SecretKey, "")})
+	client, err := minio.New(r.s3.Endpoint,
+		&minio.Options{Creds: credentials.NewStaticV4(r.s3.AccessKey, r.s3.SecretKey, "")})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -49,7 +49,8 @@ func (v *victim) ask(method, path string, content []byte, header map[string]stri
 func (v *victim) send(key string, n int) answer {
 	v.t.Helper()
 	v.sent[key] = bytes.Repeat([]byte(key+"\n"), n/(len(key)+1)+1)[:n]
-	a := v.ask(http.MethodPost, "/v1/documents", v.sent[key], map[string]string{"Idempotency-Key": key, "Muniment-Title": key})
+	a := v.ask(http.MethodPost, "/v1/documents", v.sent[key],
+		map[string]string{"Idempotency-Key": key, "Muniment-Title": key})
 	if a.status == http.StatusCreated || a.status == http.StatusOK {
 		var d ack
 		if err := json.Unmarshal(a.body, &d); err != nil {
@@ -98,8 +99,10 @@ func (a answer) want(t *testing.T, what string, want upshot) {
 		if a.status >= http.StatusBadRequest || a.status == 0 {
 			t.Errorf("%s is %d: %s", what, a.status, a.problem)
 		}
-	case a.status != http.StatusServiceUnavailable || a.code != want.code || a.retry != want.retry || (a.after != "") != want.retry:
-		t.Errorf("%s is %d %q, retry %t after %q; want 503 %q, retry %t: %s", what, a.status, a.code, a.retry, a.after, want.code, want.retry, a.problem)
+	case a.status != http.StatusServiceUnavailable || a.code != want.code || a.retry != want.retry ||
+		(a.after != "") != want.retry:
+		t.Errorf("%s is %d %q, retry %t after %q; want 503 %q, retry %t: %s",
+			what, a.status, a.code, a.retry, a.after, want.code, want.retry, a.problem)
 	}
 }
 
@@ -117,8 +120,8 @@ const (
 	largeDocument  = 11 << 20 // of three parts
 )
 
-// TestRealStoreFaults: each fault between us and the object store, before and after it took effect. One that passes is not
-// noticed; one that lasts is answered 503, and the retry leaves exactly one document.
+// TestRealStoreFaults: each fault between us and the object store, before and after it took effect. One that passes is
+// not noticed; one that lasts is answered 503, and the retry leaves exactly one document.
 func TestRealStoreFaults(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -132,7 +135,8 @@ func TestRealStoreFaults(t *testing.T) {
 	documents := servertest.On(http.MethodPut, "/"+documentsBucket+"/")
 	head := servertest.On(http.MethodPut, "/"+releaseBucket+"/head")
 	var strikes []strike
-	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Reset, servertest.ResetAfter, servertest.Hang, servertest.HangAfter} {
+	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Reset,
+		servertest.ResetAfter, servertest.Hang, servertest.HangAfter} {
 		strikes = append(strikes,
 			strike{"put, once", servertest.Fault{Kind: kind, Match: documents}, smallDocument, taken},
 			strike{"head, once", servertest.Fault{Kind: kind, Match: head}, smallDocument, taken},
@@ -140,20 +144,33 @@ func TestRealStoreFaults(t *testing.T) {
 	}
 	strikes = append(strikes,
 		strike{"part, once", servertest.Fault{Kind: servertest.Reset, Match: documents, Skip: 1}, largeDocument, taken},
-		strike{"part, once", servertest.Fault{Kind: servertest.HangAfter, Match: documents, Skip: 1}, largeDocument, taken},
-		strike{"put, for long", servertest.Fault{Kind: servertest.Answer, Match: documents, Times: -1}, smallDocument, storeDown},
-		strike{"put, for long", servertest.Fault{Kind: servertest.Hang, Match: documents, Times: -1}, smallDocument, storeDown},
+		strike{"part, once", servertest.Fault{Kind: servertest.HangAfter, Match: documents, Skip: 1}, largeDocument,
+			taken},
+		strike{"put, for long", servertest.Fault{Kind: servertest.Answer, Match: documents, Times: -1}, smallDocument,
+			storeDown},
+		strike{"put, for long", servertest.Fault{Kind: servertest.Hang, Match: documents, Times: -1}, smallDocument,
+			storeDown},
 		// What took effect is found by its mark, however often its answer is lost.
-		strike{"put, for long", servertest.Fault{Kind: servertest.ResetAfter, Match: documents, Times: -1}, smallDocument, taken},
+		strike{"put, for long", servertest.Fault{Kind: servertest.ResetAfter, Match: documents, Times: -1},
+			smallDocument, taken},
 		strike{"storm of 503", servertest.Fault{Times: 3}, smallDocument, taken},
-		strike{"429 with Retry-After", servertest.Fault{Match: documents, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, smallDocument, taken},
-		strike{"part cut", servertest.Fault{Kind: servertest.CutRequest, Match: documents, Bytes: 100_000}, largeDocument, taken},
-		strike{"part stalled", servertest.Fault{Kind: servertest.StallUpload, Match: documents, Bytes: 100_000}, largeDocument, taken},
+		strike{"429 with Retry-After",
+			servertest.Fault{Match: documents, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, smallDocument,
+			taken},
+		strike{"part cut", servertest.Fault{Kind: servertest.CutRequest, Match: documents, Bytes: 100_000},
+			largeDocument, taken},
+		strike{"part stalled", servertest.Fault{Kind: servertest.StallUpload, Match: documents, Bytes: 100_000},
+			largeDocument, taken},
 		// What is sent while it comes in cannot be sent again by us.
-		strike{"stream cut", servertest.Fault{Kind: servertest.CutRequest, Match: documents, Bytes: 6 << 20}, streamDocument, storeDown},
-		strike{"stream stalled", servertest.Fault{Kind: servertest.StallUpload, Match: documents, Bytes: 6 << 20}, streamDocument, storeDown},
-		strike{"stream, answer lost", servertest.Fault{Kind: servertest.ResetAfter, Match: documents}, streamDocument, taken},
-		strike{"complete, answer lost", servertest.Fault{Kind: servertest.ResetAfter, Match: servertest.On(http.MethodPost, "uploadId=")}, largeDocument, taken},
+		strike{"stream cut", servertest.Fault{Kind: servertest.CutRequest, Match: documents, Bytes: 6 << 20},
+			streamDocument, storeDown},
+		strike{"stream stalled", servertest.Fault{Kind: servertest.StallUpload, Match: documents, Bytes: 6 << 20},
+			streamDocument, storeDown},
+		strike{"stream, answer lost", servertest.Fault{Kind: servertest.ResetAfter, Match: documents}, streamDocument,
+			taken},
+		strike{"complete, answer lost",
+			servertest.Fault{Kind: servertest.ResetAfter, Match: servertest.On(http.MethodPost, "uploadId=")},
+			largeDocument, taken},
 		strike{"head, for long", servertest.Fault{Match: head, Times: -1}, smallDocument, notReleased},
 	)
 	for i, s := range strikes {
@@ -184,7 +201,8 @@ func (r *real) readFaults(v *victim) {
 	v.recover("large", largeDocument)
 	get := servertest.On(http.MethodGet, "/"+documentsBucket+"/")
 	for _, f := range []servertest.Fault{
-		{Kind: servertest.Answer}, {Kind: servertest.Reset}, {Kind: servertest.CutAnswer}, {Kind: servertest.StallAnswer},
+		{Kind: servertest.Answer}, {Kind: servertest.Reset}, {Kind: servertest.CutAnswer},
+		{Kind: servertest.StallAnswer},
 		{Kind: servertest.Answer, Times: -1}, {Kind: servertest.CutAnswer, Times: -1},
 	} {
 		for key, before := range map[string]int64{"small": 0, "large": 3 << 20} {
@@ -212,7 +230,8 @@ func (r *real) readFaults(v *victim) {
 // read reads a document, and says whether it got all of it and whether the answer ended cleanly as a success.
 func (v *victim) read(key string) (whole, clean bool) {
 	v.t.Helper()
-	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.url+"/v1/documents/"+v.acked[key].ID+"/content", nil)
+	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet,
+		v.url+"/v1/documents/"+v.acked[key].ID+"/content", nil)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -247,13 +266,15 @@ func (v *victim) goesOn(id string, withheld bool) {
 	_, rest, _ := strings.Cut(checkpoint, "\n")
 	size, _, _ := strings.Cut(rest, "\n")
 	for _, path := range []string{
-		"/v1/documents/" + id, "/v1/documents?limit=5", "/v1/documents/" + id + "/evidence", "/v1/documents/" + id + "/history",
+		"/v1/documents/" + id, "/v1/documents?limit=5", "/v1/documents/" + id + "/evidence",
+		"/v1/documents/" + id + "/history",
 		"/v1/journal/entries?after=0&limit=5", "/v1/journal/checkpoint", "/v1/anchors", tilePath(v.t, size),
 	} {
 		a := v.ask(http.MethodGet, path, nil, nil)
 		a.want(v.t, path, taken)
 		describes := path == "/v1/documents/"+id || strings.HasPrefix(path, "/v1/documents?")
-		if hidden := bytes.Contains(a.body, []byte(`"withheld_because":"key-service"`)); hidden != (withheld && describes) {
+		if hidden := bytes.Contains(a.body, []byte(`"withheld_because":"key-service"`)); hidden != (withheld &&
+			describes) {
 			v.t.Errorf("%s: sealed fields withheld is %t: %s", path, hidden, a.body)
 		}
 	}

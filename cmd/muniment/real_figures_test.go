@@ -26,11 +26,12 @@ import (
 
 // The figures take minutes, so they are made only when they are asked for.
 var (
-	figures        = flag.Bool("figures", false, "measure against real servers: see BENCHMARKS.md")
-	figuresRounds  = flag.Int("figures.rounds", 3, "how often each measurement is repeated, the ways taking turns")
-	figuresSize    = flag.String("figures.size", "", "measure this size alone: 10 KiB, 100 KiB or 64 MiB")
-	figuresTime    = flag.Duration("figures.time", 3*time.Second, "how long a round of small documents lasts")
-	figuresLarge   = flag.Int64("figures.large", 1<<30, "the size of the uploads whose memory is measured, in bytes; 0: none")
+	figures       = flag.Bool("figures", false, "measure against real servers: see BENCHMARKS.md")
+	figuresRounds = flag.Int("figures.rounds", 3, "how often each measurement is repeated, the ways taking turns")
+	figuresSize   = flag.String("figures.size", "", "measure this size alone: 10 KiB, 100 KiB or 64 MiB")
+	figuresTime   = flag.Duration("figures.time", 3*time.Second, "how long a round of small documents lasts")
+	figuresLarge  = flag.Int64("figures.large",
+		1<<30, "the size of the uploads whose memory is measured, in bytes; 0: none")
 	figuresProfile = flag.String("figures.profile", "", "write the gateway's CPU profile to this file")
 	figuresJSON    = flag.String("figures.json", "", "write the figures to this file too, as JSON")
 )
@@ -64,8 +65,9 @@ type realFigure struct {
 	CPU map[string]float64 `json:"cpu_ms"`
 }
 
-// TestRealFigures measures, side by side in one run with 8 connections each: PUT and GET of versitygw, of MinIO with SSE-S3, and
-// of the gateway on versitygw and Vault; how many requests a deposit costs Vault; and the gateway's peak memory.
+// TestRealFigures measures, side by side in one run with 8 connections each: PUT and GET of versitygw, of MinIO with
+// SSE-S3, and of the gateway on versitygw and Vault; how many requests a deposit costs Vault; and the gateway's peak
+// memory.
 func TestRealFigures(t *testing.T) {
 	if !*figures {
 		t.Skip("-figures measures against real servers, which takes minutes")
@@ -93,7 +95,8 @@ func TestRealFigures(t *testing.T) {
 		directly(t, "MinIO with SSE", servertest.MinIO(t), s, encrypt.NewSSE()),
 	}
 	all := []documentSize{
-		{"10 KiB", 10 << 10, limit{time: *figuresTime}}, {"100 KiB", 100 << 10, limit{time: *figuresTime}}, {"64 MiB", 64 << 20, limit{count: 16}},
+		{"10 KiB", 10 << 10, limit{time: *figuresTime}}, {"100 KiB", 100 << 10, limit{time: *figuresTime}},
+		{"64 MiB", 64 << 20, limit{count: 16}},
 	}
 	var found []realFigure
 	for _, size := range all {
@@ -249,8 +252,8 @@ func (r *real) puts(w way, size documentSize) (rate, []string) {
 	return out, ids
 }
 
-// gets reads in turn what was put. A reader that comes back to a document does so with another purpose, so that each of its reads
-// is put on record.
+// gets reads in turn what was put. A reader that comes back to a document does so with another purpose, so that each of
+// its reads is put on record.
 func (r *real) gets(w way, ids []string, until limit, round int) rate {
 	r.t.Helper()
 	out, err := measure(r.t.Context(), clients, until, func(ctx context.Context, i int) error {
@@ -282,7 +285,8 @@ func (r *real) report(all []realFigure) {
 		for _, name := range slices.Sorted(maps.Keys(f.CPU)) {
 			cpu = append(cpu, name+" "+number(f.CPU[name]))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t%s\t%s\n", f.Size, f.Way, number(f.Put), f.PutToDirect, number(f.Get), f.GetToDirect,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t%s\t%s\n", f.Size, f.Way, number(f.Put), f.PutToDirect,
+			number(f.Get), f.GetToDirect,
 			vault, strings.Join(cpu, ", "))
 	}
 	if err := w.Flush(); err != nil {

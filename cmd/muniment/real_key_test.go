@@ -16,8 +16,8 @@ import (
 	"muniment/vault/keys/transit"
 )
 
-// TestRealKeyLife leads a key in Vault through its life by the command line: the server's own login may not act on it, the key
-// custodian's may.
+// TestRealKeyLife leads a key in Vault through its life by the command line: the server's own login may not act on it,
+// the key custodian's may.
 func TestRealKeyLife(t *testing.T) {
 	r := newReal(t)
 	cfg := r.config("data")
@@ -74,21 +74,25 @@ func TestRealKeyLife(t *testing.T) {
 	}
 	id := trim.ID
 	for _, flags := range [][]string{nil, {"--oldest", "1"}, {"--oldest", "2", "--tenant", "other"}} {
-		if said, ok := custodian.run(nil, append([]string{"key", "trim", "run", id}, flags...)...); ok || !strings.Contains(said, "--oldest") &&
-			!strings.Contains(said, "nothing was destroyed") {
+		if said, ok := custodian.run(nil, append([]string{"key", "trim", "run", id}, flags...)...); ok ||
+			!strings.Contains(said, "--oldest") &&
+				!strings.Contains(said, "nothing was destroyed") {
 			t.Errorf("trimming with %v: %s", flags, said)
 		}
 	}
-	if said, ok := custodian.run(&trim, "key", "trim", "run", id, "--oldest", "2"); !ok || trim.State != openapi.TrimStateDone {
+	if said, ok := custodian.run(&trim, "key", "trim", "run", id, "--oldest", "2"); !ok ||
+		trim.State != openapi.TrimStateDone {
 		t.Fatalf("trimming: %+v: %s", trim, said)
 	}
 	answer := r.vault.Do(t, http.MethodGet, "transit/keys/muniment-tenant-default", r.vault.RootToken, nil)
 	key, _ := answer["data"].(map[string]any)
-	if got := fmt.Sprint(key["min_available_version"], key["min_decryption_version"], key["latest_version"]); got != "2 2 2" {
+	if got := fmt.Sprint(key["min_available_version"], key["min_decryption_version"],
+		key["latest_version"]); got != "2 2 2" {
 		t.Errorf("Vault has the versions %s", got)
 	}
 	var status openapi.KeyStatus
-	if said, ok := custodian.run(&status, "key", "status"); !ok || status.Custody != openapi.Elsewhere || status.Oldest != 2 {
+	if said, ok := custodian.run(&status, "key", "status"); !ok || status.Custody != openapi.Elsewhere ||
+		status.Oldest != 2 {
 		t.Errorf("the key is %+v: %s", status, said)
 	}
 	copied := filepath.Join(t.TempDir(), "copy.txt")

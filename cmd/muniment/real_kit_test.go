@@ -34,7 +34,8 @@ const (
 	releaseBucket   = "release"
 )
 
-// newReal starts the servers. The gateway's role in Vault may do what the policy of the repository grants, and nothing else.
+// newReal starts the servers. The gateway's role in Vault may do what the policy of the repository grants, and nothing
+// else.
 func newReal(t *testing.T) *real {
 	t.Helper()
 	r := &real{t: t, s3: servertest.Versitygw(t), vault: servertest.NewVault(t), dir: t.TempDir()}
@@ -63,7 +64,8 @@ func (r *real) bucket(name string, versioned bool) {
 	r.t.Helper()
 	made, err := s3.Open(r.t.Context(), s3.Config{
 		Endpoint: r.s3.URL(), Region: r.s3.Region, Bucket: name, Credentials: s3.Static(r.s3.AccessKey, r.s3.SecretKey),
-		Versioned: versioned, Create: true, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		Versioned: versioned, Create: true, Clock: journal.SystemClock{}, Rand: rand.Reader,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		r.t.Fatal(err)

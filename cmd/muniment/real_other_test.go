@@ -9,7 +9,8 @@ import (
 	"muniment/vault/objects"
 )
 
-// TestRealOthersDocuments: a vault does not begin over the documents of another, which its sweep would take for leavings.
+// TestRealOthersDocuments: a vault does not begin over the documents of another, which its sweep would take for
+// leavings.
 func TestRealOthersDocuments(t *testing.T) {
 	r := newReal(t)
 	path := r.configure("first")

@@ -48,8 +48,8 @@ func (v *victim) refuses(args []string, says ...string) {
 	}
 }
 
-// TestRealDrill loses the machine in the middle of its work, and brings it back from the release bucket and Vault alone; then it
-// loses the release bucket too, and brings back the backup.
+// TestRealDrill loses the machine in the middle of its work, and brings it back from the release bucket and Vault
+// alone; then it loses the release bucket too, and brings back the backup.
 func TestRealDrill(t *testing.T) {
 	r := newReal(t)
 	v := r.victim()
@@ -86,7 +86,8 @@ func TestRealDrill(t *testing.T) {
 	if err := os.RemoveAll(v.dir); err != nil {
 		t.Fatal(err)
 	}
-	v.does([]string{"restore", "--config", v.config}, "with their lookup tokens", "1 proved", "by the key of the log's first event")
+	v.does([]string{"restore", "--config", v.config}, "with their lookup tokens", "1 proved",
+		"by the key of the log's first event")
 	if !v.start(nil) {
 		t.Fatalf("the restored server did not start\n%s", v.stderr)
 	}
@@ -97,7 +98,8 @@ func TestRealDrill(t *testing.T) {
 	}
 	v.fsck()
 
-	v.does([]string{"backup", "--verify", backup, "--config", v.config, "--keys", "--no-record", "--checkpoint", checkpoint},
+	v.does([]string{"backup", "--verify", backup, "--config", v.config, "--keys", "--no-record", "--checkpoint",
+		checkpoint},
 		"as their events bind them, and each unwraps", "the signed one at")
 	second := r.restoreBackup(v, backup, checkpoint, inBackup)
 	r.acceptLoss(second)
@@ -115,7 +117,8 @@ func (r *real) restoreBackup(v *victim, backup, checkpoint string, inBackup map[
 	r.t.Helper()
 	r.bucket("release-2", false)
 	r.bucket("versioned", true)
-	second := &victim{t: r.t, dir: filepath.Join(r.dir, "second"), program: v.program, token: v.token, sent: v.sent, acked: inBackup}
+	second := &victim{t: r.t, dir: filepath.Join(r.dir, "second"), program: v.program, token: v.token, sent: v.sent,
+		acked: inBackup}
 	second.config = r.configure("second")
 	r.rename(second.config, "release_bucket: release", "release_bucket: versioned")
 	v.refuses([]string{"restore", "--config", second.config, "--from", backup}, "version")
@@ -136,7 +139,8 @@ func (r *real) restoreBackup(v *victim, backup, checkpoint string, inBackup map[
 // acceptLoss loses the head of a release bucket, and goes on without it.
 func (r *real) acceptLoss(v *victim) {
 	r.t.Helper()
-	bucket, err := openS3(r.t.Context(), r.config("second").Storage.S3, "release-2", false, slog.New(slog.DiscardHandler))
+	bucket, err := openS3(r.t.Context(), r.config("second").Storage.S3, "release-2", false,
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -144,15 +148,20 @@ func (r *real) acceptLoss(v *victim) {
 	if err := bucket.Delete(r.t.Context(), "head", ""); err != nil {
 		r.t.Fatal(err)
 	}
-	v.refuses([]string{"serve", "--config", v.config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, "release-2")
-	v.refuses([]string{"restore", "--config", v.config, "--accept-loss"}, "Type the size of the lost head", "nothing was changed")
-	v.does([]string{"restore", "--config", v.config, "--accept-loss", "--yes"}, "journal.loss_accepted", "names both logs")
+	v.refuses([]string{"serve", "--config", v.config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"},
+		"release-2")
+	v.refuses([]string{"restore", "--config", v.config, "--accept-loss"}, "Type the size of the lost head",
+		"nothing was changed")
+	v.does([]string{"restore", "--config", v.config, "--accept-loss", "--yes"}, "journal.loss_accepted",
+		"names both logs")
 	// A machine that stops after the first batch and before the head leaves as much, and the same command goes on.
 	if err := bucket.Delete(r.t.Context(), "head", ""); err != nil {
 		r.t.Fatal(err)
 	}
-	v.refuses([]string{"serve", "--config", v.config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, "release-2")
-	v.does([]string{"restore", "--config", v.config, "--accept-loss", "--yes"}, "journal.loss_accepted", "names both logs")
+	v.refuses([]string{"serve", "--config", v.config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"},
+		"release-2")
+	v.does([]string{"restore", "--config", v.config, "--accept-loss", "--yes"}, "journal.loss_accepted",
+		"names both logs")
 	if !v.start(nil) {
 		r.t.Fatalf("after the loss was accepted it does not start\n%s", v.stderr)
 	}

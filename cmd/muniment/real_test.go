@@ -22,8 +22,8 @@ import (
 	"muniment/vault/objects"
 )
 
-// TestRealMainJob does the whole main job on S3 and Vault: documents of many sizes are deposited, anchored, read, verified down
-// to the ledger, listed and told of; and all of it again after a restart.
+// TestRealMainJob does the whole main job on S3 and Vault: documents of many sizes are deposited, anchored, read,
+// verified down to the ledger, listed and told of; and all of it again after a restart.
 func TestRealMainJob(t *testing.T) {
 	r := newReal(t)
 	v := r.victim()
@@ -43,7 +43,8 @@ func TestRealMainJob(t *testing.T) {
 		if n := len(v.list()); n != len(d.papers) {
 			t.Errorf("%d documents are listed, want %d", n, len(d.papers))
 		}
-		if _, story := v.call(http.MethodGet, "/v1/documents/"+d.papers[0].id+"/history", nil, nil); !bytes.Contains(story, []byte("document.read/1")) {
+		if _, story := v.call(http.MethodGet, "/v1/documents/"+d.papers[0].id+"/history", nil,
+			nil); !bytes.Contains(story, []byte("document.read/1")) {
 			t.Errorf("the history has no read: %s", story)
 		}
 		if err := v.end(syscall.SIGTERM); err != nil {
@@ -107,7 +108,8 @@ func (r *real) ranges(v *victim, d *demo) {
 				header := map[string]string{"Muniment-Purpose": "test", "Range": fmt.Sprintf("bytes=%d-%d", from, to)}
 				resp, got := v.call(http.MethodGet, "/v1/documents/"+p.id+"/content", nil, header)
 				if resp == nil || resp.StatusCode != http.StatusPartialContent || !bytes.Equal(got, want[from:to+1]) {
-					r.t.Errorf("bytes %d to %d of %d: %v, and %d bytes that are not the document's", from, to, n, resp, len(got))
+					r.t.Errorf("bytes %d to %d of %d: %v, and %d bytes that are not the document's",
+						from, to, n, resp, len(got))
 				}
 			}
 		}
@@ -118,7 +120,8 @@ func (r *real) ranges(v *victim, d *demo) {
 func (r *real) verifier(d *demo) {
 	r.t.Helper()
 	program := filepath.Join(r.t.TempDir(), "muniment-verify")
-	if out, err := exec.Command("go", "build", "-o", program, "muniment/cmd/muniment-verify").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go",
+		"build", "-o", program, "muniment/cmd/muniment-verify").CombinedOutput(); err != nil {
 		r.t.Fatalf("building the verifier: %v\n%s", err, out)
 	}
 	for _, p := range d.papers {
@@ -131,15 +134,16 @@ func (r *real) verifier(d *demo) {
 			r.t.Fatal(err)
 		}
 		r.write("document", string(document))
-		out, err := exec.Command(program, p.proofFile(d), filepath.Join(r.dir, "document"), "--policy", folder(d.data()).policy()).CombinedOutput()
+		out, err := exec.Command(program, p.proofFile(d), filepath.Join(r.dir, "document"), "--policy",
+			folder(d.data()).policy()).CombinedOutput()
 		if err != nil || !bytes.Contains(out, []byte("ledger")) {
 			r.t.Errorf("verifying %s: %v\n%s", p.title, err, out)
 		}
 	}
 }
 
-// TestRealCanary: what must stay secret is nowhere in the bucket's files, in Vault's storage, in its audit log, or in anything
-// of ours.
+// TestRealCanary: what must stay secret is nowhere in the bucket's files, in Vault's storage, in its audit log, or in
+// anything of ours.
 func TestRealCanary(t *testing.T) {
 	r := newReal(t)
 	c := newCanaries(t)
@@ -148,13 +152,15 @@ func TestRealCanary(t *testing.T) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
 	header := map[string]string{
-		"Muniment-File-Name": c["file name"] + ".txt", "Muniment-Title": c["title"], "Muniment-External-Id": c["external id"],
-		"Muniment-Attribute": c["attribute name"] + "=" + c["attribute"], "Idempotency-Key": c["external id"],
+		"Muniment-File-Name": c["file name"] + ".txt", "Muniment-Title": c["title"],
+		"Muniment-External-Id": c["external id"],
+		"Muniment-Attribute":   c["attribute name"] + "=" + c["attribute"], "Idempotency-Key": c["external id"],
 	}
 	large := strings.Repeat(c["content"]+"\n", (6<<20)/len(c["content"])) // of two parts
 	var id string
 	for i, content := range []string{c["content"], large} {
-		header["Muniment-External-Id"], header["Idempotency-Key"] = c["external id"]+fmt.Sprint(i), c["external id"]+fmt.Sprint(i)
+		header["Muniment-External-Id"], header["Idempotency-Key"] = c["external id"]+fmt.Sprint(i),
+			c["external id"]+fmt.Sprint(i)
 		resp, body := v.call(http.MethodPost, "/v1/documents", []byte(content), header)
 		if resp == nil || resp.StatusCode != http.StatusCreated {
 			t.Fatalf("depositing: %v %s", resp, body)
@@ -173,14 +179,16 @@ func TestRealCanary(t *testing.T) {
 		t.Errorf("it ends with %v", err)
 	}
 	c.look(t, "the log", []byte(v.stderr.String()))
-	for place, least := range map[string]int{r.s3.Dir: 4, r.vault.Dir: 10, v.dir: 3, filepath.Dir(r.vault.AuditLog): 1} {
+	for place, least := range map[string]int{r.s3.Dir: 4, r.vault.Dir: 10, v.dir: 3,
+		filepath.Dir(r.vault.AuditLog): 1} {
 		if n := c.lookThrough(t, place); n < least {
 			t.Errorf("%d files found in %s, want %d or more", n, place, least)
 		}
 	}
 }
 
-// lookThrough looks for the canaries in every file under a folder and in its name, and returns how many files there are.
+// lookThrough looks for the canaries in every file under a folder and in its name, and returns how many files there
+// are.
 func (c canaries) lookThrough(t *testing.T, folder string) (files int) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
@@ -202,8 +210,8 @@ func (c canaries) lookThrough(t *testing.T, folder string) (files int) {
 	return files
 }
 
-// TestRealTwoServers: of two servers that find the same empty buckets, one begins a journal there, and the other says so and
-// does not serve.
+// TestRealTwoServers: of two servers that find the same empty buckets, one begins a journal there, and the other says
+// so and does not serve.
 func TestRealTwoServers(t *testing.T) {
 	for name, between := range map[string]func(*storage, func()){
 		"after it has looked":          func(_ *storage, other func()) { other() },
@@ -273,12 +281,17 @@ func TestRealStarts(t *testing.T) {
 	}
 	for _, test := range []struct{ name, data, from, to, want string }{
 		{"no bucket", "new", "bucket: documents", "bucket: nowhere", "nowhere"},
-		{"the documents' bucket has no lock", "new", "bucket: documents", "bucket: unlocked", "the bucket has no versioning"},
-		{"the release bucket keeps versions", "new", "release_bucket: release", "release_bucket: documents2", "keeps versions"},
-		{"the release bucket is another program's", "new", "release_bucket: release", "release_bucket: foreign", "no journal's head"},
-		{"the release bucket is another", "data", "release_bucket: release", "release_bucket: empty", "the release bucket empty has no head of one"},
+		{"the documents' bucket has no lock", "new", "bucket: documents", "bucket: unlocked",
+			"the bucket has no versioning"},
+		{"the release bucket keeps versions", "new", "release_bucket: release", "release_bucket: documents2",
+			"keeps versions"},
+		{"the release bucket is another program's", "new", "release_bucket: release", "release_bucket: foreign",
+			"no journal's head"},
+		{"the release bucket is another", "data", "release_bucket: release", "release_bucket: empty",
+			"the release bucket empty has no head of one"},
 		{"the secret key is wrong", "new", "secret_key_file: secret-key", "secret_key_file: role-id", "secret"},
-		{"everybody can read the secret", "new", "secret_key_file: secret-key", "secret_key_file: public-secret", "chmod 600"},
+		{"everybody can read the secret", "new", "secret_key_file: secret-key", "secret_key_file: public-secret",
+			"chmod 600"},
 		{"no such Vault role", "new", "role_id: ", "role_id: x", "role"},
 		{"no such mount", "new", "address:", "mount: nowhere\n    address:", "nowhere"},
 		{"no signing keys", "new", "address:", "prefix: other\n    address:", "other-checkpoint"},

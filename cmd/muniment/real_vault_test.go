@@ -10,8 +10,8 @@ import (
 	"muniment/anchor/servertest"
 )
 
-// TestRealVaultFaults: each fault between us and Vault, before and after it took effect. One that passes is not noticed; one
-// that lasts is answered 503, and the retry leaves exactly one document.
+// TestRealVaultFaults: each fault between us and Vault, before and after it took effect. One that passes is not
+// noticed; one that lasts is answered 503, and the retry leaves exactly one document.
 func TestRealVaultFaults(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -25,17 +25,22 @@ func TestRealVaultFaults(t *testing.T) {
 	v.recover("first", smallDocument)
 	wrap, sign := servertest.On("", "/transit/encrypt/"), servertest.On("", "/transit/sign/muniment-checkpoint")
 	var strikes []strike
-	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Reset, servertest.ResetAfter, servertest.HangAfter} {
+	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Reset,
+		servertest.ResetAfter, servertest.HangAfter} {
 		strikes = append(strikes,
 			strike{"wrap, once", servertest.Fault{Kind: kind, Match: wrap}, smallDocument, taken},
 			strike{"sign, once", servertest.Fault{Kind: kind, Match: sign}, smallDocument, taken},
 		)
 	}
-	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Hang, servertest.ResetAfter} {
-		strikes = append(strikes, strike{"wrap, for long", servertest.Fault{Kind: kind, Match: wrap, Times: -1}, smallDocument, keysDown})
+	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Hang,
+		servertest.ResetAfter} {
+		strikes = append(strikes, strike{"wrap, for long", servertest.Fault{Kind: kind, Match: wrap, Times: -1},
+			smallDocument, keysDown})
 	}
 	strikes = append(strikes,
-		strike{"429 with Retry-After", servertest.Fault{Match: wrap, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, smallDocument, taken},
+		strike{"429 with Retry-After",
+			servertest.Fault{Match: wrap, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, smallDocument,
+			taken},
 		strike{"429, for long", servertest.Fault{Match: wrap, Status: 429, Times: -1}, smallDocument, keysDown},
 		strike{"412 of a standby", servertest.Fault{Match: wrap, Status: 412}, smallDocument, taken},
 		strike{"sign, for long", servertest.Fault{Match: sign, Times: -1}, smallDocument, notReleased},
@@ -62,7 +67,8 @@ func TestRealVaultFaults(t *testing.T) {
 	v.fsck()
 }
 
-// sealed: while Vault is sealed, deposits and content reads are refused, and all else goes on; also after a start in that time.
+// sealed: while Vault is sealed, deposits and content reads are refused, and all else goes on; also after a start in
+// that time.
 func (r *real) sealed(v *victim) {
 	r.t.Helper()
 	id := v.acked["first"].ID
@@ -74,8 +80,10 @@ func (r *real) sealed(v *victim) {
 	refuses := func() {
 		r.t.Helper()
 		v.send("sealed", smallDocument).want(r.t, "depositing while Vault is sealed", keysDown)
-		v.ask(http.MethodGet, "/v1/documents/"+id+"/content", nil, purpose).want(r.t, "reading while Vault is sealed", keysDown)
-		v.ask(http.MethodGet, "/v1/documents/"+id+"/evidence?disclose=true", nil, nil).want(r.t, "disclosing while Vault is sealed", keysDown)
+		v.ask(http.MethodGet, "/v1/documents/"+id+"/content", nil, purpose).want(r.t, "reading while Vault is sealed",
+			keysDown)
+		v.ask(http.MethodGet, "/v1/documents/"+id+"/evidence?disclose=true", nil, nil).want(r.t,
+			"disclosing while Vault is sealed", keysDown)
 		v.goesOn(id, true)
 	}
 	refuses()
@@ -117,7 +125,8 @@ func (r *real) revoked(v *victim) {
 	r.vault.Do(r.t, http.MethodDelete, "sys/policies/acl/muniment-gateway", r.vault.RootToken, nil)
 	v.send("denied", smallDocument).want(r.t, "depositing without permission in Vault", keysRefuse)
 	v.goesOn(v.acked["first"].ID, true)
-	r.vault.Do(r.t, http.MethodPut, "sys/policies/acl/muniment-gateway", r.vault.RootToken, map[string]any{"policy": r.hcl})
+	r.vault.Do(r.t, http.MethodPut, "sys/policies/acl/muniment-gateway", r.vault.RootToken,
+		map[string]any{"policy": r.hcl})
 	v.recover("denied", smallDocument)
 }
 
@@ -128,7 +137,8 @@ func (r *real) revokeTokens() {
 	n := 0
 	for _, accessor := range list["data"].(map[string]any)["keys"].([]any) {
 		at := map[string]any{"accessor": accessor}
-		found := r.vault.Do(r.t, http.MethodPost, "auth/token/lookup-accessor", r.vault.RootToken, at)["data"].(map[string]any)
+		found := r.vault.Do(r.t, http.MethodPost, "auth/token/lookup-accessor", r.vault.RootToken,
+			at)["data"].(map[string]any)
 		if slices.Contains(found["policies"].([]any), any("muniment-gateway")) {
 			r.vault.Do(r.t, http.MethodPost, "auth/token/revoke-accessor", r.vault.RootToken, at)
 			n++

@@ -30,8 +30,8 @@ func receiptColumns() []string {
 	return []string{"line", "path", "external_id", "document_id", "index", "leaf", "status", "error", "time", "row"}
 }
 
-// receipts is a receipts file, open for more lines. Each line is one record, since nothing in it has a line break, so a line
-// that a crash has torn is known by its missing end.
+// receipts is a receipts file, open for more lines. Each line is one record, since nothing in it has a line break, so a
+// line that a crash has torn is known by its missing end.
 type receipts struct {
 	file *os.File
 	kept map[string]bool // the fingerprints of rows that are deposited
@@ -51,7 +51,8 @@ func openReceipts(name string) (r *receipts, err error) {
 		}
 	}()
 	if err := lockFile(f); err != nil {
-		return nil, hint(fmt.Errorf("opening the receipts: %s is in use: %w", name, err), "wait until the other put has ended")
+		return nil, hint(fmt.Errorf("opening the receipts: %s is in use: %w", name, err),
+			"wait until the other put has ended")
 	}
 	raw, err := io.ReadAll(f)
 	if err != nil {
@@ -82,8 +83,8 @@ func openReceipts(name string) (r *receipts, err error) {
 	return r, nil
 }
 
-// parseReceipts finds out which rows are deposited by the whole lines of a receipts file, which a torn one may follow. A row
-// that failed is none of them, unless a later line says otherwise.
+// parseReceipts finds out which rows are deposited by the whole lines of a receipts file, which a torn one may follow.
+// A row that failed is none of them, unless a later line says otherwise.
 func parseReceipts(whole, torn []byte) (map[string]bool, error) {
 	kept := map[string]bool{}
 	in := csv.NewReader(bytes.NewReader(whole))

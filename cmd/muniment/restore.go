@@ -67,8 +67,10 @@ broken off.`,
 	f := c.Flags()
 	o.flags(f)
 	f.StringVar(&o.from, "from", "", "the folder of a backup to put back first")
-	f.StringVar(&o.policy, "policy", "", "the policy to judge signatures and anchors by (default: the one in the data folder)")
-	f.StringVar(&o.kept, "checkpoint", "", "a file with a signed checkpoint, kept elsewhere, that the journal must contain")
+	f.StringVar(&o.policy, "policy", "",
+		"the policy to judge signatures and anchors by (default: the one in the data folder)")
+	f.StringVar(&o.kept, "checkpoint", "",
+		"a file with a signed checkpoint, kept elsewhere, that the journal must contain")
 	f.BoolVar(&o.accept, "accept-loss", false, "give up what is lost, on record, and go on under a new origin")
 	f.BoolVar(&o.yes, "yes", false, "accept the loss without being asked")
 	f.StringVar(&o.origin, "origin", "", "the new origin (default muniment/ and a random UUID)")
@@ -169,13 +171,15 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: r.store.backend, Progress: bar.at,
 	})
 	if err == nil && len(found) > 0 {
-		err = fmt.Errorf("sealed rows are not as their events bind them, %s to begin with: %w", found[0], journal.ErrDamaged)
+		err = fmt.Errorf("sealed rows are not as their events bind them, %s to begin with: %w",
+			found[0], journal.ErrDamaged)
 	}
 	if err != nil {
 		return damagedBucket(err)
 	}
 	r.report.Replayed = time.Since(began).Seconds()
-	bar.end(fmt.Sprintf("%s in %.1f s, %.0f/s", count(head.Size, "leaf", "leaves"), r.report.Replayed, float64(head.Size)/r.report.Replayed))
+	bar.end(fmt.Sprintf("%s in %.1f s, %.0f/s",
+		count(head.Size, "leaf", "leaves"), r.report.Replayed, float64(head.Size)/r.report.Replayed))
 	if err := r.prove(ctx); err != nil {
 		return hint(err, "the release bucket does not hold all that was signed: it has been put back to an earlier time, or replaced; "+
 			"look for a newer copy of it")
@@ -222,8 +226,8 @@ func (r *restoreRun) prove(ctx context.Context) (err error) {
 	return err
 }
 
-// readPolicy reads the policy that was given, or the one in the folder. A machine that has neither trusts the keys that it is
-// configured with.
+// readPolicy reads the policy that was given, or the one in the folder. A machine that has neither trusts the keys that
+// it is configured with.
 func (r *restoreRun) readPolicy() (*evidence.Policy, error) {
 	path := r.policy
 	if path == "" {
@@ -288,13 +292,14 @@ func (r *restoreRun) revive(ctx context.Context, log *slog.Logger) (err error) {
 	defer func() { err = errors.Join(err, j.Close()) }()
 	bar := startProgress(r.stderr, "unwrapping", int(r.report.SealedRows))
 	x := vault.NewIndexer(j.View, r.store.keys)
-	r.report.Reindexed, err = j.Reindex(ctx, func(ctx context.Context, rows []journal.SealedRowAt) ([]journal.TokensOf, error) {
-		tokens, err := x.Tokens(ctx, rows)
-		for range tokens {
-			bar.step()
-		}
-		return tokens, err
-	})
+	r.report.Reindexed, err = j.Reindex(ctx,
+		func(ctx context.Context, rows []journal.SealedRowAt) ([]journal.TokensOf, error) {
+			tokens, err := x.Tokens(ctx, rows)
+			for range tokens {
+				bar.step()
+			}
+			return tokens, err
+		})
 	if err != nil {
 		return hint(fmt.Errorf("the journal is back, but not every sealed row can be unwrapped: %w", err),
 			"when the key service is the right one and answers, serve goes on with the rest by itself")
@@ -319,7 +324,8 @@ func (r *restoreRun) table(t *tableWriter) {
 	t.row("log", v.Origin)
 	t.row("head", fmt.Sprintf("%s, root %s, as released", count(v.Size, "leaf", "leaves"), v.Root))
 	t.row("documents", v.Documents)
-	t.row("sealed rows", fmt.Sprintf("%d, there as their events bind them; %d unwrapped, with their lookup tokens", v.SealedRows, v.Reindexed))
+	t.row("sealed rows", fmt.Sprintf("%d, there as their events bind them; %d unwrapped, with their lookup tokens",
+		v.SealedRows, v.Reindexed))
 	for _, size := range slices.Compact(slices.Clone(v.Checkpoints)) {
 		t.row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
 	}
@@ -332,7 +338,8 @@ func (r *restoreRun) table(t *tableWriter) {
 	} else {
 		t.row("signed", "nothing: the key service does not sign now")
 	}
-	t.row("time", fmt.Sprintf("%.1f s, %.1f s of it for the replay: %.0f leaves/s", v.Seconds, v.Replayed, float64(v.Size)/v.Replayed))
+	t.row("time", fmt.Sprintf("%.1f s, %.1f s of it for the replay: %.0f leaves/s",
+		v.Seconds, v.Replayed, float64(v.Size)/v.Replayed))
 }
 
 // documentsTable is the vault's table of documents.

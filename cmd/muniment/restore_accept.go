@@ -56,7 +56,8 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 	loss, err := journal.FindLoss(ctx, cfg, seen...)
 	unreleased := false
 	if errors.Is(err, journal.ErrNothingLost) {
-		// An earlier run may have stopped after the loss was on record and before there was a head, though perhaps a first batch.
+		// An earlier run may have stopped after the loss was on record and before there was a head, though perhaps a
+		// first batch.
 		_, missing := journal.ReadReleased(ctx, cfg.Bucket)
 		if unreleased = errors.Is(missing, journal.ErrMissing) || errors.Is(missing, journal.ErrDamaged); !unreleased {
 			return hint(err, "serve goes on from here; nothing was changed")
@@ -84,7 +85,8 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 // seenByLedgers are the heads that ledgers have of the journal that is here or in the release bucket.
 func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, error) {
 	standing, err := journal.Compare(ctx, r.store.backend, objects.NewBucket(r.store.release))
-	if err != nil && !errors.Is(err, journal.ErrContradicts) && !errors.Is(err, journal.ErrDamaged) && !errors.Is(err, journal.ErrMissing) {
+	if err != nil && !errors.Is(err, journal.ErrContradicts) && !errors.Is(err, journal.ErrDamaged) &&
+		!errors.Is(err, journal.ErrMissing) {
 		return nil, err
 	}
 	if standing.Origin == "" {
@@ -155,7 +157,8 @@ func (r *restoreRun) survivors() (journal.Config, error) {
 		return journal.Config{}, fmt.Errorf("reading the newest checkpoint: %w", err)
 	}
 	return journal.Config{
-		Backend: r.store.backend, Bucket: objects.NewBucket(r.store.release), Signer: signer, Clock: journal.SystemClock{}, Rand: rand.Reader,
+		Backend: r.store.backend, Bucket: objects.NewBucket(r.store.release), Signer: signer,
+		Clock: journal.SystemClock{}, Rand: rand.Reader,
 		Log: slog.New(slog.DiscardHandler), Definitions: definitions(), Remembered: remembered, Origin: r.origin,
 	}, nil
 }

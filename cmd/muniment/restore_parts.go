@@ -37,7 +37,8 @@ func (r *restoreRun) putBack(ctx context.Context) (err error) {
 	return r.putReleased(ctx, objects.NewBucket(backup))
 }
 
-// putSmallParts puts back the key file, the ledger's blocks, the policy and the newest checkpoint, where there are none.
+// putSmallParts puts back the key file, the ledger's blocks, the policy and the newest checkpoint, where there are
+// none.
 func (r *restoreRun) putSmallParts(from, to folder) error {
 	parts := []struct {
 		path func(folder) string
@@ -75,7 +76,8 @@ func (r *restoreRun) putSmallParts(from, to folder) error {
 func (r *restoreRun) putObjects(ctx context.Context, from, to folder) (err error) {
 	if _, err := os.Lstat(from.objects()); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(to.objects()); errors.Is(err, fs.ErrNotExist) {
-			return hint(fmt.Errorf("neither the backup nor the data folder has the documents' objects, %s", to.objects()),
+			return hint(fmt.Errorf("neither the backup nor the data folder has the documents' objects, %s",
+				to.objects()),
 				"put the folder there from where it is backed up: the documents' content is in it")
 		}
 		return nil
@@ -99,8 +101,8 @@ func (r *restoreRun) putObjects(ctx context.Context, from, to folder) (err error
 	return nil
 }
 
-// putReleased puts the journal's history into a release bucket that is empty, or has a part of this very history in it that an
-// earlier try has left.
+// putReleased puts the journal's history into a release bucket that is empty, or has a part of this very history in it
+// that an earlier try has left.
 func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (err error) {
 	release, err := r.openRelease(ctx)
 	if err != nil {
@@ -117,7 +119,8 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 	case err == nil && there.Origin == head.Origin && there.Size == head.Size && there.Root == head.Root:
 		return nil
 	case err == nil:
-		return hint(fmt.Errorf("the release bucket has a journal already: %s at %d; the backup is of %s at %d", there.Origin, there.Size, head.Origin, head.Size),
+		return hint(fmt.Errorf("the release bucket has a journal already: %s at %d; the backup is of %s at %d",
+			there.Origin, there.Size, head.Origin, head.Size),
 			"restore without --from brings that one back; a backup is put into an empty bucket only")
 	case errors.Is(err, journal.ErrDamaged):
 		if err := leftovers(ctx, bucket, backup); err != nil {

@@ -61,9 +61,9 @@ func (e *exhaustedError) Error() string {
 }
 func (e *exhaustedError) Unwrap() error { return e.err }
 
-// do does the work until it succeeds, fails for good, or has failed for too long. The pauses double and are drawn at random from
-// their upper half, so that clients that were refused together do not come again together; a pause that the server asks for is
-// kept in full.
+// do does the work until it succeeds, fails for good, or has failed for too long. The pauses double and are drawn at
+// random from their upper half, so that clients that were refused together do not come again together; a pause that the
+// server asks for is kept in full.
 func (r retries) do(ctx context.Context, work func() error) error {
 	var until time.Time
 	for attempt := 1; ; attempt++ {
@@ -101,7 +101,8 @@ func mayHelp(err error) (asked time.Duration, again bool) {
 		return problem.after, problem.Retry && problem.Status != http.StatusInsufficientStorage
 	case errors.As(err, &foreign):
 		switch foreign.status {
-		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable,
+			http.StatusGatewayTimeout:
 			return foreign.after, true
 		}
 		return 0, false

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestRetries counts pauses on a clock of its own: they double, are drawn from their upper half, wait for what the server asks, and
-// end in time.
+// TestRetries counts pauses on a clock of its own: they double, are drawn from their upper half, wait for what the
+// server asks, and end in time.
 func TestRetries(t *testing.T) {
 	gone := &url.Error{Op: "Post", URL: "http://x", Err: errors.New("connection refused")}
 	busy := &problemError{after: 7 * time.Second}

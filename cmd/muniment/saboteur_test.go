@@ -24,8 +24,8 @@ const (
 	crashCount = "MUNIMENT_TEST_CRASH_COUNT"
 )
 
-// crashPoints are the steps of a deposit, each before and after it took effect. In upload the process dies with the object half
-// written.
+// crashPoints are the steps of a deposit, each before and after it took effect. In upload the process dies with the
+// object half written.
 var crashPoints = []string{
 	"upload", "uploaded", "commit", "committed", "ship", "shipped", "swap", "swapped", "sign", "signed",
 }
@@ -40,7 +40,8 @@ func crashingMain() {
 	}
 	s := &saboteur{point: os.Getenv(crashPoint)}
 	s.left.Store(int64(count))
-	code := run(ctx, surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, open: s.open}, os.Args[1:])
+	code := run(ctx, surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		open: s.open}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
@@ -96,7 +97,8 @@ type crashingStore struct {
 }
 
 // Put dies in the middle of a body and after it.
-func (c crashingStore) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
+func (c crashingStore) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info,
+	error) {
 	info, err := c.store.Put(ctx, key, crashingBody{body, c.saboteur}, opt)
 	if err == nil {
 		c.pass("uploaded")
@@ -124,7 +126,8 @@ type crashingRelease struct {
 }
 
 // Put dies before and after a batch is shipped, and before and after the head is swapped.
-func (c crashingRelease) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
+func (c crashingRelease) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info,
+	error) {
 	before, after := "ship", "shipped"
 	if !strings.HasPrefix(key, "batch/") {
 		before, after = "swap", "swapped"

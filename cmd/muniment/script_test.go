@@ -16,7 +16,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"muniment": main, "crashing-muniment": crashingMain, "profiled-muniment": profiledMain})
+	testscript.Main(m, map[string]func(){"muniment": main, "crashing-muniment": crashingMain,
+		"profiled-muniment": profiledMain})
 }
 
 // TestScripts runs the program itself, as a user would.
@@ -30,7 +31,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": startServer, "halt": haltServer, "jsonfield": jsonField, "flip": flip, "repeat": repeat, "verify": verifyEvidence,
+			"server": startServer, "halt": haltServer, "jsonfield": jsonField, "flip": flip, "repeat": repeat,
+			"verify": verifyEvidence,
 		},
 		RequireExplicitExec: true,
 	})
@@ -70,7 +72,8 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	program, err := exec.LookPath("muniment")
 	ts.Check(err)
-	args = append([]string{"serve", "--data", ts.MkAbs("data"), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, args...)
+	args = append([]string{"serve", "--data", ts.MkAbs("data"), "--listen", "127.0.0.1:0", "--admin-listen",
+		"127.0.0.1:0"}, args...)
 	s.cmd, s.stderr = exec.Command(program, args...), &strings.Builder{}
 	s.cmd.Stderr, s.cmd.Dir = s.stderr, ts.MkAbs(".")
 	s.cmd.Env = append(os.Environ(), "TZ=UTC")

@@ -34,7 +34,8 @@ its start and once a week, and "muniment doctor" whenever it is run with --url.`
 			return p.emit(created, func(t *tableWriter) { seriesTable(t, []openapi.Series{*created}) })
 		},
 	}
-	create.Flags().BoolVar(&immutable, "immutable", false, "take documents only while the store is seen to enforce its locks")
+	create.Flags().BoolVar(&immutable, "immutable", false,
+		"take documents only while the store is seen to enforce its locks")
 	list := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},

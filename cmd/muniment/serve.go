@@ -30,7 +30,8 @@ the first start a second line with the bootstrap API key, which is shown this on
 				return err
 			}
 			for flag, set := range map[string]struct{ from, to *string }{
-				"data": {&data, &cfg.Data}, "listen": {&listen, &cfg.Listen}, "admin-listen": {&admin, &cfg.AdminListen},
+				"data": {&data, &cfg.Data}, "listen": {&listen, &cfg.Listen},
+				"admin-listen": {&admin, &cfg.AdminListen},
 			} {
 				if c.Flags().Changed(flag) {
 					*set.to = *set.from
@@ -109,7 +110,8 @@ func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open
 		l, err := lc.Listen(ctx, "tcp", address)
 		if err != nil {
 			s.unlisten()
-			return nil, hint(fmt.Errorf("listening: %w", err), "choose another address with --listen and --admin-listen; port 0 takes a free one")
+			return nil, hint(fmt.Errorf("listening: %w", err),
+				"choose another address with --listen and --admin-listen; port 0 takes a free one")
 		}
 		s.listeners[i] = l
 	}
@@ -123,7 +125,8 @@ func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open
 		return nil, err
 	}
 	s.public, s.admin = s.node.gateway.HTTP(), s.node.gateway.AdminHTTP()
-	log.Info("serving", "url", s.url(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version", version)
+	log.Info("serving", "url", s.url(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version",
+		version)
 	return s, nil
 }
 

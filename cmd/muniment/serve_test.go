@@ -156,7 +156,8 @@ func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 		servertest.Missing(t, "strace, which makes the disk's syncs fail, is missing", "apt-get install strace")
 	}
 	p := startProcess(t, filepath.Join(t.TempDir(), "data"), "")
-	fault := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO",
+	fault := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fdatasync", "-e",
+		"inject=fdatasync:error=EIO",
 		"-p", strconv.Itoa(p.Process.Pid))
 	if err := fault.Start(); err != nil {
 		t.Fatal(err)
@@ -170,8 +171,10 @@ func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 		select {
 		case err := <-ended:
 			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != exitFailed || !strings.Contains(p.stderr.String(), "the journal has stopped") {
-				t.Errorf("serve ended with %v, want exit code %d and the reason:\n%s", err, exitFailed, p.stderr.String())
+			if !errors.As(err, &exit) || exit.ExitCode() != exitFailed ||
+				!strings.Contains(p.stderr.String(), "the journal has stopped") {
+				t.Errorf("serve ended with %v, want exit code %d and the reason:\n%s",
+					err, exitFailed, p.stderr.String())
 			}
 			return
 		case <-detached:

@@ -49,8 +49,8 @@ func checkSecrets(cfg config.Config) error {
 	return nil
 }
 
-// openKeys opens the key service. With keys in a file, create makes that file; in Vault the operator has made what there must
-// be.
+// openKeys opens the key service. With keys in a file, create makes that file; in Vault the operator has made what
+// there must be.
 func openKeys(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (keyService, error) {
 	f := folder(cfg.Data)
 	if cfg.Keys.Kind == config.KeysVault {
@@ -73,7 +73,8 @@ func openKeys(ctx context.Context, cfg config.Config, log *slog.Logger, create b
 
 func transitConfig(v config.Vault, f folder, log *slog.Logger) transit.Config {
 	return transit.Config{
-		Address: v.Address, CA: v.CA, ServerName: v.ServerName, Namespace: v.Namespace, Mount: v.Mount, Prefix: v.Prefix,
+		Address: v.Address, CA: v.CA, ServerName: v.ServerName, Namespace: v.Namespace, Mount: v.Mount,
+		Prefix:            v.Prefix,
 		Auth:              transitAuth(v),
 		CheckpointVersion: v.CheckpointKeyVersion, LedgerVersion: v.LedgerKeyVersion, PublicKeys: f.publicKeys(),
 		RequestTimeout: time.Duration(v.Timeout), RetryTime: time.Duration(v.Patience),
@@ -114,26 +115,29 @@ func s3Config(c config.S3, bucket string, versioned bool, log *slog.Logger) s3.C
 	}
 	return s3.Config{
 		Endpoint: c.Endpoint, Region: c.Region, Bucket: bucket, Credentials: credentials[c.Credentials], CAFile: c.CA,
-		Style:      map[string]s3.Style{config.StylePath: s3.PathStyle, config.StyleHost: s3.HostStyle}[c.Style],
-		Versioned:  versioned,
-		Mode:       map[string]s3.Mode{config.LockCompliance: s3.Compliance, config.LockGovernance: s3.Governance}[c.Lock],
+		Style:     map[string]s3.Style{config.StylePath: s3.PathStyle, config.StyleHost: s3.HostStyle}[c.Style],
+		Versioned: versioned,
+		Mode: map[string]s3.Mode{config.LockCompliance: s3.Compliance,
+			config.LockGovernance: s3.Governance}[c.Lock],
 		Encryption: s3.Encryption{Enabled: c.Encryption != config.EncryptionNone, KMSKey: c.KMSKey},
-		PartSize:   int64(c.PartSize), StreamSize: max(int64(c.StreamSize), 1), Memory: int64(c.Memory), Timeout: time.Duration(c.Timeout), Patience: time.Duration(c.Patience),
+		PartSize:   int64(c.PartSize), StreamSize: max(int64(c.StreamSize), 1), Memory: int64(c.Memory),
+		Timeout: time.Duration(c.Timeout), Patience: time.Duration(c.Patience),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 	}
 }
 
 // openDir opens a store in the data folder, or makes it.
 func openDir(ctx context.Context, path string, versioned, create bool) (store, error) {
-	s, err := dir.Open(ctx, dir.Config{Dir: path, Versioned: versioned, Create: create, Clock: journal.SystemClock{}, Rand: rand.Reader})
+	s, err := dir.Open(ctx, dir.Config{Dir: path, Versioned: versioned, Create: create, Clock: journal.SystemClock{},
+		Rand: rand.Reader})
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// find says what there is: in the folder, and in the release bucket where that is on S3. What a service keeps instead of the
-// folder counts as being there if anything is.
+// find says what there is: in the folder, and in the release bucket where that is on S3. What a service keeps instead
+// of the folder counts as being there if anything is.
 func (s *storage) find(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	have, err := s.folder.inventory()
 	if err != nil {
@@ -149,7 +153,8 @@ func (s *storage) find(ctx context.Context, cfg config.Config, log *slog.Logger)
 		}
 		have.objects = have.journal || have.release
 		if have.journal && !have.release && !have.starting {
-			return hint(fmt.Errorf("%s has a journal, and the release bucket %s has no head of one", s.folder, c.ReleaseBucket),
+			return hint(fmt.Errorf("%s has a journal, and the release bucket %s has no head of one",
+				s.folder, c.ReleaseBucket),
 				"name the bucket that the journal was released to in storage.s3.release_bucket, or put its objects back: the journal may not go on without it; "+
 					"when they are lost, muniment restore --accept-loss says what it would cost")
 		}
@@ -161,8 +166,8 @@ func (s *storage) find(ctx context.Context, cfg config.Config, log *slog.Logger)
 	return err
 }
 
-// released says whether the release bucket has a journal's head. One that has none, but something else, is refused: a journal that
-// begins there would lie among what is left of another.
+// released says whether the release bucket has a journal's head. One that has none, but something else, is refused: a
+// journal that begins there would lie among what is left of another.
 func released(ctx context.Context, bucket store, name string) (bool, error) {
 	_, err := bucket.Stat(ctx, "head", "")
 	if err == nil {
@@ -181,7 +186,8 @@ func released(ctx context.Context, bucket store, name string) (bool, error) {
 	return false, nil
 }
 
-// unused refuses to begin a vault over the documents of another: to its sweep they would be what broken uploads have left.
+// unused refuses to begin a vault over the documents of another: to its sweep they would be what broken uploads have
+// left.
 func (s *storage) unused(ctx context.Context, name string) error {
 	for _, err := range s.objects.List(ctx, vault.DefaultTenant+"/", "") {
 		if err != nil {
@@ -193,8 +199,8 @@ func (s *storage) unused(ctx context.Context, name string) error {
 	return nil
 }
 
-// openServices opens what is configured outside of the folder. A journal that is to begin, or to come back, will have to be
-// signed: that there is no key for it is said before.
+// openServices opens what is configured outside of the folder. A journal that is to begin, or to come back, will have
+// to be signed: that there is no key for it is said before.
 func (s *storage) openServices(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	if cfg.Storage.Kind == config.StorageS3 {
 		if err := s.openObjects(ctx, cfg, log, false); err != nil {

@@ -63,17 +63,20 @@ func openExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*st
 	return openParts(ctx, cfg, log, func(found state) error {
 		switch found {
 		case fresh:
-			return hint(fmt.Errorf("there is no vault in %s", cfg.Data), "name its folder with --data, or its configuration with --config")
+			return hint(fmt.Errorf("there is no vault in %s", cfg.Data),
+				"name its folder with --data, or its configuration with --config")
 		case restore:
-			return hint(fmt.Errorf("%s has no journal.db", cfg.Data), "serve restores it from the release bucket; check it then")
+			return hint(fmt.Errorf("%s has no journal.db", cfg.Data),
+				"serve restores it from the release bucket; check it then")
 		}
 		return nil
 	})
 }
 
-// openParts opens the parts one by one, once it is known what there is and permit agrees. Services come before anything is made
-// in a fresh folder, so that a first start that one of them refuses can simply be repeated.
-func openParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(state) error) (s *storage, err error) {
+// openParts opens the parts one by one, once it is known what there is and permit agrees. Services come before anything
+// is made in a fresh folder, so that a first start that one of them refuses can simply be repeated.
+func openParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(state) error) (s *storage,
+	err error) {
 	s = &storage{folder: folder(cfg.Data)}
 	defer func() {
 		if err != nil {
@@ -113,8 +116,8 @@ func openParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit 
 	return s, nil
 }
 
-// openJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the release
-// bucket. origin may be empty.
+// openJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the
+// release bucket. origin may be empty.
 func (s *storage) openJournal(ctx context.Context, origin string, log *slog.Logger) (*journal.Journal, error) {
 	if s.found == fresh && origin == "" {
 		id, err := journal.NewID(journal.SystemClock{}.Now(), rand.Reader)
@@ -159,8 +162,8 @@ func (s *storage) taken(ctx context.Context) bool {
 	return err == nil && there
 }
 
-// remember writes a checkpoint down, for a start while the key service is down. It need not be the newest one, so nothing is
-// synced: half of one counts for nothing.
+// remember writes a checkpoint down, for a start while the key service is down. It need not be the newest one, so
+// nothing is synced: half of one counts for nothing.
 func (s *storage) remember(c journal.Checkpoint) error {
 	if c.Size == s.noted {
 		return nil

@@ -10,8 +10,8 @@ import (
 // ellipsis stands where text was cut short.
 const ellipsis = "…"
 
-// cells is how many columns of a terminal text takes: two for a wide character of East Asian scripts and for most emoji (UAX
-// #11), none for one that combines with what stands before it.
+// cells is how many columns of a terminal text takes: two for a wide character of East Asian scripts and for most emoji
+// (UAX #11), none for one that combines with what stands before it.
 func cells(s string) int {
 	n := 0
 	for _, r := range s {

@@ -14,8 +14,8 @@ import (
 // ErrUnauthenticated says that a request has no valid credential. Nothing about it goes into the journal.
 var ErrUnauthenticated = errors.New("no valid credential")
 
-// Authenticator says who sends a request: ErrUnauthenticated, wrapped, if there is no telling; any other error means that it
-// could not be found out.
+// Authenticator says who sends a request: ErrUnauthenticated, wrapped, if there is no telling; any other error means
+// that it could not be found out.
 type Authenticator interface {
 	Authenticate(r *http.Request) (access.Who, error)
 }

@@ -22,8 +22,9 @@ func open(t *testing.T) (*journal.Journal, access.Who, string) {
 	ctx, rand := context.Background(), journaltest.Rand(1)
 	j, err := journal.Open(ctx, journal.Config{
 		Backend: memory.New(memory.Config{}), Bucket: journaltest.NewBucket(t), Signer: journaltest.Signer(),
-		Clock: journaltest.NewClock(), Rand: rand, Log: slog.New(slog.DiscardHandler), Definitions: access.Definitions(),
-		Origin: "muniment/test", Create: true,
+		Clock: journaltest.NewClock(), Rand: rand, Log: slog.New(slog.DiscardHandler),
+		Definitions: access.Definitions(),
+		Origin:      "muniment/test", Create: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +34,8 @@ func open(t *testing.T) (*journal.Journal, access.Who, string) {
 	who := access.Who{Tenant: "default", Principal: journaltest.Must(journal.NewID(journaltest.NewClock().Now(), rand))}
 	_, err = j.Commit(ctx, who.Actor(), func(journal.View) (journal.Change, error) {
 		return journal.Change{Events: []journal.Event{
-			access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: who.Principal, Origin: access.OriginCreated}),
+			access.PrincipalCreated.New(journal.ID{},
+				access.PrincipalCreatedData{Principal: who.Principal, Origin: access.OriginCreated}),
 			access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: who.Principal, Digest: digest[:]}),
 		}}, nil
 	})

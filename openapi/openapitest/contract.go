@@ -1,5 +1,5 @@
-// Package openapitest checks in tests that what is served is what openapi.yaml promises. It knows as much of OpenAPI 3.1 and
-// JSON Schema as that file uses, and says so when it meets more.
+// Package openapitest checks in tests that what is served is what openapi.yaml promises. It knows as much of OpenAPI
+// 3.1 and JSON Schema as that file uses, and says so when it meets more.
 package openapitest
 
 import (

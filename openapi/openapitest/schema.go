@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Validate says whether a value, as encoding/json decodes it into any, is what a schema describes. A schema that uses a word
-// that Validate does not know is an error too.
+// Validate says whether a value, as encoding/json decodes it into any, is what a schema describes. A schema that uses a
+// word that Validate does not know is an error too.
 func (c *Contract) Validate(schema, value any) error {
 	s := c.resolve(schema)
 	if len(s) == 0 {
@@ -44,7 +44,8 @@ func (c *Contract) Validate(schema, value any) error {
 
 // words are those of JSON Schema that Validate understands, or that say nothing about a value.
 func words() []string {
-	return []string{"type", "description", "example", "default", "required", "properties", "additionalProperties", "items",
+	return []string{"type", "description", "example", "default", "required", "properties", "additionalProperties",
+		"items",
 		"pattern", "enum", "format", "minimum", "maximum", "minLength", "maxLength", "oneOf",
 		"x-enum-varnames", "x-go-type"} // of the generated code
 }

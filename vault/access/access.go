@@ -1,5 +1,5 @@
-// Package access says who may do what: principals, their roles for a tenant or one series of it, and Authorize, which is
-// called in every decide.
+// Package access says who may do what: principals, their roles for a tenant or one series of it, and Authorize, which
+// is called in every decide.
 package access
 
 import (

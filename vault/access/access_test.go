@@ -38,9 +38,10 @@ func open(t *testing.T) *journal.Journal {
 
 func commit(t *testing.T, j *journal.Journal, events ...journal.Event) {
 	t.Helper()
-	_, err := j.Commit(context.Background(), journal.Actor{Tenant: tenant, ID: "test"}, func(journal.View) (journal.Change, error) {
-		return journal.Change{Events: events}, nil
-	})
+	_, err := j.Commit(context.Background(), journal.Actor{Tenant: tenant, ID: "test"},
+		func(journal.View) (journal.Change, error) {
+			return journal.Change{Events: events}, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,8 @@ func TestAuthenticate(t *testing.T) {
 	id := journal.ID{6: 0x70, 8: 0x80, 15: 1}
 	digest := key.Digest()
 	commit(t, j,
-		access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: id, Origin: access.OriginCreated}),
+		access.PrincipalCreated.New(journal.ID{},
+			access.PrincipalCreatedData{Principal: id, Origin: access.OriginCreated}),
 		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]}))
 	view(t, j, func(r journal.Reader) {
 		who, err := access.Authenticate(r, key.Reveal())
@@ -70,7 +72,8 @@ func TestAuthenticate(t *testing.T) {
 		}
 		text := key.Reveal()
 		for _, token := range []string{
-			"", "mun_", other.Reveal(), strings.ToUpper(text), text[:len(text)-1], text + "a", text[4:], "mun_" + strings.Repeat("1", 52),
+			"", "mun_", other.Reveal(), strings.ToUpper(text), text[:len(text)-1], text + "a", text[4:],
+			"mun_" + strings.Repeat("1", 52),
 		} {
 			if who, err := access.Authenticate(r, token); !errors.Is(err, access.ErrUnknownKey) {
 				t.Errorf("%q speaks for %v, error %v", token, who, err)
@@ -110,7 +113,8 @@ func TestAPIKeyIsHidden(t *testing.T) {
 	}
 	shown := string(marshaled)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		shown += fmt.Sprintf(verb, key) + fmt.Sprintf(verb, &key) + fmt.Sprintf(verb, []access.APIKey{key}) + fmt.Sprintf(verb, struct{ K access.APIKey }{key})
+		shown += fmt.Sprintf(verb, key) + fmt.Sprintf(verb, &key) + fmt.Sprintf(verb,
+			[]access.APIKey{key}) + fmt.Sprintf(verb, struct{ K access.APIKey }{key})
 	}
 	if strings.Contains(shown, key.Reveal()[4:]) || strings.Contains(shown, fmt.Sprintf("%x", key.Reveal()[4:])) {
 		t.Errorf("the key shows: %s", shown)
@@ -122,15 +126,19 @@ func TestAPIKeyIsHidden(t *testing.T) {
 
 // permitted is the whole table of roles and acts: a change of it is a change of what people may do.
 var permitted = map[access.Role][]access.Action{
-	access.Depositor:  {access.Deposit, access.ViewFile},
-	access.ReaderRole: {access.Describe, access.Read, access.History, access.Evidence, access.Disclose, access.ViewAnchors, access.ViewFile},
+	access.Depositor: {access.Deposit, access.ViewFile},
+	access.ReaderRole: {access.Describe, access.Read, access.History, access.Evidence, access.Disclose,
+		access.ViewAnchors, access.ViewFile},
 	access.RecordsOfficer: {
-		access.Describe, access.History, access.Evidence, access.Disclose, access.AnchorNow, access.ViewAnchors, access.ManageFile,
+		access.Describe, access.History, access.Evidence, access.Disclose, access.AnchorNow, access.ViewAnchors,
+		access.ManageFile,
 		access.ViewFile, access.AttestStore, access.Erase,
 	},
-	access.Approver: {access.Describe, access.History, access.ViewFile, access.ViewKeys, access.ApproveTrim, access.ViewBackups},
+	access.Approver: {access.Describe, access.History, access.ViewFile, access.ViewKeys, access.ApproveTrim,
+		access.ViewBackups},
 	access.Auditor: {
-		access.Describe, access.History, access.Evidence, access.Disclose, access.Feed, access.AnchorNow, access.ViewAnchors,
+		access.Describe, access.History, access.Evidence, access.Disclose, access.Feed, access.AnchorNow,
+		access.ViewAnchors,
 		access.ViewFile, access.ViewKeys, access.ViewBackups,
 	},
 	access.KeyCustodian: {
@@ -138,7 +146,8 @@ var permitted = map[access.Role][]access.Action{
 		access.RecordBackup, access.ViewBackups,
 	},
 	access.Administrator: {
-		access.AnchorNow, access.ViewAnchors, access.ManageUsers, access.AttestStore, access.ViewKeys, access.RecordBackup,
+		access.AnchorNow, access.ViewAnchors, access.ManageUsers, access.AttestStore, access.ViewKeys,
+		access.RecordBackup,
 		access.ViewBackups,
 	},
 }
@@ -147,7 +156,8 @@ func TestAuthorize(t *testing.T) {
 	j := open(t)
 	acts := []access.Action{
 		access.Deposit, access.Describe, access.Read, access.History, access.Evidence, access.Disclose, access.Feed,
-		access.AnchorNow, access.ViewAnchors, access.ManageFile, access.ManageUsers, access.ViewFile, access.AttestStore,
+		access.AnchorNow, access.ViewAnchors, access.ManageFile, access.ManageUsers, access.ViewFile,
+		access.AttestStore,
 		access.Erase, access.ViewKeys, access.RotateKey, access.RewrapKeys, access.TrimKey, access.ApproveTrim,
 		access.RecordBackup, access.ViewBackups,
 	}
@@ -159,8 +169,10 @@ func TestAuthorize(t *testing.T) {
 		n += 2
 		all, one := journal.ID{6: 0x70, 8: 0x80, 15: n}, journal.ID{6: 0x70, 8: 0x80, 15: n + 1}
 		commit(t, j,
-			access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: all, Grants: []access.Grant{{Role: role}}}),
-			access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: one, Grants: []access.Grant{{Role: role, Series: "a"}}}))
+			access.PrincipalCreated.New(journal.ID{},
+				access.PrincipalCreatedData{Principal: all, Grants: []access.Grant{{Role: role}}}),
+			access.PrincipalCreated.New(journal.ID{},
+				access.PrincipalCreatedData{Principal: one, Grants: []access.Grant{{Role: role, Series: "a"}}}))
 		view(t, j, func(r journal.Reader) {
 			for _, act := range acts {
 				want := map[bool]error{true: nil, false: access.ErrDenied}
@@ -193,7 +205,8 @@ func TestAuthorize(t *testing.T) {
 func TestPermit(t *testing.T) {
 	j := open(t)
 	id := journal.ID{6: 0x70, 8: 0x80, 15: 1}
-	commit(t, j, access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: id, Grants: []access.Grant{{Role: access.Auditor}}}))
+	commit(t, j, access.PrincipalCreated.New(journal.ID{},
+		access.PrincipalCreatedData{Principal: id, Grants: []access.Grant{{Role: access.Auditor}}}))
 	for _, test := range []struct {
 		act    access.Action
 		actor  journal.Actor
@@ -226,14 +239,17 @@ func TestBootstrapKeys(t *testing.T) {
 	want := func(want int) {
 		t.Helper()
 		view(t, j, func(r journal.Reader) {
-			if got, err := access.BootstrapKeys(r); err != nil || len(got) != want || want == 1 && got[0] != (access.Who{Tenant: tenant, Principal: first}) {
+			if got, err := access.BootstrapKeys(r); err != nil || len(got) != want ||
+				want == 1 && got[0] != (access.Who{Tenant: tenant, Principal: first}) {
 				t.Errorf("%v, %v; want %d", got, err, want)
 			}
 		})
 	}
 	commit(t, j,
-		access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: first, Origin: access.OriginBootstrap}),
-		access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: other, Origin: access.OriginCreated}),
+		access.PrincipalCreated.New(journal.ID{},
+			access.PrincipalCreatedData{Principal: first, Origin: access.OriginBootstrap}),
+		access.PrincipalCreated.New(journal.ID{},
+			access.PrincipalCreatedData{Principal: other, Origin: access.OriginCreated}),
 		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: other, Digest: key(1)}))
 	want(0)
 	commit(t, j,

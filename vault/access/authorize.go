@@ -36,7 +36,8 @@ func (r Role) permits(a Action) bool {
 			ViewKeys, RotateKey, RewrapKeys, TrimKey, ApproveTrim, RecordBackup, ViewBackups, ViewAnchors,
 		}, a)
 	case Administrator:
-		return slices.Contains([]Action{ManageUsers, AttestStore, ViewKeys, RecordBackup, ViewBackups, AnchorNow, ViewAnchors}, a)
+		return slices.Contains([]Action{ManageUsers, AttestStore, ViewKeys, RecordBackup, ViewBackups, AnchorNow,
+			ViewAnchors}, a)
 	}
 	return false
 }
@@ -50,8 +51,8 @@ func (r Role) Known() bool {
 	return false
 }
 
-// Authorize returns nil if who may do a within s, and ErrDenied if not. A scope without a series is the whole tenant, for
-// which a grant of one series is not enough. The caller puts a denial on record with the event that Denial makes.
+// Authorize returns nil if who may do a within s, and ErrDenied if not. A scope without a series is the whole tenant,
+// for which a grant of one series is not enough. The caller puts a denial on record with the event that Denial makes.
 func Authorize(r journal.Reader, who Who, a Action, s Scope) error {
 	p, err := PermissionFor(r, who, a)
 	if err != nil {
@@ -118,8 +119,8 @@ func Exists(r journal.Reader, who Who) (bool, error) {
 	return ok && row.Tenant == who.Tenant, nil
 }
 
-// Permit is Authorize for the whole tenant in the form that packages below this one ask in: with the actor that stands in the
-// body, and the denial as an event to commit.
+// Permit is Authorize for the whole tenant in the form that packages below this one ask in: with the actor that stands
+// in the body, and the denial as an event to commit.
 func Permit(a Action) func(v journal.View, actor journal.Actor) ([]journal.Event, error) {
 	return func(v journal.View, actor journal.Actor) ([]journal.Event, error) {
 		id, err := journal.ParseID(actor.ID)

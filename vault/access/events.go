@@ -44,8 +44,8 @@ type KeyRevokedData struct {
 type DeniedData struct {
 	Action Action `json:"action"`
 	Series string `json:"series,omitempty"`
-	// More is how many further refusals of the action one event stands for, of one minute in which many had an event of their
-	// own already; 0 in an event that stands for itself.
+	// More is how many further refusals of the action one event stands for, of one minute in which many had an event of
+	// their own already; 0 in an event that stands for itself.
 	More int `json:"more,omitempty"`
 }
 

@@ -1,5 +1,5 @@
-// Package keys is the contract for what holds the tenants' keys: it wraps and unwraps small secrets and never gives the key
-// away. A conformance suite (package keystest) runs over every implementation.
+// Package keys is the contract for what holds the tenants' keys: it wraps and unwraps small secrets and never gives the
+// key away. A conformance suite (package keystest) runs over every implementation.
 package keys
 
 import (
@@ -22,8 +22,8 @@ var (
 	ErrWrapped = errors.New("the wrapped secret cannot be unwrapped with this tenant's key")
 	// ErrSize says that a secret to be wrapped is empty or longer than MaxSecret.
 	ErrSize = errors.New("a secret must be 1 byte to 64 KiB long")
-	// ErrVersion says that the tenant's key has no version of that number yet: an older copy of the keys has been put back, or
-	// the caller has mistaken the key.
+	// ErrVersion says that the tenant's key has no version of that number yet: an older copy of the keys has been put
+	// back, or the caller has mistaken the key.
 	ErrVersion = errors.New("the key has no such version yet")
 )
 
@@ -32,9 +32,10 @@ const MaxSecret = 64 << 10
 
 const hidden = "[secret]"
 
-// Secret is key material in the clear. It prints as "[secret]" whatever the verb, and marshals as nothing else. Two holes in
-// fmt are not ours to close: it calls no methods on unexported fields, so a struct that keeps a Secret in one needs a Format
-// method of its own; nor on what a nested pointer points to under a verb that does not fit, which go vet refuses.
+// Secret is key material in the clear. It prints as "[secret]" whatever the verb, and marshals as nothing else. Two
+// holes in fmt are not ours to close: it calls no methods on unexported fields, so a struct that keeps a Secret in one
+// needs a Format method of its own; nor on what a nested pointer points to under a verb that does not fit, which go vet
+// refuses.
 type Secret []byte
 
 // Format hides the secret from every verb, %d and %x included.
@@ -68,13 +69,14 @@ type Versions struct {
 	Kept   int // the least that is still stored: below Oldest while a Trim was broken off between its two steps
 }
 
-// VersionOf says with which version of its tenant's key a secret was wrapped. Every implementation's wrapping begins with a
-// name, ":v", the version and ":" ("vault:v3:…"). ErrWrapped when this one does not.
+// VersionOf says with which version of its tenant's key a secret was wrapped. Every implementation's wrapping begins
+// with a name, ":v", the version and ":" ("vault:v3:…"). ErrWrapped when this one does not.
 func VersionOf(wrapped string) (int, error) {
 	name, rest, _ := strings.Cut(wrapped, ":v")
 	digits, _, ok := strings.Cut(rest, ":")
 	version, err := strconv.Atoi(digits)
-	if !ok || err != nil || version < 1 || strconv.Itoa(version) != digits || name == "" || strings.Contains(name, ":") {
+	if !ok || err != nil || version < 1 || strconv.Itoa(version) != digits || name == "" ||
+		strings.Contains(name, ":") {
 		return 0, fmt.Errorf("reading the key version of a wrapped secret: %w", ErrWrapped)
 	}
 	return version, nil
@@ -90,21 +92,21 @@ func CheckSizes(secrets []Secret) error {
 	return nil
 }
 
-// Service holds one key for each tenant. Its methods may be called concurrently. Errors wrap one of the sentinels above,
-// name the service, and never carry a secret. A missing or empty plaintext is an error, never an empty secret.
+// Service holds one key for each tenant. Its methods may be called concurrently. Errors wrap one of the sentinels
+// above, name the service, and never carry a secret. A missing or empty plaintext is an error, never an empty secret.
 type Service interface {
 	// CreateTenant makes the tenant's key if there is none yet. It is idempotent.
 	CreateTenant(ctx context.Context, tenant string) error
-	// Wrap encrypts each secret (1 byte to 64 KiB) with the newest version of the tenant's key. The results stand in the
-	// order of the secrets; they are printable ASCII with a prefix that names format and key version. All or none: ErrSize
-	// if one is empty or too long, ErrNoKey if the tenant has no key. An empty batch gives an empty result.
+	// Wrap encrypts each secret (1 byte to 64 KiB) with the newest version of the tenant's key. The results stand in
+	// the order of the secrets; they are printable ASCII with a prefix that names format and key version. All or none:
+	// ErrSize if one is empty or too long, ErrNoKey if the tenant has no key. An empty batch gives an empty result.
 	Wrap(ctx context.Context, tenant string, secrets []Secret) ([]string, error)
 	// Unwrap decrypts each of a batch, in order. One that cannot be unwrapped has its own Err and spoils no other, also
 	// when the tenant has no key at all; the returned error is for the batch as a whole (ErrUnavailable, ErrDenied).
 	Unwrap(ctx context.Context, tenant string, wrapped []string) ([]Unwrapped, error)
-	// Rewrap wraps each secret of a batch anew with the newest version of the tenant's key, in order, without showing it to the
-	// caller. One that cannot be rewrapped has its own Err and spoils no other. What has the newest version already may come
-	// back as it was.
+	// Rewrap wraps each secret of a batch anew with the newest version of the tenant's key, in order, without showing
+	// it to the caller. One that cannot be rewrapped has its own Err and spoils no other. What has the newest version
+	// already may come back as it was.
 	Rewrap(ctx context.Context, tenant string, wrapped []string) ([]Rewrapped, error)
 	// Versions describes the tenant's key: ErrNoKey if it has none.
 	Versions(ctx context.Context, tenant string) (Versions, error)
@@ -112,16 +114,16 @@ type Service interface {
 	Check(ctx context.Context) error
 }
 
-// Custodian performs the acts on the keys themselves (NIST SP 800-57 part 1, section 8.3.4). Where keys are held apart from
-// the gateway, it acts under the key custodian's own credentials, never the gateway's. Acts on one tenant's key are for one
-// caller at a time; two that rotate it at once may both add a version, which does no harm.
+// Custodian performs the acts on the keys themselves (NIST SP 800-57 part 1, section 8.3.4). Where keys are held apart
+// from the gateway, it acts under the key custodian's own credentials, never the gateway's. Acts on one tenant's key
+// are for one caller at a time; two that rotate it at once may both add a version, which does no harm.
 type Custodian interface {
-	// Rotate adds a version to the tenant's key and returns its number. from is the newest version that the caller knows:
-	// when there is a newer one already, none is added and newest is that one, so that a repeated call does not rotate twice.
-	// ErrNoKey; ErrVersion if there is no version from; ErrDenied.
+	// Rotate adds a version to the tenant's key and returns its number. from is the newest version that the caller
+	// knows: when there is a newer one already, none is added and newest is that one, so that a repeated call does not
+	// rotate twice. ErrNoKey; ErrVersion if there is no version from; ErrDenied.
 	Rotate(ctx context.Context, tenant string, from int) (newest int, err error)
-	// Trim destroys every version of the tenant's key below oldest, for good: what they wrapped, in any copy, is unreadable
-	// from then on. It destroys no other. It can be repeated, and one that was broken off is finished by the same again.
-	// ErrNoKey; ErrVersion if oldest is above the newest version; ErrDenied.
+	// Trim destroys every version of the tenant's key below oldest, for good: what they wrapped, in any copy, is
+	// unreadable from then on. It destroys no other. It can be repeated, and one that was broken off is finished by the
+	// same again. ErrNoKey; ErrVersion if oldest is above the newest version; ErrDenied.
 	Trim(ctx context.Context, tenant string, oldest int) error
 }

@@ -129,8 +129,10 @@ func TestVersionOf(t *testing.T) {
 			t.Errorf("%q is of version %d, %v; want %d", wrapped, got, err, want)
 		}
 	}
-	for _, bad := range []string{"", "vault", "vault:v", "vault:v1", "vault:v:AAAA", "vault:v0:AAAA", "vault:v-1:AAAA", "vault:v+1:AAAA",
-		"vault:v01:AAAA", "vault:v1x:AAAA", "vault:1:AAAA", ":v1:AAAA", "vault:x:v1:AAAA", "vault:v99999999999999999999:AAAA"} {
+	for _, bad := range []string{"", "vault", "vault:v", "vault:v1", "vault:v:AAAA", "vault:v0:AAAA", "vault:v-1:AAAA",
+		"vault:v+1:AAAA",
+		"vault:v01:AAAA", "vault:v1x:AAAA", "vault:1:AAAA", ":v1:AAAA", "vault:x:v1:AAAA",
+		"vault:v99999999999999999999:AAAA"} {
 		if got, err := keys.VersionOf(bad); !errors.Is(err, keys.ErrWrapped) {
 			t.Errorf("%q is of version %d, %v; want ErrWrapped", bad, got, err)
 		}

@@ -14,14 +14,15 @@ import (
 const (
 	// ProbePrefix begins the keys of the objects by which a store is tried. They belong to no document.
 	ProbePrefix = "muniment-probe/"
-	// AttestLock is how long the object of an attestation is locked unless told otherwise: longer than clocks may differ.
+	// AttestLock is how long the object of an attestation is locked unless told otherwise: longer than clocks may
+	// differ.
 	AttestLock = 10 * time.Minute
 	// probeAge is how old a probe must be before TidyProbes deletes it: a process may be busy with a younger one.
 	probeAge = time.Hour
 )
 
-// Attestation is what a store was seen to enforce when somebody tried to break a retention lock. Stores exist that accept
-// locks and do not keep them.
+// Attestation is what a store was seen to enforce when somebody tried to break a retention lock. Stores exist that
+// accept locks and do not keep them.
 type Attestation struct {
 	Key      string    `json:"key"`                // of the object that was locked
 	Version  string    `json:"version"`            // the locked one
@@ -47,11 +48,11 @@ type AttestConfig struct {
 	Lock  time.Duration // 0 means AttestLock
 }
 
-// Attest tries to break a retention lock of a store, by every means that a Store has, and says what the store enforced: it
-// puts a small object under a lock, tries to delete it and to shorten its lock, puts another object over it, and after each
-// step looks at the version, whatever the store has said. An error says that it could not find out, and nothing about the
-// store's locks; errors.ErrUnsupported that the store has no versions. The locked object stays until its lock ends; TidyProbes
-// deletes it then.
+// Attest tries to break a retention lock of a store, by every means that a Store has, and says what the store enforced:
+// it puts a small object under a lock, tries to delete it and to shorten its lock, puts another object over it, and
+// after each step looks at the version, whatever the store has said. An error says that it could not find out, and
+// nothing about the store's locks; errors.ErrUnsupported that the store has no versions. The locked object stays until
+// its lock ends; TidyProbes deletes it then.
 func Attest(ctx context.Context, store Store, cfg AttestConfig) (Attestation, error) {
 	a, err := attest(ctx, store, cfg)
 	if err != nil {

@@ -24,7 +24,8 @@ import (
 
 func openDir(t *testing.T, clock dir.Clock, versioned bool) objects.Store {
 	t.Helper()
-	store, err := dir.Open(t.Context(), dir.Config{Dir: t.TempDir(), Versioned: versioned, Create: true, Clock: clock, Rand: rand.Reader})
+	store, err := dir.Open(t.Context(),
+		dir.Config{Dir: t.TempDir(), Versioned: versioned, Create: true, Clock: clock, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +36,10 @@ func openDir(t *testing.T, clock dir.Clock, versioned bool) objects.Store {
 func openS3(t *testing.T, server *servertest.S3) objects.Store {
 	t.Helper()
 	store, err := s3.New(s3.Config{
-		Endpoint: server.URL(), Region: server.Region, Bucket: "attested", Credentials: s3.Static(server.AccessKey, server.SecretKey),
-		Versioned: true, Create: true, Patience: time.Second, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		Endpoint: server.URL(), Region: server.Region, Bucket: "attested",
+		Credentials: s3.Static(server.AccessKey, server.SecretKey),
+		Versioned:   true, Create: true, Patience: time.Second, Clock: journal.SystemClock{}, Rand: rand.Reader,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +82,8 @@ func TestAttest(t *testing.T) {
 			if diff := cmp.Diff(want, a, ids); diff != "" || !a.Immutable() {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if a.Until.Before(before.Add(objects.AttestLock)) || !strings.HasPrefix(a.Key, objects.ProbePrefix) || a.Replaced == a.Version {
+			if a.Until.Before(before.Add(objects.AttestLock)) || !strings.HasPrefix(a.Key, objects.ProbePrefix) ||
+				a.Replaced == a.Version {
 				t.Errorf("attested: %+v", a)
 			}
 			var left []objects.Info
@@ -194,13 +198,17 @@ func TestAttestLiars(t *testing.T) {
 		liar liar
 		want objects.Attestation
 	}{
-		"forgets the lock":        {liar{noLock: true}, objects.Attestation{}},
-		"deletes":                 {liar{deletes: true}, objects.Attestation{Locks: true}},
-		"deletes and denies it":   {liar{deletes: true, pretends: true}, objects.Attestation{Locks: true}},
-		"shortens":                {liar{shortens: true}, objects.Attestation{Locks: true, RefusesDelete: true, KeepsVersions: true}},
-		"shortens and denies it":  {liar{shortens: true, pretends: true}, objects.Attestation{Locks: true, RefusesDelete: true, KeepsVersions: true}},
-		"overwrites":              {liar{replaces: true}, objects.Attestation{Locks: true, RefusesDelete: true, RefusesShorter: true}},
-		"drops the older version": {liar{vanishes: true}, objects.Attestation{Locks: true, RefusesDelete: true, RefusesShorter: true}},
+		"forgets the lock":      {liar{noLock: true}, objects.Attestation{}},
+		"deletes":               {liar{deletes: true}, objects.Attestation{Locks: true}},
+		"deletes and denies it": {liar{deletes: true, pretends: true}, objects.Attestation{Locks: true}},
+		"shortens": {liar{shortens: true},
+			objects.Attestation{Locks: true, RefusesDelete: true, KeepsVersions: true}},
+		"shortens and denies it": {liar{shortens: true, pretends: true},
+			objects.Attestation{Locks: true, RefusesDelete: true, KeepsVersions: true}},
+		"overwrites": {liar{replaces: true},
+			objects.Attestation{Locks: true, RefusesDelete: true, RefusesShorter: true}},
+		"drops the older version": {liar{vanishes: true},
+			objects.Attestation{Locks: true, RefusesDelete: true, RefusesShorter: true}},
 	} {
 		c.liar.Store = openDir(t, clock, true)
 		a, err := objects.Attest(t.Context(), &c.liar, objects.AttestConfig{Clock: clock, Rand: rand.Reader})
@@ -213,11 +221,13 @@ func TestAttestLiars(t *testing.T) {
 		}
 	}
 	down := &liar{Store: openDir(t, clock, true), down: objectstest.Delete}
-	if _, err := objects.Attest(t.Context(), down, objects.AttestConfig{Clock: clock, Rand: rand.Reader}); !errors.Is(err, errDown) {
+	if _, err := objects.Attest(t.Context(), down,
+		objects.AttestConfig{Clock: clock, Rand: rand.Reader}); !errors.Is(err, errDown) {
 		t.Errorf("a store that is down: %v", err)
 	}
 	plain := openDir(t, clock, false)
-	if _, err := objects.Attest(t.Context(), plain, objects.AttestConfig{Clock: clock, Rand: rand.Reader}); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := objects.Attest(t.Context(), plain,
+		objects.AttestConfig{Clock: clock, Rand: rand.Reader}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a store without versions: %v", err)
 	}
 }
@@ -234,11 +244,13 @@ func TestTidyProbes(t *testing.T) {
 		}
 		return n
 	}
-	if _, err := store.Put(t.Context(), "default/a", strings.NewReader("x"), objects.PutOptions{Length: 1}); err != nil {
+	if _, err := store.Put(t.Context(), "default/a", strings.NewReader("x"),
+		objects.PutOptions{Length: 1}); err != nil {
 		t.Fatal(err)
 	}
 	for _, lock := range []time.Duration{time.Minute, 3 * time.Hour} {
-		if _, err := objects.Attest(t.Context(), store, objects.AttestConfig{Clock: clock, Rand: rand.Reader, Lock: lock}); err != nil {
+		if _, err := objects.Attest(t.Context(), store,
+			objects.AttestConfig{Clock: clock, Rand: rand.Reader, Lock: lock}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"muniment/anchor/journal"
 )
 
-// NewBucket makes the journal's release bucket of a store without versions. Objects are read into memory whole; names are
-// keys of the store.
+// NewBucket makes the journal's release bucket of a store without versions. Objects are read into memory whole; names
+// are keys of the store.
 func NewBucket(store Store) journal.Bucket { return bucket{store} }
 
 type bucket struct{ store Store }

@@ -80,7 +80,8 @@ func TestBucketErrors(t *testing.T) {
 	ctx := t.Context()
 	full := fmt.Errorf("%w: %w", objects.ErrFull, syscall.ENOSPC)
 	faulty.Arm(objectstest.Fault{Op: objectstest.Put, Err: full})
-	if _, err := b.Put(ctx, "head", []byte("x"), ""); !errors.Is(err, journal.ErrFull) || !errors.Is(err, syscall.ENOSPC) {
+	if _, err := b.Put(ctx, "head", []byte("x"), ""); !errors.Is(err, journal.ErrFull) ||
+		!errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Put to a full store: %v, want ErrFull and the errno", err)
 	}
 	faulty.Arm(objectstest.Fault{Op: objectstest.Put, Kind: objectstest.TookEffect})
@@ -143,7 +144,8 @@ func TestBucketCompareAndSwap(t *testing.T) {
 			t.Fatalf("round %d: nobody won: %v", round, errs)
 		}
 		data, now, err := b.Get(t.Context(), "head")
-		if want := fmt.Sprintf("round %d, writer %d", round, winner); err != nil || string(data) != want || now != tags[winner] {
+		if want := fmt.Sprintf("round %d, writer %d", round, winner); err != nil || string(data) != want ||
+			now != tags[winner] {
 			t.Fatalf("the head is %q with tag %q, %v; want %q with %q", data, now, err, want, tags[winner])
 		}
 		tag = now

@@ -1,5 +1,5 @@
-// Package objects is the contract for what keeps the ciphertext: a versioned, lockable object store in the manner of S3. A
-// conformance suite (package objectstest) runs over every implementation.
+// Package objects is the contract for what keeps the ciphertext: a versioned, lockable object store in the manner of
+// S3. A conformance suite (package objectstest) runs over every implementation.
 package objects
 
 import (
@@ -71,35 +71,37 @@ func (s Span) Check(size int64) error {
 	return nil
 }
 
-// Store keeps objects. Its methods may be called concurrently, also by several processes on one store. Keys are those that
-// [CheckKey] passes; any other is ErrKey. Errors wrap one of the sentinels above where one fits, name the store, and carry
-// nothing of a body.
+// Store keeps objects. Its methods may be called concurrently, also by several processes on one store. Keys are those
+// that [CheckKey] passes; any other is ErrKey. Errors wrap one of the sentinels above where one fits, name the store,
+// and carry nothing of a body.
 //
-// A store without versions keeps one state of each key, which the next Put replaces. It has no locks: a RetainUntil, Retain
-// and Hold are refused with [errors.ErrUnsupported].
+// A store without versions keeps one state of each key, which the next Put replaces. It has no locks: a RetainUntil,
+// Retain and Hold are refused with [errors.ErrUnsupported].
 type Store interface {
-	// Put stores the body under key as a new version, durably when it returns nil. An error of the reader, io.ErrUnexpectedEOF
-	// and context cancellation included, stores nothing and is wrapped in the returned error. ErrExists when the condition
-	// does not hold; conditional Puts of one key are atomic among all writers. ErrShort, ErrFull and ErrExists say for sure
-	// that nothing was stored; after ErrUnavailable it may have been.
+	// Put stores the body under key as a new version, durably when it returns nil. An error of the reader,
+	// io.ErrUnexpectedEOF and context cancellation included, stores nothing and is wrapped in the returned error.
+	// ErrExists when the condition does not hold; conditional Puts of one key are atomic among all writers. ErrShort,
+	// ErrFull and ErrExists say for sure that nothing was stored; after ErrUnavailable it may have been.
 	Put(ctx context.Context, key string, body io.Reader, opt PutOptions) (Info, error)
-	// Get opens a version (the newest when version is empty), whole or one span of it; the caller closes it. A body that
-	// ends early gives a read error, never a clean io.EOF. A span outside of the object is ErrSpan. ctx governs the reading
-	// of the body too: once it ends, reads fail.
+	// Get opens a version (the newest when version is empty), whole or one span of it; the caller closes it. A body
+	// that ends early gives a read error, never a clean io.EOF. A span outside of the object is ErrSpan. ctx governs
+	// the reading of the body too: once it ends, reads fail.
 	Get(ctx context.Context, key, version string, span *Span) (io.ReadCloser, Info, error)
 	// Stat describes a version (the newest when version is empty).
 	Stat(ctx context.Context, key, version string) (Info, error)
-	// Delete removes one version for good, and the one before it becomes the newest; in a store without versions, version
-	// is empty, and in one with versions it must not be (it would add a marker and remove nothing). ErrLocked while a
-	// retention lock or a hold stands. It is no error if the version is gone, so Delete can be repeated until it succeeds.
+	// Delete removes one version for good, and the one before it becomes the newest; in a store without versions,
+	// version is empty, and in one with versions it must not be (it would add a marker and remove nothing). ErrLocked
+	// while a retention lock or a hold stands. It is no error if the version is gone, so Delete can be repeated until
+	// it succeeds.
 	Delete(ctx context.Context, key, version string) error
 	// Retain extends the version's retention lock. ErrLocked for a date before the present one.
 	Retain(ctx context.Context, key, version string, until time.Time) error
 	// Hold sets or lifts the version's legal hold.
 	Hold(ctx context.Context, key, version string, on bool) error
 	// List yields every version of every key with the prefix that sorts after the key given, in the byte order of keys,
-	// the versions of one key newest first. An error ends it. Objects that are put or deleted meanwhile may be left out. A
-	// store may not know of locks and holds here: RetainUntil and Held say something only where they are set, and Stat has them.
+	// the versions of one key newest first. An error ends it. Objects that are put or deleted meanwhile may be left
+	// out. A store may not know of locks and holds here: RetainUntil and Held say something only where they are set,
+	// and Stat has them.
 	List(ctx context.Context, prefix, after string) iter.Seq2[Info, error]
 	// Check says whether the store can be written and read now.
 	Check(ctx context.Context) error

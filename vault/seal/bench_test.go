@@ -72,7 +72,8 @@ func BenchmarkTinkReader(b *testing.B) {
 	forEachBench(b, func(b *testing.B, s seal.Suite, n int64) {
 		sample := newSample(b, s, make([]byte, n))
 		for b.Loop() {
-			r, err := tinkPrimitive(b, sample.keyset).NewDecryptingReader(bytes.NewReader(sample.ciphertext), testBinding)
+			r, err := tinkPrimitive(b, sample.keyset).NewDecryptingReader(bytes.NewReader(sample.ciphertext),
+				testBinding)
 			if err != nil {
 				b.Fatal(err)
 			}

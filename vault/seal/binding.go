@@ -21,14 +21,15 @@ func Binding(tenant string, doc journal.ID) []byte {
 	return fields([]byte(documentFormat), []byte(tenant), doc[:])
 }
 
-// RowBinding is the binding of a sealed row that is not a document's: a reason, a justification, a display name. kind keeps
-// rows of several kinds about the same id apart.
+// RowBinding is the binding of a sealed row that is not a document's: a reason, a justification, a display name. kind
+// keeps rows of several kinds about the same id apart.
 func RowBinding(tenant, kind string, id []byte) []byte {
 	return fields([]byte(rowFormat), []byte(tenant), []byte(kind), id)
 }
 
 // Commitment is what stands in the log for a document's content: HMAC-SHA-256 (RFC 2104) under the document's salt, of
-// "muniment content v1" and the content's SHA-256. Without the salt, which dies with the document, nobody can try contents.
+// "muniment content v1" and the content's SHA-256. Without the salt, which dies with the document, nobody can try
+// contents.
 func Commitment(salt keys.Secret, contentSHA256 [32]byte) [32]byte {
 	mac := hmac.New(sha256.New, salt)
 	mac.Write([]byte(commitmentFormat))

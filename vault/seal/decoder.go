@@ -9,17 +9,17 @@ import (
 	"muniment/vault/keys"
 )
 
-// Source opens length bytes of a document's ciphertext from offset on. A body that ends early must give an error other than
-// io.EOF if the reason is the transport's; a clean early end is taken for a cut object.
+// Source opens length bytes of a document's ciphertext from offset on. A body that ends early must give an error other
+// than io.EOF if the reason is the transport's; a clean early end is taken for a cut object.
 type Source func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 
 // Decoder reads spans of one document's content. It is for one goroutine at a time and keeps one segment's buffer.
 //
-// What it guarantees: each byte that WriteSpan writes is the byte that was encrypted at that offset, under this keyset and
-// binding; nothing of a segment is written before the segment is verified. Segments carry their number and whether
+// What it guarantees: each byte that WriteSpan writes is the byte that was encrypted at that offset, under this keyset
+// and binding; nothing of a segment is written before the segment is verified. Segments carry their number and whether
 // they are the last in the nonce, so none can be moved, swapped or left out. The size given to NewDecoder is proved by
-// every span that touches the last segment, so by each full read: a ciphertext cut at a segment's border fails there. A span
-// that ends before the last segment proves its own bytes and not the size; take the size from the record of the
+// every span that touches the last segment, so by each full read: a ciphertext cut at a segment's border fails there. A
+// span that ends before the last segment proves its own bytes and not the size; take the size from the record of the
 // deposit, never from the store, or call CheckSize.
 type Decoder struct {
 	key     contentKey
@@ -35,8 +35,8 @@ type Decoder struct {
 // readAhead is how much of small segments is asked of a source's body at a time.
 const readAhead = 64 << 10
 
-// NewDecoder prepares to read the document of size bytes of ciphertext. It reads nothing yet. ErrKeyset, or ErrCiphertext if
-// no ciphertext of the keyset's suite has that size.
+// NewDecoder prepares to read the document of size bytes of ciphertext. It reads nothing yet. ErrKeyset, or
+// ErrCiphertext if no ciphertext of the keyset's suite has that size.
 func NewDecoder(keyset keys.Secret, binding []byte, size int64, src Source) (*Decoder, error) {
 	k, err := readKeyset(keyset)
 	if err != nil {
@@ -59,12 +59,13 @@ func (d *Decoder) Size() int64 { return d.plain }
 // Format keeps the keyset out of whatever prints a Decoder.
 func (d *Decoder) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[decoder]") }
 
-// WriteSpan writes the length bytes from offset on to w. It reads the segments that hold them, with one call to the source,
-// and one more for the header unless the first segment is among them or an earlier span has read it. An empty span
-// verifies the segment that it stands in, so that an empty document is verified too.
+// WriteSpan writes the length bytes from offset on to w. It reads the segments that hold them, with one call to the
+// source, and one more for the header unless the first segment is among them or an earlier span has read it. An empty
+// span verifies the segment that it stands in, so that an empty document is verified too.
 //
-// It returns ErrSpan before reading anything; ErrCiphertext when a segment does not verify or the source ends early; the
-// wrapped error of the source, of w, or of ctx. After an error w may have got a part of the span, all of it verified.
+// It returns ErrSpan before reading anything; ErrCiphertext when a segment does not verify or the source ends early;
+// the wrapped error of the source, of w, or of ctx. After an error w may have got a part of the span, all of it
+// verified.
 func (d *Decoder) WriteSpan(ctx context.Context, w io.Writer, offset, length int64) error {
 	if offset < 0 || length < 0 || offset > d.plain || length > d.plain-offset {
 		return fmt.Errorf("decrypting content: %w", ErrSpan)
@@ -94,7 +95,8 @@ func (d *Decoder) CheckSize(ctx context.Context) error {
 }
 
 // readSegments verifies the segments first to last, in order, and hands on the plaintext of each.
-func (d *Decoder) readSegments(ctx context.Context, first, last int64, use func(segment int64, plain []byte) error) error {
+func (d *Decoder) readSegments(ctx context.Context, first, last int64,
+	use func(segment int64, plain []byte) error) error {
 	if first > 0 && d.opener == nil {
 		if err := d.fetchHeader(ctx); err != nil {
 			return err
@@ -178,7 +180,8 @@ func (d *Decoder) readHeader(r io.Reader) error {
 	return nil
 }
 
-// segmentAt is the number of the segment that holds the byte at the offset; the last one for the offset after all bytes.
+// segmentAt is the number of the segment that holds the byte at the offset; the last one for the offset after all
+// bytes.
 func (d *Decoder) segmentAt(offset int64) int64 {
 	if offset < d.layout.first() {
 		return 0
@@ -194,8 +197,8 @@ func (d *Decoder) plainStart(segment int64) int64 {
 	return d.layout.first() + (segment-1)*d.layout.rest()
 }
 
-// readFull fills buf. Other than io.ReadFull it tells an object that ends early from a transport that fails, whatever error
-// the transport gives.
+// readFull fills buf. Other than io.ReadFull it tells an object that ends early from a transport that fails, whatever
+// error the transport gives.
 func readFull(r io.Reader, buf []byte) error {
 	for len(buf) > 0 {
 		n, err := r.Read(buf)

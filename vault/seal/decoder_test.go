@@ -59,7 +59,8 @@ func checkSpans(t *testing.T, rng *rand.Rand, sample sample) {
 	spans := [][2]int64{{0, 0}, {n, 0}, {0, min(n, 1)}, {max(n-1, 0), min(n, 1)}}
 	for _, border := range []int64{firstPlain(sample.suite), firstPlain(sample.suite) + restPlain(sample.suite)} {
 		if border+1 <= n {
-			spans = append(spans, [2]int64{border - 1, 2}, [2]int64{border, 1}, [2]int64{border - 1, 1}, [2]int64{border, n - border})
+			spans = append(spans, [2]int64{border - 1, 2}, [2]int64{border, 1}, [2]int64{border - 1, 1},
+				[2]int64{border, n - border})
 		}
 	}
 	for range 5 {
@@ -196,8 +197,8 @@ func TestWrongBindingAndKeyset(t *testing.T) {
 	}
 }
 
-// TestSizeIsProvedByTheLastSegment holds the decoder to what its documentation says and does not say about a ciphertext that
-// was cut at a segment's border, when the caller believes the store's size.
+// TestSizeIsProvedByTheLastSegment holds the decoder to what its documentation says and does not say about a ciphertext
+// that was cut at a segment's border, when the caller believes the store's size.
 func TestSizeIsProvedByTheLastSegment(t *testing.T) {
 	for _, s := range []seal.Suite{seal.GCMSmall, seal.CTRSmall} {
 		good := newSample(t, s, text(firstPlain(s)+2*restPlain(s)+5))
@@ -207,7 +208,8 @@ func TestSizeIsProvedByTheLastSegment(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := d.WriteSpan(t.Context(), &out, 10, 100); err != nil || !bytes.Equal(out.Bytes(), good.content[10:110]) {
+		if err := d.WriteSpan(t.Context(), &out, 10, 100); err != nil ||
+			!bytes.Equal(out.Bytes(), good.content[10:110]) {
 			t.Errorf("%s: a span before the last segment: %v", s, err)
 		}
 		if err := d.CheckSize(t.Context()); !errors.Is(err, seal.ErrCiphertext) {
@@ -317,7 +319,8 @@ func TestFailuresOfOthers(t *testing.T) {
 			{"the source refuses", run(t.Context(), io.Discard, refuses), errStore},
 			{"the source breaks in the header", run(t.Context(), io.Discard, breaks(10, errStore)), errStore},
 			{"the source breaks at a border", run(t.Context(), io.Discard, breaks(segmentSize(s), errStore)), errStore},
-			{"the source breaks with ErrUnexpectedEOF", run(t.Context(), io.Discard, breaks(100, io.ErrUnexpectedEOF)), io.ErrUnexpectedEOF},
+			{"the source breaks with ErrUnexpectedEOF", run(t.Context(), io.Discard, breaks(100, io.ErrUnexpectedEOF)),
+				io.ErrUnexpectedEOF},
 			{"the receiver fails", run(t.Context(), failing{errStore}, good.source), errStore},
 			{"the context has ended", run(cancelled, io.Discard, good.source), context.Canceled},
 		} {
@@ -353,7 +356,8 @@ func TestUnclosedWriterLeavesNothing(t *testing.T) {
 }
 
 func TestForeignKeysets(t *testing.T) {
-	foreign := map[string]keys.Secret{"nothing": nil, "rubbish": []byte("canary-keyset"), "cut": mustKeyset(t, seal.GCMLarge)[:30]}
+	foreign := map[string]keys.Secret{"nothing": nil, "rubbish": []byte("canary-keyset"),
+		"cut": mustKeyset(t, seal.GCMLarge)[:30]}
 	handle, err := tinkkeyset.NewHandle(streamingaead.AES128GCMHKDF4KBKeyTemplate())
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"muniment/vault/keys"
 )
 
-// Envelope is a row whose keys have been wrapped and whose text is still to come: a deposit knows its keys before the content
-// is read, and its text only afterwards. It seals once.
+// Envelope is a row whose keys have been wrapped and whose text is still to come: a deposit knows its keys before the
+// content is read, and its text only afterwards. It seals once.
 type Envelope struct {
 	binding []byte
 	wrapped string
@@ -20,8 +20,8 @@ type Envelope struct {
 // ErrSealed says that an envelope was used twice: under one row key there is one text.
 var ErrSealed = errors.New("the envelope has been sealed already")
 
-// Address wraps the keys of each item for the tenant, in order, together with a fresh row key each; the items' texts are not
-// looked at. It makes one call to the key service, whose errors it wraps; all or none.
+// Address wraps the keys of each item for the tenant, in order, together with a fresh row key each; the items' texts
+// are not looked at. It makes one call to the key service, whose errors it wraps; all or none.
 func Address(ctx context.Context, svc keys.Service, tenant string, items []Item) ([]*Envelope, error) {
 	if len(items) == 0 {
 		return nil, nil

@@ -14,7 +14,8 @@ import (
 // TestEnvelope: the key service is asked before there is a text, and not again.
 func TestEnvelope(t *testing.T) {
 	svc := keystest.NewFaulty(newKeys(t))
-	item := seal.Item{Binding: seal.RowBinding(testTenant, "note", []byte("1")), Keyset: keys.Secret("keyset"), Salt: keys.Secret("salt")}
+	item := seal.Item{Binding: seal.RowBinding(testTenant, "note", []byte("1")), Keyset: keys.Secret("keyset"),
+		Salt: keys.Secret("salt")}
 	envelopes, err := seal.Address(t.Context(), svc, testTenant, []seal.Item{item})
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +29,8 @@ func TestEnvelope(t *testing.T) {
 	if err != nil || opened[0].Err != nil {
 		t.Fatal(err, opened[0].Err)
 	}
-	if got := opened[0]; string(got.Text) != "the text" || string(got.Keyset) != "keyset" || string(got.Salt) != "salt" {
+	if got := opened[0]; string(got.Text) != "the text" || string(got.Keyset) != "keyset" ||
+		string(got.Salt) != "salt" {
 		t.Errorf("it keeps %q, %q, %q", got.Text, []byte(got.Keyset), []byte(got.Salt))
 	}
 	if again, err := envelopes[0].Seal([]byte("another text")); !errors.Is(err, seal.ErrSealed) || again != nil {
@@ -40,7 +42,8 @@ func TestEnvelope(t *testing.T) {
 }
 
 func TestAnEnvelopePrintsNoKey(t *testing.T) {
-	envelopes, err := seal.Address(t.Context(), newKeys(t), testTenant, []seal.Item{{Binding: []byte("binding"), Salt: keys.Secret("salt")}})
+	envelopes, err := seal.Address(t.Context(), newKeys(t), testTenant,
+		[]seal.Item{{Binding: []byte("binding"), Salt: keys.Secret("salt")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,8 @@ func testUnderFIPSOnly(t *testing.T) {
 	}
 	for _, length := range []int64{1000, -1} {
 		s := seal.SuiteFor(length, false)
-		if _, err := seal.Encrypt(io.Discard, mustKeyset(t, s), testBinding); err == nil || !strings.Contains(err.Error(), "FIPS") {
+		if _, err := seal.Encrypt(io.Discard, mustKeyset(t, s), testBinding); err == nil ||
+			!strings.Contains(err.Error(), "FIPS") {
 			t.Errorf("%s: Tink encrypts all the same: %v", s, err)
 		}
 		ciphertext := make([]byte, s.CiphertextSize(100))

@@ -8,8 +8,8 @@ import (
 	"muniment/vault/seal"
 )
 
-// FuzzDecoder feeds any ciphertext to the decoder and to Tink. They agree on whether the whole is good; no span gives a byte
-// that was not encrypted at that place.
+// FuzzDecoder feeds any ciphertext to the decoder and to Tink. They agree on whether the whole is good; no span gives a
+// byte that was not encrypted at that place.
 func FuzzDecoder(f *testing.F) {
 	seeds := make([]sample, len(suites))
 	for i, s := range suites {

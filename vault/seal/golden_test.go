@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// The golden files. Content byte i is textAt(i). A ciphertext's random parts are its keyset and header, so these and the
-// digest pin it; short ones stand there whole.
+// The golden files. Content byte i is textAt(i). A ciphertext's random parts are its keyset and header, so these and
+// the digest pin it; short ones stand there whole.
 const (
 	goldenContent = "testdata/content.json"
 	goldenRows    = "testdata/rows.json"
@@ -129,7 +129,8 @@ func TestGoldenContent(t *testing.T) {
 			t.Errorf("%s: Tink does not read it: %v", what, err)
 		}
 		half := v.ContentLength / 2
-		if got, err := sample.decode(t, v.Binding, half, v.ContentLength-half); err != nil || !bytes.Equal(got, content[half:]) {
+		if got, err := sample.decode(t, v.Binding, half, v.ContentLength-half); err != nil ||
+			!bytes.Equal(got, content[half:]) {
 			t.Errorf("%s: the decoder does not read a span of it: %v", what, err)
 		}
 	}
@@ -154,7 +155,8 @@ func updateRows(t *testing.T) {
 	var vectors []rowVector
 	for i, row := range mustSeal(t, svc, document, reasonItem(2)) {
 		item := []seal.Item{document, reasonItem(2)}[i]
-		v := rowVector{Tenant: testTenant, Binding: item.Binding, Keyset: item.Keyset, Salt: item.Salt, Text: item.Text, Row: row.Value}
+		v := rowVector{Tenant: testTenant, Binding: item.Binding, Keyset: item.Keyset, Salt: item.Salt, Text: item.Text,
+			Row: row.Value}
 		if item.Salt != nil {
 			v.Content = []byte("SYNTHETIC")
 			sum := seal.Commitment(item.Salt, sha256.Sum256(v.Content))

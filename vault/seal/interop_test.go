@@ -11,8 +11,9 @@ import (
 	"muniment/vault/seal"
 )
 
-// TestInteroperability exchanges documents with github.com/google/tink/go v1.7.0, the last release under Tink's old name. The
-// two cannot be linked into one binary (both register the same protocol buffers), so the other side is a program of its own.
+// TestInteroperability exchanges documents with github.com/google/tink/go v1.7.0, the last release under Tink's old
+// name. The two cannot be linked into one binary (both register the same protocol buffers), so the other side is a
+// program of its own.
 func TestInteroperability(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it builds a second program, with a module of its own")

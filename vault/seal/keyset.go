@@ -14,8 +14,8 @@ import (
 	"muniment/vault/keys"
 )
 
-// NewKeyset draws a content keyset: a serialized Tink keyset (the protocol buffer google.crypto.tink.Keyset) with one key, in
-// the clear. Whoever asks for it wraps it before it goes anywhere.
+// NewKeyset draws a content keyset: a serialized Tink keyset (the protocol buffer google.crypto.tink.Keyset) with one
+// key, in the clear. Whoever asks for it wraps it before it goes anywhere.
 func NewKeyset(s Suite) (keys.Secret, error) {
 	params, err := s.parameters()
 	if err != nil {
@@ -79,8 +79,8 @@ type contentKey struct {
 	handle *keyset.Handle
 }
 
-// readKeyset reads a keyset strictly: one enabled key, of one of our suites. Tink's own errors are left out of ours, since
-// they describe what stood in a secret.
+// readKeyset reads a keyset strictly: one enabled key, of one of our suites. Tink's own errors are left out of ours,
+// since they describe what stood in a secret.
 func readKeyset(content keys.Secret) (contentKey, error) {
 	h, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(content)))
 	if err != nil {

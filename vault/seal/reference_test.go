@@ -19,8 +19,8 @@ import (
 	"muniment/vault/seal"
 )
 
-// referenceEncrypt writes a document's ciphertext from the published description of Tink's streaming AEADs, sharing nothing
-// with the code under test. The header, which is random, is given.
+// referenceEncrypt writes a document's ciphertext from the published description of Tink's streaming AEADs, sharing
+// nothing with the code under test. The header, which is random, is given.
 func referenceEncrypt(t testing.TB, s seal.Suite, keyset keys.Secret, header, binding, content []byte) []byte {
 	t.Helper()
 	derived, err := hkdf.Key(sha256.New, mainKey(t, keyset), header[1:33], string(binding), 64)

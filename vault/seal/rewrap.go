@@ -12,8 +12,8 @@ func Wrapped(row []byte) (string, error) {
 	return string(wrapped), err
 }
 
-// Rewrap puts the same payload, wrapped anew, into the place of a row's wrapped payload. The text of the row stays as it is:
-// its key lies in the payload, which does not change. The row that is passed is not changed. ErrRow, ErrNewer.
+// Rewrap puts the same payload, wrapped anew, into the place of a row's wrapped payload. The text of the row stays as
+// it is: its key lies in the payload, which does not change. The row that is passed is not changed. ErrRow, ErrNewer.
 func Rewrap(row []byte, wrapped string) ([]byte, error) {
 	_, text, err := parseRow(row)
 	if err != nil {

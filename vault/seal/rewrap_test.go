@@ -23,7 +23,8 @@ func TestRewrap(t *testing.T) {
 		t.Fatal(err)
 	}
 	items := []seal.Item{
-		{Binding: testBinding, Keyset: mustKeyset(t, seal.GCMSmall), Salt: bytes.Repeat([]byte{7}, 32), Text: []byte("names")},
+		{Binding: testBinding, Keyset: mustKeyset(t, seal.GCMSmall), Salt: bytes.Repeat([]byte{7}, 32),
+			Text: []byte("names")},
 		reasonItem(1), {Binding: testBinding, Text: nil},
 	}
 	rows := mustSeal(t, svc, items...)

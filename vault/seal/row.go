@@ -24,10 +24,10 @@ var (
 //
 //	"MSR" ‖ format, one byte ‖ length of the wrapped payload, four bytes, big endian ‖ wrapped payload ‖ ciphertext
 //
-// The payload, in the clear, is four fields, each behind its length as four bytes: binding, content keyset, salt, row key.
-// The ciphertext is AES-256-GCM under the row key, nonce (12 bytes) ‖ ciphertext ‖ tag (16 bytes), as in Tink's raw keys; its
-// associated data are the first four bytes of the row and the binding. The binding stands in the payload too because
-// Vault's rewrap refuses ciphertext that was made with associated data.
+// The payload, in the clear, is four fields, each behind its length as four bytes: binding, content keyset, salt, row
+// key. The ciphertext is AES-256-GCM under the row key, nonce (12 bytes) ‖ ciphertext ‖ tag (16 bytes), as in Tink's
+// raw keys; its associated data are the first four bytes of the row and the binding. The binding stands in the payload
+// too because Vault's rewrap refuses ciphertext that was made with associated data.
 const (
 	rowMagic   = "MSR"
 	rowVersion = 1
@@ -42,8 +42,8 @@ type Item struct {
 	Text         []byte      // whatever must be erasable
 }
 
-// Seal seals each item for the tenant, in order, under a fresh row key each. It makes one call to the key service, whose
-// errors it wraps; all or none.
+// Seal seals each item for the tenant, in order, under a fresh row key each. It makes one call to the key service,
+// whose errors it wraps; all or none.
 func Seal(ctx context.Context, svc keys.Service, tenant string, items []Item) ([][]byte, error) {
 	envelopes, err := Address(ctx, svc, tenant, items)
 	if err != nil {
@@ -73,8 +73,8 @@ type Opened struct {
 	Err          error
 }
 
-// Open opens rows of the tenant, in order, with one call to the key service. A row that cannot be opened has its own Err and
-// spoils no other; the returned error is the key service's, for all.
+// Open opens rows of the tenant, in order, with one call to the key service. A row that cannot be opened has its own
+// Err and spoils no other; the returned error is the key service's, for all.
 func Open(ctx context.Context, svc keys.Service, tenant string, rows []Sealed) ([]Opened, error) {
 	out := make([]Opened, len(rows))
 	var wrapped []string
@@ -161,7 +161,8 @@ func parseRow(row []byte) (wrapped, text []byte, err error) {
 		return nil, nil, ErrRow
 	}
 	if v := rest[0]; v > rowVersion {
-		return nil, nil, fmt.Errorf("%w: a program that reads format %d is needed, this one reads up to %d", ErrNewer, v, rowVersion)
+		return nil, nil, fmt.Errorf("%w: a program that reads format %d is needed, this one reads up to %d",
+			ErrNewer, v, rowVersion)
 	}
 	n := uint64(binary.BigEndian.Uint32(rest[1:]))
 	rest = rest[5:]

@@ -78,7 +78,8 @@ func TestRowsComeBackInOneCall(t *testing.T) {
 func TestNoRowsNeedNoKeyService(t *testing.T) {
 	svc := keystest.NewFaulty(newKeys(t))
 	mustOpenRows(t, svc, mustSeal(t, svc)...)
-	if got := mustOpenRows(t, svc, seal.Sealed{Binding: testBinding, Value: []byte("rubbish")}); !errors.Is(got[0].Err, seal.ErrRow) {
+	if got := mustOpenRows(t, svc, seal.Sealed{Binding: testBinding, Value: []byte("rubbish")}); !errors.Is(got[0].Err,
+		seal.ErrRow) {
 		t.Errorf("rubbish: %v, want ErrRow", got[0].Err)
 	}
 	if w, u := svc.Calls(keystest.Wrap), svc.Calls(keystest.Unwrap); w != 0 || u != 0 {
@@ -120,7 +121,8 @@ func TestRowInAnothersPlace(t *testing.T) {
 		opened := mustOpenRows(t, svc, rows[0], bad, rows[1])
 		checkOpened(t, "the row before "+name, opened[0], items[0])
 		checkOpened(t, "the row after "+name, opened[2], items[1])
-		if diff := cmp.Diff(seal.Opened{}, opened[1], cmp.FilterPath(isErr, cmp.Ignore())); diff != "" || !errors.Is(opened[1].Err, seal.ErrRow) {
+		if diff := cmp.Diff(seal.Opened{}, opened[1], cmp.FilterPath(isErr, cmp.Ignore())); diff != "" ||
+			!errors.Is(opened[1].Err, seal.ErrRow) {
 			t.Errorf("%s: %v, want ErrRow and nothing else: %s", name, opened[1].Err, diff)
 		}
 	}
@@ -146,8 +148,8 @@ func TestEveryByteOfARowCounts(t *testing.T) {
 	}
 }
 
-// TestPayloadsOfOtherMakes wraps payloads that Seal does not make, as another holder of the tenant's key might, each beside
-// a text that opens under the row key in it.
+// TestPayloadsOfOtherMakes wraps payloads that Seal does not make, as another holder of the tenant's key might, each
+// beside a text that opens under the row key in it.
 func TestPayloadsOfOtherMakes(t *testing.T) {
 	svc := newKeys(t)
 	key := make([]byte, 32)
@@ -173,7 +175,8 @@ func TestPayloadsOfOtherMakes(t *testing.T) {
 			t.Fatal(err)
 		}
 		row := referenceRow([]byte(wrapped[0]), sealText(t, test.rowKey, testBinding))
-		if got := mustOpenRows(t, svc, seal.Sealed{Binding: testBinding, Value: row})[0]; !errors.Is(got.Err, test.want) {
+		if got := mustOpenRows(t, svc, seal.Sealed{Binding: testBinding, Value: row})[0]; !errors.Is(got.Err,
+			test.want) {
 			t.Errorf("%s: %v, want %v", test.name, got.Err, test.want)
 		}
 	}
@@ -224,11 +227,13 @@ func TestKeyServiceFails(t *testing.T) {
 	rows := mustSeal(t, svc, reasonItem(1))
 	for _, fault := range []keystest.Fault{keystest.Fail, keystest.FailAfter} {
 		svc.Arm(keystest.Wrap, fault)
-		if got, err := seal.Seal(t.Context(), svc, testTenant, []seal.Item{reasonItem(1)}); !errors.Is(err, keys.ErrUnavailable) || got != nil {
+		if got, err := seal.Seal(t.Context(), svc, testTenant, []seal.Item{reasonItem(1)}); !errors.Is(err,
+			keys.ErrUnavailable) || got != nil {
 			t.Errorf("sealing: %v, %v; want ErrUnavailable", got, err)
 		}
 		svc.Arm(keystest.Unwrap, fault)
-		if got, err := seal.Open(t.Context(), svc, testTenant, rows); !errors.Is(err, keys.ErrUnavailable) || got != nil {
+		if got, err := seal.Open(t.Context(), svc, testTenant, rows); !errors.Is(err, keys.ErrUnavailable) ||
+			got != nil {
 			t.Errorf("opening: %v, %v; want ErrUnavailable", got, err)
 		}
 	}
@@ -261,7 +266,8 @@ func TestKeyServiceLosesAnItem(t *testing.T) {
 	if got, err := seal.Seal(t.Context(), short{svc}, testTenant, items); err == nil || got != nil {
 		t.Errorf("sealing gave %v, %v", got, err)
 	}
-	if got, err := seal.Open(t.Context(), short{svc}, testTenant, mustSeal(t, svc, items...)); err == nil || got != nil {
+	if got, err := seal.Open(t.Context(), short{svc}, testTenant, mustSeal(t, svc, items...)); err == nil ||
+		got != nil {
 		t.Errorf("opening gave %v, %v", got, err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"hash"
 )
 
-// opener verifies and decrypts one segment, which is no shorter than its tag, in place. When it says false, the segment's
-// bytes are worthless.
+// opener verifies and decrypts one segment, which is no shorter than its tag, in place. When it says false, the
+// segment's bytes are worthless.
 type opener interface {
 	open(segment []byte, number uint32, last bool) (plain []byte, ok bool)
 }

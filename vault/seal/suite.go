@@ -1,8 +1,9 @@
-// Package seal encrypts what the vault keeps: documents, as streams that can be read in parts, and sealed rows, each under a
-// key of its own that the tenant's key wraps.
+// Package seal encrypts what the vault keeps: documents, as streams that can be read in parts, and sealed rows, each
+// under a key of its own that the tenant's key wraps.
 //
-// Documents are Tink streaming AEAD, written by Tink itself. They are read by a [Decoder] of our own, because Tink's reader
-// cannot seek; tests hold the two to the same answers. Nothing here holds a key for longer than a call or a value lives.
+// Documents are Tink streaming AEAD, written by Tink itself. They are read by a [Decoder] of our own, because Tink's
+// reader cannot seek; tests hold the two to the same answers. Nothing here holds a key for longer than a call or a
+// value lives.
 package seal
 
 import (
@@ -12,8 +13,8 @@ import (
 )
 
 var (
-	// ErrCiphertext says that a document's ciphertext is not what was written under this keyset and binding: it is damaged,
-	// cut, reordered, or another document's.
+	// ErrCiphertext says that a document's ciphertext is not what was written under this keyset and binding: it is
+	// damaged, cut, reordered, or another document's.
 	ErrCiphertext = errors.New("the ciphertext is damaged, cut short, or another document's")
 	// ErrKeyset says that a content keyset is not one that this package makes.
 	ErrKeyset = errors.New("not a content keyset of a known suite")
@@ -24,9 +25,9 @@ var (
 // Suite names how a document's content is encrypted: a Tink streaming AEAD with its parameters.
 type Suite string
 
-// The suites. All have 256-bit keys and derive a key for each ciphertext with HKDF-SHA-256 from a random salt; they differ in
-// the cipher of the segments and in the segments' size. "FIPS 140-only" is GODEBUG=fips140=only: GCM-HKDF does not run
-// there, as its nonces are not drawn inside the cryptographic module.
+// The suites. All have 256-bit keys and derive a key for each ciphertext with HKDF-SHA-256 from a random salt; they
+// differ in the cipher of the segments and in the segments' size. "FIPS 140-only" is GODEBUG=fips140=only: GCM-HKDF
+// does not run there, as its nonces are not drawn inside the cryptographic module.
 const (
 	GCMSmall Suite = "AES256_GCM_HKDF_16KB"
 	GCMLarge Suite = "AES256_GCM_HKDF_1MB"
@@ -37,7 +38,8 @@ const (
 const (
 	smallSegment = 16 << 10
 	largeSegment = 1 << 20
-	// smallUpTo is the longest document that gets small segments: the longest that the vault verifies whole before it serves a byte.
+	// smallUpTo is the longest document that gets small segments: the longest that the vault verifies whole before it
+	// serves a byte.
 	smallUpTo = 1 << 20
 
 	keySize    = 32 // of the main key and of the derived AES key
@@ -47,8 +49,8 @@ const (
 	ctrTag     = 32
 )
 
-// SuiteFor chooses the suite for a document of the length given in bytes, -1 if it is not known beforehand: small segments
-// for small documents, so that a letter does not cost megabytes of buffers. fips asks for one that runs under
+// SuiteFor chooses the suite for a document of the length given in bytes, -1 if it is not known beforehand: small
+// segments for small documents, so that a letter does not cost megabytes of buffers. fips asks for one that runs under
 // GODEBUG=fips140=only.
 func SuiteFor(length int64, fips bool) Suite {
 	small := length >= 0 && length <= smallUpTo
@@ -64,8 +66,8 @@ func SuiteFor(length int64, fips bool) Suite {
 	}
 }
 
-// layout says where the segments lie. The ciphertext is a header and segments; the header counts into the first, so that
-// ciphertext segment i, but for the header, is [i*segment, (i+1)*segment). The last one may be shorter.
+// layout says where the segments lie. The ciphertext is a header and segments; the header counts into the first, so
+// that ciphertext segment i, but for the header, is [i*segment, (i+1)*segment). The last one may be shorter.
 type layout struct {
 	segment int64 // bytes of ciphertext in a full segment, its tag included
 	tag     int64
@@ -112,8 +114,8 @@ func (l layout) plaintextSize(c int64) (int64, error) {
 	return c - headerSize - segments*l.tag, nil
 }
 
-// CiphertextSize is the exact size of the ciphertext of n bytes. A length that is not known (-1) stays so. The suite must be
-// one of this package's.
+// CiphertextSize is the exact size of the ciphertext of n bytes. A length that is not known (-1) stays so. The suite
+// must be one of this package's.
 func (s Suite) CiphertextSize(n int64) int64 {
 	l, err := s.layout()
 	if err != nil {

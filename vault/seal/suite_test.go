@@ -18,7 +18,8 @@ func TestSuiteFor(t *testing.T) {
 	}{
 		{0, false, seal.GCMSmall}, {1 << 20, false, seal.GCMSmall}, {1<<20 + 1, false, seal.GCMLarge},
 		{-1, false, seal.GCMLarge}, {5 << 40, false, seal.GCMLarge},
-		{0, true, seal.CTRSmall}, {1 << 20, true, seal.CTRSmall}, {1<<20 + 1, true, seal.CTRLarge}, {-1, true, seal.CTRLarge},
+		{0, true, seal.CTRSmall}, {1 << 20, true, seal.CTRSmall}, {1<<20 + 1, true, seal.CTRLarge},
+		{-1, true, seal.CTRLarge},
 	} {
 		if got := seal.SuiteFor(test.length, test.fips); got != test.want {
 			t.Errorf("SuiteFor(%d, %v) = %s, want %s", test.length, test.fips, got, test.want)
@@ -61,8 +62,8 @@ func TestSizesAreInverse(t *testing.T) {
 	})
 }
 
-// TestSizesThatNoWriterMakes takes every size up to the third segment: the ones that CiphertextSize gives, and no others, have
-// a plaintext size.
+// TestSizesThatNoWriterMakes takes every size up to the third segment: the ones that CiphertextSize gives, and no
+// others, have a plaintext size.
 func TestSizesThatNoWriterMakes(t *testing.T) {
 	for _, s := range []seal.Suite{seal.GCMSmall, seal.CTRSmall} {
 		n := int64(0)

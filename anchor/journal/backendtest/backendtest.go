@@ -1,5 +1,5 @@
-// Package backendtest is the conformance suite of [journal.Backend]. A backend that passes it may stand behind a journal,
-// be it a file, memory or a database server.
+// Package backendtest is the conformance suite of [journal.Backend]. A backend that passes it may stand behind a
+// journal, be it a file, memory or a database server.
 package backendtest
 
 import (
@@ -13,8 +13,8 @@ import (
 
 // Options says what else the backend can do. The zero value is a backend that forgets its rows and has one user.
 type Options struct {
-	// Reopen closes the backend, if it is not closed yet, and opens another one on the same rows, as after the end of the
-	// process. Nil if rows do not outlive the backend.
+	// Reopen closes the backend, if it is not closed yet, and opens another one on the same rows, as after the end of
+	// the process. Nil if rows do not outlive the backend.
 	Reopen func(t *testing.T, b journal.Backend) journal.Backend
 	// Second opens another handle on the rows of an open backend, as of another process. Nil if there can be only one.
 	Second func(t *testing.T, b journal.Backend) journal.Backend

@@ -81,7 +81,8 @@ func count(b journal.Backend, who byte) error {
 	})
 }
 
-// compete lets writers count in turns on the handles, while a reader of each looks for a state between two transactions.
+// compete lets writers count in turns on the handles, while a reader of each looks for a state between two
+// transactions.
 func (s *store) compete(handles ...journal.Backend) {
 	s.t.Helper()
 	var writing, reading sync.WaitGroup
@@ -119,7 +120,8 @@ func (s *store) compete(handles ...journal.Backend) {
 		if len(rows) != writers*counts {
 			s.t.Errorf("%d counts are on record, want %d", len(rows), writers*counts)
 		}
-		return errors.Join(err, want(r, alpha, string(counter), string(binary.BigEndian.AppendUint64(nil, writers*counts))))
+		return errors.Join(err, want(r, alpha, string(counter),
+			string(binary.BigEndian.AppendUint64(nil, writers*counts))))
 	})
 }
 

@@ -41,10 +41,11 @@ func testRanges(s *store) {
 			var got []string
 			s.view(func(r journal.Reader) error {
 				got = nil
-				return r.Scan(alpha, journal.Range{From: c.from, To: c.to, Reverse: reverse}, func(key, _ []byte) error {
-					got = append(got, string(key))
-					return nil
-				})
+				return r.Scan(alpha, journal.Range{From: c.from, To: c.to, Reverse: reverse},
+					func(key, _ []byte) error {
+						got = append(got, string(key))
+						return nil
+					})
 			})
 			wanted := slices.Clone(c.want)
 			if reverse {

@@ -39,8 +39,8 @@ func testOwnWrites(s *store) {
 	})
 }
 
-// testDeleteWhileScanning deletes and rewrites rows that the scan has passed, as a sweep does: rows of earlier transactions,
-// and rows of the same one.
+// testDeleteWhileScanning deletes and rewrites rows that the scan has passed, as a sweep does: rows of earlier
+// transactions, and rows of the same one.
 func testDeleteWhileScanning(s *store) {
 	const n = 1000
 	fill := func(x journal.Txn) error {

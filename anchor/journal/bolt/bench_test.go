@@ -19,8 +19,8 @@ var (
 	tokens    = journal.Table{Kind: journal.Index, Name: "token"}
 )
 
-// BenchmarkUpdate writes groups of events, syncs on. It reports rows per second, and the bytes that the file uses for each
-// byte that was put.
+// BenchmarkUpdate writes groups of events, syncs on. It reports rows per second, and the bytes that the file uses for
+// each byte that was put.
 func BenchmarkUpdate(b *testing.B) {
 	for _, events := range []int{1, 64, 1024} {
 		b.Run(fmt.Sprintf("events=%d", events), func(b *testing.B) {
@@ -29,7 +29,8 @@ func BenchmarkUpdate(b *testing.B) {
 			w := &eventWriter{random: rand.New(rand.NewPCG(1, 2)), body: rowValue(1)}
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := s.Update(context.Background(), func(x journal.Txn) error { return w.write(x, events) }); err != nil {
+				if err := s.Update(context.Background(),
+					func(x journal.Txn) error { return w.write(x, events) }); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -21,8 +21,8 @@ import (
 const (
 	// defaultTimeout lets a process that is just ending let go of the file, and is short enough for a person to wait.
 	defaultTimeout = 2 * time.Second
-	// mapSize is the address space, not memory, that the file is mapped into. With room to grow, a transaction never has to
-	// map the file anew, which would have to wait for every reader.
+	// mapSize is the address space, not memory, that the file is mapped into. With room to grow, a transaction never
+	// has to map the file anew, which would have to wait for every reader.
 	mapSize = min(1<<40, maxInt)
 	maxInt  = int(^uint(0) >> 1)
 )
@@ -31,8 +31,8 @@ const (
 type Config struct {
 	// Path is the file. Its folder must exist.
 	Path string
-	// Create permits to make the file if there is none. Without it, a missing file is an error that wraps fs.ErrNotExist.
-	// An existing file is never replaced.
+	// Create permits to make the file if there is none. Without it, a missing file is an error that wraps
+	// fs.ErrNotExist. An existing file is never replaced.
 	Create bool
 	// Timeout is how long to wait for another process to let go of the file; 2 seconds if it is not above zero.
 	Timeout time.Duration
@@ -49,8 +49,8 @@ type Store struct {
 	db     *bbolt.DB
 	file   *os.File
 	writer chan struct{} // holds one token while there is a writer
-	// stopped is why there may be no further Update. It is text alone: a later Update leaves nothing behind, so its error
-	// must not say what the earlier one's says of itself.
+	// stopped is why there may be no further Update. It is text alone: a later Update leaves nothing behind, so its
+	// error must not say what the earlier one's says of itself.
 	stopped atomic.Pointer[string]
 	// stuck says that bbolt panicked with its locks held, so that no call into it may be expected to return.
 	stuck atomic.Bool
@@ -58,8 +58,8 @@ type Store struct {
 
 var _ journal.Backend = (*Store)(nil)
 
-// Open opens the file. It refuses one that is in use by another process, empty, cut short, or without a meta page that is
-// whole; the last three wrap [journal.ErrDamaged].
+// Open opens the file. It refuses one that is in use by another process, empty, cut short, or without a meta page that
+// is whole; the last three wrap [journal.ErrDamaged].
 func Open(c Config) (*Store, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout

@@ -8,14 +8,15 @@ import (
 	"muniment/anchor/journal"
 )
 
-// panicOnFault makes a fault in the mapped file, as when it was cut short under us or the disk can't read a page, a panic
-// of this goroutine instead of the end of the process. The function that it returns undoes it.
+// panicOnFault makes a fault in the mapped file, as when it was cut short under us or the disk can't read a page, a
+// panic of this goroutine instead of the end of the process. The function that it returns undoes it.
 func panicOnFault() (undo func()) {
 	before := debug.SetPanicOnFault(true)
 	return func() { debug.SetPanicOnFault(before) }
 }
 
-// isFault says whether a panic comes from a fault in the mapped file, so that it is the file's fault and not the caller's.
+// isFault says whether a panic comes from a fault in the mapped file, so that it is the file's fault and not the
+// caller's.
 func (s *Store) isFault(p any) bool {
 	fault, ok := p.(interface {
 		runtime.Error

@@ -36,8 +36,8 @@ type report struct {
 	Rows          int    // seen afterwards
 }
 
-// playScenario opens the file and makes two Updates, and reports what came of them. All its system calls are this thread's,
-// because strace counts them by thread.
+// playScenario opens the file and makes two Updates, and reports what came of them. All its system calls are this
+// thread's, because strace counts them by thread.
 func playScenario(name string, args []string) int {
 	runtime.LockOSThread()
 	if name == "limited" {
@@ -111,7 +111,8 @@ func play(t *testing.T, scenario, path string, injections ...string) (report, er
 	}
 	command := []string{self, path}
 	if len(injections) > 0 {
-		command = []string{strace(t), "-f", "-qq", "-o", filepath.Join(t.TempDir(), "trace"), "-e", "trace=pwrite64,fdatasync,fsync,ftruncate"}
+		command = []string{strace(t), "-f", "-qq", "-o", filepath.Join(t.TempDir(), "trace"), "-e",
+			"trace=pwrite64,fdatasync,fsync,ftruncate"}
 		for _, i := range injections {
 			command = append(command, "-e", "inject="+i)
 		}
@@ -176,8 +177,8 @@ func verify(t *testing.T, path string) int {
 	return n
 }
 
-// TestDiskFaults makes each kind of call of a commit fail: the write of the pages, the growing of the file, the first sync,
-// the write of the meta page, and the sync after it.
+// TestDiskFaults makes each kind of call of a commit fail: the write of the pages, the growing of the file, the first
+// sync, the write of the meta page, and the sync after it.
 func TestDiskFaults(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("strace injects the faults, and is Linux's alone")

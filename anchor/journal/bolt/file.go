@@ -66,8 +66,8 @@ func syncFolder(dir string) error {
 	return nil
 }
 
-// check refuses a file that is not whole. bbolt would make a new journal of an empty one, and reading past the end of one
-// that was cut short would end the process.
+// check refuses a file that is not whole. bbolt would make a new journal of an empty one, and reading past the end of
+// one that was cut short would end the process.
 func check(c Config) error {
 	f, err := os.Open(c.Path)
 	if err != nil {
@@ -87,7 +87,8 @@ func check(c Config) error {
 			journal.ErrDamaged, m.pages, m.pageSize, size, remedy)
 	}
 	if torn {
-		c.Log.Warn("one of the two meta pages of the journal's file is not valid; going on from the other", "file", c.Path)
+		c.Log.Warn("one of the two meta pages of the journal's file is not valid; going on from the other",
+			"file", c.Path)
 	}
 	return nil
 }

@@ -164,7 +164,8 @@ func TestTruncatedFileIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		used := usedBytes(whole)
-		for _, size := range []int{1, 63, 80, 4000, pageSize, pageSize + 80, 2 * pageSize, 3*pageSize + 1, used / 2, used - pageSize, used - 1} {
+		for _, size := range []int{1, 63, 80, 4000, pageSize, pageSize + 80, 2 * pageSize, 3*pageSize + 1, used / 2,
+			used - pageSize, used - 1} {
 			t.Run(fmt.Sprintf("%d rows in %d bytes", rows, size), func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "journal.db")
 				if err := os.WriteFile(path, whole[:size], 0o600); err != nil {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// childEnv names the scenario that this process is to play instead of running tests: some faults are the whole process's.
+// childEnv names the scenario that this process is to play instead of running tests: some faults are the whole
+// process's.
 const childEnv = "MUNIMENT_BOLT_SCENARIO"
 
 func TestMain(m *testing.M) {

@@ -11,9 +11,9 @@ import (
 	"muniment/anchor/journal"
 )
 
-// The layout of a bbolt meta page, in the machine's byte order: after the page's header of 16 bytes come magic, version, page
-// size and flags of 4 bytes each, then the root bucket's page and sequence, the freelist's page, the number of pages, the
-// transaction id, and the FNV-64a checksum of all this, of 8 bytes each.
+// The layout of a bbolt meta page, in the machine's byte order: after the page's header of 16 bytes come magic,
+// version, page size and flags of 4 bytes each, then the root bucket's page and sequence, the freelist's page, the
+// number of pages, the transaction id, and the FNV-64a checksum of all this, of 8 bytes each.
 const (
 	pageHeader  = 16
 	metaSize    = 64
@@ -70,8 +70,8 @@ func readMeta(f *os.File, at int64) (meta, error) {
 	return parseMeta(b[:])
 }
 
-// newestMeta returns what the meta page that bbolt will go by says, and whether the other one is damaged: that is what a
-// write of it that was cut off leaves behind, and then the transaction was never acknowledged.
+// newestMeta returns what the meta page that bbolt will go by says, and whether the other one is damaged: that is what
+// a write of it that was cut off leaves behind, and then the transaction was never acknowledged.
 func newestMeta(f *os.File) (m meta, torn bool, err error) {
 	first, err := readMeta(f, 0)
 	if err == nil {

@@ -140,8 +140,9 @@ func (r *reader) previous(c *bbolt.Cursor, from []byte) (key, value []byte) {
 	return key, value
 }
 
-// anyBefore says whether there is a row before the key given, or any at all if that is nil. Pages that this transaction has
-// emptied are still in bbolt's tree: there Prev returns nil as if it had come to the beginning, and Last may not return.
+// anyBefore says whether there is a row before the key given, or any at all if that is nil. Pages that this transaction
+// has emptied are still in bbolt's tree: there Prev returns nil as if it had come to the beginning, and Last may not
+// return.
 func (r *reader) anyBefore(c *bbolt.Cursor, before []byte) bool {
 	if r.writes == 0 {
 		return true
@@ -234,10 +235,10 @@ func (x *txn) copy(value []byte) []byte {
 	return x.arena[start:len(x.arena):len(x.arena)]
 }
 
-// fillPercent is how full bbolt leaves a page that it splits. Rows that only ever come at the end of a table leave behind
-// pages that are never touched again, so these may be nearly full; where keys come in between, a full page would split at
-// each. BenchmarkUpdate's file is 1.3 times what was put with 0.9, 1.7 times with 0.7, 2.8 times with bbolt's default of
-// 0.5, which also spends twice the time in the kernel; 1.0 saves one more percent.
+// fillPercent is how full bbolt leaves a page that it splits. Rows that only ever come at the end of a table leave
+// behind pages that are never touched again, so these may be nearly full; where keys come in between, a full page would
+// split at each. BenchmarkUpdate's file is 1.3 times what was put with 0.9, 1.7 times with 0.7, 2.8 times with bbolt's
+// default of 0.5, which also spends twice the time in the kernel; 1.0 saves one more percent.
 func fillPercent(k journal.Kind) float64 {
 	switch k {
 	case journal.Index, journal.Volatile:

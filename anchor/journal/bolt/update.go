@@ -133,8 +133,8 @@ func (s *Store) lastCommitted() (int, error) {
 	return tx.ID(), nil
 }
 
-// isFull says whether a write found no room. bbolt passes on the errors of writing pages, but formats those of growing the
-// file to text.
+// isFull says whether a write found no room. bbolt passes on the errors of writing pages, but formats those of growing
+// the file to text.
 func isFull(err error) bool {
 	for _, full := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
 		if errors.Is(err, full) {

@@ -41,9 +41,9 @@ type Reporter interface {
 	Errorf(format string, args ...any)
 }
 
-// Bucket is a [journal.Bucket] in memory. It fails at will, and fails the test when a journal does what none may ever do,
-// whatever fails: change a batch, point the head at a batch that is not there, move the head back, delete the head, or delete
-// a batch whose entries no other batch holds. It may be used concurrently.
+// Bucket is a [journal.Bucket] in memory. It fails at will, and fails the test when a journal does what none may ever
+// do, whatever fails: change a batch, point the head at a batch that is not there, move the head back, delete the head,
+// or delete a batch whose entries no other batch holds. It may be used concurrently.
 type Bucket struct {
 	t       Reporter
 	mu      sync.Mutex

@@ -1,5 +1,6 @@
-// Package journaltest is the kit for tests of the journal and of what stands on it: a clock that stands still, randomness
-// that repeats, a fixed signer, and a release bucket in memory that fails at will and watches what is done to it.
+// Package journaltest is the kit for tests of the journal and of what stands on it: a clock that stands still,
+// randomness that repeats, a fixed signer, and a release bucket in memory that fails at will and watches what is done
+// to it.
 package journaltest
 
 import (

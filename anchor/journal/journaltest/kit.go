@@ -19,8 +19,8 @@ type Kit struct {
 	Seed    uint64 // of the randomness; each Open adds one
 }
 
-// NewKit is a kit without rows and objects. Its backend runs every transaction twice and discards the first run, so that a
-// decide function that keeps something from one run to the next fails its tests.
+// NewKit is a kit without rows and objects. Its backend runs every transaction twice and discards the first run, so
+// that a decide function that keeps something from one run to the next fails its tests.
 func NewKit(t testing.TB) *Kit {
 	return &Kit{Backend: memory.New(Twice()), Bucket: NewBucket(t), Clock: NewClock()}
 }
@@ -30,8 +30,8 @@ func Twice() memory.Config {
 	return memory.Config{Abort: func(run int) bool { return run == 1 }}
 }
 
-// Open opens a journal with these event types. It is closed when the test ends, if it is not before; a closed one can be
-// opened again.
+// Open opens a journal with these event types. It is closed when the test ends, if it is not before; a closed one can
+// be opened again.
 func (k *Kit) Open(t testing.TB, definitions ...journal.Definition) *journal.Journal {
 	t.Helper()
 	k.Seed++

@@ -1,7 +1,8 @@
 // Package memory is a journal's backend in memory, for tests: it aborts transactions and runs them again at will, fails
 // them in every way that the contract permits, and spoils what a caller keeps longer than it may.
 //
-// It proves that a decide function may run twice, which the bolt backend never does to one and PostgreSQL sometimes does.
+// It proves that a decide function may run twice, which the bolt backend never does to one and PostgreSQL sometimes
+// does.
 package memory
 
 import (
@@ -28,11 +29,11 @@ const (
 	Kept                // committed: ErrUnknown
 )
 
-// Config says what goes wrong. The zero value is a backend in which nothing does. Its functions are called while the store
-// is locked for writing, so they must not use it.
+// Config says what goes wrong. The zero value is a backend in which nothing does. Its functions are called while the
+// store is locked for writing, so they must not use it.
 type Config struct {
-	// Abort says whether to discard the run-th run of an Update's fn, counted from 1, whatever it returned, and to run fn
-	// again. Other Updates may come in between. Nil aborts none.
+	// Abort says whether to discard the run-th run of an Update's fn, counted from 1, whatever it returned, and to run
+	// fn again. Other Updates may come in between. Nil aborts none.
 	Abort func(run int) bool
 	// Commit says how the n-th commit that comes so far ends, counted from 1 in this Store. Nil lets all succeed.
 	Commit func(n int) Outcome
@@ -67,8 +68,8 @@ func New(c Config) *Store {
 	return &Store{config: c, data: d}
 }
 
-// Reopen is a further handle on the same rows, as of a second process, or of the same one after its end. The store may be
-// closed or not.
+// Reopen is a further handle on the same rows, as of a second process, or of the same one after its end. The store may
+// be closed or not.
 func (s *Store) Reopen(c Config) *Store { return &Store{config: c, data: s.data} }
 
 // Clone is a store of its own with the rows that this one has now, as a copy of its file would be.

@@ -7,8 +7,8 @@ import (
 	"muniment/anchor/journal"
 )
 
-// A node is a treap, ordered by key, with priorities that are hashes of the keys: the same rows always make the same tree.
-// Nodes never change: each change makes new ones along its path, so that a root is a snapshot.
+// A node is a treap, ordered by key, with priorities that are hashes of the keys: the same rows always make the same
+// tree. Nodes never change: each change makes new ones along its path, so that a root is a snapshot.
 type node struct {
 	key, value  []byte
 	priority    uint64

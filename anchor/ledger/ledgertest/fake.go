@@ -14,9 +14,9 @@ import (
 	"muniment/anchor/ledger"
 )
 
-// Fake is a handle on a ledger in memory that is driven by hand: nothing is included, final or lost until a test says so. It
-// fails its test when somebody breaks the contract: prepares or submits twice at once through one handle, submits what was not
-// persisted, or changes an attempt.
+// Fake is a handle on a ledger in memory that is driven by hand: nothing is included, final or lost until a test says
+// so. It fails its test when somebody breaks the contract: prepares or submits twice at once through one handle,
+// submits what was not persisted, or changes an attempt.
 type Fake struct {
 	kind, id string
 	chain    *fakeChain
@@ -330,7 +330,8 @@ func (c *fakeChain) contradicts(blocks []*fakeAttempt, want ledger.Checkpoint) b
 		if b.Checkpoint.Origin != want.Origin {
 			continue
 		}
-		if b.Checkpoint.Size > want.Size || b.Checkpoint.Size == want.Size && !bytes.Equal(b.Checkpoint.Root, want.Root) {
+		if b.Checkpoint.Size > want.Size ||
+			b.Checkpoint.Size == want.Size && !bytes.Equal(b.Checkpoint.Root, want.Root) {
 			return true
 		}
 	}

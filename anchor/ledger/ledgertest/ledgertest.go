@@ -1,5 +1,5 @@
-// Package ledgertest is the conformance suite for implementations of ledger.Ledger, and a ledger driven by hand for tests of
-// those who use one.
+// Package ledgertest is the conformance suite for implementations of ledger.Ledger, and a ledger driven by hand for
+// tests of those who use one.
 package ledgertest
 
 import (
@@ -24,18 +24,18 @@ const patience = 100
 // Env is one ledger under test. Ledger, Reopen and Verify are required.
 type Env struct {
 	Ledger ledger.Ledger
-	// Reopen returns a new handle on the same ledger, as another process has it after a crash. It may or may not close the
-	// handle before; the suite does not use that one again.
+	// Reopen returns a new handle on the same ledger, as another process has it after a crash. It may or may not close
+	// the handle before; the suite does not use that one again.
 	Reopen func(t *testing.T) ledger.Ledger
-	// Verify checks a proof as an auditor does who trusts the ledger and nothing of ours: it returns nil only if the proof
-	// shows that the ledger holds this origin, size and root for good.
+	// Verify checks a proof as an auditor does who trusts the ledger and nothing of ours: it returns nil only if the
+	// proof shows that the ledger holds this origin, size and root for good.
 	Verify func(c ledger.Checkpoint, proof json.RawMessage) error
 	// Advance lets the ledger get on: mines a block, or waits for one. Nil for a ledger that needs no help.
 	Advance func(t *testing.T)
 	// Origin is set where a ledger must be told of an origin first. Otherwise the suite makes one up.
 	Origin string
-	// Break makes the next Submit through any handle fail as a network would: before the ledger heard of it, or (late) after
-	// it took effect. Nil where that cannot be arranged.
+	// Break makes the next Submit through any handle fail as a network would: before the ledger heard of it, or (late)
+	// after it took effect. Nil where that cannot be arranged.
 	Break func(t *testing.T, late bool)
 }
 
@@ -240,7 +240,8 @@ func (s *suite) head(size uint64) {
 	}
 	want := s.checkpoint(size)
 	if err != nil || got.Origin != want.Origin || got.Size != want.Size || string(got.Root) != string(want.Root) {
-		s.Errorf("Head gave origin %q, size %d, root %x and the error %v, want size %d", got.Origin, got.Size, got.Root, err, size)
+		s.Errorf("Head gave origin %q, size %d, root %x and the error %v, want size %d",
+			got.Origin, got.Size, got.Root, err, size)
 	}
 }
 

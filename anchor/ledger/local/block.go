@@ -27,8 +27,8 @@ var ErrBlock = errors.New("not a block of this ledger")
 
 // Block is one link of the chain: a checkpoint, the time, and the hash of the block before.
 //
-// It is written as an Ed25519 signed note (golang.org/x/mod/sumdb/note, C2SP signed-note) with one signature, whose key name
-// is the ledger's id and whose text is these lines, each ending in a newline:
+// It is written as an Ed25519 signed note (golang.org/x/mod/sumdb/note, C2SP signed-note) with one signature, whose key
+// name is the ledger's id and whose text is these lines, each ending in a newline:
 //
 //	muniment-local-block/1
 //	<height, decimal, from 1>
@@ -38,7 +38,8 @@ var ErrBlock = errors.New("not a block of this ledger")
 //	<size, decimal, from 1>
 //	<root: standard base64 of 32 bytes>
 //
-// There is one way to write a block: anything else with the same meaning is refused, so that the hash of a note names it.
+// There is one way to write a block: anything else with the same meaning is refused, so that the hash of a note names
+// it.
 type Block struct {
 	Height   uint64
 	Previous [sha256.Size]byte
@@ -55,7 +56,8 @@ func (b Block) text() string {
 		base64.StdEncoding.EncodeToString(b.Root[:]))
 }
 
-// ParseBlock reads a block that v's key has signed; errors wrap ErrBlock. It accepts what Ledger writes and nothing else.
+// ParseBlock reads a block that v's key has signed; errors wrap ErrBlock. It accepts what Ledger writes and nothing
+// else.
 func ParseBlock(data []byte, v note.Verifier) (Block, error) {
 	if len(data) > maxBlock {
 		return Block{}, fmt.Errorf("%w: it is longer than %d bytes", ErrBlock, maxBlock)
@@ -83,8 +85,10 @@ func ParseBlock(data []byte, v note.Verifier) (Block, error) {
 func parseText(text string) (Block, error) {
 	lines := strings.SplitAfter(text, "\n")
 	if len(lines) != blockLines+1 || lines[blockLines] != "" {
-		if version, found := strings.CutPrefix(lines[0], "muniment-local-block/"); found && lines[0] != blockVersion+"\n" {
-			return Block{}, fmt.Errorf("%w: it needs a program that reads version %q", ErrBlock, strings.TrimSpace(version))
+		if version, found := strings.CutPrefix(lines[0], "muniment-local-block/"); found &&
+			lines[0] != blockVersion+"\n" {
+			return Block{}, fmt.Errorf("%w: it needs a program that reads version %q",
+				ErrBlock, strings.TrimSpace(version))
 		}
 		return Block{}, fmt.Errorf("%w: it has not %d lines", ErrBlock, blockLines)
 	}

@@ -177,7 +177,8 @@ func TestGoldenChainIsWrittenAgain(t *testing.T) {
 		}
 	}
 	head, err := mustOpen(t, cfg).Head(t.Context(), all.Origin)
-	if want := ledgertest.Checkpoint(all.Origin, 70000); err != nil || head.Size != want.Size || !bytes.Equal(head.Root, want.Root) {
+	if want := ledgertest.Checkpoint(all.Origin, 70000); err != nil || head.Size != want.Size ||
+		!bytes.Equal(head.Root, want.Root) {
 		t.Errorf("the head is %+v (%v), want %+v", head, err, want)
 	}
 }

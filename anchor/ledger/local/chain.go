@@ -18,7 +18,8 @@ const (
 	tempPattern = "unfinished-*"
 )
 
-// ErrDamaged says that the chain on disk is broken: a block is missing, unreadable or does not follow from the one before.
+// ErrDamaged says that the chain on disk is broken: a block is missing, unreadable or does not follow from the one
+// before.
 var ErrDamaged = errors.New("the local ledger is damaged")
 
 // files are the calls whose failure decides whether a block is on disk.
@@ -27,9 +28,9 @@ type files struct {
 	link func(from, to string) error
 }
 
-// chain is the folder of blocks, one file each, and what is known of it. A block is written to a temporary file, synced, and
-// linked to its own name, which fails if there is a block of this height: so a block is whole or absent whatever happens,
-// none is ever overwritten, and two processes cannot write different ones.
+// chain is the folder of blocks, one file each, and what is known of it. A block is written to a temporary file,
+// synced, and linked to its own name, which fails if there is a block of this height: so a block is whole or absent
+// whatever happens, none is ever overwritten, and two processes cannot write different ones.
 type chain struct {
 	dir      string
 	verifier note.Verifier

@@ -1,12 +1,12 @@
 // Package local is the ledger of the embedded default: signed, hash-chained blocks in a folder, one file each.
 //
-// It needs no network, and says no more than it can: whoever holds the folder and the key can write another chain. So it
-// proves tampering only against a copy held elsewhere. Somebody who kept one block, in an evidence file, a backup or a
-// mailbox, can show that a later chain does not contain it; somebody who kept nothing has only the key holder's word. A
-// policy that wants more names a ledger that others run.
+// It needs no network, and says no more than it can: whoever holds the folder and the key can write another chain. So
+// it proves tampering only against a copy held elsewhere. Somebody who kept one block, in an evidence file, a backup or
+// a mailbox, can show that a later chain does not contain it; somebody who kept nothing has only the key holder's word.
+// A policy that wants more names a ledger that others run.
 //
-// A block is durable when Submit returns, and final at once. Blocks are plain text ([Block]); copying the folder while it
-// is written to gives a valid chain.
+// A block is durable when Submit returns, and final at once. Blocks are plain text ([Block]); copying the folder while
+// it is written to gives a valid chain.
 package local
 
 import (
@@ -93,8 +93,8 @@ type state struct {
 	Block string `json:"block"` // the whole note
 }
 
-// Prepare signs the block that would follow now. Where the newest block of the origin holds the very same checkpoint, that
-// block is the attempt.
+// Prepare signs the block that would follow now. Where the newest block of the origin holds the very same checkpoint,
+// that block is the attempt.
 func (l *Ledger) Prepare(ctx context.Context, c ledger.Checkpoint, open []ledger.Attempt) (ledger.Attempt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,8 +184,8 @@ func (l *Ledger) Submit(_ context.Context, a ledger.Attempt) error {
 	return nil
 }
 
-// Rebuild appends the block of an attempt that was final: the attempts hold the blocks, so that a folder that was lost comes
-// back as it was, to the byte.
+// Rebuild appends the block of an attempt that was final: the attempts hold the blocks, so that a folder that was lost
+// comes back as it was, to the byte.
 func (l *Ledger) Rebuild(ctx context.Context, a ledger.Attempt) error { return l.Submit(ctx, a) }
 
 // Status is Final once the block is in the chain; there is no Included.

@@ -208,7 +208,8 @@ func TestUnfinishedBlockIsForgotten(t *testing.T) {
 	anchor(t, l, "muniment/a", 6)
 }
 
-// follow writes a block 4 after block 3, signed with the chain's key, in which one line is another than Ledger would write.
+// follow writes a block 4 after block 3, signed with the chain's key, in which one line is another than Ledger would
+// write.
 func follow(t *testing.T, dir string, line int, text string) error {
 	t.Helper()
 	last, err := os.ReadFile(blockFile(dir, 3))

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// Config is the configuration of a server. Each field's name in the file is that of its yaml tag; its environment variable
-// is MUNIMENT_ and the path in capitals, MUNIMENT_ANCHOR_EVERY for anchor.every.
+// Config is the configuration of a server. Each field's name in the file is that of its yaml tag; its environment
+// variable is MUNIMENT_ and the path in capitals, MUNIMENT_ANCHOR_EVERY for anchor.every.
 type Config struct {
-	// Data is the folder that everything is kept in. It is made when it is not there; one that has lost a part which cannot
-	// be made anew is refused.
+	// Data is the folder that everything is kept in. It is made when it is not there; one that has lost a part which
+	// cannot be made anew is refused.
 	Data string `yaml:"data" path:"true"`
 	// Listen is the address of the public API, host:port. Port 0 takes a free one.
 	Listen string `yaml:"listen"`
-	// AdminListen is the address of /livez, /readyz and /metrics, which need no credential: keep it private. Port 0 takes a
-	// free one.
+	// AdminListen is the address of /livez, /readyz and /metrics, which need no credential: keep it private. Port 0
+	// takes a free one.
 	AdminListen string `yaml:"admin_listen"`
 	// Origin is the log's name, which every checkpoint bears and which never changes. It is read when a data folder is
 	// made; empty means muniment/ and a random UUID.
@@ -60,11 +60,11 @@ type Limits struct {
 	// Release is how long a deposit waits for its release before it is answered 503, which a retry with the same
 	// idempotency key settles.
 	Release Duration `yaml:"release"`
-	// Requests is how many requests a second one principal may send on average, and five times as many at once; more are
-	// answered 429. 0 means any number.
+	// Requests is how many requests a second one principal may send on average, and five times as many at once; more
+	// are answered 429. 0 means any number.
 	Requests int `yaml:"requests"`
-	// Connections is how many connections are served at a time; others wait. One address may have a quarter of them, unless
-	// it is in trusted_proxies. 0 means what the limit of open files allows, but at most 4096.
+	// Connections is how many connections are served at a time; others wait. One address may have a quarter of them,
+	// unless it is in trusted_proxies. 0 means what the limit of open files allows, but at most 4096.
 	Connections int `yaml:"connections"`
 }
 
@@ -84,17 +84,20 @@ func Default() Config {
 		AdminListen: "127.0.0.1:8081",
 		Shutdown:    Duration(30 * time.Second),
 		Storage: Storage{Kind: StorageFolder, S3: S3{
-			Region: "us-east-1", Style: StyleAuto, Lock: LockCompliance, PartSize: 6 << 20, StreamSize: 256 << 20, Memory: 16 << 20,
+			Region: "us-east-1", Style: StyleAuto, Lock: LockCompliance, PartSize: 6 << 20, StreamSize: 256 << 20,
+			Memory:  16 << 20,
 			Timeout: Duration(20 * time.Second), Patience: Duration(20 * time.Second),
 			Encryption: EncryptionNone, Credentials: S3Environment,
 		}},
 		Keys: Keys{Kind: KeysFile, TrimAfter: Duration(30 * 24 * time.Hour), Vault: Vault{
 			Mount: "transit", Prefix: "muniment", Auth: AuthToken, JWTFile: defaultJWTFile,
-			Timeout: Duration(10 * time.Second), Patience: Duration(5 * time.Second), Ahead: 64, CheckpointKeyVersion: 1, LedgerKeyVersion: 1,
+			Timeout: Duration(10 * time.Second), Patience: Duration(5 * time.Second), Ahead: 64,
+			CheckpointKeyVersion: 1, LedgerKeyVersion: 1,
 		}},
 		Anchor: Anchor{Every: Duration(10 * time.Minute), Asked: Duration(10 * time.Second)},
 		Limits: Limits{
-			Document: 5 << 40, Patience: Duration(30 * time.Second), Release: Duration(30 * time.Second), Requests: 1000,
+			Document: 5 << 40, Patience: Duration(30 * time.Second), Release: Duration(30 * time.Second),
+			Requests: 1000,
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
@@ -138,7 +141,8 @@ func (c *Config) Check() error {
 	if c.Limits.Document <= 0 {
 		bad("limits.document", "must be more than 0; write a size such as 5TiB")
 	}
-	for field, n := range map[string]int{"limits.requests": c.Limits.Requests, "limits.connections": c.Limits.Connections} {
+	for field, n := range map[string]int{"limits.requests": c.Limits.Requests,
+		"limits.connections": c.Limits.Connections} {
 		if n < 0 {
 			bad(field, "must not be less than 0")
 		}

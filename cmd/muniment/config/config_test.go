@@ -55,7 +55,8 @@ log:
   level: debug
 `)
 	vars := map[string]string{
-		"MUNIMENT_LISTEN": "127.0.0.1:9001", "MUNIMENT_LIMITS_PATIENCE": "5s", "MUNIMENT_LIMITS_REQUESTS": "0", "MUNIMENT_FIPS": "false",
+		"MUNIMENT_LISTEN": "127.0.0.1:9001", "MUNIMENT_LIMITS_PATIENCE": "5s", "MUNIMENT_LIMITS_REQUESTS": "0",
+		"MUNIMENT_FIPS":            "false",
 		"MUNIMENT_TRUSTED_PROXIES": "10.0.0.0/8, 172.16.0.0/12",
 	}
 	got, err := config.Load(path, func(name string) string { return vars[name] })
@@ -154,7 +155,8 @@ func TestANumberInTheEnvironmentIsDigits(t *testing.T) {
 		}
 		return ""
 	})
-	if err == nil || !strings.Contains(err.Error(), `MUNIMENT_LIMITS_REQUESTS: "1e3" is no number; write digits alone`) {
+	if err == nil || !strings.Contains(err.Error(),
+		`MUNIMENT_LIMITS_REQUESTS: "1e3" is no number; write digits alone`) {
 		t.Errorf("error %v, want one that says what to write", err)
 	}
 }

@@ -64,7 +64,8 @@ func (c *Connection) checkURL() error {
 	}
 	ip := net.ParseIP(u.Hostname())
 	if u.Scheme == "http" && !c.Token.IsZero() && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%s would carry the API key in the clear; use https, or a tunnel that ends on this machine", c.URL)
+		return fmt.Errorf("%s would carry the API key in the clear; use https, or a tunnel that ends on this machine",
+			c.URL)
 	}
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	return nil

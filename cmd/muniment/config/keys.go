@@ -12,8 +12,8 @@ const (
 type Keys struct {
 	// Kind is what holds the keys: file (in the data folder, in the clear) or vault (HashiCorp Vault's Transit engine).
 	Kind string `yaml:"kind"`
-	// TrimAfter is how long old versions of a tenant's key are kept after everything has been wrapped anew, a day or longer. An
-	// erased document can be read from backups until then; a backup that is older cannot be read afterwards.
+	// TrimAfter is how long old versions of a tenant's key are kept after everything has been wrapped anew, a day or
+	// longer. An erased document can be read from backups until then; a backup that is older cannot be read afterwards.
 	TrimAfter Duration `yaml:"trim_after"`
 	// Vault is the Vault server, for the kind vault.
 	Vault Vault `yaml:"vault"`
@@ -30,8 +30,8 @@ const (
 type Vault struct {
 	// Address is the server's URL, such as https://vault.example.org:8200.
 	Address string `yaml:"address"`
-	// CA is a file with the certificates, in PEM, of the authorities that the server's certificate may come from. Empty means
-	// those that the system trusts.
+	// CA is a file with the certificates, in PEM, of the authorities that the server's certificate may come from. Empty
+	// means those that the system trusts.
 	CA string `yaml:"ca" path:"true"`
 	// ServerName is the name that the server's certificate must have, where it is not that of the address.
 	ServerName string `yaml:"server_name"`
@@ -49,21 +49,22 @@ type Vault struct {
 	TokenFile string `yaml:"token_file" path:"true"`
 	// RoleID is the role's id, for approle.
 	RoleID string `yaml:"role_id"`
-	// SecretIDFile is the file that holds the role's secret id, for approle. Others than its owner and group may not read it.
+	// SecretIDFile is the file that holds the role's secret id, for approle. Others than its owner and group may not
+	// read it.
 	SecretIDFile string `yaml:"secret_id_file" path:"true"`
 	// Role is the name of the role, for kubernetes.
 	Role string `yaml:"role"`
 	// JWTFile is the file that holds the service account's token, for kubernetes.
 	JWTFile string `yaml:"jwt_file" path:"true"`
-	// Ahead is how many documents' keys may be wrapped ahead in one request, for a second at most and only while deposits are
-	// frequent. 0 means none: then a key is in memory for no longer than its document's own deposit.
+	// Ahead is how many documents' keys may be wrapped ahead in one request, for a second at most and only while
+	// deposits are frequent. 0 means none: then a key is in memory for no longer than its document's own deposit.
 	Ahead int `yaml:"ahead"`
 	// Timeout ends one request to Vault that has had no answer for that long.
 	Timeout Duration `yaml:"timeout"`
 	// Patience is how long a request that fails is tried again before what needs a key is answered 503.
 	Patience Duration `yaml:"patience"`
-	// CheckpointKeyVersion is the version of the key that signs checkpoints. A log's key never changes, so this is 1 unless
-	// the log was begun with another.
+	// CheckpointKeyVersion is the version of the key that signs checkpoints. A log's key never changes, so this is 1
+	// unless the log was begun with another.
 	CheckpointKeyVersion int `yaml:"checkpoint_key_version"`
 	// LedgerKeyVersion is the version of the key that signs the blocks of the local ledger. It never changes either.
 	LedgerKeyVersion int `yaml:"ledger_key_version"`
@@ -98,7 +99,8 @@ func (v *Vault) check(bad complaint) {
 		bad("keys.vault.prefix", "is empty; write what our keys' names begin with, such as muniment")
 	}
 	for field, version := range map[string]int{
-		"keys.vault.checkpoint_key_version": v.CheckpointKeyVersion, "keys.vault.ledger_key_version": v.LedgerKeyVersion,
+		"keys.vault.checkpoint_key_version": v.CheckpointKeyVersion,
+		"keys.vault.ledger_key_version":     v.LedgerKeyVersion,
 	} {
 		if version < 1 {
 			bad(field, "must be 1 or more")

@@ -19,10 +19,10 @@ import (
 // Prefix begins the names of the environment variables.
 const Prefix = "MUNIMENT_"
 
-// Load fills a configuration from its defaults, then a file, then the environment. An empty path means no file. A relative
-// path that stands in the file is relative to the file's folder, so that the file means the same wherever the program is
-// started; one in a variable or a flag is relative to the working directory. It does not check the values, because flags may
-// follow: call Check when all have spoken.
+// Load fills a configuration from its defaults, then a file, then the environment. An empty path means no file. A
+// relative path that stands in the file is relative to the file's folder, so that the file means the same wherever the
+// program is started; one in a variable or a flag is relative to the working directory. It does not check the values,
+// because flags may follow: call Check when all have spoken.
 func Load(path string, getenv func(string) string) (Config, error) {
 	c := Default()
 	if path != "" {

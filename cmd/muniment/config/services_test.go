@@ -55,9 +55,11 @@ func TestServices(t *testing.T) {
 	want.Data = filepath.Join(folder, "data")
 	want.Storage = config.Storage{Kind: config.StorageS3, S3: config.S3{
 		Endpoint: "https://s3.example.org", Region: "us-east-1", Bucket: "documents", ReleaseBucket: "release",
-		CA: filepath.Join(folder, "pki/ca.pem"), Style: "path", Lock: "governance", PartSize: 16 << 20, StreamSize: 256 << 20, Memory: 16 << 20,
+		CA: filepath.Join(folder, "pki/ca.pem"), Style: "path", Lock: "governance", PartSize: 16 << 20,
+		StreamSize: 256 << 20, Memory: 16 << 20,
 		Timeout: want.Storage.S3.Timeout, Patience: want.Storage.S3.Patience,
-		Encryption: "sse-kms", KMSKey: "key-1", Credentials: "files", AccessKeyFile: "/run/secrets/s3-id", SecretKeyFile: "/run/secrets/s3",
+		Encryption: "sse-kms", KMSKey: "key-1", Credentials: "files", AccessKeyFile: "/run/secrets/s3-id",
+		SecretKeyFile: "/run/secrets/s3",
 	}}
 	want.Keys.Kind, want.Keys.TrimAfter = config.KeysVault, config.Duration(45*24*time.Hour)
 	want.Keys.Vault.Address, want.Keys.Vault.Auth = "https://vault.example.org:8200", config.AuthAppRole
@@ -93,9 +95,12 @@ func TestServicesRefuse(t *testing.T) {
 	for _, test := range []struct{ name, from, to, want string }{
 		{"unknown storage", "kind: s3", "kind: tape", `storage.kind: "tape" is unknown; write folder or s3`},
 		{"s3 without kind", "  kind: s3\n", "", "storage.kind: is folder, but storage.s3 is configured"},
-		{"no endpoint", "    endpoint: https://s3.example.org\n", "", "storage.s3.endpoint: \"\" is no server's URL; write it like https://"},
-		{"in the clear", "https://s3.example.org", "http://s3.example.org", "storage.s3.endpoint: would send credentials in the clear"},
-		{"with a path", "https://s3.example.org", "https://s3.example.org/documents", "holds more than scheme, host and port"},
+		{"no endpoint", "    endpoint: https://s3.example.org\n", "",
+			"storage.s3.endpoint: \"\" is no server's URL; write it like https://"},
+		{"in the clear", "https://s3.example.org", "http://s3.example.org",
+			"storage.s3.endpoint: would send credentials in the clear"},
+		{"with a path", "https://s3.example.org", "https://s3.example.org/documents",
+			"holds more than scheme, host and port"},
 		{"one bucket for both", "release_bucket: release", "release_bucket: documents", "make another"},
 		{"no bucket's name", "bucket: documents", "bucket: My_Documents", "is no bucket's name"},
 		{"lock", "lock: governance", "lock: none", "write compliance or governance"},
@@ -103,16 +108,22 @@ func TestServicesRefuse(t *testing.T) {
 		{"part size", "part_size: 16MiB", "part_size: 1MiB", "must be 5MiB to 128MiB"},
 		{"KMS key without KMS", "encryption: sse-kms", "encryption: sse-s3", "goes with encryption sse-kms"},
 		{"KMS without key", "    kms_key: key-1\n", "", "goes with encryption sse-kms"},
-		{"credentials", "credentials: files", "credentials: password", "write environment, files, shared-file, web-identity or ambient"},
-		{"no secret key", "    secret_key_file: /run/secrets/s3\n", "", "storage.s3.secret_key_file: is empty; storage.s3.credentials is files"},
-		{"another's credentials", "credentials: files", "credentials: environment", "storage.s3.access_key_file: goes with storage.s3.credentials files"},
+		{"credentials", "credentials: files", "credentials: password",
+			"write environment, files, shared-file, web-identity or ambient"},
+		{"no secret key", "    secret_key_file: /run/secrets/s3\n", "",
+			"storage.s3.secret_key_file: is empty; storage.s3.credentials is files"},
+		{"another's credentials", "credentials: files", "credentials: environment",
+			"storage.s3.access_key_file: goes with storage.s3.credentials files"},
 		{"unknown keys", "kind: vault", "kind: kms", `keys.kind: "kms" is unknown; write file or vault`},
 		{"vault without kind", "  kind: vault\n", "", "keys.kind: is file, but keys.vault is configured"},
 		{"no waiting", "trim_after: 45d", "trim_after: 1h", "must be a day or longer"},
-		{"no role", "    role_id: role\n", "", "keys.vault.role_id: is empty; keys.vault.auth is approle, which needs it"},
-		{"token beside approle", "auth: approle", "auth: token", "keys.vault.role_id: goes with keys.vault.auth approle"},
+		{"no role", "    role_id: role\n", "",
+			"keys.vault.role_id: is empty; keys.vault.auth is approle, which needs it"},
+		{"token beside approle", "auth: approle", "auth: token",
+			"keys.vault.role_id: goes with keys.vault.auth approle"},
 		{"auth", "auth: approle", "auth: ldap", "write token, approle or kubernetes"},
-		{"a password in the address", "https://vault", "https://me:hunter2@vault", "keys.vault.address: holds more than"},
+		{"a password in the address", "https://vault", "https://me:hunter2@vault",
+			"keys.vault.address: holds more than"},
 		{"near miss", "release_bucket:", "relase_bucket:", "did you mean storage.s3.release_bucket?"},
 		{"near miss of a group", "  s3:\n", "  s2:\n", "did you mean storage.s3?"},
 		{"a secret in the file", "secret_key_file: /run/secrets/s3", "secret_key: abc", `there is no key "secret_key"`},
@@ -137,7 +148,8 @@ func TestServicesRefuse(t *testing.T) {
 }
 
 func TestSecretFilesAreForTheirOwner(t *testing.T) {
-	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o440: true, 0o640: true, 0o644: false, 0o604: false, 0o660: false} {
+	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o440: true, 0o640: true, 0o644: false,
+		0o604: false, 0o660: false} {
 		path := filepath.Join(t.TempDir(), "secret")
 		if err := os.WriteFile(path, []byte("hunter2"), 0o600); err != nil {
 			t.Fatal(err)
@@ -156,7 +168,8 @@ func TestSecretFilesAreForTheirOwner(t *testing.T) {
 }
 
 func TestDaysAreDurations(t *testing.T) {
-	for text, want := range map[string]string{"30d": "30d", "24h": "1d", "0d": "0s", "1h30m": "1h30m", "90s": "1m30s", "36h": "36h", "10m": "10m"} {
+	for text, want := range map[string]string{"30d": "30d", "24h": "1d", "0d": "0s", "1h30m": "1h30m", "90s": "1m30s",
+		"36h": "36h", "10m": "10m"} {
 		var d config.Duration
 		if err := d.UnmarshalText([]byte(text)); err != nil || d.String() != want {
 			t.Errorf("%s reads as %s, %v; want %s", text, d, err, want)

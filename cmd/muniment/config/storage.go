@@ -60,26 +60,27 @@ type S3 struct {
 	Region string `yaml:"region"`
 	// Bucket is the bucket of the documents' ciphertext. It must have versioning and Object Lock.
 	Bucket string `yaml:"bucket"`
-	// ReleaseBucket is the bucket of the journal's continuous backup. It must have neither versioning nor Object Lock, and
-	// hold nothing else.
+	// ReleaseBucket is the bucket of the journal's continuous backup. It must have neither versioning nor Object Lock,
+	// and hold nothing else.
 	ReleaseBucket string `yaml:"release_bucket"`
-	// CA is a file with the certificates, in PEM, of the authorities that the server's certificate may come from. Empty means
-	// those that the system trusts.
+	// CA is a file with the certificates, in PEM, of the authorities that the server's certificate may come from. Empty
+	// means those that the system trusts.
 	CA string `yaml:"ca" path:"true"`
-	// Style is where a bucket's name stands in a URL: path, host, or auto, which is host for Amazon and Google and path for
-	// others.
+	// Style is where a bucket's name stands in a URL: path, host, or auto, which is host for Amazon and Google and path
+	// for others.
 	Style string `yaml:"style"`
-	// Lock is how Object Lock binds: compliance, under which nobody can delete a document before its time, or governance, which
-	// whoever has the store's right to bypass it can lift.
+	// Lock is how Object Lock binds: compliance, under which nobody can delete a document before its time, or
+	// governance, which whoever has the store's right to bypass it can lift.
 	Lock string `yaml:"lock"`
-	// PartSize is the size of the parts that a large document is sent in, 5MiB to 128MiB. Every upload under way has one in
-	// memory.
+	// PartSize is the size of the parts that a large document is sent in, 5MiB to 128MiB. Every upload under way has
+	// one in memory.
 	PartSize Size `yaml:"part_size"`
-	// StreamSize is the size of the largest document of known length that is sent in one request, while it comes in. Such a
-	// request cannot be repeated when it fails half-way, and the depositor has to; parts can, but many stores write them twice.
+	// StreamSize is the size of the largest document of known length that is sent in one request, while it comes in.
+	// Such a request cannot be repeated when it fails half-way, and the depositor has to; parts can, but many stores
+	// write them twice.
 	StreamSize Size `yaml:"stream_size"`
-	// Memory bounds what all uploads together may hold in memory beyond one part each, so that parts of one upload go out side
-	// by side.
+	// Memory bounds what all uploads together may hold in memory beyond one part each, so that parts of one upload go
+	// out side by side.
 	Memory Size `yaml:"memory"`
 	// Timeout ends one request to the store that has had no answer for that long. A part has to get through in it.
 	Timeout Duration `yaml:"timeout"`
@@ -89,24 +90,26 @@ type S3 struct {
 	Encryption string `yaml:"encryption"`
 	// KMSKey is the id of the key for sse-kms.
 	KMSKey string `yaml:"kms_key"`
-	// Credentials are where the account comes from: environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if there is one,
-	// AWS_SESSION_TOKEN), files, shared-file (in the format of AWS's command line), web-identity (an OpenID Connect token that
-	// the platform puts into a file), or ambient (whatever the machine gives).
+	// Credentials are where the account comes from: environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if there
+	// is one, AWS_SESSION_TOKEN), files, shared-file (in the format of AWS's command line), web-identity (an OpenID
+	// Connect token that the platform puts into a file), or ambient (whatever the machine gives).
 	Credentials string `yaml:"credentials"`
 	// AccessKeyFile is the file that holds the account's access key, for files.
 	AccessKeyFile string `yaml:"access_key_file" path:"true"`
-	// SecretKeyFile is the file that holds the account's secret key, for files. Others than its owner and group may not read
-	// it. Both files are read again when they change.
+	// SecretKeyFile is the file that holds the account's secret key, for files. Others than its owner and group may not
+	// read it. Both files are read again when they change.
 	SecretKeyFile string `yaml:"secret_key_file" path:"true"`
 	// SharedFile is the file with the profiles, for shared-file. Others than its owner and group may not read it.
 	SharedFile string `yaml:"shared_file" path:"true"`
 	// Profile is the profile in it; empty means default.
 	Profile string `yaml:"profile"`
-	// TokenFile is the file that holds the token, for web-identity. It is read again whenever the credentials are renewed.
+	// TokenFile is the file that holds the token, for web-identity. It is read again whenever the credentials are
+	// renewed.
 	TokenFile string `yaml:"token_file" path:"true"`
 	// Role is the role to assume, for web-identity, as an ARN. Empty where the service needs none.
 	Role string `yaml:"role"`
-	// STSEndpoint is the URL of the service that gives credentials for the token, for web-identity. Empty means the endpoint.
+	// STSEndpoint is the URL of the service that gives credentials for the token, for web-identity. Empty means the
+	// endpoint.
 	STSEndpoint string `yaml:"sts_endpoint"`
 }
 
@@ -131,7 +134,8 @@ func (s *S3) check(bad complaint) {
 	if s.STSEndpoint != "" {
 		checkURL(bad, "storage.s3.sts_endpoint", s.STSEndpoint, "https://sts.example.org")
 	}
-	for field, name := range map[string]string{"storage.s3.bucket": s.Bucket, "storage.s3.release_bucket": s.ReleaseBucket} {
+	for field, name := range map[string]string{"storage.s3.bucket": s.Bucket,
+		"storage.s3.release_bucket": s.ReleaseBucket} {
 		if !bucketPattern.MatchString(name) {
 			bad(field, "%q is no bucket's name; write 3 to 63 lower-case letters, digits, dots and hyphens", name)
 		}
@@ -166,12 +170,14 @@ func (s *S3) check(bad complaint) {
 func (s *S3) checkCredentials(bad complaint) {
 	of := map[string][]setting{
 		S3Environment: nil,
-		S3Files:       {{"storage.s3.access_key_file", s.AccessKeyFile}, {"storage.s3.secret_key_file", s.SecretKeyFile}},
+		S3Files: {{"storage.s3.access_key_file", s.AccessKeyFile},
+			{"storage.s3.secret_key_file", s.SecretKeyFile}},
 		S3SharedFile:  {{"storage.s3.shared_file", s.SharedFile}},
 		S3WebIdentity: {{"storage.s3.token_file", s.TokenFile}},
 		S3Ambient:     nil,
 	}
-	checkChoice(bad, "storage.s3.credentials", s.Credentials, []string{S3Environment, S3Files, S3SharedFile, S3WebIdentity, S3Ambient}, of)
+	checkChoice(bad, "storage.s3.credentials", s.Credentials,
+		[]string{S3Environment, S3Files, S3SharedFile, S3WebIdentity, S3Ambient}, of)
 }
 
 // setting is a field and its value.

@@ -48,7 +48,8 @@ func parcel(c *matter) (Document, error) {
 	content, err := json.MarshalIndent(map[string]any{
 		"type": "Feature",
 		"properties": map[string]any{
-			"notice": mark, "case": c.number, "subject": c.subject, "owner": c.person.name(), "address": c.person.street,
+			"notice": mark, "case": c.number, "subject": c.subject, "owner": c.person.name(),
+			"address": c.person.street,
 		},
 		"geometry": map[string]any{"type": "Polygon", "coordinates": [][][2]float64{ring}},
 	}, "", "  ")
@@ -81,8 +82,9 @@ func electronicInvoice(c *matter) (Document, error) {
 			Amount   string `xml:",chardata"`
 		} `xml:"PayableAmount"`
 	}{
-		Notice: " SYNTHETIC: made for demonstration; no real person, place or payment ", ID: "INV-" + fileSafe(c.company.name) + "-" + c.number,
-		Case: c.number, Issued: c.opened.Format(time.DateOnly), Subject: c.subject,
+		Notice: " SYNTHETIC: made for demonstration; no real person, place or payment ",
+		ID:     "INV-" + fileSafe(c.company.name) + "-" + c.number,
+		Case:   c.number, Issued: c.opened.Format(time.DateOnly), Subject: c.subject,
 		Supplier: party{c.company.name, c.company.ein, "billing@" + c.company.domain},
 	}
 	bill.Payable.Currency, bill.Payable.Amount = "USD", dollars(c.amount)
@@ -124,6 +126,7 @@ func notice(c *matter) (Document, error) {
 		return Document{}, fmt.Errorf("filling a template: %w", err)
 	}
 	return Document{
-		Name: c.number + "-notice.html", Title: "Public notice: " + c.subject, MediaType: "text/html", Content: out.Bytes(),
+		Name: c.number + "-notice.html", Title: "Public notice: " + c.subject, MediaType: "text/html",
+		Content: out.Bytes(),
 	}, nil
 }

@@ -27,8 +27,10 @@ func decision(c *matter) (Document, error) {
 	var body strings.Builder
 	body.WriteString(wordStart)
 	for _, line := range []string{
-		mark, "City of Sampleton, Case " + c.number, c.person.name() + ", " + c.person.street, "Dear " + c.person.name() + ",",
-		"your request about \"" + c.subject + "\" was decided on " + c.opened.AddDate(0, 1, 0).Format("2 January 2006") + ".",
+		mark, "City of Sampleton, Case " + c.number, c.person.name() + ", " + c.person.street,
+		"Dear " + c.person.name() + ",",
+		"your request about \"" + c.subject + "\" was decided on " + c.opened.AddDate(0, 1,
+			0).Format("2 January 2006") + ".",
 		"The sum of USD " + dollars(c.amount) + " is due to " + c.company.name + " (EIN " + c.company.ein + ").",
 		"Your number with us: " + c.person.ssn + ". We reach you at " + c.person.phone + ".",
 	} {

@@ -1,7 +1,7 @@
-// Package samples makes about forty synthetic documents that look like what public agencies file, for demonstrations. Every
-// one is marked SYNTHETIC, and every number in them is from a range that is never issued: social security numbers that
-// begin with 000 or have the group 00 (SSA POMS RM 10201.035), employer numbers with the prefix 00, telephone numbers
-// 555-01xx, and mail domains that end in .example (RFC 2606).
+// Package samples makes about forty synthetic documents that look like what public agencies file, for demonstrations.
+// Every one is marked SYNTHETIC, and every number in them is from a range that is never issued: social security numbers
+// that begin with 000 or have the group 00 (SSA POMS RM 10201.035), employer numbers with the prefix 00, telephone
+// numbers 555-01xx, and mail domains that end in .example (RFC 2606).
 package samples
 
 import (

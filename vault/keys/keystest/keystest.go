@@ -1,4 +1,5 @@
-// Package keystest holds every keys.Service and keys.Custodian to the contract of package keys, and wraps them to make them fail.
+// Package keystest holds every keys.Service and keys.Custodian to the contract of package keys, and wraps them to make
+// them fail.
 package keystest
 
 import (
@@ -21,8 +22,8 @@ const (
 	tenantB = "tenant-b"
 )
 
-// Run runs the conformance suite. open returns a service without the tenants tenant-a, tenant-b and tenant-none, and what has
-// custody of its keys, and closes them with t.Cleanup; it is called once for each test.
+// Run runs the conformance suite. open returns a service without the tenants tenant-a, tenant-b and tenant-none, and
+// what has custody of its keys, and closes them with t.Cleanup; it is called once for each test.
 func Run(t *testing.T, open func(t *testing.T) (keys.Service, keys.Custodian)) {
 	tests := []struct {
 		name string
@@ -52,7 +53,8 @@ func Run(t *testing.T, open func(t *testing.T) (keys.Service, keys.Custodian)) {
 	runLife(t, open)
 }
 
-func openWithTenants(t *testing.T, open func(t *testing.T) (keys.Service, keys.Custodian)) (keys.Service, keys.Custodian) {
+func openWithTenants(t *testing.T, open func(t *testing.T) (keys.Service, keys.Custodian)) (keys.Service,
+	keys.Custodian) {
 	t.Helper()
 	svc, custodian := open(t)
 	for _, tenant := range []string{tenantA, tenantB} {

@@ -13,7 +13,8 @@ import (
 
 var _ keys.Custodian = (*Service)(nil)
 
-// Versions describes the tenant's key. What is trimmed leaves the file in the same write, so Kept and Oldest are the same.
+// Versions describes the tenant's key. What is trimmed leaves the file in the same write, so Kept and Oldest are the
+// same.
 func (s *Service) Versions(_ context.Context, tenant string) (keys.Versions, error) {
 	st := s.state.Load()
 	if st == nil {
@@ -44,7 +45,8 @@ func (s *Service) Rotate(_ context.Context, tenant string, from int) (int, error
 	case from < int(newest):
 		return int(newest), nil
 	case from > int(newest) || newest == math.MaxUint32:
-		return 0, fmt.Errorf("local key file: rotating from version %d, but the newest is %d: %w", from, newest, keys.ErrVersion)
+		return 0, fmt.Errorf("local key file: rotating from version %d, but the newest is %d: %w",
+			from, newest, keys.ErrVersion)
 	}
 	next, err := newVersion(newest + 1)
 	if err != nil {
@@ -56,11 +58,11 @@ func (s *Service) Rotate(_ context.Context, tenant string, from int) (int, error
 	return int(next.Version), nil
 }
 
-// Trim drops the versions below oldest from the file. When it returns nil the file without them is on stable storage, and the
-// bytes of the file that held them have been overwritten where they lay. That overwriting is all that a program can do, and
-// less than it seems: copies elsewhere (backups, snapshots, earlier files that a write of this package replaced, a file system
-// that writes every change to a fresh place, a disk that remaps its blocks, pages that were swapped out) keep what they have.
-// Where that matters, keep the keys in Vault, or destroy the medium.
+// Trim drops the versions below oldest from the file. When it returns nil the file without them is on stable storage,
+// and the bytes of the file that held them have been overwritten where they lay. That overwriting is all that a program
+// can do, and less than it seems: copies elsewhere (backups, snapshots, earlier files that a write of this package
+// replaced, a file system that writes every change to a fresh place, a disk that remaps its blocks, pages that were
+// swapped out) keep what they have. Where that matters, keep the keys in Vault, or destroy the medium.
 func (s *Service) Trim(_ context.Context, tenant string, oldest int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +75,8 @@ func (s *Service) Trim(_ context.Context, tenant string, oldest int) error {
 		return fmt.Errorf("local key file: trimming: %w", keys.ErrNoKey)
 	}
 	if newest := list[len(list)-1].Version; oldest > int(newest) {
-		return fmt.Errorf("local key file: trimming below version %d, but the newest is %d: %w", oldest, newest, keys.ErrVersion)
+		return fmt.Errorf("local key file: trimming below version %d, but the newest is %d: %w",
+			oldest, newest, keys.ErrVersion)
 	}
 	kept := slices.IndexFunc(list, func(k fileKey) bool { return int(k.Version) >= oldest })
 	if kept == 0 {
@@ -110,8 +113,8 @@ func (s *Service) replace(st *state, tenant string, list []fileKey) error {
 		return fmt.Errorf("local key file: %w: %w", keys.ErrUnavailable, err)
 	}
 	if err := writeFile(s.path, next.raw); err != nil {
-		// The new file may stand already. Then Check says that the file was changed, and the next Open reads it: a tenant or a
-		// version more that wrapped nothing, or versions fewer that were to go.
+		// The new file may stand already. Then Check says that the file was changed, and the next Open reads it: a
+		// tenant or a version more that wrapped nothing, or versions fewer that were to go.
 		return fmt.Errorf("local key file: %w: %w", keys.ErrUnavailable, err)
 	}
 	s.state.Store(next)

@@ -54,8 +54,8 @@ func mustBeUnchanged(path string, raw []byte) error {
 	return nil
 }
 
-// writeFile replaces the file as a whole: a crash leaves the old one or the new one, and when it returns nil, the new one is
-// on stable storage. The caller holds the lock, so the temporary name is its own.
+// writeFile replaces the file as a whole: a crash leaves the old one or the new one, and when it returns nil, the new
+// one is on stable storage. The caller holds the lock, so the temporary name is its own.
 func writeFile(path string, raw []byte) error {
 	temp := path + ".new"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {

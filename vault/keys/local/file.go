@@ -151,7 +151,8 @@ func (f file) state() (*state, error) {
 }
 
 // parseFile reads strictly: what it returns, written again, must give the same JSON. So unknown, repeated and misspelt
-// members are refused, and only white space is free. The JSON decoder's errors may quote the file, so they are left out.
+// members are refused, and only white space is free. The JSON decoder's errors may quote the file, so they are left
+// out.
 func parseFile(raw []byte) (file, error) {
 	var head struct {
 		Version int `json:"version"`

@@ -135,7 +135,8 @@ func TestVersions(t *testing.T) {
 	if !strings.HasPrefix(wrapped[0], "local:v1:") || !strings.HasPrefix(wrapped[1], "local:v2:") {
 		t.Errorf("wraps begin %.9s and %.9s; the second was made after a rotation", wrapped[0], wrapped[1])
 	}
-	if fresh, err := f.service(t).Wrap(t.Context(), goldenTenant, []keys.Secret{{1}}); err != nil || !strings.HasPrefix(fresh[0], "local:v2:") {
+	if fresh, err := f.service(t).Wrap(t.Context(), goldenTenant, []keys.Secret{{1}}); err != nil ||
+		!strings.HasPrefix(fresh[0], "local:v2:") {
 		t.Errorf("wrapping gives %.9v, %v; want the newest version", fresh, err)
 	}
 	trimmed := f
@@ -153,7 +154,8 @@ func TestVersions(t *testing.T) {
 }
 
 func TestParseWrappedIsStrict(t *testing.T) {
-	for _, bad := range []string{"local:v01:AAAA", "local:v+1:AAAA", "local:v:AAAA", "local:v1", "local:v1:AA\nAA", "local:v1:AAB=",
+	for _, bad := range []string{"local:v01:AAAA", "local:v+1:AAAA", "local:v:AAAA", "local:v1", "local:v1:AA\nAA",
+		"local:v1:AAB=",
 		"local:v4294967296:AAAA", "local:v1:AAAA:", "LOCAL:v1:AAAA", " local:v1:AAAA"} {
 		if _, _, ok := parseWrapped(bad); ok {
 			t.Errorf("%q was accepted", bad)
@@ -164,7 +166,8 @@ func TestParseWrappedIsStrict(t *testing.T) {
 	}
 }
 
-// TestTinkReadsTheSame shows that the wraps are Tink's raw AES-GCM, so that a key file can be read without this program.
+// TestTinkReadsTheSame shows that the wraps are Tink's raw AES-GCM, so that a key file can be read without this
+// program.
 func TestTinkReadsTheSame(t *testing.T) {
 	f := twoVersions(t)
 	f.Tenants[goldenTenant] = f.Tenants[goldenTenant][:1]
@@ -234,7 +237,8 @@ func TestStrictReading(t *testing.T) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 	}
-	for _, bad := range []string{"", "null", "[]", "{}", `{"version":1,"signers":{},"tenants":null}`, `{"version":1,"signers":null,"tenants":{}}`} {
+	for _, bad := range []string{"", "null", "[]", "{}", `{"version":1,"signers":{},"tenants":null}`,
+		`{"version":1,"signers":null,"tenants":{}}`} {
 		if _, err := parseFile([]byte(bad)); !errors.Is(err, ErrFile) {
 			t.Errorf("%s: %v, want ErrFile", bad, err)
 		}
@@ -253,7 +257,10 @@ func TestOtherKeysAreRefused(t *testing.T) {
 	for name, template := range map[string]func() (*keyset.Handle, error){
 		"short key":   func() (*keyset.Handle, error) { return keyset.NewHandle(aead.AES128GCMKeyTemplate()) },
 		"tink prefix": func() (*keyset.Handle, error) { return keyset.NewHandle(aead.AES256GCMKeyTemplate()) },
-		"other AEAD":  func() (*keyset.Handle, error) { return keyset.NewHandle(aead.XAES256GCM192BitNonceKeyTemplate()) },
+		"other AEAD": func() (*keyset.Handle,
+			error) {
+			return keyset.NewHandle(aead.XAES256GCM192BitNonceKeyTemplate())
+		},
 		"two keys": func() (*keyset.Handle, error) {
 			m := keyset.NewManager()
 			for range 2 {

@@ -1,5 +1,6 @@
-// Package local keeps the tenants' keys, and the keys that sign, in one file beside the data: the key service of the embedded
-// default, and its key custodian. Whoever can read the file can read every document; it is kept and backed up apart from the data.
+// Package local keeps the tenants' keys, and the keys that sign, in one file beside the data: the key service of the
+// embedded default, and its key custodian. Whoever can read the file can read every document; it is kept and backed up
+// apart from the data.
 package local
 
 import (
@@ -40,8 +41,8 @@ type version struct {
 
 var _ keys.Service = (*Service)(nil)
 
-// Create makes a key file with fresh signing keys and no tenant, and opens it. It never touches a file that exists: the error
-// then wraps fs.ErrExist.
+// Create makes a key file with fresh signing keys and no tenant, and opens it. It never touches a file that exists: the
+// error then wraps fs.ErrExist.
 func Create(path string) (*Service, error) {
 	lock, err := lockFile(path)
 	if err != nil {
@@ -75,9 +76,9 @@ func create(path string) (*Service, error) {
 	return s, nil
 }
 
-// Open opens a key file that exists. ErrMissing if there is none: it is never made here, since a new key file where there
-// should be an old one means that every document is lost. ErrLocked while another process has it; ErrMode if others than its
-// owner may read it; ErrNewer, ErrFile.
+// Open opens a key file that exists. ErrMissing if there is none: it is never made here, since a new key file where
+// there should be an old one means that every document is lost. ErrLocked while another process has it; ErrMode if
+// others than its owner may read it; ErrNewer, ErrFile.
 func Open(path string) (*Service, error) {
 	if err := mustBePrivate(path); err != nil { // before a lock file is made where there is nothing to lock
 		return nil, fmt.Errorf("opening the key file: %w", err)
@@ -130,8 +131,8 @@ func (s *Service) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[local
 
 var errClosed = fmt.Errorf("local key file: it is closed: %w", keys.ErrUnavailable)
 
-// CreateTenant draws a key for the tenant, unless it has one, and returns when the file with it is on stable storage. The
-// tenant's name is 1 to 256 bytes of UTF-8.
+// CreateTenant draws a key for the tenant, unless it has one, and returns when the file with it is on stable storage.
+// The tenant's name is 1 to 256 bytes of UTF-8.
 func (s *Service) CreateTenant(_ context.Context, tenant string) error {
 	if tenant == "" || len(tenant) > 256 || !utf8.ValidString(tenant) {
 		return errors.New("local key file: a tenant's name must be 1 to 256 bytes of UTF-8")
@@ -152,8 +153,8 @@ func (s *Service) CreateTenant(_ context.Context, tenant string) error {
 	return s.replace(st, tenant, []fileKey{first})
 }
 
-// Check says whether the file still holds what this process has of it, so that a key file which was deleted or replaced is
-// noticed while its keys are still in memory.
+// Check says whether the file still holds what this process has of it, so that a key file which was deleted or replaced
+// is noticed while its keys are still in memory.
 func (s *Service) Check(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

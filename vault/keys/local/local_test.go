@@ -161,7 +161,8 @@ func TestModeIsEnforced(t *testing.T) {
 
 func TestOneProcessAtATime(t *testing.T) {
 	svc, path := create(t)
-	for name, open := range map[string]func(string) (*local.Service, error){"Open": local.Open, "Create": local.Create} {
+	for name, open := range map[string]func(string) (*local.Service, error){"Open": local.Open,
+		"Create": local.Create} {
 		if _, err := open(path); !errors.Is(err, local.ErrLocked) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s of an open file: %v, want ErrLocked with the path", name, err)
 		}
@@ -245,7 +246,8 @@ func TestChangedFileIsNoticed(t *testing.T) {
 			if err := change(path); err != nil {
 				t.Fatal(err)
 			}
-			if err := svc.Check(t.Context()); !errors.Is(err, local.ErrChanged) || !errors.Is(err, keys.ErrUnavailable) {
+			if err := svc.Check(t.Context()); !errors.Is(err, local.ErrChanged) ||
+				!errors.Is(err, keys.ErrUnavailable) {
 				t.Errorf("Check: %v, want ErrChanged and ErrUnavailable", err)
 			}
 			if err := svc.CreateTenant(t.Context(), "a"); !errors.Is(err, local.ErrChanged) {
@@ -324,7 +326,8 @@ func TestClosed(t *testing.T) {
 	_, signerErr := svc.Signer(local.Checkpoint)
 	for what, err := range map[string]error{
 		"CreateTenant": svc.CreateTenant(ctx, "a"), "Wrap": wrapErr, "Unwrap": unwrapErr, "Check": svc.Check(ctx),
-		"Rewrap": rewrapErr, "Versions": versionsErr, "Rotate": rotateErr, "Trim": svc.Trim(ctx, "a", 1), "Signer": signerErr,
+		"Rewrap": rewrapErr, "Versions": versionsErr, "Rotate": rotateErr, "Trim": svc.Trim(ctx, "a", 1),
+		"Signer": signerErr,
 	} {
 		if !errors.Is(err, keys.ErrUnavailable) {
 			t.Errorf("%s after Close: %v, want ErrUnavailable", what, err)
@@ -345,10 +348,12 @@ func TestNothingIsPrinted(t *testing.T) {
 	}
 	const canary = "canary-00"
 	for _, raw := range []string{canary, `{"version":1,"` + canary + `":1}`, `{"version":"` + canary + `"}`,
-		`{"version":1,"signers":"` + canary + `"}`, `{"version":1,"signers":{"checkpoint":"` + canary + `"},"tenants":{}}`,
+		`{"version":1,"signers":"` + canary + `"}`,
+		`{"version":1,"signers":{"checkpoint":"` + canary + `"},"tenants":{}}`,
 		strings.Replace(string(readFile(t, path)), `"tenants": {}`, `"tenants": {"`+canary+`":[]}`, 1),
 	} {
-		if _, err := local.Open(putFile(t, []byte(raw))); !errors.Is(err, local.ErrFile) || strings.Contains(err.Error(), canary) {
+		if _, err := local.Open(putFile(t, []byte(raw))); !errors.Is(err, local.ErrFile) ||
+			strings.Contains(err.Error(), canary) {
 			t.Errorf("opening %s: %v, want ErrFile without what the file holds", raw, err)
 		}
 	}

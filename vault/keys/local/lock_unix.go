@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// lockFile takes the lock of a key file at once or returns ErrLocked. The lock is on a file of its own, which stays for ever:
-// the key file itself is replaced by each write. The system gives the lock back when the process ends.
+// lockFile takes the lock of a key file at once or returns ErrLocked. The lock is on a file of its own, which stays for
+// ever: the key file itself is replaced by each write. The system gives the lock back when the process ends.
 func lockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -18,8 +18,8 @@ func openOld(path string) (*os.File, error) {
 	return old, nil
 }
 
-// overwrite puts zeros over a file that another has replaced, and closes it. One that has a name left is left alone: that is
-// a hard link which somebody made for a backup, and it holds living keys too.
+// overwrite puts zeros over a file that another has replaced, and closes it. One that has a name left is left alone:
+// that is a hard link which somebody made for a backup, and it holds living keys too.
 func overwrite(old *os.File) error {
 	info, err := old.Stat()
 	if err != nil {

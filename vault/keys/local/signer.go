@@ -17,8 +17,8 @@ const (
 // ErrNoSigner says that the key file has no signing key of that name.
 var ErrNoSigner = errors.New("the key file has no such signing key")
 
-// Signer signs with an Ed25519 key (RFC 8032) of the key file. It goes on working after the Service is closed, and may be
-// used concurrently.
+// Signer signs with an Ed25519 key (RFC 8032) of the key file. It goes on working after the Service is closed, and may
+// be used concurrently.
 type Signer struct {
 	private ed25519.PrivateKey
 }

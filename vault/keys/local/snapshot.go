@@ -7,8 +7,8 @@ import (
 	"muniment/vault/keys"
 )
 
-// Snapshot is a key file as it was at one moment, for reading beside the process that has it open: it unwraps, and neither takes
-// the file's lock nor ever writes.
+// Snapshot is a key file as it was at one moment, for reading beside the process that has it open: it unwraps, and
+// neither takes the file's lock nor ever writes.
 type Snapshot struct{ *Service }
 
 var _ keys.Service = Snapshot{}

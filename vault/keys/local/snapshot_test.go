@@ -45,7 +45,8 @@ func TestSnapshot(t *testing.T) {
 	}
 	_, rotating := snapshot.Rotate(t.Context(), "default", 1)
 	for what, err := range map[string]error{
-		"creating": snapshot.CreateTenant(t.Context(), "other"), "rotating": rotating, "trimming": snapshot.Trim(t.Context(), "default", 1),
+		"creating": snapshot.CreateTenant(t.Context(), "other"), "rotating": rotating,
+		"trimming": snapshot.Trim(t.Context(), "default", 1),
 	} {
 		if !errors.Is(err, keys.ErrDenied) {
 			t.Errorf("%s says %v, want ErrDenied", what, err)

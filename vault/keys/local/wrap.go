@@ -14,8 +14,8 @@ import (
 
 const wrapPrefix = "local:v"
 
-// Wrap encrypts with AES-256-GCM: "local:v" and the key's version, ":", and in base64 nonce, ciphertext and tag, as Tink's raw
-// keys write it. The associated data is the tenant's name.
+// Wrap encrypts with AES-256-GCM: "local:v" and the key's version, ":", and in base64 nonce, ciphertext and tag, as
+// Tink's raw keys write it. The associated data is the tenant's name.
 func (s *Service) Wrap(_ context.Context, tenant string, secrets []keys.Secret) ([]string, error) {
 	st := s.state.Load()
 	if st == nil {
@@ -59,8 +59,8 @@ func (s *Service) Unwrap(_ context.Context, tenant string, wrapped []string) ([]
 	return out, nil
 }
 
-// Rewrap decrypts each and encrypts it with the newest version; what has that already comes back as it was, once it is known to
-// open.
+// Rewrap decrypts each and encrypts it with the newest version; what has that already comes back as it was, once it is
+// known to open.
 func (s *Service) Rewrap(_ context.Context, tenant string, wrapped []string) ([]keys.Rewrapped, error) {
 	st := s.state.Load()
 	if st == nil {
@@ -121,8 +121,8 @@ func parseWrapped(wrapped string) (number uint32, sealed []byte, ok bool) {
 	return uint32(n), sealed, err == nil
 }
 
-// newCipher draws its nonces inside the cryptographic module, which Tink's own AES-GCM does not, so that it also runs under
-// GODEBUG=fips140=only. The format is the same.
+// newCipher draws its nonces inside the cryptographic module, which Tink's own AES-GCM does not, so that it also runs
+// under GODEBUG=fips140=only. The format is the same.
 func newCipher(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {

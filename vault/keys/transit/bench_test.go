@@ -53,7 +53,8 @@ func compete(b *testing.B, clients int, do func() error) {
 	b.StopTimer()
 }
 
-// BenchmarkWrap has clients that wrap one secret at a time: through a Service, and, to compare, each with requests of its own.
+// BenchmarkWrap has clients that wrap one secret at a time: through a Service, and, to compare, each with requests of
+// its own.
 func BenchmarkWrap(b *testing.B) {
 	const path = "transit/encrypt/muniment-tenant-default"
 	for _, clients := range []int{1, 8, 16, 64} {
@@ -123,7 +124,8 @@ func BenchmarkWrapBatch(b *testing.B) {
 
 // BenchmarkRewrap rewraps 10,000 at a time, with and without an audit log.
 func BenchmarkRewrap(b *testing.B) {
-	for name, open := range map[string]func(*testing.B) *kit{"audited": func(b *testing.B) *kit { return newKit(b) }, "quiet": quiet} {
+	for name, open := range map[string]func(*testing.B) *kit{"audited": func(b *testing.B) *kit { return newKit(b) },
+		"quiet": quiet} {
 		b.Run(name, func(b *testing.B) {
 			k := open(b)
 			svc := k.gateway(b)

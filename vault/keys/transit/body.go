@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// body is the body of a request. It can be sent again, and overwritten while a reader that the HTTP client has not let go of
-// still reads: that reader then fails. What the HTTP client and the system have buffered is out of reach.
+// body is the body of a request. It can be sent again, and overwritten while a reader that the HTTP client has not let
+// go of still reads: that reader then fails. What the HTTP client and the system have buffered is out of reach.
 type body struct {
 	mu    sync.Mutex
 	bytes []byte

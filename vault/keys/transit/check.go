@@ -21,8 +21,8 @@ func (s *Service) findMount(ctx context.Context) error {
 	return err
 }
 
-// Check says whether Vault answers, is unsealed, takes our login, has the Transit engine where we look for it and grants what
-// wrapping, unwrapping, rewrapping and signing need. It makes two requests, which read.
+// Check says whether Vault answers, is unsealed, takes our login, has the Transit engine where we look for it and
+// grants what wrapping, unwrapping, rewrapping and signing need. It makes two requests, which read.
 func (s *Service) Check(ctx context.Context) error {
 	if err := s.findMount(ctx); err != nil {
 		return err
@@ -86,7 +86,8 @@ func (c *client) missing(ctx context.Context, needs []grant) ([]string, error) {
 	for _, n := range needs {
 		has, known := said.Data[n.path]
 		if !known {
-			return nil, c.failure(req, keys.ErrUnavailable, "its answer leaves out what was asked (is a proxy in between?)")
+			return nil, c.failure(req, keys.ErrUnavailable,
+				"its answer leaves out what was asked (is a proxy in between?)")
 		}
 		if !slices.Contains(has, n.capability) && !slices.Contains(has, "root") {
 			out = append(out, n.capability+" on "+n.path)

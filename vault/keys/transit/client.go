@@ -20,9 +20,9 @@ import (
 	"muniment/vault/keys"
 )
 
-// client speaks to one Vault. Logging in goes through Vault's own client. What carries secrets does not: that client decodes
-// answers into strings, which cannot be overwritten, repeats what went into an error, and after a redirect sends a body that
-// was given as bytes as "null".
+// client speaks to one Vault. Logging in goes through Vault's own client. What carries secrets does not: that client
+// decodes answers into strings, which cannot be overwritten, repeats what went into an error, and after a redirect
+// sends a body that was given as bytes as "null".
 type client struct {
 	cfg   Config
 	base  *url.URL
@@ -119,8 +119,9 @@ type answer struct {
 
 func (a *answer) wipe() { clear(a.body) }
 
-// call does a request: with our token, a new one if Vault says that it is no good any more, and again for a while if it fails
-// on its way. The answers returned are those of status 200, 204, 400, 403, 404 and 500, the last when it speaks of the request.
+// call does a request: with our token, a new one if Vault says that it is no good any more, and again for a while if it
+// fails on its way. The answers returned are those of status 200, 204, 400, 403, 404 and 500, the last when it speaks
+// of the request.
 func (c *client) call(ctx context.Context, req request) (*answer, error) {
 	token, err := c.login.token(ctx)
 	if err != nil {
@@ -180,8 +181,9 @@ func (c *client) send(ctx context.Context, req request, token string) (*answer, 
 		}
 		u = to
 	}
-	return nil, c.failure(req, keys.ErrUnavailable, "its answer leads to another address, which does not answer either; "+
-		"see api_addr in the servers' configuration")
+	return nil, c.failure(req, keys.ErrUnavailable,
+		"its answer leads to another address, which does not answer either; "+
+			"see api_addr in the servers' configuration")
 }
 
 func redirect(resp *http.Response) (to *url.URL, redirected bool) {

@@ -42,8 +42,8 @@ func batchBody(items [][]byte) *body {
 	return newBody(append(b, end...))
 }
 
-// checkWrapped is stricter than Vault, which also takes a version with zeros before it and base64 that ends in stray bits, so
-// that of each wrap there is one form only. It says nothing about the key.
+// checkWrapped is stricter than Vault, which also takes a version with zeros before it and base64 that ends in stray
+// bits, so that of each wrap there is one form only. It says nothing about the key.
 func checkWrapped(wrapped string) error {
 	version, err := keys.VersionOf(wrapped)
 	if err != nil {
@@ -93,7 +93,8 @@ func (c *client) results(req request, ans *answer, n int) ([]result, error) {
 			Results []result `json:"batch_results"`
 		} `json:"data"`
 	}
-	if ans.status == http.StatusOK || ans.status == http.StatusBadRequest || ans.status == http.StatusInternalServerError {
+	if ans.status == http.StatusOK || ans.status == http.StatusBadRequest ||
+		ans.status == http.StatusInternalServerError {
 		if err := c.decode(req, ans, &said); err != nil {
 			wipeResults(said.Data.Results)
 			return nil, err

@@ -21,8 +21,10 @@ func TestCheckWrappedIsStrict(t *testing.T) {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "vault:v1:", "vault:v01:AAAA", "vault:v0:AAAA", "local:v1:AAAA", "Vault:v1:AAAA", "vault:v1:AAB=",
-		"vault:v1:AA\nAA", "vault:v1:AAAA\n", `vault:v1:AA"A`, "vault:v1:AA", "vault:v1:AAAA:", " vault:v1:AAAA", "vault:v1:AA-_"} {
+	for _, bad := range []string{"", "vault:v1:", "vault:v01:AAAA", "vault:v0:AAAA", "local:v1:AAAA", "Vault:v1:AAAA",
+		"vault:v1:AAB=",
+		"vault:v1:AA\nAA", "vault:v1:AAAA\n", `vault:v1:AA"A`, "vault:v1:AA", "vault:v1:AAAA:", " vault:v1:AAAA",
+		"vault:v1:AA-_"} {
 		if err := checkWrapped(bad); !errors.Is(err, keys.ErrWrapped) {
 			t.Errorf("%q: %v, want ErrWrapped", bad, err)
 		}

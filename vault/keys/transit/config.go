@@ -58,17 +58,19 @@ type Config struct {
 	Namespace string
 	// Mount is where the Transit engine is mounted; empty means transit.
 	Mount string
-	// Prefix begins the names of our keys: PREFIX-tenant-TENANT, PREFIX-checkpoint, PREFIX-ledger; empty means muniment.
+	// Prefix begins the names of our keys: PREFIX-tenant-TENANT, PREFIX-checkpoint, PREFIX-ledger; empty means
+	// muniment.
 	Prefix string
 	// Auth says who we are to Vault.
 	Auth Auth
 
-	// CheckpointVersion and LedgerVersion are the versions of the signing keys that sign; 0 means 1. They are pinned because
-	// who verifies knows one public key, and Vault by itself signs with whatever version is the newest.
+	// CheckpointVersion and LedgerVersion are the versions of the signing keys that sign; 0 means 1. They are pinned
+	// because who verifies knows one public key, and Vault by itself signs with whatever version is the newest.
 	CheckpointVersion int
 	LedgerVersion     int
-	// PublicKeys is a file that remembers the signing keys' public keys, so that a start is possible while Vault cannot be
-	// asked for them. It holds no secret, and what Vault says is held against it. Empty means that such a start fails.
+	// PublicKeys is a file that remembers the signing keys' public keys, so that a start is possible while Vault cannot
+	// be asked for them. It holds no secret, and what Vault says is held against it. Empty means that such a start
+	// fails.
 	PublicKeys string
 
 	// RequestTimeout bounds one HTTP request; 0 means 10 s.
@@ -106,7 +108,8 @@ func (c Config) complete() (Config, error) {
 	}
 	u, err := url.Parse(c.Address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-		return c, fmt.Errorf("%w: the address is no URL of a server; write it like https://vault.example.org:8200", ErrConfig)
+		return c, fmt.Errorf("%w: the address is no URL of a server; write it like https://vault.example.org:8200",
+			ErrConfig)
 	}
 	if c.Mount == "" || strings.ContainsAny(c.Mount, "?#%\\ ") || strings.Contains(c.Mount, "..") {
 		return c, fmt.Errorf("%w: the mount must be the path of the Transit engine, such as transit", ErrConfig)

@@ -84,14 +84,17 @@ func TestCustodianLogin(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	_, err = c.Rotate(t.Context(), "default", 1)
-	checkIs(t, "rotating with the gateway's login", err, keys.ErrDenied, "update on transit/keys/muniment-tenant-default/rotate")
+	checkIs(t, "rotating with the gateway's login", err, keys.ErrDenied,
+		"update on transit/keys/muniment-tenant-default/rotate")
 	custodian := k.custodian(t)
 	if _, err := custodian.Rotate(t.Context(), "default", 1); err != nil {
 		t.Error(err)
 	}
 	err = c.Trim(t.Context(), "default", 2)
-	checkIs(t, "trimming with the gateway's login", err, keys.ErrDenied, "update on transit/keys/muniment-tenant-default/config")
-	if v, err := custodian.Versions(t.Context(), "default"); err != nil || v != (keys.Versions{Newest: 2, Oldest: 1, Kept: 1}) {
+	checkIs(t, "trimming with the gateway's login", err, keys.ErrDenied,
+		"update on transit/keys/muniment-tenant-default/config")
+	if v, err := custodian.Versions(t.Context(), "default"); err != nil ||
+		v != (keys.Versions{Newest: 2, Oldest: 1, Kept: 1}) {
 		t.Errorf("the versions are %+v, %v", v, err)
 	}
 	k.vault.Seal(t)

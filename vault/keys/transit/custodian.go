@@ -19,8 +19,9 @@ type Custodian struct {
 
 var _ keys.Custodian = (*Custodian)(nil)
 
-// OpenCustodian logs in as the key custodian. Unlike [Open] it needs a Vault that answers. Of the configuration it uses nothing
-// that is about signing keys. Its login should be a person's: the vault command's token, with the custodian's policy. ErrConfig.
+// OpenCustodian logs in as the key custodian. Unlike [Open] it needs a Vault that answers. Of the configuration it uses
+// nothing that is about signing keys. Its login should be a person's: the vault command's token, with the custodian's
+// policy. ErrConfig.
 func OpenCustodian(ctx context.Context, cfg Config) (*Custodian, error) {
 	cfg, err := cfg.complete()
 	if err == nil {
@@ -49,8 +50,8 @@ func (c *Custodian) Versions(ctx context.Context, tenant string) (keys.Versions,
 	return c.vault.versions(ctx, tenant)
 }
 
-// Rotate adds a version. Vault's rotation is not conditional: of two custodians who rotate the same key at the same moment both
-// may add one, which does no harm.
+// Rotate adds a version. Vault's rotation is not conditional: of two custodians who rotate the same key at the same
+// moment both may add one, which does no harm.
 func (c *Custodian) Rotate(ctx context.Context, tenant string, from int) (int, error) {
 	before, err := c.vault.versions(ctx, tenant)
 	switch {
@@ -91,9 +92,9 @@ func (c *Custodian) act(ctx context.Context, req request) error {
 	return nil
 }
 
-// Trim raises the minimum versions, looks whether they are raised, destroys the versions below oldest, and looks again. Broken
-// off between, the same Trim goes on from there. A minimum decryption version that is higher already stays, and what lies between
-// is not destroyed: who raised it may lower it again, and living documents may need that.
+// Trim raises the minimum versions, looks whether they are raised, destroys the versions below oldest, and looks again.
+// Broken off between, the same Trim goes on from there. A minimum decryption version that is higher already stays, and
+// what lies between is not destroyed: who raised it may lower it again, and living documents may need that.
 func (c *Custodian) Trim(ctx context.Context, tenant string, oldest int) error {
 	v, err := c.vault.versions(ctx, tenant)
 	if err != nil {
@@ -123,7 +124,8 @@ func (c *Custodian) Trim(ctx context.Context, tenant string, oldest int) error {
 	}
 	name := c.vault.tenantKey(tenant)
 	for _, step := range steps {
-		req := request{method: http.MethodPost, path: c.vault.key("keys", name, step.operation), body: newBody([]byte(step.content))}
+		req := request{method: http.MethodPost, path: c.vault.key("keys", name, step.operation),
+			body: newBody([]byte(step.content))}
 		failed := c.act(ctx, req)
 		key, err := c.vault.readKey(ctx, name)
 		switch {

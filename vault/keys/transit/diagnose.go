@@ -18,8 +18,8 @@ type Finding struct {
 	Fix    string // what to do, if not OK
 }
 
-// Diagnose examines the key service from the ground up, and stops where nothing further can be found out. It reads, and wraps
-// and unwraps a probe with each tenant's key. ErrUnavailable and the like stand in the findings.
+// Diagnose examines the key service from the ground up, and stops where nothing further can be found out. It reads, and
+// wraps and unwraps a probe with each tenant's key. ErrUnavailable and the like stand in the findings.
 func (s *Service) Diagnose(ctx context.Context, tenants []string) []Finding {
 	d := &diagnosis{service: s, ctx: ctx}
 	if d.reach() && d.mount() {
@@ -80,8 +80,10 @@ func (d *diagnosis) excess() {
 	c := d.service.vault
 	tenant := c.tenantKey(exampleTenant)
 	forbidden := []grant{
-		{c.key("keys", tenant, "rotate"), "update"}, {c.key("keys", tenant, "config"), "update"}, {c.key("keys", tenant, "trim"), "update"},
-		{c.key("keys", tenant), "delete"}, {c.key("export", "encryption-key", tenant), "read"}, {c.key("backup", tenant), "read"},
+		{c.key("keys", tenant, "rotate"), "update"}, {c.key("keys", tenant, "config"), "update"},
+		{c.key("keys", tenant, "trim"), "update"},
+		{c.key("keys", tenant), "delete"}, {c.key("export", "encryption-key", tenant), "read"},
+		{c.key("backup", tenant), "read"},
 	}
 	missing, err := c.missing(d.ctx, forbidden)
 	var has []string
@@ -126,7 +128,8 @@ func (d *diagnosis) tenant(tenant string) {
 		detail += fmt.Sprintf("; versions from %d on are still stored: a trim was broken off (repeat it), or the minimum was raised by hand",
 			v.Kept)
 	}
-	d.add("key of tenant "+tenant, err, detail, "see the message; a key that is gone comes back only with Vault's own backup")
+	d.add("key of tenant "+tenant, err, detail,
+		"see the message; a key that is gone comes back only with Vault's own backup")
 }
 
 // probe wraps and unwraps something that is no secret.

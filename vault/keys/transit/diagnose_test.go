@@ -56,7 +56,8 @@ func TestDiagnose(t *testing.T) {
 
 	k.do(t, http.MethodPost, "transit/keys/muniment-ledger/config", map[string]any{"deletion_allowed": true})
 	k.do(t, http.MethodDelete, "transit/keys/muniment-ledger", nil)
-	checkFinding(t, svc.Diagnose(t.Context(), nil), "ledger key", "vault write -f transit/keys/muniment-ledger type=ed25519")
+	checkFinding(t, svc.Diagnose(t.Context(), nil), "ledger key",
+		"vault write -f transit/keys/muniment-ledger type=ed25519")
 
 	k.vault.Seal(t)
 	checkFinding(t, svc.Diagnose(t.Context(), nil), "transit engine", "unseal")
@@ -75,7 +76,8 @@ func TestDiagnoseLogins(t *testing.T) {
 	lacking := cfg
 	hcl := strings.Replace(k.policy(t, "muniment-gateway"), `"transit/rewrap`, `"none/rewrap`, 1)
 	lacking.Auth = transit.Auth{Method: transit.Token, Token: keys.Secret(k.vault.Token(t, "lacking", hcl, nil))}
-	checkFinding(t, mustOpen(t, lacking).Diagnose(t.Context(), nil), "permissions", "update on transit/rewrap/muniment-tenant-example")
+	checkFinding(t, mustOpen(t, lacking).Diagnose(t.Context(), nil), "permissions",
+		"update on transit/rewrap/muniment-tenant-example")
 
 	k.vault.Stop(t)
 	checkFinding(t, mustOpen(t, cfg).Diagnose(t.Context(), []string{"default"}), "login", "start or unseal")
@@ -104,5 +106,6 @@ func TestCheckNamesTheMount(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.do(t, http.MethodDelete, "sys/mounts/transit", nil)
-	checkIs(t, "Check without a Transit engine", svc.Check(t.Context()), keys.ErrDenied, "vault secrets enable -path=transit")
+	checkIs(t, "Check without a Transit engine", svc.Check(t.Context()), keys.ErrDenied,
+		"vault secrets enable -path=transit")
 }

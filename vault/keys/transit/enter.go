@@ -46,7 +46,8 @@ func (c *client) method() (api.AuthMethod, error) {
 		if err != nil {
 			return nil, err
 		}
-		return approle.NewAppRoleAuth(auth.RoleID, &approle.SecretID{FromString: secret}, approle.WithMountPath(auth.Mount))
+		return approle.NewAppRoleAuth(auth.RoleID, &approle.SecretID{FromString: secret},
+			approle.WithMountPath(auth.Mount))
 	case Kubernetes:
 		token, err := os.ReadFile(auth.JWTFile)
 		if err != nil {
@@ -59,7 +60,8 @@ func (c *client) method() (api.AuthMethod, error) {
 	}
 }
 
-// loginFailure is the error of a login. Vault's client puts the whole answer into its error, so only the kind of it is used.
+// loginFailure is the error of a login. Vault's client puts the whole answer into its error, so only the kind of it is
+// used.
 func (c *client) loginFailure(req request, err error) error {
 	var answered *api.ResponseError
 	if !errors.As(err, &answered) {
@@ -67,8 +69,9 @@ func (c *client) loginFailure(req request, err error) error {
 	}
 	switch answered.StatusCode {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
-		return c.failure(req, keys.ErrDenied, fmt.Sprintf("it refuses our login (is the %s method enabled at that path, and are the role "+
-			"and its credential right and not used up or expired?)", c.cfg.Auth.Method))
+		return c.failure(req, keys.ErrDenied,
+			fmt.Sprintf("it refuses our login (is the %s method enabled at that path, and are the role "+
+				"and its credential right and not used up or expired?)", c.cfg.Auth.Method))
 	default:
 		said := &answer{status: answered.StatusCode}
 		if strings.Contains(strings.Join(answered.Errors, " "), "sealed") {
@@ -134,7 +137,8 @@ func (c *client) renew(ctx context.Context, have lease) (lease, error) {
 	if said.Auth == nil || said.Auth.Duration <= 0 {
 		return lease{}, c.failure(req, keys.ErrDenied, "it does not renew the login")
 	}
-	have.got, have.ttl, have.renewable = c.cfg.Clock.Now(), time.Duration(said.Auth.Duration)*time.Second, said.Auth.Renewable
+	have.got, have.ttl, have.renewable = c.cfg.Clock.Now(), time.Duration(said.Auth.Duration)*time.Second,
+		said.Auth.Renewable
 	return have, nil
 }
 

@@ -121,15 +121,18 @@ func (c *client) unavailable(req request, ans *answer, retryAfter string) error 
 		return c.failure(req, keys.ErrUnavailable, "it is sealed (an operator of Vault must unseal it)") // no retry unseals it
 	case ans.status == http.StatusTooManyRequests:
 		return &transient{
-			c.failure(req, keys.ErrUnavailable, "it answers 429, so a quota is exceeded (raise the quota)"), seconds(retryAfter),
+			c.failure(req, keys.ErrUnavailable, "it answers 429, so a quota is exceeded (raise the quota)"),
+			seconds(retryAfter),
 		}
 	case ans.status == http.StatusRequestEntityTooLarge:
 		return c.failure(req, keys.ErrDenied, "it refuses a request of that size (raise max_request_size to 32 MiB)")
 	case ans.status >= http.StatusInternalServerError, ans.status == http.StatusPreconditionFailed,
 		ans.status == 472, ans.status == 473: // standbys of Vault Enterprise
-		return &transient{c.failure(req, keys.ErrUnavailable, "it answers "+strconv.Itoa(ans.status)), seconds(retryAfter)}
+		return &transient{c.failure(req, keys.ErrUnavailable, "it answers "+strconv.Itoa(ans.status)),
+			seconds(retryAfter)}
 	default:
-		return c.failure(req, keys.ErrDenied, "it answers "+strconv.Itoa(ans.status)+" (is the address that of a Vault?)")
+		return c.failure(req, keys.ErrDenied,
+			"it answers "+strconv.Itoa(ans.status)+" (is the address that of a Vault?)")
 	}
 }
 
@@ -152,8 +155,8 @@ func (a *answer) errors() string {
 	return strings.Join(said.Errors, "; ")
 }
 
-// speaks says whether an answer of status 500 is about the request: Vault uses it for a key's version that is not there, and
-// for a batch with an item that failed inside of Vault.
+// speaks says whether an answer of status 500 is about the request: Vault uses it for a key's version that is not
+// there, and for a batch with an item that failed inside of Vault.
 func (a *answer) speaks() bool {
 	said := a.errors()
 	return strings.Contains(said, "requested version for signing") || strings.Contains(said, "no such key version") ||
@@ -173,20 +176,23 @@ func (c *client) refusal(req request, ans *answer) error {
 	}
 	switch {
 	case ans.status == http.StatusForbidden:
-		return c.failure(req, keys.ErrDenied, "it forbids it (the policy of our login lacks "+capability(req)+" on "+req.path+")")
+		return c.failure(req, keys.ErrDenied,
+			"it forbids it (the policy of our login lacks "+capability(req)+" on "+req.path+")")
 	case contains("no handler for route", "unsupported path"):
 		return c.failure(req, keys.ErrDenied, "there is no Transit engine at "+c.cfg.Mount+
 			" (vault secrets enable -path="+c.cfg.Mount+" transit; or name its path in mount)")
 	case contains("key not found", "no existing key named", "invalid key name") || ans.status == http.StatusNotFound:
 		return c.failure(req, keys.ErrNoKey, "it has no such key")
 	case contains("requested version for signing", "no such key version"):
-		return c.failure(req, keys.ErrNoKey, "the key has no such version any more, or its minimum versions have been raised above it")
+		return c.failure(req, keys.ErrNoKey,
+			"the key has no such version any more, or its minimum versions have been raised above it")
 	case contains("does not support", "not supported for key type"):
 		return c.failure(req, keys.ErrDenied, "the key is of the wrong type")
 	case ans.status >= http.StatusInternalServerError:
 		return c.failure(req, keys.ErrUnavailable, "it answers "+strconv.Itoa(ans.status))
 	default:
-		return c.failure(req, keys.ErrDenied, "it answers "+strconv.Itoa(ans.status)+" and refuses the request (see its audit log)")
+		return c.failure(req, keys.ErrDenied,
+			"it answers "+strconv.Itoa(ans.status)+" and refuses the request (see its audit log)")
 	}
 }
 

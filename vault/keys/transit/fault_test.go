@@ -109,31 +109,33 @@ func calls() []call {
 // faults are those on the way, each in both kinds: what was asked for was not done; it was done and the answer lost.
 func faults() map[string]servertest.Fault {
 	return map[string]servertest.Fault{
-		"503":               {Kind: servertest.Answer},
-		"503 afterwards":    {Kind: servertest.AnswerAfter},
-		"500":               {Kind: servertest.Answer, Status: 500, Body: "<html>" + canary},
-		"500 afterwards":    {Kind: servertest.AnswerAfter, Status: 500},
-		"502":               {Kind: servertest.Answer, Status: 502, Body: canary},
-		"412":               {Kind: servertest.Answer, Status: 412, Body: `{"errors":["` + canary + `"]}`},
-		"412 afterwards":    {Kind: servertest.AnswerAfter, Status: 412},
-		"429":               {Kind: servertest.Answer, Status: 429, Header: http.Header{"Retry-After": {"0"}}},
-		"429 afterwards":    {Kind: servertest.AnswerAfter, Status: 429},
-		"472":               {Kind: servertest.Answer, Status: 472},
-		"473":               {Kind: servertest.Answer, Status: 473},
-		"reset":             {Kind: servertest.Reset},
-		"reset afterwards":  {Kind: servertest.ResetAfter},
-		"hang":              {Kind: servertest.Hang},
-		"hang afterwards":   {Kind: servertest.HangAfter},
-		"cut request":       {Kind: servertest.CutRequest, Bytes: 1},
-		"cut answer":        {Kind: servertest.CutAnswer, Bytes: 30},
-		"stalled answer":    {Kind: servertest.StallAnswer, Bytes: 30},
-		"not JSON":          {Kind: servertest.Answer, Status: 200, Body: canary},
-		"another's JSON":    {Kind: servertest.AnswerAfter, Status: 200, Body: `{"data":{"` + canary + `":1}}`},
-		"an empty answer":   {Kind: servertest.Answer, Status: 200, Body: `{}`},
-		"nothing at all":    {Kind: servertest.AnswerAfter, Status: 200},
-		"null":              {Kind: servertest.AnswerAfter, Status: 200, Body: `{"data":null}`},
-		"a fault in Vault":  {Kind: servertest.Answer, Status: 500, Body: `{"errors":["internal error ` + canary + `"]}`},
-		"a fault in a part": {Kind: servertest.AnswerAfter, Status: 500, Body: `{"data":{"batch_results":[{"error":"` + canary + `"}]}}`},
+		"503":              {Kind: servertest.Answer},
+		"503 afterwards":   {Kind: servertest.AnswerAfter},
+		"500":              {Kind: servertest.Answer, Status: 500, Body: "<html>" + canary},
+		"500 afterwards":   {Kind: servertest.AnswerAfter, Status: 500},
+		"502":              {Kind: servertest.Answer, Status: 502, Body: canary},
+		"412":              {Kind: servertest.Answer, Status: 412, Body: `{"errors":["` + canary + `"]}`},
+		"412 afterwards":   {Kind: servertest.AnswerAfter, Status: 412},
+		"429":              {Kind: servertest.Answer, Status: 429, Header: http.Header{"Retry-After": {"0"}}},
+		"429 afterwards":   {Kind: servertest.AnswerAfter, Status: 429},
+		"472":              {Kind: servertest.Answer, Status: 472},
+		"473":              {Kind: servertest.Answer, Status: 473},
+		"reset":            {Kind: servertest.Reset},
+		"reset afterwards": {Kind: servertest.ResetAfter},
+		"hang":             {Kind: servertest.Hang},
+		"hang afterwards":  {Kind: servertest.HangAfter},
+		"cut request":      {Kind: servertest.CutRequest, Bytes: 1},
+		"cut answer":       {Kind: servertest.CutAnswer, Bytes: 30},
+		"stalled answer":   {Kind: servertest.StallAnswer, Bytes: 30},
+		"not JSON":         {Kind: servertest.Answer, Status: 200, Body: canary},
+		"another's JSON":   {Kind: servertest.AnswerAfter, Status: 200, Body: `{"data":{"` + canary + `":1}}`},
+		"an empty answer":  {Kind: servertest.Answer, Status: 200, Body: `{}`},
+		"nothing at all":   {Kind: servertest.AnswerAfter, Status: 200},
+		"null":             {Kind: servertest.AnswerAfter, Status: 200, Body: `{"data":null}`},
+		"a fault in Vault": {Kind: servertest.Answer, Status: 500,
+			Body: `{"errors":["internal error ` + canary + `"]}`},
+		"a fault in a part": {Kind: servertest.AnswerAfter, Status: 500,
+			Body: `{"data":{"batch_results":[{"error":"` + canary + `"}]}}`},
 	}
 }
 
@@ -147,7 +149,8 @@ func understood(name string) bool {
 	}
 }
 
-// TestFaultsOnTheWay has each call meet each fault once, which it gets over, and then again and again, which it reports.
+// TestFaultsOnTheWay has each call meet each fault once, which it gets over, and then again and again, which it
+// reports.
 func TestFaultsOnTheWay(t *testing.T) {
 	k := newKit(t)
 	var wg sync.WaitGroup
@@ -259,8 +262,9 @@ func TestItemsFailAlone(t *testing.T) {
 		"invalid ciphertext: unable to decrypt":                             keys.ErrWrapped,
 	}
 	for text, want := range answers {
-		b.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: servertest.On("", "/decrypt/"), Status: http.StatusBadRequest,
-			Body: `{"data":{"batch_results":[{"plaintext":"","error":"` + text + `"},{"plaintext":"b3RoZXI="}]}}`})
+		b.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: servertest.On("", "/decrypt/"),
+			Status: http.StatusBadRequest,
+			Body:   `{"data":{"batch_results":[{"plaintext":"","error":"` + text + `"},{"plaintext":"b3RoZXI="}]}}`})
 		got, err := b.svc.Unwrap(t.Context(), b.tenant, []string{b.wrapped, other})
 		if err != nil {
 			t.Fatal(err)
@@ -287,7 +291,8 @@ func TestCustodianFaults(t *testing.T) {
 // tookEffect says whether Vault has done what was asked for in spite of the fault.
 func tookEffect(kind servertest.Kind) bool {
 	switch kind {
-	case servertest.AnswerAfter, servertest.HangAfter, servertest.ResetAfter, servertest.CutAnswer, servertest.StallAnswer:
+	case servertest.AnswerAfter, servertest.HangAfter, servertest.ResetAfter, servertest.CutAnswer,
+		servertest.StallAnswer:
 		return true
 	default:
 		return false

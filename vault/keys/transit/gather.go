@@ -20,13 +20,13 @@ type outcome struct {
 }
 
 // gather makes one request of what several callers want. For each tenant one request is under way at a time; what comes
-// meanwhile goes into the next. So a lone caller does not wait for others, and the more callers there are, the fewer requests
-// there are for each.
+// meanwhile goes into the next. So a lone caller does not wait for others, and the more callers there are, the fewer
+// requests there are for each.
 type gather struct {
 	run func(ctx context.Context, tenant string, items [][]byte) ([]outcome, error)
 	ctx context.Context
-	// bound is how long one request, with its retries, may take. It is none of the callers' contexts: one who leaves must not
-	// take the others' request along.
+	// bound is how long one request, with its retries, may take. It is none of the callers' contexts: one who leaves
+	// must not take the others' request along.
 	bound time.Duration
 
 	mu    sync.Mutex
@@ -49,7 +49,8 @@ func newGather(ctx context.Context, bound time.Duration,
 	return &gather{run: run, ctx: ctx, bound: bound, lines: map[string][]*job{}}
 }
 
-// do has the items done, in whatever company, and returns what became of each. The items are overwritten, later perhaps.
+// do has the items done, in whatever company, and returns what became of each. The items are overwritten, later
+// perhaps.
 func (g *gather) do(ctx context.Context, tenant string, items [][]byte) ([]outcome, error) {
 	jobs := split(items)
 	g.mu.Lock()
@@ -140,8 +141,8 @@ func (g *gather) serve(tenant string) {
 	}
 }
 
-// next takes as many jobs as fit into a request, without those whose callers have left. When there are none, the tenant's line
-// is closed.
+// next takes as many jobs as fit into a request, without those whose callers have left. When there are none, the
+// tenant's line is closed.
 func (g *gather) next(tenant string) []*job {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -97,7 +97,8 @@ func TestGatherGivesEachItsOwn(t *testing.T) {
 
 func TestGatherKeepsToItsBounds(t *testing.T) {
 	for _, test := range []struct{ items, size, batches int }{
-		{0, 1, 0}, {1, 1, 1}, {maxItems, 1, 1}, {maxItems + 1, 1, 2}, {3*maxItems + 5, 1, 4}, {4, maxBytes / 2, 4}, {3, maxBytes / 4, 1},
+		{0, 1, 0}, {1, 1, 1}, {maxItems, 1, 1}, {maxItems + 1, 1, 2}, {3*maxItems + 5, 1, 4}, {4, maxBytes / 2, 4},
+		{3, maxBytes / 4, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			e, g := newEcho(t)
@@ -107,7 +108,8 @@ func TestGatherKeepsToItsBounds(t *testing.T) {
 			}
 			out, err := g.do(t.Context(), "a", items)
 			if err != nil || len(out) != test.items || len(e.batches) != test.batches {
-				t.Errorf("%d items of %d bytes: %d results in %d requests, %v", test.items, test.size, len(out), len(e.batches), err)
+				t.Errorf("%d items of %d bytes: %d results in %d requests, %v",
+					test.items, test.size, len(out), len(e.batches), err)
 			}
 		})
 	}

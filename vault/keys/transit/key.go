@@ -41,7 +41,8 @@ func (k keyInfo) versions() keys.Versions {
 func (k keyInfo) fault() string {
 	switch {
 	case k.Type != tenantType:
-		return "the key is of type " + printable(k.Type) + " and must be " + tenantType + " (that name is ours: choose another prefix)"
+		return "the key is of type " + printable(k.Type) + " and must be " + tenantType +
+			" (that name is ours: choose another prefix)"
 	case k.Derived:
 		return "the key is a derived one, which needs a context that we do not have (that name is ours: choose another prefix)"
 	case k.Exportable || k.PlaintextBackup:
@@ -84,19 +85,21 @@ func (c *client) keyAnswer(req request, ans *answer) (keyInfo, error) {
 		return keyInfo{}, err
 	}
 	if said.Data.Latest < 1 || said.Data.Type == "" {
-		return keyInfo{}, c.failure(req, keys.ErrUnavailable, "its answer does not describe a key (is a proxy in between?)")
+		return keyInfo{}, c.failure(req, keys.ErrUnavailable,
+			"its answer does not describe a key (is a proxy in between?)")
 	}
 	return said.Data, nil
 }
 
-// CreateTenant has Vault draw a key for the tenant, unless there is one, which must be of our kind. The tenant's name is 1 to
-// 63 lower-case letters, digits and hyphens, none of them at an end.
+// CreateTenant has Vault draw a key for the tenant, unless there is one, which must be of our kind. The tenant's name
+// is 1 to 63 lower-case letters, digits and hyphens, none of them at an end.
 func (s *Service) CreateTenant(ctx context.Context, tenant string) error {
 	if !tenantPattern.MatchString(tenant) {
 		return errors.New("making a tenant's key in Vault: the tenant's name must be 1 to 63 of [a-z0-9-] without a hyphen at either end")
 	}
 	content := `{"type":"` + tenantType + `","exportable":false,"allow_plaintext_backup":false,"derived":false}`
-	req := request{method: http.MethodPost, path: s.vault.key("keys", s.vault.tenantKey(tenant)), body: newBody([]byte(content))}
+	req := request{method: http.MethodPost, path: s.vault.key("keys", s.vault.tenantKey(tenant)),
+		body: newBody([]byte(content))}
 	ans, err := s.vault.call(ctx, req)
 	if err != nil {
 		return err
@@ -123,7 +126,8 @@ func (s *Service) Versions(ctx context.Context, tenant string) (keys.Versions, e
 
 func (c *client) versions(ctx context.Context, tenant string) (keys.Versions, error) {
 	if !tenantPattern.MatchString(tenant) {
-		return keys.Versions{}, fmt.Errorf("looking for a tenant's key in Vault: no key has such a name: %w", keys.ErrNoKey)
+		return keys.Versions{}, fmt.Errorf("looking for a tenant's key in Vault: no key has such a name: %w",
+			keys.ErrNoKey)
 	}
 	key, err := c.readKey(ctx, c.tenantKey(tenant))
 	return key.versions(), err

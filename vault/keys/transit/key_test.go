@@ -33,7 +33,8 @@ func TestKeyAsVaultHasIt(t *testing.T) {
 	}
 	key := k.do(t, http.MethodGet, "transit/keys/muniment-tenant-default", nil)["data"].(map[string]any)
 	for field, want := range map[string]any{
-		"type": "aes256-gcm96", "exportable": false, "allow_plaintext_backup": false, "deletion_allowed": false, "derived": false,
+		"type": "aes256-gcm96", "exportable": false, "allow_plaintext_backup": false, "deletion_allowed": false,
+		"derived":        false,
 		"latest_version": 1.0, "auto_rotate_period": 0.0,
 	} {
 		if key[field] != want {
@@ -95,13 +96,15 @@ func TestMinimumVersionRaised(t *testing.T) {
 		t.Errorf("unwrapping beside it: %v", got[1].Err)
 	}
 	// It is as a trim that was broken off: visible as such, and finished by the same again.
-	if v, err := svc.Versions(t.Context(), "default"); err != nil || v != (keys.Versions{Newest: 2, Oldest: 2, Kept: 1}) {
+	if v, err := svc.Versions(t.Context(), "default"); err != nil ||
+		v != (keys.Versions{Newest: 2, Oldest: 2, Kept: 1}) {
 		t.Errorf("the versions are %+v, %v; want what a broken trim leaves", v, err)
 	}
 	if err := custodian.Trim(t.Context(), "default", 2); err != nil {
 		t.Error(err)
 	}
-	if v, err := svc.Versions(t.Context(), "default"); err != nil || v != (keys.Versions{Newest: 2, Oldest: 2, Kept: 2}) {
+	if v, err := svc.Versions(t.Context(), "default"); err != nil ||
+		v != (keys.Versions{Newest: 2, Oldest: 2, Kept: 2}) {
 		t.Errorf("after a trim the versions are %+v, %v", v, err)
 	}
 }
@@ -117,7 +120,8 @@ func TestWrongTypeOfTenantKey(t *testing.T) {
 		"backup":     {"type": "aes256-gcm96", "allow_plaintext_backup": true},
 	} {
 		k.do(t, http.MethodPost, "transit/keys/muniment-tenant-"+tenant, body)
-		checkIs(t, tenant, svc.CreateTenant(t.Context(), tenant), keys.ErrDenied, "choose another prefix", "muniment-tenant-"+tenant)
+		checkIs(t, tenant, svc.CreateTenant(t.Context(), tenant), keys.ErrDenied, "choose another prefix",
+			"muniment-tenant-"+tenant)
 	}
 	_, err := svc.Wrap(t.Context(), "curve", []keys.Secret{keys.Secret(canary)})
 	checkIs(t, "wrapping with a key for signatures", err, keys.ErrDenied, "wrong type")
@@ -133,7 +137,8 @@ func TestTenantNames(t *testing.T) {
 		}
 		mustWrap(t, svc, good, canary)
 	}
-	for _, bad := range []string{"", "-", "a-", "-a", "A", "a/b", "a/rotate", "..", "a b", "a?", "é", strings.Repeat("x", 64)} {
+	for _, bad := range []string{"", "-", "a-", "-a", "A", "a/b", "a/rotate", "..", "a b", "a?", "é",
+		strings.Repeat("x", 64)} {
 		if err := svc.CreateTenant(t.Context(), bad); err == nil {
 			t.Errorf("%q was made", bad)
 		}
@@ -154,7 +159,8 @@ func TestMissingPermission(t *testing.T) {
 	}
 	full := k.policy(t, "muniment-gateway")
 	for _, path := range []string{
-		"encrypt/muniment-tenant-*", "decrypt/muniment-tenant-*", "rewrap/muniment-tenant-*", "keys/+", "sign/muniment-checkpoint",
+		"encrypt/muniment-tenant-*", "decrypt/muniment-tenant-*", "rewrap/muniment-tenant-*", "keys/+",
+		"sign/muniment-checkpoint",
 	} {
 		hcl := strings.Replace(full, `"transit/`+path, `"elsewhere/`+path, 1)
 		if hcl == full {

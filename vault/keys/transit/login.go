@@ -54,7 +54,8 @@ type login struct {
 func newLogin(c *client) *login {
 	return &login{
 		cfg: c.cfg, enter: c.enter, renew: c.renew, leave: c.leave, jitter: c.jitter,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+		ended: make(chan struct{}),
 	}
 }
 
@@ -115,8 +116,8 @@ func (l *login) nudge() {
 	}
 }
 
-// refused says whether an answer of status 403 is about our token rather than about what its policies allow. A denial of the
-// latter kind must not cost us a token that works: the credential for another may be used up.
+// refused says whether an answer of status 403 is about our token rather than about what its policies allow. A denial
+// of the latter kind must not cost us a token that works: the credential for another may be used up.
 func refused(ans *answer) bool { return strings.Contains(ans.errors(), "invalid token") }
 
 // replace gives another token than the one that was refused.

@@ -132,7 +132,8 @@ func TestTokenFile(t *testing.T) {
 	if err := svc.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := k.vault.Try(t, http.MethodGet, "auth/token/lookup-self", readSecret(t, path), nil); status != http.StatusOK {
+	if status, _ := k.vault.Try(t, http.MethodGet, "auth/token/lookup-self", readSecret(t, path),
+		nil); status != http.StatusOK {
 		t.Errorf("a token that was given to us has status %d after Close; it is not ours to revoke", status)
 	}
 }
@@ -171,7 +172,8 @@ func TestCloseGivesTheLoginBack(t *testing.T) {
 	if after := accessors(); after != before-1 {
 		t.Errorf("there were %d tokens, and after Close %d", before, after)
 	}
-	if _, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret("x")}); !errors.Is(err, keys.ErrUnavailable) {
+	if _, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret("x")}); !errors.Is(err,
+		keys.ErrUnavailable) {
 		t.Errorf("wrapping after Close: %v, want ErrUnavailable", err)
 	}
 	if err := svc.Close(); err != nil {
@@ -218,7 +220,8 @@ func openFile(t *testing.T) string {
 	return path
 }
 
-// Kubernetes is called untested, since there is no API to ask: this shows only that the login is sent and its refusal told.
+// Kubernetes is called untested, since there is no API to ask: this shows only that the login is sent and its refusal
+// told.
 func TestKubernetesWithoutKubernetes(t *testing.T) {
 	k := newKit(t)
 	cfg := k.config(t, nil)

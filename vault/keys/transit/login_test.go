@@ -71,8 +71,10 @@ func (a *authority) login(t *testing.T) *login {
 	t.Helper()
 	l := &login{
 		cfg:   Config{Clock: bubbleClock{}, RequestTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler)},
-		enter: a.enter, renew: a.renew, leave: a.leave, jitter: func(d time.Duration) time.Duration { return d * 3 / 4 },
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}), ended: make(chan struct{}),
+		enter: a.enter, renew: a.renew, leave: a.leave,
+		jitter: func(d time.Duration) time.Duration { return d * 3 / 4 },
+		wake:   make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+		ended: make(chan struct{}),
 	}
 	t.Cleanup(l.end)
 	return l
@@ -119,7 +121,8 @@ func TestLoginIsRenewedAndThenReplaced(t *testing.T) {
 
 func TestLoginWhileVaultIsDown(t *testing.T) {
 	down := errors.Join(errors.New("down"), keys.ErrUnavailable)
-	for name, fail := range map[string]error{"down": down, "denied": errors.Join(errors.New("denied"), keys.ErrDenied)} {
+	for name, fail := range map[string]error{"down": down,
+		"denied": errors.Join(errors.New("denied"), keys.ErrDenied)} {
 		synctest.Test(t, func(t *testing.T) {
 			a := &authority{ttl: time.Hour, age: 1000 * time.Hour, fail: fail}
 			l := a.login(t)

@@ -126,7 +126,8 @@ func TestRedirects(t *testing.T) {
 	b := k.behind(t, "default")
 	to := func(address string, status int) servertest.Fault {
 		return servertest.Fault{Kind: servertest.Answer, Status: status, Times: -1,
-			Header: http.Header{"Location": {address + "/v1/transit/encrypt/muniment-tenant-default"}}, Match: servertest.On("", "/encrypt/")}
+			Header: http.Header{"Location": {address + "/v1/transit/encrypt/muniment-tenant-default"}},
+			Match:  servertest.On("", "/encrypt/")}
 	}
 	for _, status := range []int{301, 302, 307, 308} {
 		standby := b.proxy.Inject(to(k.vault.Address, status))
@@ -137,7 +138,8 @@ func TestRedirects(t *testing.T) {
 			t.Errorf("what was wrapped after a %d: %v, %v", status, got, err)
 		}
 	}
-	for what, address := range map[string]string{"to itself": b.proxy.URL(), "to nowhere": "http://127.0.0.1:1", "": ""} {
+	for what, address := range map[string]string{"to itself": b.proxy.URL(), "to nowhere": "http://127.0.0.1:1",
+		"": ""} {
 		loop := b.proxy.Inject(to(address, http.StatusTemporaryRedirect))
 		_, err := b.svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret(canary)})
 		if !errors.Is(err, keys.ErrUnavailable) {
@@ -158,9 +160,11 @@ func TestRedirectOutOfTLS(t *testing.T) {
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
 		t.Fatal(err)
 	}
-	secure.Inject(servertest.Fault{Kind: servertest.Answer, Status: http.StatusTemporaryRedirect, Match: servertest.On("", "/encrypt/"),
+	secure.Inject(servertest.Fault{Kind: servertest.Answer, Status: http.StatusTemporaryRedirect,
+		Match:  servertest.On("", "/encrypt/"),
 		Header: http.Header{"Location": {plain.URL() + "/v1/transit/encrypt/muniment-tenant-default"}}})
-	if _, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret(canary)}); !errors.Is(err, keys.ErrUnavailable) {
+	if _, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret(canary)}); !errors.Is(err,
+		keys.ErrUnavailable) {
 		t.Errorf("a redirect out of TLS: %v, want ErrUnavailable", err)
 	}
 	if n := len(plain.Requests()); n > 0 {
@@ -223,7 +227,8 @@ func TestFailover(t *testing.T) {
 			wrapped, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret("secret")})
 			if err == nil {
 				var got []keys.Unwrapped
-				if got, err = svc.Unwrap(t.Context(), "default", wrapped); err == nil && string(got[0].Secret) != "secret" {
+				if got, err = svc.Unwrap(t.Context(), "default", wrapped); err == nil &&
+					string(got[0].Secret) != "secret" {
 					err = got[0].Err
 				}
 			}
@@ -245,7 +250,8 @@ func TestFailover(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	b := newKit(t).behind(t, "default")
 	quota := func(after string) servertest.Fault {
-		return servertest.Fault{Kind: servertest.Answer, Status: http.StatusTooManyRequests, Match: servertest.On("", "/encrypt/"),
+		return servertest.Fault{Kind: servertest.Answer, Status: http.StatusTooManyRequests,
+			Match:  servertest.On("", "/encrypt/"),
 			Header: http.Header{"Retry-After": {after}}}
 	}
 	b.proxy.Inject(quota("1"))

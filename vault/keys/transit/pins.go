@@ -43,7 +43,8 @@ func readPins(path string) (pins, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&f); err != nil || f.Version < 1 {
-		return nil, fmt.Errorf("reading the remembered public keys: %s is damaged; delete it: Vault is asked again", path)
+		return nil, fmt.Errorf("reading the remembered public keys: %s is damaged; delete it: Vault is asked again",
+			path)
 	}
 	if f.Version > pinsVersion {
 		return nil, fmt.Errorf("reading the remembered public keys: %s is of version %d, and this program reads up to %d",
@@ -51,7 +52,8 @@ func readPins(path string) (pins, error) {
 	}
 	for name, key := range f.Keys {
 		if len(key) != ed25519.PublicKeySize {
-			return nil, fmt.Errorf("reading the remembered public keys: %s is damaged; delete it: Vault is asked again", path)
+			return nil, fmt.Errorf("reading the remembered public keys: %s is damaged; delete it: Vault is asked again",
+				path)
 		}
 		out[name] = key
 	}

@@ -16,8 +16,8 @@ type Policy struct {
 	HCL  string
 }
 
-// Policies gives the least that the gateway and the key custodian need, for a mount and a prefix; empty means transit and
-// muniment, which the files are written for.
+// Policies gives the least that the gateway and the key custodian need, for a mount and a prefix; empty means transit
+// and muniment, which the files are written for.
 func Policies(mount, prefix string) ([]Policy, error) {
 	mount, prefix = orString(strings.Trim(mount, "/"), defaultMount), orString(prefix, defaultPrefix)
 	var out []Policy

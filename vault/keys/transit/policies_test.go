@@ -16,15 +16,17 @@ type act struct {
 	gateway, custodian bool
 }
 
-// acts are all that Transit can do to a key, with what else a login might reach for. They come in an order in which each that
-// is granted also succeeds.
+// acts are all that Transit can do to a key, with what else a login might reach for. They come in an order in which
+// each that is granted also succeeds.
 func acts(wrapped string) []act {
 	const (
 		tenant, fresh, signing = "muniment-tenant-default", "muniment-tenant-fresh", "muniment-checkpoint"
 		post, get              = http.MethodPost, http.MethodGet
 	)
-	plain, batch := map[string]any{"plaintext": "aGVsbG8="}, map[string]any{"batch_input": []any{map[string]any{"ciphertext": wrapped}}}
-	aes := map[string]any{"type": "aes256-gcm96", "exportable": false, "allow_plaintext_backup": false, "derived": false}
+	plain, batch := map[string]any{"plaintext": "aGVsbG8="},
+		map[string]any{"batch_input": []any{map[string]any{"ciphertext": wrapped}}}
+	aes := map[string]any{"type": "aes256-gcm96", "exportable": false, "allow_plaintext_backup": false,
+		"derived": false}
 	return []act{
 		{post, "transit/encrypt/" + tenant, plain, true, false},
 		{post, "transit/decrypt/" + tenant, batch, true, false},
@@ -40,8 +42,10 @@ func acts(wrapped string) []act {
 		{post, "auth/token/renew-self", nil, true, true},
 
 		{post, "transit/encrypt/muniment-tenant-unmade", plain, false, false}, // it would make one
-		{post, "transit/keys/muniment-tenant-open", map[string]any{"type": "aes256-gcm96", "exportable": true}, false, false},
-		{post, "transit/keys/muniment-tenant-backup", map[string]any{"type": "aes256-gcm96", "allow_plaintext_backup": true}, false, false},
+		{post, "transit/keys/muniment-tenant-open", map[string]any{"type": "aes256-gcm96", "exportable": true}, false,
+			false},
+		{post, "transit/keys/muniment-tenant-backup",
+			map[string]any{"type": "aes256-gcm96", "allow_plaintext_backup": true}, false, false},
 		{post, "transit/keys/muniment-other", map[string]any{"type": "ed25519"}, false, false},
 		{post, "transit/keys/" + signing, map[string]any{"type": "ed25519"}, false, false},
 		{post, "transit/keys/" + tenant + "/config", map[string]any{"deletion_allowed": true}, false, false},
@@ -70,7 +74,8 @@ func acts(wrapped string) []act {
 		{post, "auth/approle/role/muniment-gateway/secret-id", nil, false, false},
 
 		{post, "transit/keys/" + tenant + "/rotate", nil, false, true},
-		{post, "transit/keys/" + tenant + "/config", map[string]any{"min_decryption_version": 2, "min_encryption_version": 2}, false, true},
+		{post, "transit/keys/" + tenant + "/config",
+			map[string]any{"min_decryption_version": 2, "min_encryption_version": 2}, false, true},
 		{post, "transit/keys/" + tenant + "/trim", map[string]any{"min_available_version": 2}, false, true},
 		{post, "auth/token/revoke-self", nil, true, false}, // the last, since it ends the login
 	}
@@ -97,7 +102,8 @@ func TestPoliciesGrantThatAndNoMore(t *testing.T) {
 			case may && status/100 != 2:
 				t.Errorf("%s may %s %s, but has %d %v", who.policy, a.method, a.path, status, answer["errors"])
 			case !may && status != http.StatusForbidden:
-				t.Errorf("%s may not %s %s %v, but has %d %v", who.policy, a.method, a.path, a.body, status, answer["errors"])
+				t.Errorf("%s may not %s %s %v, but has %d %v",
+					who.policy, a.method, a.path, a.body, status, answer["errors"])
 			}
 		}
 	}
@@ -124,11 +130,13 @@ func TestPoliciesFollowMountAndPrefix(t *testing.T) {
 		t.Fatalf("%d policies, %v", len(policies), err)
 	}
 	for _, p := range policies {
-		if !strings.Contains(p.HCL, `path "agency/keys/keys/archive-checkpoint`) || !strings.Contains(p.HCL, `path "agency/keys/keys/+`) {
+		if !strings.Contains(p.HCL, `path "agency/keys/keys/archive-checkpoint`) ||
+			!strings.Contains(p.HCL, `path "agency/keys/keys/+`) {
 			t.Errorf("%s does not name the mount and the prefix:\n%s", p.Name, p.HCL)
 		}
 		for line := range strings.Lines(p.HCL) {
-			if strings.HasPrefix(line, "path") && (strings.Contains(line, `"transit/`) || strings.Contains(line, "muniment-")) {
+			if strings.HasPrefix(line, "path") &&
+				(strings.Contains(line, `"transit/`) || strings.Contains(line, "muniment-")) {
 				t.Errorf("%s still has the line %s", p.Name, line)
 			}
 		}

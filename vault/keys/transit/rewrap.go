@@ -8,11 +8,12 @@ import (
 	"muniment/vault/keys"
 )
 
-// rewrapsAtOnce is how many requests rewrap at a time. Measured on two cores with Vault on them: more is not faster, and one
-// is half as fast.
+// rewrapsAtOnce is how many requests rewrap at a time. Measured on two cores with Vault on them: more is not faster,
+// and one is half as fast.
 const rewrapsAtOnce = 4
 
-// Rewrap has Vault decrypt each and encrypt it with the newest version, in several requests at once. The secrets stay there.
+// Rewrap has Vault decrypt each and encrypt it with the newest version, in several requests at once. The secrets stay
+// there.
 func (s *Service) Rewrap(ctx context.Context, tenant string, wrapped []string) ([]keys.Rewrapped, error) {
 	out := make([]keys.Rewrapped, len(wrapped))
 	items, at := s.ciphertexts(wrapped, func(i int, err error) { out[i].Err = err })
@@ -54,7 +55,8 @@ func (s *Service) Rewrap(ctx context.Context, tenant string, wrapped []string) (
 func (s *Service) stopped(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if cause == ctx.Err() { //nolint:errorlint // the very same: there was no other cause
-		return fmt.Errorf("the Vault at %s: rewrapping: the caller has left: %w: %w", s.vault.host(), keys.ErrUnavailable, cause)
+		return fmt.Errorf("the Vault at %s: rewrapping: the caller has left: %w: %w",
+			s.vault.host(), keys.ErrUnavailable, cause)
 	}
 	return cause
 }
@@ -67,7 +69,8 @@ func (s *Service) rewrap(ctx context.Context, tenant string, items [][]byte) ([]
 		var ans *answer
 		if ans, err = s.vault.call(ctx, req); err == nil {
 			var out []outcome
-			if out, err = s.outcomes(req, ans, len(items), func(r result) outcome { return outcome{wrapped: r.Ciphertext} }); err == nil {
+			if out, err = s.outcomes(req, ans, len(items),
+				func(r result) outcome { return outcome{wrapped: r.Ciphertext} }); err == nil {
 				return out, nil
 			}
 		}

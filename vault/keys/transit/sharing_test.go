@@ -51,7 +51,8 @@ func TestConcurrentWrapsShareRequests(t *testing.T) {
 // One who leaves is let go at once, and spoils nothing for the others of the batch.
 func TestCallersLeave(t *testing.T) {
 	b := newKit(t).behind(t, "default")
-	slow := b.proxy.Inject(servertest.Fault{Kind: servertest.Delay, Match: servertest.On("", "/decrypt/"), For: 500 * time.Millisecond, Times: -1})
+	slow := b.proxy.Inject(servertest.Fault{Kind: servertest.Delay, Match: servertest.On("", "/decrypt/"),
+		For: 500 * time.Millisecond, Times: -1})
 	defer slow.Remove()
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -65,7 +66,8 @@ func TestCallersLeave(t *testing.T) {
 			got, err := b.svc.Unwrap(ctx, "default", []string{b.wrapped})
 			took := time.Since(begin)
 			switch {
-			case i%2 == 0 && (!errors.Is(err, context.Canceled) || !errors.Is(err, keys.ErrUnavailable) || took > 400*time.Millisecond):
+			case i%2 == 0 && (!errors.Is(err, context.Canceled) || !errors.Is(err, keys.ErrUnavailable) ||
+				took > 400*time.Millisecond):
 				t.Errorf("one who left was held for %v and given %v", took, err)
 			case i%2 == 1 && (err != nil || string(got[0].Secret) != canary):
 				t.Errorf("one who stayed was given %v, %v", got, err)

@@ -58,7 +58,8 @@ func (s *Signer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[signer
 
 // Sign returns the 64-byte signature of the message, which it has verified: ErrSignature if Vault gave anything else.
 func (s *Signer) Sign(ctx context.Context, message []byte) ([]byte, error) {
-	content := `{"input":"` + base64.StdEncoding.EncodeToString(message) + `","key_version":` + strconv.Itoa(s.version) + `}`
+	content := `{"input":"` + base64.StdEncoding.EncodeToString(message) + `","key_version":` +
+		strconv.Itoa(s.version) + `}`
 	req := request{method: http.MethodPost, path: s.vault.key("sign", s.name), body: newBody([]byte(content))}
 	ans, err := s.vault.call(ctx, req)
 	if err != nil {
@@ -128,7 +129,8 @@ func (s *Service) openSigners(ctx context.Context) error {
 func (c *client) publicKey(ctx context.Context, name string, version int) (ed25519.PublicKey, error) {
 	key, err := c.readKey(ctx, name)
 	if errors.Is(err, keys.ErrNoKey) {
-		return nil, fmt.Errorf("%w (make it: vault write -f %s type=%s): %w", err, c.key("keys", name), signerType, ErrSigner)
+		return nil, fmt.Errorf("%w (make it: vault write -f %s type=%s): %w",
+			err, c.key("keys", name), signerType, ErrSigner)
 	}
 	if err != nil {
 		return nil, err

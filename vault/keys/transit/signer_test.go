@@ -59,7 +59,8 @@ func TestSignerKeepsItsVersion(t *testing.T) {
 	}
 	cfg.CheckpointVersion = 2
 	second := mustSigner(t, mustOpen(t, cfg), transit.Checkpoint)
-	if _, err := second.Sign(t.Context(), []byte("message")); err != nil || bytes.Equal(before.PublicKey(), second.PublicKey()) {
+	if _, err := second.Sign(t.Context(), []byte("message")); err != nil ||
+		bytes.Equal(before.PublicKey(), second.PublicKey()) {
 		t.Errorf("version 2: %v, or the same key as version 1", err)
 	}
 	cfg.CheckpointVersion = 3
@@ -77,7 +78,8 @@ func TestSignerKeepsItsVersion(t *testing.T) {
 func TestSignersThatCannotBeUsed(t *testing.T) {
 	k := newKit(t)
 	for prefix, body := range map[string]map[string]any{
-		"none": nil, "aes": {"type": "aes256-gcm96"}, "curve": {"type": "ecdsa-p256"}, "derived": {"type": "ed25519", "derived": true},
+		"none": nil, "aes": {"type": "aes256-gcm96"}, "curve": {"type": "ecdsa-p256"},
+		"derived": {"type": "ed25519", "derived": true},
 	} {
 		if body != nil {
 			k.do(t, http.MethodPost, "transit/keys/"+prefix+"-checkpoint", body)
@@ -96,7 +98,8 @@ func TestSignatureIsVerified(t *testing.T) {
 	signer := mustSigner(t, b.svc, transit.Checkpoint)
 	k.do(t, http.MethodPost, "transit/keys/muniment-checkpoint/rotate", nil)
 	sign := func(key string, version int, message string) string {
-		answer := k.do(t, http.MethodPost, "transit/sign/"+key, map[string]any{"input": message, "key_version": version})
+		answer := k.do(t, http.MethodPost, "transit/sign/"+key,
+			map[string]any{"input": message, "key_version": version})
 		return answer["data"].(map[string]any)["signature"].(string)
 	}
 	good := sign("muniment-checkpoint", 1, "bWVzc2FnZQ==")
@@ -109,8 +112,9 @@ func TestSignatureIsVerified(t *testing.T) {
 		"no signature":         "vault:v1:",
 		"rubbish":              "rubbish",
 	} {
-		b.proxy.Inject(servertest.Fault{Kind: servertest.AnswerAfter, Status: http.StatusOK, Match: servertest.On("", "/sign/"),
-			Body: `{"data":{"signature":"` + signature + `"}}`})
+		b.proxy.Inject(servertest.Fault{Kind: servertest.AnswerAfter, Status: http.StatusOK,
+			Match: servertest.On("", "/sign/"),
+			Body:  `{"data":{"signature":"` + signature + `"}}`})
 		_, err := signer.Sign(t.Context(), []byte("message"))
 		checkIs(t, what, err, transit.ErrSignature, "transit/sign/muniment-checkpoint")
 	}
@@ -147,7 +151,8 @@ func TestPublicKeysAreRemembered(t *testing.T) {
 		t.Errorf("what was remembered changed to %s, %v", again, err)
 	}
 
-	for _, bad := range []string{"", "{", `{"version":1,"more":1}`, `{"version":1,"public_keys":{"a":"AAAA"}}`, `{"version":2}`} {
+	for _, bad := range []string{"", "{", `{"version":1,"more":1}`, `{"version":1,"public_keys":{"a":"AAAA"}}`,
+		`{"version":2}`} {
 		if err := os.WriteFile(cfg.PublicKeys, []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,11 +1,11 @@
-// Package transit keeps the tenants' keys, and the keys that sign, in the Transit engine of a HashiCorp Vault: the key service
-// of production. A key never leaves Vault; what is to be wrapped, unwrapped or signed goes there.
+// Package transit keeps the tenants' keys, and the keys that sign, in the Transit engine of a HashiCorp Vault: the key
+// service of production. A key never leaves Vault; what is to be wrapped, unwrapped or signed goes there.
 //
-// Concurrent callers share requests: while one request for a tenant is under way, what comes meanwhile is gathered for the
-// next. A caller that comes alone does not wait.
+// Concurrent callers share requests: while one request for a tenant is under way, what comes meanwhile is gathered for
+// the next. A caller that comes alone does not wait.
 //
-// The gateway's login can use the keys and make new ones; what ends a key's life is the custodian's ([Custodian]), under a
-// login of its own. [Policies] holds the two Vault policies.
+// The gateway's login can use the keys and make new ones; what ends a key's life is the custodian's ([Custodian]),
+// under a login of its own. [Policies] holds the two Vault policies.
 package transit
 
 import (
@@ -33,9 +33,10 @@ type Service struct {
 
 var _ keys.Service = (*Service)(nil)
 
-// Open logs in and looks at the signing keys. What Vault definitely refuses (the login, the mount, the wrong type of key) is
-// an error. While Vault is down or sealed it warns and returns a service whose calls fail with keys.ErrUnavailable until that
-// is over; it then needs Config.PublicKeys, where an earlier start has left the public keys, for [Service.Signer]. ErrConfig.
+// Open logs in and looks at the signing keys. What Vault definitely refuses (the login, the mount, the wrong type of
+// key) is an error. While Vault is down or sealed it warns and returns a service whose calls fail with
+// keys.ErrUnavailable until that is over; it then needs Config.PublicKeys, where an earlier start has left the public
+// keys, for [Service.Signer]. ErrConfig.
 func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s, err := open(ctx, cfg)
 	if err != nil {
@@ -53,7 +54,8 @@ func open(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{vault: vault, rewraps: make(chan struct{}, rewrapsAtOnce), signers: map[string]*Signer{}, refused: map[string]error{}}
+	s := &Service{vault: vault, rewraps: make(chan struct{}, rewrapsAtOnce), signers: map[string]*Signer{},
+		refused: map[string]error{}}
 	bound := cfg.RequestTimeout + cfg.RetryTime
 	s.wraps = newGather(vault.ctx, bound, s.encrypt)
 	s.unwraps = newGather(vault.ctx, bound, s.decrypt)

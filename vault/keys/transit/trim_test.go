@@ -7,8 +7,8 @@ import (
 	"muniment/vault/keys"
 )
 
-// A trim destroys what it was asked to and nothing else: a minimum that somebody has raised further makes versions unreadable
-// until it is lowered again, and living documents may need them.
+// A trim destroys what it was asked to and nothing else: a minimum that somebody has raised further makes versions
+// unreadable until it is lowered again, and living documents may need them.
 func TestTrimSparesWhatIsOnlyRetired(t *testing.T) {
 	k := newKit(t)
 	svc, custodian := k.gateway(t), k.custodian(t)
@@ -26,14 +26,16 @@ func TestTrimSparesWhatIsOnlyRetired(t *testing.T) {
 	rotate(2)
 	config := func(oldest int) {
 		t.Helper()
-		k.do(t, http.MethodPost, "transit/keys/muniment-tenant-default/config", map[string]any{"min_decryption_version": oldest})
+		k.do(t, http.MethodPost, "transit/keys/muniment-tenant-default/config",
+			map[string]any{"min_decryption_version": oldest})
 	}
 	config(3)
 	for _, oldest := range []int{1, 2, 2} {
 		if err := custodian.Trim(t.Context(), "default", oldest); err != nil {
 			t.Fatal(err)
 		}
-		if v, err := svc.Versions(t.Context(), "default"); err != nil || v != (keys.Versions{Newest: 3, Oldest: 3, Kept: oldest}) {
+		if v, err := svc.Versions(t.Context(), "default"); err != nil ||
+			v != (keys.Versions{Newest: 3, Oldest: 3, Kept: oldest}) {
 			t.Errorf("after a trim to %d the versions are %+v, %v", oldest, v, err)
 		}
 	}

@@ -38,7 +38,8 @@ func (s *Service) Wrap(ctx context.Context, tenant string, secrets []keys.Secret
 // gaveUp gives an error for one who left before there was a result.
 func (s *Service) gaveUp(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("the Vault at %s: %s: the caller has left: %w: %w", s.vault.host(), doing, keys.ErrUnavailable, err)
+		return fmt.Errorf("the Vault at %s: %s: the caller has left: %w: %w",
+			s.vault.host(), doing, keys.ErrUnavailable, err)
 	}
 	return err
 }
@@ -103,8 +104,8 @@ func (s *Service) encrypt(ctx context.Context, tenant string, items [][]byte) ([
 	return s.outcomes(req, ans, len(items), func(r result) outcome { return outcome{wrapped: r.Ciphertext} })
 }
 
-// lacks says whether the tenant certainly has no key. Vault forbids us to encrypt with a key that is not there, since that would
-// make one; and says that it is not there only to who may read it.
+// lacks says whether the tenant certainly has no key. Vault forbids us to encrypt with a key that is not there, since
+// that would make one; and says that it is not there only to who may read it.
 func (s *Service) lacks(ctx context.Context, tenant string) bool {
 	_, err := s.vault.readKey(ctx, s.vault.tenantKey(tenant))
 	return errors.Is(err, keys.ErrNoKey)
@@ -119,7 +120,8 @@ func (s *Service) decrypt(ctx context.Context, tenant string, items [][]byte) ([
 		if ans, err = s.vault.call(ctx, req); err == nil {
 			defer ans.wipe()
 			var out []outcome
-			if out, err = s.outcomes(req, ans, len(items), func(r result) outcome { return outcome{secret: r.Plaintext} }); err == nil {
+			if out, err = s.outcomes(req, ans, len(items),
+				func(r result) outcome { return outcome{secret: r.Plaintext} }); err == nil {
 				return out, nil
 			}
 		}
@@ -149,8 +151,8 @@ func (s *Service) batch(operation, tenant string, items [][]byte) (request, erro
 	}, nil
 }
 
-// outcomes reads the answer to a batch. get takes what it asked for out of a result; without it and without an error, the item
-// has one.
+// outcomes reads the answer to a batch. get takes what it asked for out of a result; without it and without an error,
+// the item has one.
 func (s *Service) outcomes(req request, ans *answer, n int, get func(result) outcome) ([]outcome, error) {
 	results, err := s.vault.results(req, ans, n)
 	if err != nil {
@@ -161,7 +163,8 @@ func (s *Service) outcomes(req request, ans *answer, n int, get func(result) out
 		failed, got := itemError(r.Error), get(r)
 		switch {
 		case errors.Is(failed, keys.ErrDenied):
-			got.err = s.vault.failure(req, keys.ErrDenied, "the key is of the wrong type (it must be aes256-gcm96; that name is ours)")
+			got.err = s.vault.failure(req, keys.ErrDenied,
+				"the key is of the wrong type (it must be aes256-gcm96; that name is ours)")
 		case errors.Is(failed, errOdd):
 			got.err = s.vault.failure(req, keys.ErrUnavailable, "it failed inside for one of the batch")
 		case failed != nil:

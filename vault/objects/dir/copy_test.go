@@ -47,8 +47,8 @@ func contents(t *testing.T, s *dir.Store) map[objects.Info]string {
 	return all
 }
 
-// TestCopyTo: the copy has every version under its own id, with its locks and holds; a second run copies what is new, brings locks
-// up to date, and takes nothing away.
+// TestCopyTo: the copy has every version under its own id, with its locks and holds; a second run copies what is new,
+// brings locks up to date, and takes nothing away.
 func TestCopyTo(t *testing.T) {
 	from, to := open(t, t.TempDir(), true, journal.SystemClock{}), open(t, t.TempDir(), true, journal.SystemClock{})
 	ctx := t.Context()
@@ -91,7 +91,8 @@ func TestCopyTo(t *testing.T) {
 	}
 }
 
-// TestCopyToAfterABreak: a content that a broken copy has left without a record counts for nothing, and does not stand in the way.
+// TestCopyToAfterABreak: a content that a broken copy has left without a record counts for nothing, and does not stand
+// in the way.
 func TestCopyToAfterABreak(t *testing.T) {
 	path := t.TempDir()
 	from, to := open(t, t.TempDir(), true, journal.SystemClock{}), open(t, path, true, journal.SystemClock{})
@@ -117,7 +118,8 @@ func TestCopyToAfterABreak(t *testing.T) {
 	if diff := cmp.Diff(contents(t, from), contents(t, to)); diff != "" {
 		t.Errorf("the copy differs (-store +copy):\n%s", diff)
 	}
-	if _, _, err := open(t, t.TempDir(), false, journal.SystemClock{}).CopyTo(t.Context(), to, nil); !errors.Is(err, errors.ErrUnsupported) {
+	if _, _, err := open(t, t.TempDir(), false, journal.SystemClock{}).CopyTo(t.Context(), to, nil); !errors.Is(err,
+		errors.ErrUnsupported) {
 		t.Errorf("copying a store without versions: %v, want ErrUnsupported", err)
 	}
 }

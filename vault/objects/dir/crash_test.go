@@ -82,7 +82,8 @@ func TestKilled(t *testing.T) {
 // checkAfterCrash opens the folder, reads back all that was acknowledged, and finds no file that is no object's.
 func checkAfterCrash(t *testing.T, root string, acknowledged []string) {
 	t.Helper()
-	s, err := dir.Open(t.Context(), dir.Config{Dir: root, Versioned: true, Clock: objectstest.NewClock(), Rand: zeros{}})
+	s, err := dir.Open(t.Context(),
+		dir.Config{Dir: root, Versioned: true, Clock: objectstest.NewClock(), Rand: zeros{}})
 	if err != nil {
 		t.Fatalf("Open after a crash: %v", err)
 	}
@@ -141,7 +142,8 @@ func writeForEver(root string) error {
 	return <-failed
 }
 
-// TestUnfinishedPut lays out by hand what a crash leaves behind at each step of a Put, which kill -9 meets only by chance.
+// TestUnfinishedPut lays out by hand what a crash leaves behind at each step of a Put, which kill -9 meets only by
+// chance.
 func TestUnfinishedPut(t *testing.T) {
 	id, linked := strings.Repeat("ab", 16), "data/a+/a@"+strings.Repeat("ab", 16)
 	rec := func(versions string) string { return `{"v":1,"key":"a","versions":[` + versions + `]}` }
@@ -151,12 +153,17 @@ func TestUnfinishedPut(t *testing.T) {
 		body string // of key a afterwards; "" when there is none
 	}{
 		"content half written": {map[string]string{"incoming/s/" + id: "bo"}, ""},
-		"record half written":  {map[string]string{"incoming/s/" + id: "body", "incoming/s/" + id + ".record": rec(mine)[:20]}, ""},
-		"not linked":           {map[string]string{"incoming/s/" + id: "body", "incoming/s/" + id + ".record": rec(mine)}, ""},
-		"linked":               {map[string]string{"incoming/s/" + id: "body", "incoming/s/" + id + ".record": rec(mine), linked: "body"}, ""},
-		"recorded":             {map[string]string{"incoming/s/" + id: "body", linked: "body", "data/a+/a@versions": rec(mine)}, "body"},
-		"recorded, both names": {map[string]string{"incoming/s/" + id + ".record": rec(mine), linked: "body", "data/a+/a@versions": rec(mine)}, "body"},
-		"update and check":     {map[string]string{"incoming/s/x.update": rec(""), "incoming/s/x.check": ""}, ""},
+		"record half written": {map[string]string{"incoming/s/" + id: "body",
+			"incoming/s/" + id + ".record": rec(mine)[:20]}, ""},
+		"not linked": {map[string]string{"incoming/s/" + id: "body",
+			"incoming/s/" + id + ".record": rec(mine)}, ""},
+		"linked": {map[string]string{"incoming/s/" + id: "body",
+			"incoming/s/" + id + ".record": rec(mine), linked: "body"}, ""},
+		"recorded": {map[string]string{"incoming/s/" + id: "body", linked: "body",
+			"data/a+/a@versions": rec(mine)}, "body"},
+		"recorded, both names": {map[string]string{"incoming/s/" + id + ".record": rec(mine), linked: "body",
+			"data/a+/a@versions": rec(mine)}, "body"},
+		"update and check": {map[string]string{"incoming/s/x.update": rec(""), "incoming/s/x.check": ""}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -250,7 +257,8 @@ func TestProcesses(t *testing.T) {
 	if got, err := get(t, s, "head", ""); got != strconv.Itoa(processes*counts) || err != nil {
 		t.Errorf("%d processes counted %d times each and came to %s, %v", processes, counts, got, err)
 	}
-	if diff := cmp.Diff([]string{"data/he+/head@V", "data/he+/head@versions", "format.json"}, files(t, root)); diff != "" {
+	if diff := cmp.Diff([]string{"data/he+/head@V", "data/he+/head@versions", "format.json"},
+		files(t, root)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }

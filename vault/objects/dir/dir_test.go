@@ -13,7 +13,8 @@ import (
 // open opens a store in a folder, for the length of a test.
 func open(t testing.TB, path string, versioned bool, clock dir.Clock) *dir.Store {
 	t.Helper()
-	s, err := dir.Open(t.Context(), dir.Config{Dir: path, Versioned: versioned, Create: true, Clock: clock, Rand: rand.Reader})
+	s, err := dir.Open(t.Context(),
+		dir.Config{Dir: path, Versioned: versioned, Create: true, Clock: clock, Rand: rand.Reader})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

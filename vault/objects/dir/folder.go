@@ -71,8 +71,9 @@ func writeSynced(path string, data []byte) error {
 	return err
 }
 
-// enter opens the folder, and first makes it and those above it, up to the root, if they are missing. The first time that
-// this process enters a folder it syncs those above it even if they were there: whoever made them may not have come so far.
+// enter opens the folder, and first makes it and those above it, up to the root, if they are missing. The first time
+// that this process enters a folder it syncs those above it even if they were there: whoever made them may not have
+// come so far.
 func (s *Store) enter(path string) (folder, error) {
 	if _, known := s.durable.Load(path); !known {
 		if err := s.makeDurable(path); err != nil {

@@ -44,7 +44,8 @@ func openFormat(root string, versioned, create bool) error {
 		return fmt.Errorf("the folder needs format %d, this program knows %d", f.V, formatVersion)
 	}
 	if f.Versioned != versioned {
-		return fmt.Errorf("the store was created with versioned=%t and is opened with versioned=%t", f.Versioned, versioned)
+		return fmt.Errorf("the store was created with versioned=%t and is opened with versioned=%t",
+			f.Versioned, versioned)
 	}
 	return nil
 }

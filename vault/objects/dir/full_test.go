@@ -76,7 +76,8 @@ func fill(root string) error {
 	}
 	for range 20 {
 		body := strings.NewReader(strings.Repeat("x", 4<<20))
-		if _, err := s.Put(ctx(), "t/large", body, objects.PutOptions{Length: 4 << 20}); !errors.Is(err, objects.ErrFull) {
+		if _, err := s.Put(ctx(), "t/large", body, objects.PutOptions{Length: 4 << 20}); !errors.Is(err,
+			objects.ErrFull) {
 			return fmt.Errorf("put of more than the disk holds: %w, want ErrFull", err)
 		}
 	}
@@ -111,7 +112,8 @@ func TestUnavailable(t *testing.T) {
 	if err := s.Check(t.Context()); !errors.Is(err, objects.ErrUnavailable) || !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("Check without the folder: %v, want ErrUnavailable", err)
 	}
-	if _, err := s.Put(t.Context(), "a", strings.NewReader("x"), objects.PutOptions{Length: 1}); !errors.Is(err, objects.ErrUnavailable) {
+	if _, err := s.Put(t.Context(), "a", strings.NewReader("x"), objects.PutOptions{Length: 1}); !errors.Is(err,
+		objects.ErrUnavailable) {
 		t.Errorf("Put without the folder: %v, want ErrUnavailable", err)
 	}
 }

@@ -60,8 +60,8 @@ func (s *Store) find(ctx context.Context, key, id string) (place, version, error
 	return p, rec.Versions[i], nil
 }
 
-// open opens a version's content. A version may be replaced or deleted between the look at its record and the opening of
-// its content; the record then tells, so it is read again.
+// open opens a version's content. A version may be replaced or deleted between the look at its record and the opening
+// of its content; the record then tells, so it is read again.
 func (s *Store) open(ctx context.Context, key, id string) (*os.File, version, error) {
 	missing := ""
 	for {

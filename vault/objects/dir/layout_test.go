@@ -71,7 +71,8 @@ func TestLayout(t *testing.T) {
 	if diff := cmp.Diff(want, files(t, root)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	for version, body := range map[string]string{first.Version: "the first", second.Version: "the second", "": "the second"} {
+	for version, body := range map[string]string{first.Version: "the first", second.Version: "the second",
+		"": "the second"} {
 		path, err := s.Path(t.Context(), "default/3fa9", version)
 		if err != nil {
 			t.Fatal(err)
@@ -206,7 +207,8 @@ func TestDamage(t *testing.T) {
 		"record of another key":    {true, swap(`"a/b"`, `"a/c"`), objects.ErrDamaged},
 		"record of no key":         {true, swap(`"a/b"`, `"../b"`), objects.ErrDamaged},
 		"record with a wrong size": {true, swap(`"size":10`, `"size":11`), objects.ErrDamaged},
-		"record with a path":       {true, edit(func(s string) string { return regexp.MustCompile(`"id":"[^"]*"`).ReplaceAllString(s, `"id":"../../x"`) }), objects.ErrDamaged},
+		"record with a path": {true,
+			edit(func(s string) string { return regexp.MustCompile(`"id":"[^"]*"`).ReplaceAllString(s, `"id":"../../x"`) }), objects.ErrDamaged},
 		"record of a newer format": {true, swap(`"v":1`, `"v":2`), nil},
 		"record removed":           {true, remove, objects.ErrNotFound},
 	} {
@@ -257,7 +259,8 @@ func TestTruncatedWhileRead(t *testing.T) {
 // TestSameRandomness gives every version the same id: the content that is there must win.
 func TestSameRandomness(t *testing.T) {
 	zero := zeros{}
-	s, err := dir.Open(t.Context(), dir.Config{Dir: t.TempDir(), Versioned: true, Create: true, Clock: objectstest.NewClock(), Rand: zero})
+	s, err := dir.Open(t.Context(),
+		dir.Config{Dir: t.TempDir(), Versioned: true, Create: true, Clock: objectstest.NewClock(), Rand: zero})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +282,8 @@ func TestVersionIsNoPath(t *testing.T) {
 	other := put(t, s, "b", "other")
 	before := files(t, root)
 	aligned := "xx/" + strings.Repeat("./", 5) + "../../b+/b@versions" // as long as a version is
-	for _, version := range []string{aligned, "x/../../b+/b@versions", "x/../../b+/b@" + other.Version, "versions", "../b+/b@versions"} {
+	for _, version := range []string{aligned, "x/../../b+/b@versions", "x/../../b+/b@" + other.Version, "versions",
+		"../b+/b@versions"} {
 		for _, key := range []string{"a", "none"} {
 			if err := s.Delete(t.Context(), key, version); err != nil {
 				t.Errorf("Delete of version %q: %v", version, err)

@@ -65,8 +65,8 @@ func (s *Store) put(ctx context.Context, key string, body io.Reader, opt objects
 	return s.info(key, st.version), nil
 }
 
-// stage writes content and record to the session's folder. The two syncs run side by side: one commit of the file system's
-// journal can serve both.
+// stage writes content and record to the session's folder. The two syncs run side by side: one commit of the file
+// system's journal can serve both.
 func (s *Store) stage(ctx context.Context, rec record, st *staged, body io.Reader, length int64) error {
 	f, err := os.OpenFile(st.content, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -87,7 +87,8 @@ func (s *Store) stage(ctx context.Context, rec record, st *staged, body io.Reade
 	return errors.Join(<-synced, err)
 }
 
-// receive copies the body and returns its size. Any error of the body but a plain io.EOF is one, io.ErrUnexpectedEOF too.
+// receive copies the body and returns its size. Any error of the body but a plain io.EOF is one, io.ErrUnexpectedEOF
+// too.
 func (s *Store) receive(ctx context.Context, to io.Writer, body io.Reader, length int64) (int64, error) {
 	buffer := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buffer)
@@ -144,7 +145,8 @@ func (s *Store) publish(p place, st staged, condition objects.Condition) error {
 			return err
 		}
 	}
-	// Link, unlike rename, fails if there is such a file: contents are never overwritten, whatever the randomness is worth.
+	// Link, unlike rename, fails if there is such a file: contents are never overwritten, whatever the randomness is
+	// worth.
 	if err := os.Link(st.content, p.content(st.version.ID)); err != nil {
 		return err
 	}
@@ -176,8 +178,8 @@ func (s *Store) restage(rec record, st staged) error {
 	return writeSynced(st.record, raw)
 }
 
-// removeReplaced removes contents that a store without versions holds no longer. What it cannot remove costs only room, and
-// the next Put of the key tries again.
+// removeReplaced removes contents that a store without versions holds no longer. What it cannot remove costs only room,
+// and the next Put of the key tries again.
 func (s *Store) removeReplaced(p place, old record) {
 	for _, v := range old.Versions {
 		os.Remove(p.content(v.ID))

@@ -20,7 +20,8 @@ type record struct {
 	V        int       `json:"v"`
 	Key      string    `json:"key"`
 	Versions []version `json:"versions"` // oldest first
-	// Replaced is the version whose content a store without versions removes next: a crash may have kept it from doing so.
+	// Replaced is the version whose content a store without versions removes next: a crash may have kept it from doing
+	// so.
 	Replaced string `json:"replaced,omitzero"`
 }
 
@@ -57,7 +58,8 @@ func parseRecord(raw []byte) (record, error) {
 	if rec.V > recordFormat {
 		return record{}, fmt.Errorf("the record needs format %d, this program knows %d", rec.V, recordFormat)
 	}
-	sound := rec.V == recordFormat && objects.CheckKey(rec.Key) == nil && (rec.Replaced == "" || isVersion(rec.Replaced))
+	sound := rec.V == recordFormat && objects.CheckKey(rec.Key) == nil &&
+		(rec.Replaced == "" || isVersion(rec.Replaced))
 	for _, v := range rec.Versions {
 		sound = sound && isVersion(v.ID) && v.Size >= 0
 	}
@@ -110,7 +112,8 @@ func (v version) locked(now time.Time) bool { return v.Held || v.RetainUntil.Aft
 
 func (s *Store) info(key string, v version) objects.Info {
 	info := objects.Info{
-		Key: key, Version: v.ID, Size: v.Size, Tag: v.ID, Modified: v.Modified, RetainUntil: v.RetainUntil, Held: v.Held,
+		Key: key, Version: v.ID, Size: v.Size, Tag: v.ID, Modified: v.Modified, RetainUntil: v.RetainUntil,
+		Held: v.Held,
 	}
 	if !s.versioned {
 		info.Version = ""
@@ -118,8 +121,8 @@ func (s *Store) info(key string, v version) objects.Info {
 	return info
 }
 
-// replaceRecord puts the record in the place of the one that is there, or removes that if no version is left. The caller
-// holds the folder's lock and syncs the folder.
+// replaceRecord puts the record in the place of the one that is there, or removes that if no version is left. The
+// caller holds the folder's lock and syncs the folder.
 func (s *Store) replaceRecord(p place, rec record) error {
 	if len(rec.Versions) == 0 {
 		return os.Remove(p.record())

@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// stagedRecord ends the name, in a session's folder, of a record that waits to be published; its version's id precedes it.
+// stagedRecord ends the name, in a session's folder, of a record that waits to be published; its version's id precedes
+// it.
 const stagedRecord = ".record"
 
-// session is a process's own folder in DIR/incoming. Its lock is held as long as the process lives, so that others can tell
-// what has been left from what is under way.
+// session is a process's own folder in DIR/incoming. Its lock is held as long as the process lives, so that others can
+// tell what has been left from what is under way.
 type session struct {
 	folder folder
 }

@@ -62,9 +62,9 @@ func (f Fault) err() error {
 	return fmt.Errorf("faulty store: %w: %w", objects.ErrUnavailable, ErrInjected)
 }
 
-// Faulty is a store that fails as told. Beside that it watches what the store within says, and fails the test if a version
-// that was once seen is seen otherwise: its bytes, size and tag never change, a lock that a call has set is never seen
-// shorter by a later one, and what was deleted never comes back.
+// Faulty is a store that fails as told. Beside that it watches what the store within says, and fails the test if a
+// version that was once seen is seen otherwise: its bytes, size and tag never change, a lock that a call has set is
+// never seen shorter by a later one, and what was deleted never comes back.
 type Faulty struct {
 	t     testing.TB
 	store objects.Store
@@ -184,7 +184,8 @@ func (f *Faulty) Put(ctx context.Context, key string, body io.Reader, opt object
 }
 
 // Get opens a version, or fails, now or while it is read.
-func (f *Faulty) Get(ctx context.Context, key, version string, span *objects.Span) (io.ReadCloser, objects.Info, error) {
+func (f *Faulty) Get(ctx context.Context, key, version string, span *objects.Span) (io.ReadCloser, objects.Info,
+	error) {
 	var body io.ReadCloser
 	var info objects.Info
 	check := f.expect(key, version)

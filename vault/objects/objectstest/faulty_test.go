@@ -19,7 +19,8 @@ import (
 
 func openDir(t *testing.T, path string, versioned bool, clock *objectstest.Clock) *dir.Store {
 	t.Helper()
-	s, err := dir.Open(t.Context(), dir.Config{Dir: path, Versioned: versioned, Create: true, Clock: clock, Rand: rand.Reader})
+	s, err := dir.Open(t.Context(),
+		dir.Config{Dir: path, Versioned: versioned, Create: true, Clock: clock, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,8 @@ func TestFaults(t *testing.T) {
 	own := errors.New("of the test's own")
 	for _, op := range append(append([]objectstest.Op{}, writes...), reads...) {
 		for kind, after := range map[objectstest.Kind]bool{
-			objectstest.Failed: false, objectstest.TookEffect: true, objectstest.Hang: false, objectstest.HangAfter: true,
+			objectstest.Failed: false, objectstest.TookEffect: true, objectstest.Hang: false,
+			objectstest.HangAfter: true,
 		} {
 			t.Run(fmt.Sprintf("%s/%d", op, kind), func(t *testing.T) {
 				inner := openDir(t, t.TempDir(), true, objectstest.NewClock())
@@ -144,7 +146,8 @@ func TestFaultOrder(t *testing.T) {
 
 func TestCutBody(t *testing.T) {
 	faulty := objectstest.NewFaulty(t, openDir(t, t.TempDir(), true, objectstest.NewClock()))
-	if _, err := faulty.Put(t.Context(), "a", strings.NewReader("0123456789"), objects.PutOptions{Length: 10}); err != nil {
+	if _, err := faulty.Put(t.Context(), "a", strings.NewReader("0123456789"),
+		objects.PutOptions{Length: 10}); err != nil {
 		t.Fatal(err)
 	}
 	for after := range int64(11) {
@@ -205,12 +208,14 @@ func TestFaultyWatches(t *testing.T) {
 			}
 		},
 		"lock": func(t *testing.T, f *objectstest.Faulty, _ *dir.Store, version string) {
-			if err := errors.Join(call(ctx, f, objectstest.Retain, version), call(ctx, f, objectstest.Stat, version)); err != nil {
+			if err := errors.Join(call(ctx, f, objectstest.Retain, version),
+				call(ctx, f, objectstest.Stat, version)); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"deletion": func(t *testing.T, f *objectstest.Faulty, _ *dir.Store, version string) {
-			if err := errors.Join(call(ctx, f, objectstest.Delete, version), call(ctx, f, objectstest.Get, version)); err != nil {
+			if err := errors.Join(call(ctx, f, objectstest.Delete, version),
+				call(ctx, f, objectstest.Get, version)); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -10,8 +10,10 @@ import (
 
 func testList(e *env) {
 	names := []string{
-		"a", "a-", "a-b", "a.", "a/a", "a/b", "a/bc/d", "a0", "aa", "aa-", "aa/b", "aa/b/c", "aa/bb", "aab", "ab", "ab-/x", "ab-c",
-		"ab/-", "ab/d", "abc", "abe/f", "b", "b/0123", "b/01234", "b/0223", "b/a0", "c0/x", "c1/x", "A", "B/a", "_", "-", ".x", "..x", "...",
+		"a", "a-", "a-b", "a.", "a/a", "a/b", "a/bc/d", "a0", "aa", "aa-", "aa/b", "aa/b/c", "aa/bb", "aab", "ab",
+		"ab-/x", "ab-c",
+		"ab/-", "ab/d", "abc", "abe/f", "b", "b/0123", "b/01234", "b/0223", "b/a0", "c0/x", "c1/x", "A", "B/a", "_",
+		"-", ".x", "..x", "...",
 	}
 	names = e.flat(names)
 	slices.Sort(names)
@@ -27,7 +29,8 @@ func testList(e *env) {
 		return got
 	}
 	e.equal("List of all", keys(e.prefix, ""), names)
-	for _, prefix := range append([]string{"", "a/", "a/b", "ab/", "b/0", "b/01", "none", "a/bc/", "a/bc/d/e"}, names...) {
+	for _, prefix := range append([]string{"", "a/", "a/b", "ab/", "b/0", "b/01", "none", "a/bc/", "a/bc/d/e"},
+		names...) {
 		for _, after := range append([]string{"", "0", "a/zz", "aa/b/", "zz"}, names...) {
 			want := []string{}
 			for _, name := range names {

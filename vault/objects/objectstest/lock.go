@@ -131,7 +131,8 @@ func testLockEnds(e *env) {
 	e.fails("Delete at the last moment of a lock", e.store.Delete(e.Context(), key, put.Version), objects.ErrLocked)
 	e.opt.Clock.Advance(time.Nanosecond)
 	e.lockedUntil(key, put.Version, kept)
-	e.fails("Retain until before a lock that has ended", e.store.Retain(e.Context(), key, put.Version, asked.Add(-time.Minute)), objects.ErrLocked)
+	e.fails("Retain until before a lock that has ended",
+		e.store.Retain(e.Context(), key, put.Version, asked.Add(-time.Minute)), objects.ErrLocked)
 	e.succeeds("Delete after the lock", e.store.Delete(e.Context(), key, put.Version))
 	e.absent(key)
 }
@@ -184,11 +185,13 @@ func testHold(e *env) {
 	e.succeeds("Retain of what is held", e.store.Retain(e.Context(), key, put.Version, asked))
 	hold(false)
 	e.lockedUntil(key, put.Version, kept)
-	e.fails("Delete of what is locked, after the hold", e.store.Delete(e.Context(), key, put.Version), objects.ErrLocked)
+	e.fails("Delete of what is locked, after the hold",
+		e.store.Delete(e.Context(), key, put.Version), objects.ErrLocked)
 	hold(true)
 	if e.opt.Clock != nil {
 		e.opt.Clock.Advance(2 * time.Hour)
-		e.fails("Delete of what is held, after the lock", e.store.Delete(e.Context(), key, put.Version), objects.ErrLocked)
+		e.fails("Delete of what is held, after the lock",
+			e.store.Delete(e.Context(), key, put.Version), objects.ErrLocked)
 		hold(false)
 		e.succeeds("Delete after hold and lock", e.store.Delete(e.Context(), key, put.Version))
 		e.absent(key)

@@ -24,16 +24,16 @@ import (
 type Options struct {
 	// Unversioned stores keep one state of each key and have no locks.
 	Unversioned bool
-	// Clock is the clock that the store's locks end by. Without one (a server has its own) nothing is shown of the end of
-	// locks, and the suite says so.
+	// Clock is the clock that the store's locks end by. Without one (a server has its own) nothing is shown of the end
+	// of locks, and the suite says so.
 	Clock *Clock
-	// Flat stores keep no key that begins with another one and a slash (a and a/b), as those on file systems. The suite leaves
-	// such keys out.
+	// Flat stores keep no key that begins with another one and a slash (a and a/b), as those on file systems. The suite
+	// leaves such keys out.
 	Flat bool
 	// BareLists says that lists tell nothing of locks and holds.
 	BareLists bool
-	// Versions is how many versions of one key are written to see them listed in pages; 0: 30. For a server, more than its
-	// page.
+	// Versions is how many versions of one key are written to see them listed in pages; 0: 30. For a server, more than
+	// its page.
 	Versions int
 	// Large is the size of the largest body, in bytes; 0: 1 MiB. For a server, more than one part.
 	Large int
@@ -64,8 +64,8 @@ func (c *Clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// Run runs the suite. open gives a store that may hold other things: every test keeps to a prefix of its own, so that all
-// can share a bucket. What tests lock or hold stays behind.
+// Run runs the suite. open gives a store that may hold other things: every test keeps to a prefix of its own, so that
+// all can share a bucket. What tests lock or hold stays behind.
 func Run(t *testing.T, open func(t *testing.T) objects.Store, o Options) {
 	if o.Versions == 0 {
 		o.Versions = 30

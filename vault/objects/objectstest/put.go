@@ -72,7 +72,8 @@ func testBrokenBodies(e *env) {
 	e.fails("Put of a body that goes on and on", err, objects.ErrShort)
 	endless.stopped(e)
 	e.absent(e.key("endless"))
-	causes := []error{io.ErrUnexpectedEOF, io.ErrClosedPipe, context.Canceled, context.DeadlineExceeded, errors.New("the caller hung up")}
+	causes := []error{io.ErrUnexpectedEOF, io.ErrClosedPipe, context.Canceled, context.DeadlineExceeded,
+		errors.New("the caller hung up")}
 	big := content(e.opt.Large)
 	for _, cause := range causes {
 		for _, cut := range []int{0, 1, 4096, 9_999, 10_000} {
@@ -131,7 +132,8 @@ func testCanceled(e *env) {
 	key = e.key("end")
 	ctx, cancel = context.WithCancel(e.Context())
 	defer cancel()
-	_, err = e.store.Put(ctx, key, io.MultiReader(bytes.NewReader(body), callback(cancel)), objects.PutOptions{Length: -1})
+	_, err = e.store.Put(ctx, key, io.MultiReader(bytes.NewReader(body), callback(cancel)),
+		objects.PutOptions{Length: -1})
 	e.fails("Put whose context was canceled at the end of the body", err, context.Canceled)
 	e.absent(key)
 
@@ -181,10 +183,12 @@ func (c *counted) stopped(e *env) {
 
 func testConditions(e *env) {
 	key := e.key("a")
-	absent, tagged := objects.Condition{Absent: true}, func(tag string) objects.Condition { return objects.Condition{Tag: tag} }
+	absent, tagged := objects.Condition{Absent: true},
+		func(tag string) objects.Condition { return objects.Condition{Tag: tag} }
 	refused := func(what string, c objects.Condition) {
 		e.Helper()
-		_, err := e.store.Put(e.Context(), key, bytes.NewReader(content(10)), objects.PutOptions{Length: 10, Condition: c})
+		_, err := e.store.Put(e.Context(), key, bytes.NewReader(content(10)),
+			objects.PutOptions{Length: 10, Condition: c})
 		e.fails(what, err, objects.ErrExists)
 	}
 	foreign := e.put(e.key("b"), content(10), objects.PutOptions{})
@@ -215,7 +219,8 @@ func testConditions(e *env) {
 
 func testKeys(e *env) {
 	bad := []string{
-		"", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/../b", "a/./b", "./a", "a\x00b", "a b", "a\nb", "a\r\nb",
+		"", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/../b", "a/./b", "./a", "a\x00b", "a b", "a\nb",
+		"a\r\nb",
 		`a\b`, "a%2f..", "ä", "a\xffb", "a+b", "a@versions", "a:b", "a*", "a?", "~", "a\u202eb",
 		e.key(repeat("x", objects.MaxElement+1)), repeat("a/", objects.MaxKey/2) + "a",
 	}
@@ -229,8 +234,10 @@ func testKeys(e *env) {
 		e.fails(fmt.Sprintf("Stat of %q", key), err, objects.ErrKey)
 		e.fails(fmt.Sprintf("Delete of %q", key), e.store.Delete(e.Context(), key, e.someVersion()), objects.ErrKey)
 		if !e.opt.Unversioned {
-			e.fails(fmt.Sprintf("Retain of %q", key), e.store.Retain(e.Context(), key, e.someVersion(), e.now()), objects.ErrKey)
-			e.fails(fmt.Sprintf("Hold of %q", key), e.store.Hold(e.Context(), key, e.someVersion(), true), objects.ErrKey)
+			e.fails(fmt.Sprintf("Retain of %q", key), e.store.Retain(e.Context(), key, e.someVersion(), e.now()),
+				objects.ErrKey)
+			e.fails(fmt.Sprintf("Hold of %q", key), e.store.Hold(e.Context(), key, e.someVersion(), true),
+				objects.ErrKey)
 		}
 	}
 	good := []string{
@@ -261,7 +268,8 @@ func (e *env) someVersion() string {
 // testNeighbours has keys that file systems or a careless layout would confuse.
 func testNeighbours(e *env) {
 	names := []string{
-		"a", "a/a", "a/a/a", "a/b", "ab", "ab/a", "ab/c", "abc", "abc/a", "a-", "a.", "a.versions", "a-versions", "versions", "data",
+		"a", "a/a", "a/a/a", "a/b", "ab", "ab/a", "ab/c", "abc", "abc/a", "a-", "a.", "a.versions", "a-versions",
+		"versions", "data",
 		"a.json", "a/versions", "ab/ab/ab", "ab/ab", "aba",
 	}
 	names = e.flat(names)

@@ -107,7 +107,8 @@ func testConcurrency(e *env) {
 			if got, err := e.get(key, info.Version); err != nil || !bytes.Equal(got, body) {
 				e.Errorf("an object of one's own reads back as %d bytes of %d, %v", len(got), len(body), err)
 			}
-			if _, err := e.store.Put(e.Context(), shared, bytes.NewReader(body), objects.PutOptions{Length: int64(len(body))}); err != nil {
+			if _, err := e.store.Put(e.Context(), shared, bytes.NewReader(body),
+				objects.PutOptions{Length: int64(len(body))}); err != nil {
 				e.Errorf("Put of a shared key: %v", err)
 			}
 			for _, err := range e.store.List(e.Context(), e.prefix, "") {
@@ -154,7 +155,8 @@ func testReplacedWhileRead(e *env) {
 		if i == 0 {
 			defer close(written)
 			for n := 1; n <= 40; n++ {
-				if _, err := e.store.Put(e.Context(), key, bytes.NewReader(state(n)), objects.PutOptions{Length: -1}); err != nil {
+				if _, err := e.store.Put(e.Context(), key, bytes.NewReader(state(n)),
+					objects.PutOptions{Length: -1}); err != nil {
 					e.Errorf("Put: %v", err)
 				}
 			}

@@ -17,7 +17,8 @@ type sighting struct {
 	deleted bool
 }
 
-// sighting is what is known of a version. In a store without versions the tag tells states apart. The caller holds f.mu.
+// sighting is what is known of a version. In a store without versions the tag tells states apart. The caller holds
+// f.mu.
 func (f *Faulty) sighting(key, version string) *sighting {
 	id := key + "\x00" + version
 	if f.seen[id] == nil {
@@ -56,8 +57,8 @@ func (f *Faulty) locked(key, version string, until time.Time) {
 	}
 }
 
-// expect notes, before a call, what that call must see: only what had been done by then. The caller hands the result what the
-// call saw.
+// expect notes, before a call, what that call must see: only what had been done by then. The caller hands the result
+// what the call saw.
 func (f *Faulty) expect(key, version string) func(objects.Info) {
 	if version == "" {
 		return func(objects.Info) {}

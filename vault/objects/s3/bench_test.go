@@ -31,8 +31,8 @@ type way struct {
 	get  func(key string) (int64, error)
 }
 
-// ways are the same requests three times: signed by hand over net/http, with the condition and the checksum that the store
-// sends too; by minio-go as it comes; and by the store.
+// ways are the same requests three times: signed by hand over net/http, with the condition and the checksum that the
+// store sends too; by minio-go as it comes; and by the store.
 func ways(b *testing.B, server *servertest.S3) []way {
 	b.Helper()
 	cfg := config(b, server, bucket, true)
@@ -41,7 +41,8 @@ func ways(b *testing.B, server *servertest.S3) []way {
 	transport := &http.Transport{MaxIdleConnsPerHost: 2 * clients, DisableCompression: true}
 	b.Cleanup(transport.CloseIdleConnections)
 	bare := func(method, key string, body []byte) (int64, error) {
-		req, err := http.NewRequestWithContext(b.Context(), method, server.URL()+"/"+bucket+"/"+key, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(b.Context(), method, server.URL()+"/"+bucket+"/"+key,
+			bytes.NewReader(body))
 		if err != nil {
 			return 0, err
 		}
@@ -49,7 +50,8 @@ func ways(b *testing.B, server *servertest.S3) []way {
 		if method == http.MethodPut {
 			req.Header.Set("If-None-Match", "*")
 			sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
-			req.Header.Set("X-Amz-Checksum-Crc32c", base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum)))
+			req.Header.Set("X-Amz-Checksum-Crc32c",
+				base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum)))
 		}
 		resp, err := transport.RoundTrip(signer.SignV4(*req, server.AccessKey, server.SecretKey, "", server.Region))
 		if err != nil {
@@ -62,7 +64,8 @@ func ways(b *testing.B, server *servertest.S3) []way {
 		}
 		return n, err
 	}
-	client, err := minio.New(server.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(server.AccessKey, server.SecretKey, "")})
+	client, err := minio.New(server.Endpoint,
+		&minio.Options{Creds: credentials.NewStaticV4(server.AccessKey, server.SecretKey, "")})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -75,7 +78,8 @@ func ways(b *testing.B, server *servertest.S3) []way {
 		{
 			"minio-go",
 			func(key string, body []byte) error {
-				_, err := client.PutObject(b.Context(), bucket, key, bytes.NewReader(body), int64(len(body)), minio.PutObjectOptions{})
+				_, err := client.PutObject(b.Context(), bucket, key, bytes.NewReader(body), int64(len(body)),
+					minio.PutObjectOptions{})
 				return err
 			},
 			func(key string) (int64, error) {
@@ -107,8 +111,8 @@ func ways(b *testing.B, server *servertest.S3) []way {
 	}
 }
 
-// BenchmarkTransfer puts and gets objects by 8 clients at a time. The ways take turns, so that whatever else the machine does
-// meets all of them; their figures are transfers a second, and the ratio of the store's to the bare one's.
+// BenchmarkTransfer puts and gets objects by 8 clients at a time. The ways take turns, so that whatever else the
+// machine does meets all of them; their figures are transfers a second, and the ratio of the store's to the bare one's.
 func BenchmarkTransfer(b *testing.B) {
 	server := servertest.Versitygw(b)
 	all := ways(b, server)

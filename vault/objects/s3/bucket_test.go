@@ -37,14 +37,16 @@ func TestGovernance(t *testing.T) {
 			cfg := config(t, start(t), bucket, true)
 			cfg.Mode = s3.Governance
 			store, until := open(t, cfg), time.Now().Add(time.Hour)
-			info, err := store.Put(t.Context(), "a", strings.NewReader("x"), objects.PutOptions{Length: 1, RetainUntil: until})
+			info, err := store.Put(t.Context(), "a", strings.NewReader("x"),
+				objects.PutOptions{Length: 1, RetainUntil: until})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := store.Delete(t.Context(), "a", info.Version); !errors.Is(err, objects.ErrLocked) {
 				t.Errorf("Delete: %v, want ErrLocked", err)
 			}
-			if err := store.Retain(t.Context(), "a", info.Version, until.Add(-time.Minute)); !errors.Is(err, objects.ErrLocked) {
+			if err := store.Retain(t.Context(), "a", info.Version, until.Add(-time.Minute)); !errors.Is(err,
+				objects.ErrLocked) {
 				t.Errorf("Retain until earlier: %v, want ErrLocked", err)
 			}
 			if err := store.Retain(t.Context(), "a", info.Version, until.Add(time.Minute)); err != nil {
@@ -76,7 +78,8 @@ func TestEncryption(t *testing.T) {
 				t.Errorf("%+v: the store says %q", encryption, header)
 			}
 			span := &objects.Span{Offset: 100, Length: 300}
-			if got, err := read(t.Context(), r.direct, key, info.Version, span); err != nil || !bytes.Equal(got, content(size)[100:400]) {
+			if got, err := read(t.Context(), r.direct, key, info.Version, span); err != nil ||
+				!bytes.Equal(got, content(size)[100:400]) {
 				t.Errorf("a span: %d bytes, %v", len(got), err)
 			}
 		}
@@ -87,7 +90,8 @@ func statVersion(version string) minio.StatObjectOptions {
 	return minio.StatObjectOptions{VersionID: version}
 }
 
-// The configured mode is that of new objects. What was locked in the other one keeps it, and its lock is extended all the same.
+// The configured mode is that of new objects. What was locked in the other one keeps it, and its lock is extended all
+// the same.
 func TestModeChanged(t *testing.T) {
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -98,18 +102,21 @@ func TestModeChanged(t *testing.T) {
 				before := open(t, cfg)
 				cfg.Mode = other
 				store, until := open(t, cfg), time.Now().UTC().Truncate(time.Second).Add(time.Hour)
-				info, err := before.Put(t.Context(), string(mode), strings.NewReader("x"), objects.PutOptions{Length: 1, RetainUntil: until})
+				info, err := before.Put(t.Context(), string(mode), strings.NewReader("x"),
+					objects.PutOptions{Length: 1, RetainUntil: until})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := store.Retain(t.Context(), info.Key, info.Version, until.Add(-time.Minute)); !errors.Is(err, objects.ErrLocked) {
+				if err := store.Retain(t.Context(), info.Key, info.Version, until.Add(-time.Minute)); !errors.Is(err,
+					objects.ErrLocked) {
 					t.Errorf("%s: Retain until earlier: %v, want ErrLocked", mode, err)
 				}
 				until = until.Add(time.Hour)
 				if err := store.Retain(t.Context(), info.Key, info.Version, until); err != nil {
 					t.Errorf("%s: Retain until later: %v", mode, err)
 				}
-				if got, err := store.Stat(t.Context(), info.Key, info.Version); err != nil || !got.RetainUntil.Equal(until) {
+				if got, err := store.Stat(t.Context(), info.Key, info.Version); err != nil ||
+					!got.RetainUntil.Equal(until) {
 					t.Errorf("%s: locked until %s, %v; want %s", mode, got.RetainUntil, err, until)
 				}
 			}

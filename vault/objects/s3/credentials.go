@@ -37,24 +37,25 @@ func Environment() Credentials {
 	return Credentials{func(Config) credentials.Provider { return &credentials.EnvAWS{} }}
 }
 
-// Files are files that hold the access key and its secret, each alone but for white space. They are read again when they
-// change, so keys can be rotated under a running process.
+// Files are files that hold the access key and its secret, each alone but for white space. They are read again when
+// they change, so keys can be rotated under a running process.
 func Files(accessKeyFile, secretKeyFile string) Credentials {
 	return Credentials{func(Config) credentials.Provider {
 		return &fileProvider{access: accessKeyFile, secret: secretKeyFile}
 	}}
 }
 
-// SharedFile is a file in the format of AWS's shared credentials, and a profile in it ("" for default). It is read again when
-// it changes.
+// SharedFile is a file in the format of AWS's shared credentials, and a profile in it ("" for default). It is read
+// again when it changes.
 func SharedFile(path, profile string) Credentials {
 	return Credentials{func(Config) credentials.Provider {
 		return &fileProvider{access: path, shared: &credentials.FileAWSCredentials{Filename: path, Profile: profile}}
 	}}
 }
 
-// WebIdentity exchanges a web identity token (OIDC), read from a file each time, for credentials that end, at a security token
-// service. An empty service is the endpoint itself, as MinIO has it; role is an ARN, or empty where the service needs none.
+// WebIdentity exchanges a web identity token (OIDC), read from a file each time, for credentials that end, at a
+// security token service. An empty service is the endpoint itself, as MinIO has it; role is an ARN, or empty where the
+// service needs none.
 func WebIdentity(service, role, tokenFile string) Credentials {
 	return Credentials{func(cfg Config) credentials.Provider {
 		if service == "" {
@@ -73,8 +74,8 @@ func WebIdentity(service, role, tokenFile string) Credentials {
 	}}
 }
 
-// Ambient are the credentials that the machine gives: the environment, the user's shared file, and the service of the cloud
-// that it runs in, whichever has some first.
+// Ambient are the credentials that the machine gives: the environment, the user's shared file, and the service of the
+// cloud that it runs in, whichever has some first.
 func Ambient() Credentials {
 	return Credentials{func(Config) credentials.Provider {
 		return &credentials.Chain{Providers: []credentials.Provider{
@@ -88,7 +89,8 @@ type refresher struct{ *credentials.Credentials }
 
 func (c Credentials) refresher(cfg Config) (refresher, error) {
 	if c.make == nil {
-		return refresher{}, setup("the credentials", "give an access key and its secret, files that hold them, or a web identity", nil)
+		return refresher{}, setup("the credentials",
+			"give an access key and its secret, files that hold them, or a web identity", nil)
 	}
 	return refresher{credentials.New(signing{c.make(cfg)})}, nil
 }

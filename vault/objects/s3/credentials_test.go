@@ -58,7 +58,8 @@ func TestCredentialsInFiles(t *testing.T) {
 				t.Errorf("without files: %v, want ErrUnavailable", err)
 			}
 			c.set("not the secret")
-			if err := store.Check(t.Context()); !errors.Is(err, objects.ErrUnavailable) || strings.Contains(err.Error(), "not the secret") {
+			if err := store.Check(t.Context()); !errors.Is(err, objects.ErrUnavailable) ||
+				strings.Contains(err.Error(), "not the secret") {
 				t.Errorf("with a wrong secret: %v, want ErrUnavailable", err)
 			}
 			c.set(server.SecretKey)
@@ -82,7 +83,8 @@ func TestCredentialsInTheEnvironment(t *testing.T) {
 		cfg := config(t, server, bucket, true)
 		cfg.Credentials = c
 		open(t, cfg)
-		for _, text := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", s3.Static("a", "hidden"))} {
+		for _, text := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", cfg),
+			fmt.Sprintf("%#v", s3.Static("a", "hidden"))} {
 			if strings.Contains(text, server.SecretKey) || strings.Contains(text, "hidden") {
 				t.Errorf("%s: credentials print as %s", name, text)
 			}
@@ -90,12 +92,14 @@ func TestCredentialsInTheEnvironment(t *testing.T) {
 	}
 }
 
-// identities stands in for a security token service that takes web identity tokens: none can be had here without an identity
-// provider. It notes the tokens, and gives what MinIO's own service gives for a key: credentials that end, with a session.
+// identities stands in for a security token service that takes web identity tokens: none can be had here without an
+// identity provider. It notes the tokens, and gives what MinIO's own service gives for a key: credentials that end,
+// with a session.
 func identities(t *testing.T, server *servertest.S3, tokens *[]string, lifetime time.Duration) *httptest.Server {
 	t.Helper()
 	stand := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ParseForm() != nil || r.Form.Get("Action") != "AssumeRoleWithWebIdentity" || r.Form.Get("RoleArn") != "arn:x" {
+		if r.ParseForm() != nil || r.Form.Get("Action") != "AssumeRoleWithWebIdentity" ||
+			r.Form.Get("RoleArn") != "arn:x" {
 			http.Error(w, "not what was expected", http.StatusBadRequest)
 			return
 		}
@@ -115,7 +119,8 @@ func identities(t *testing.T, server *servertest.S3, tokens *[]string, lifetime 
 			<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey>
 			<SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
 			</AssumeRoleWithWebIdentityResponse>`,
-			value.AccessKeyID, value.SecretAccessKey, value.SessionToken, time.Now().Add(lifetime).UTC().Format(time.RFC3339))
+			value.AccessKeyID, value.SecretAccessKey, value.SessionToken,
+			time.Now().Add(lifetime).UTC().Format(time.RFC3339))
 	}))
 	t.Cleanup(stand.Close)
 	return stand

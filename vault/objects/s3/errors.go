@@ -41,8 +41,8 @@ func (s *Store) fail(doing string, err error) error {
 	return fmt.Errorf("S3 store %s: %s: %w", s.name, doing, err)
 }
 
-// reply is an answer of the store that is an error. It carries the code and nothing else that the store said: messages may
-// quote what was sent.
+// reply is an answer of the store that is an error. It carries the code and nothing else that the store said: messages
+// may quote what was sent.
 type reply struct {
 	Status int
 	Code   string
@@ -58,7 +58,8 @@ func (r reply) Error() string {
 	return fmt.Sprintf("the store answered %d %s", r.Status, r.Code)
 }
 
-// The codes of S3 that decide something. What an answer without a body, as one to HEAD, has of them follows from its status.
+// The codes of S3 that decide something. What an answer without a body, as one to HEAD, has of them follows from its
+// status.
 const (
 	codeNoBucket   = "NoSuchBucket"
 	codeArgument   = "InvalidArgument"
@@ -90,7 +91,8 @@ func classify(err error) error {
 
 func isSentinel(err error) bool {
 	for _, sentinel := range []error{
-		objects.ErrNotFound, objects.ErrExists, objects.ErrLocked, objects.ErrFull, objects.ErrUnavailable, objects.ErrSpan,
+		objects.ErrNotFound, objects.ErrExists, objects.ErrLocked, objects.ErrFull, objects.ErrUnavailable,
+		objects.ErrSpan,
 		objects.ErrDamaged, objects.ErrKey, objects.ErrShort, errTooLarge, context.Canceled, errors.ErrUnsupported,
 	} {
 		if errors.Is(err, sentinel) {
@@ -100,9 +102,8 @@ func isSentinel(err error) bool {
 	return false
 }
 
-// sentinel is what an answer means for a caller. A 404 by itself means nothing: versitygw says it of an access key that it does
-// not know. Whatever else a store answers is an operator's to mend, and until then the
-// store is not available.
+// sentinel is what an answer means for a caller. A 404 by itself means nothing: versitygw says it of an access key that
+// it does not know. Whatever else a store answers is an operator's to mend, and until then the store is not available.
 func (r reply) sentinel() error {
 	switch r.Code {
 	case "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage", "StorageFull":
@@ -123,15 +124,17 @@ func (r reply) sentinel() error {
 	return objects.ErrUnavailable
 }
 
-// retryable says whether the same request may succeed a moment later. An answer of success that holds none is: S3 begins the
-// answer to the end of a multipart upload before it knows how that ends.
+// retryable says whether the same request may succeed a moment later. An answer of success that holds none is: S3
+// begins the answer to the end of a multipart upload before it knows how that ends.
 func (r reply) retryable() bool {
 	if r.Status < http.StatusMultipleChoices {
 		return true
 	}
 	switch r.Code {
-	case "RequestTimeout", "SlowDown", "SlowDownRead", "SlowDownWrite", "InternalError", "Throttling", "ThrottlingException",
-		"RequestLimitExceeded", "RequestThrottled", codeExpired, "ExpiredTokenException", codeBadDigest, codeBeingMade, codeContention:
+	case "RequestTimeout", "SlowDown", "SlowDownRead", "SlowDownWrite", "InternalError", "Throttling",
+		"ThrottlingException",
+		"RequestLimitExceeded", "RequestThrottled", codeExpired, "ExpiredTokenException", codeBadDigest, codeBeingMade,
+		codeContention:
 		return true
 	}
 	switch r.Status {
@@ -148,7 +151,8 @@ func answered(err error) (reply, bool) {
 	if !errors.As(err, &response) || (response.StatusCode == 0 && response.Code == "") {
 		return reply{}, false
 	}
-	r := reply{Status: response.StatusCode, Code: response.Code, Region: response.Region, Signed: response.RequestID != ""}
+	r := reply{Status: response.StatusCode, Code: response.Code, Region: response.Region,
+		Signed: response.RequestID != ""}
 	if len(r.Code) > 64 || (len(r.Code) > 0 && (r.Code[0] < 'A' || r.Code[0] > 'Z')) { // not a code: a status line
 		r.Code = ""
 	}

@@ -13,7 +13,8 @@ func TestEndedLockIsTold(t *testing.T) {
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			store := open(t, config(t, start(t), bucket, true))
-			info, err := store.Put(t.Context(), "a", strings.NewReader("x"), objects.PutOptions{Length: 1, RetainUntil: time.Now().Add(time.Second)})
+			info, err := store.Put(t.Context(), "a", strings.NewReader("x"),
+				objects.PutOptions{Length: 1, RetainUntil: time.Now().Add(time.Second)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -116,21 +116,22 @@ const large = 2*s3.MinPartSize + 12_345
 
 // passing are faults that a store gets over: each happens once or twice and the call succeeds.
 var passing = map[string]servertest.Fault{
-	"503":                    {Kind: servertest.Answer, Times: 2},
-	"503, done":              {Kind: servertest.AnswerAfter, Times: 2},
-	"500":                    {Kind: servertest.Answer, Status: 500},
-	"500, done":              {Kind: servertest.AnswerAfter, Status: 500},
-	"SlowDown":               {Kind: servertest.Answer, Body: "<Error><Code>SlowDown</Code></Error>"},
-	"429":                    {Kind: servertest.Answer, Status: 429},
-	"429, done":              {Kind: servertest.AnswerAfter, Status: 429},
-	"hang":                   {Kind: servertest.Hang},
-	"hang, done":             {Kind: servertest.HangAfter},
-	"reset":                  {Kind: servertest.Reset, Times: 2},
-	"reset, done":            {Kind: servertest.ResetAfter, Times: 2},
-	"answer without a body":  {Kind: servertest.CutAnswer, Bytes: 0},
-	"request cut":            {Kind: servertest.CutRequest, Bytes: 3},
-	"request stalled":        {Kind: servertest.StallUpload, Bytes: 3},
-	"a timeout of the store": {Kind: servertest.Answer, Status: 400, Body: "<Error><Code>RequestTimeout</Code></Error>"},
+	"503":                   {Kind: servertest.Answer, Times: 2},
+	"503, done":             {Kind: servertest.AnswerAfter, Times: 2},
+	"500":                   {Kind: servertest.Answer, Status: 500},
+	"500, done":             {Kind: servertest.AnswerAfter, Status: 500},
+	"SlowDown":              {Kind: servertest.Answer, Body: "<Error><Code>SlowDown</Code></Error>"},
+	"429":                   {Kind: servertest.Answer, Status: 429},
+	"429, done":             {Kind: servertest.AnswerAfter, Status: 429},
+	"hang":                  {Kind: servertest.Hang},
+	"hang, done":            {Kind: servertest.HangAfter},
+	"reset":                 {Kind: servertest.Reset, Times: 2},
+	"reset, done":           {Kind: servertest.ResetAfter, Times: 2},
+	"answer without a body": {Kind: servertest.CutAnswer, Bytes: 0},
+	"request cut":           {Kind: servertest.CutRequest, Bytes: 3},
+	"request stalled":       {Kind: servertest.StallUpload, Bytes: 3},
+	"a timeout of the store": {Kind: servertest.Answer, Status: 400,
+		Body: "<Error><Code>RequestTimeout</Code></Error>"},
 }
 
 // call is a call of the store, and how to see afterwards that it did what it says, once.
@@ -145,7 +146,8 @@ func calls() map[string]call {
 	lock := time.Now().Add(time.Hour)
 	putting := func(body []byte, length int64, c objects.Condition) func(r *rig, key string) error {
 		return func(r *rig, key string) error {
-			_, err := r.store.Put(r.Context(), key, bytes.NewReader(body), objects.PutOptions{Length: length, Condition: c})
+			_, err := r.store.Put(r.Context(), key, bytes.NewReader(body),
+				objects.PutOptions{Length: length, Condition: c})
 			return err
 		}
 	}
@@ -156,7 +158,8 @@ func calls() map[string]call {
 	}
 	absent := objects.Condition{Absent: true}
 	return map[string]call{
-		"put":                  {servertest.On("PUT", ""), putting(small, int64(len(small)), objects.Condition{}), has(small)},
+		"put": {servertest.On("PUT", ""), putting(small, int64(len(small)), objects.Condition{}),
+			has(small)},
 		"put where nothing is": {servertest.On("PUT", ""), putting(small, int64(len(small)), absent), has(small)},
 		"put, length unknown":  {servertest.On("PUT", ""), putting(small, -1, absent), has(small)},
 		"start of an upload":   {servertest.On("POST", "uploads="), putting(big, large, absent), has(big)},
@@ -200,11 +203,12 @@ func calls() map[string]call {
 			}
 			return nil
 		}), has(small)},
-		"check": {servertest.On("", "check-"), func(r *rig, _ string) error { return r.store.Check(r.Context()) }, func(r *rig, _ string) {
-			if n := len(r.versions(objects.ProbePrefix + "check-")); n != 0 {
-				r.Errorf("a check left %d objects", n)
-			}
-		}},
+		"check": {servertest.On("", "check-"), func(r *rig, _ string) error { return r.store.Check(r.Context()) },
+			func(r *rig, _ string) {
+				if n := len(r.versions(objects.ProbePrefix + "check-")); n != 0 {
+					r.Errorf("a check left %d objects", n)
+				}
+			}},
 	}
 }
 
@@ -266,7 +270,8 @@ func TestLastingFaults(t *testing.T) {
 				if n := struck.Struck(); n > 20 {
 					t.Errorf("%s: %d requests", kind, n)
 				}
-				if !strings.Contains(err.Error(), r.proxy.Address+"/"+bucket) || strings.Contains(err.Error(), "secret") {
+				if !strings.Contains(err.Error(), r.proxy.Address+"/"+bucket) ||
+					strings.Contains(err.Error(), "secret") {
 					t.Errorf("%s: the error says %q", kind, err)
 				}
 				struck.Remove()
@@ -285,7 +290,8 @@ func TestRetryAfter(t *testing.T) {
 		return time.Since(start), err
 	}
 	after := func(seconds string) servertest.Fault {
-		return servertest.Fault{Kind: servertest.Answer, Status: 429, Match: servertest.On("PUT", ""), Header: http.Header{"Retry-After": {seconds}}}
+		return servertest.Fault{Kind: servertest.Answer, Status: 429, Match: servertest.On("PUT", ""),
+			Header: http.Header{"Retry-After": {seconds}}}
 	}
 	r.proxy.Inject(after("1"))
 	if took, err := put(); err != nil || took < time.Second {
@@ -307,7 +313,8 @@ func TestFull(t *testing.T) {
 	} {
 		c.Match = servertest.On("PUT", "")
 		r.proxy.Inject(c)
-		if _, err := r.store.Put(t.Context(), r.key(), strings.NewReader("x"), objects.PutOptions{Length: 1}); !errors.Is(err, objects.ErrFull) {
+		if _, err := r.store.Put(t.Context(), r.key(), strings.NewReader("x"),
+			objects.PutOptions{Length: 1}); !errors.Is(err, objects.ErrFull) {
 			t.Errorf("%s: %v, want ErrFull", name, err)
 		}
 	}

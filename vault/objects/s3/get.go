@@ -58,7 +58,8 @@ func (s *Store) get(ctx context.Context, key, version string, span *objects.Span
 }
 
 // opened checks that an answer is about what was asked for, all of it, and describes the whole object.
-func (s *Store) opened(key, version string, stat minio.ObjectInfo, header http.Header, span *objects.Span, status int) (objects.Info, error) {
+func (s *Store) opened(key, version string, stat minio.ObjectInfo, header http.Header, span *objects.Span,
+	status int) (objects.Info, error) {
 	length := stat.Size
 	if length < 0 {
 		return objects.Info{}, errors.New("the store does not say how many bytes it sends")
@@ -94,8 +95,8 @@ func parseContentRange(value string) (from, to, size int64, err error) {
 	return from, to, size, err
 }
 
-// body is the bytes of an object on their way. It knows how many there must be: an end before that is an error, and so is a
-// pause of Config.Timeout.
+// body is the bytes of an object on their way. It knows how many there must be: an end before that is an error, and so
+// is a pause of Config.Timeout.
 type body struct {
 	store   *Store
 	attempt *attempt
@@ -161,7 +162,8 @@ func (s *Store) stat(ctx context.Context, key, version string) (objects.Info, er
 		if stat.IsDeleteMarker {
 			return fmt.Errorf("%w: a marker is in its place", objects.ErrNotFound)
 		}
-		if answer, ok := answered(err); ok && (answer.Status == http.StatusBadRequest || answer.Status == http.StatusNotFound) {
+		if answer, ok := answered(err); ok &&
+			(answer.Status == http.StatusBadRequest || answer.Status == http.StatusNotFound) {
 			return s.askWhy(a, key, version)
 		}
 		if err != nil {
@@ -178,8 +180,8 @@ func (s *Store) stat(ctx context.Context, key, version string) (objects.Info, er
 	return info, err
 }
 
-// askWhy reads an object for the error that an answer to HEAD has no body to say: 404 may be about the object, the bucket or
-// the access key.
+// askWhy reads an object for the error that an answer to HEAD has no body to say: 404 may be about the object, the
+// bucket or the access key.
 func (s *Store) askWhy(a *attempt, key, version string) error {
 	raw, _, _, err := s.client.GetObject(a.ctx, s.cfg.Bucket, key, minio.GetObjectOptions{VersionID: version})
 	if err != nil {
@@ -194,14 +196,15 @@ func (s *Store) checkVersioned(key, version string) error {
 	if err := objects.CheckKey(key); err != nil {
 		return err
 	}
-	if version != "" && (!s.cfg.Versioned || strings.Contains(version, "..") || strings.ContainsFunc(version, func(r rune) bool { return r <= ' ' || r > '~' })) {
+	if version != "" && (!s.cfg.Versioned || strings.Contains(version, "..") ||
+		strings.ContainsFunc(version, func(r rune) bool { return r <= ' ' || r > '~' })) {
 		return fmt.Errorf("%w: no such version", objects.ErrNotFound)
 	}
 	return nil
 }
 
-// missing gives ErrNotFound for the several ways in which stores say that there is no such version: an id that cannot be one
-// is an invalid argument, and a marker in its place is 405.
+// missing gives ErrNotFound for the several ways in which stores say that there is no such version: an id that cannot
+// be one is an invalid argument, and a marker in its place is 405.
 func missing(err error, version string) error {
 	answer, ok := answered(err)
 	if ok && version != "" && answer.Signed && (answer.Code == codeArgument || answer.Code == codeMethod) {

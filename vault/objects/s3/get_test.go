@@ -33,7 +33,8 @@ func TestPartialGet(t *testing.T) {
 			for _, n := range []int{1, 4096, 65_536, 99_999} {
 				r.proxy.Inject(servertest.Fault{Kind: kind, Match: servertest.On("GET", key), Bytes: int64(n)})
 				got, err := read(t.Context(), r.store, key, version, s)
-				if !errors.Is(err, objects.ErrUnavailable) || errors.Is(err, io.EOF) || !bytes.HasPrefix(want, got) || len(got) > n {
+				if !errors.Is(err, objects.ErrUnavailable) || errors.Is(err, io.EOF) || !bytes.HasPrefix(want, got) ||
+					len(got) > n {
 					t.Errorf("%s after %d bytes: read %d, %v", kind, n, len(got), err)
 				}
 			}
@@ -52,7 +53,8 @@ func TestStrangeAnswers(t *testing.T) {
 	version := r.put(key, content(100), objects.PutOptions{}).Version
 	head := func(more ...string) http.Header {
 		h := http.Header{
-			"Etag": {`"x"`}, "Last-Modified": {"Sun, 22 Nov 2026 10:00:00 GMT"}, "X-Amz-Request-Id": {"1"}, "X-Amz-Version-Id": {version},
+			"Etag": {`"x"`}, "Last-Modified": {"Sun, 22 Nov 2026 10:00:00 GMT"}, "X-Amz-Request-Id": {"1"},
+			"X-Amz-Version-Id": {version},
 		}
 		for i := 0; i < len(more); i += 2 {
 			h.Set(more[i], more[i+1])
@@ -65,16 +67,25 @@ func TestStrangeAnswers(t *testing.T) {
 		span  *objects.Span
 		want  error
 	}{
-		"another version":          {servertest.Fault{Status: 200, Header: head("X-Amz-Version-Id", "other"), Body: "x"}, nil, objects.ErrDamaged},
-		"no version":               {servertest.Fault{Status: 200, Header: head("X-Amz-Version-Id", ""), Body: "x"}, nil, objects.ErrUnavailable},
-		"a part of the whole":      {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 0-9/100"), Body: "0123456789"}, nil, objects.ErrUnavailable},
-		"the whole for a part":     {servertest.Fault{Status: 200, Header: head(), Body: string(content(100))}, span, objects.ErrUnavailable},
-		"another part":             {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 11-20/100"), Body: "0123456789"}, span, objects.ErrUnavailable},
-		"less of the part":         {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-18/100"), Body: "012345678"}, span, objects.ErrUnavailable},
-		"a part of something else": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-19/15"), Body: "0123456789"}, span, objects.ErrSpan},
-		"a 404 by a proxy":         {servertest.Fault{Status: 404, Body: "<html>not found</html>"}, nil, objects.ErrUnavailable},
-		"a 405 by a proxy":         {servertest.Fault{Status: 405}, nil, objects.ErrUnavailable},
-		"a redirect":               {servertest.Fault{Status: 301, Header: http.Header{"Location": {"http://127.0.0.1:1/"}}}, nil, objects.ErrUnavailable},
+		"another version": {servertest.Fault{Status: 200, Header: head("X-Amz-Version-Id", "other"),
+			Body: "x"}, nil, objects.ErrDamaged},
+		"no version": {servertest.Fault{Status: 200, Header: head("X-Amz-Version-Id", ""), Body: "x"},
+			nil, objects.ErrUnavailable},
+		"a part of the whole": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 0-9/100"),
+			Body: "0123456789"}, nil, objects.ErrUnavailable},
+		"the whole for a part": {servertest.Fault{Status: 200, Header: head(), Body: string(content(100))}, span,
+			objects.ErrUnavailable},
+		"another part": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 11-20/100"),
+			Body: "0123456789"}, span, objects.ErrUnavailable},
+		"less of the part": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-18/100"),
+			Body: "012345678"}, span, objects.ErrUnavailable},
+		"a part of something else": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-19/15"),
+			Body: "0123456789"}, span, objects.ErrSpan},
+		"a 404 by a proxy": {servertest.Fault{Status: 404, Body: "<html>not found</html>"}, nil,
+			objects.ErrUnavailable},
+		"a 405 by a proxy": {servertest.Fault{Status: 405}, nil, objects.ErrUnavailable},
+		"a redirect": {servertest.Fault{Status: 301,
+			Header: http.Header{"Location": {"http://127.0.0.1:1/"}}}, nil, objects.ErrUnavailable},
 	} {
 		c.fault.Match, c.fault.Times = servertest.On("GET", key), -1
 		fault := r.proxy.Inject(c.fault)
@@ -92,7 +103,8 @@ func TestOutOfBand(t *testing.T) {
 			r := newRig(t, start(t), true)
 			ctx, key, body := t.Context(), r.key(), content(1000)
 			version := r.put(key, body, objects.PutOptions{}).Version
-			other, err := r.client().PutObject(ctx, bucket, key, bytes.NewReader([]byte("other")), 5, "", "", minio.PutObjectOptions{})
+			other, err := r.client().PutObject(ctx, bucket, key, bytes.NewReader([]byte("other")), 5, "", "",
+				minio.PutObjectOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +118,8 @@ func TestOutOfBand(t *testing.T) {
 				t.Fatal(err)
 			}
 			marker := ""
-			for object := range r.client().ListObjectsIter(ctx, bucket, minio.ListObjectsOptions{Prefix: key, Recursive: true, WithVersions: true}) {
+			for object := range r.client().ListObjectsIter(ctx, bucket,
+				minio.ListObjectsOptions{Prefix: key, Recursive: true, WithVersions: true}) {
 				if object.IsDeleteMarker {
 					marker = object.VersionID
 				}
@@ -129,7 +142,8 @@ func TestOutOfBand(t *testing.T) {
 			if fmt.Sprint(listed) != fmt.Sprint([]string{other.VersionID, version}) {
 				t.Errorf("listed %v", listed)
 			}
-			if err := r.client().RemoveObject(ctx, bucket, key, minio.RemoveObjectOptions{VersionID: version}); err != nil {
+			if err := r.client().RemoveObject(ctx, bucket, key,
+				minio.RemoveObjectOptions{VersionID: version}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := read(ctx, r.store, key, version, nil); !errors.Is(err, objects.ErrNotFound) {

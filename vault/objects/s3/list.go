@@ -10,8 +10,8 @@ import (
 	"muniment/vault/objects"
 )
 
-// List lists in pages of the store's size and holds one of them in memory. S3's lists say nothing of locks and holds, so
-// RetainUntil and Held are unset; Stat has them.
+// List lists in pages of the store's size and holds one of them in memory. S3's lists say nothing of locks and holds,
+// so RetainUntil and Held are unset; Stat has them.
 func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[objects.Info, error] {
 	return func(yield func(objects.Info, error) bool) {
 		if err := s.list(ctx, prefix, after, func(info objects.Info) bool { return yield(info, nil) }); err != nil {
@@ -20,7 +20,8 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[object
 	}
 }
 
-// list lists from where it came to when a page fails: at the key it was at, passing over the versions that it has given.
+// list lists from where it came to when a page fails: at the key it was at, passing over the versions that it has
+// given.
 func (s *Store) list(ctx context.Context, prefix, after string, yield func(objects.Info) bool) error {
 	if !strings.HasPrefix(after, prefix) { // MinIO refuses to begin outside of the prefix
 		if after > prefix {
@@ -34,7 +35,8 @@ func (s *Store) list(ctx context.Context, prefix, after string, yield func(objec
 	given := map[string]bool{} // versions of the key last given
 	key, enough := "", false
 	return s.do(ctx, func(a *attempt) error {
-		opt := minio.ListObjectsOptions{Prefix: prefix, StartAfter: after, Recursive: true, WithVersions: s.cfg.Versioned}
+		opt := minio.ListObjectsOptions{Prefix: prefix, StartAfter: after, Recursive: true,
+			WithVersions: s.cfg.Versioned}
 		for object := range s.client.ListObjectsIter(a.ctx, s.cfg.Bucket, opt) {
 			a.moved()
 			if object.Err != nil {
@@ -51,7 +53,8 @@ func (s *Store) list(ctx context.Context, prefix, after string, yield func(objec
 				continue
 			}
 			given[object.VersionID] = true
-			info := objects.Info{Key: key, Version: object.VersionID, Size: object.Size, Tag: object.ETag, Modified: object.LastModified.UTC()}
+			info := objects.Info{Key: key, Version: object.VersionID, Size: object.Size, Tag: object.ETag,
+				Modified: object.LastModified.UTC()}
 			if err := s.checkVersion(&info); err != nil {
 				return err
 			}

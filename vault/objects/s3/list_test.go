@@ -22,10 +22,12 @@ func TestListGoesOn(t *testing.T) {
 		start     func(testing.TB) *servertest.S3
 		versioned bool
 	}{
-		"versitygw": {servertest.Versitygw, true}, "versitygw, no versions": {servertest.Versitygw, false}, "minio": {servertest.MinIO, true},
+		"versitygw": {servertest.Versitygw, true}, "versitygw, no versions": {servertest.Versitygw, false},
+		"minio": {servertest.MinIO, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, c.start(t), c.versioned, func(c *s3.Config) { c.Timeout, c.Patience = time.Second, time.Second })
+			r := newRig(t, c.start(t), c.versioned,
+				func(c *s3.Config) { c.Timeout, c.Patience = time.Second, time.Second })
 			want := make([]string, 0, 1200)
 			for i := range 1100 {
 				key := fmt.Sprintf("many/%04d", i)
@@ -52,7 +54,8 @@ func TestListGoesOn(t *testing.T) {
 				return got, nil
 			}
 			for _, fault := range []servertest.Fault{
-				{Kind: servertest.Answer}, {Kind: servertest.Reset}, {Kind: servertest.Hang}, {Kind: servertest.CutAnswer, Bytes: 10_000},
+				{Kind: servertest.Answer}, {Kind: servertest.Reset}, {Kind: servertest.Hang},
+				{Kind: servertest.CutAnswer, Bytes: 10_000},
 				{Kind: servertest.CutAnswer, Bytes: 10_000, Times: 2}, {Kind: servertest.StallAnswer, Bytes: 10_000},
 			} {
 				fault.Match, fault.Skip = servertest.On("GET", "prefix="), 1
@@ -61,7 +64,8 @@ func TestListGoesOn(t *testing.T) {
 					t.Errorf("%v: %d of %d, %v", fault.Kind, len(got), len(want), err)
 				}
 			}
-			fault := r.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: servertest.On("GET", "prefix="), Skip: 1, Times: -1})
+			fault := r.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: servertest.On("GET", "prefix="),
+				Skip: 1, Times: -1})
 			got, err := list()
 			if !errors.Is(err, objects.ErrUnavailable) || len(got) == 0 || !slices.Equal(got, want[:len(got)]) {
 				t.Errorf("a store that goes away: %d, %v", len(got), err)
@@ -89,7 +93,8 @@ func (r *rig) putAll(keys []string) {
 	for part := range slices.Chunk(keys, len(keys)/clients+1) {
 		wait.Go(func() {
 			for _, key := range part {
-				if _, err := r.direct.Put(r.Context(), key, strings.NewReader("x"), objects.PutOptions{Length: 1}); err != nil {
+				if _, err := r.direct.Put(r.Context(), key, strings.NewReader("x"),
+					objects.PutOptions{Length: 1}); err != nil {
 					r.Error(err)
 				}
 			}

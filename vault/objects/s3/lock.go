@@ -104,7 +104,8 @@ func (s *Store) hold(ctx context.Context, key, version string, on bool) error {
 		status = minio.LegalHoldEnabled
 	}
 	err := s.do(ctx, func(a *attempt) error {
-		return s.client.PutObjectLegalHold(a.ctx, s.cfg.Bucket, key, minio.PutObjectLegalHoldOptions{VersionID: version, Status: &status})
+		return s.client.PutObjectLegalHold(a.ctx, s.cfg.Bucket, key,
+			minio.PutObjectLegalHoldOptions{VersionID: version, Status: &status})
 	})
 	if err == nil || errors.Is(err, objects.ErrNotFound) {
 		return err
@@ -112,12 +113,13 @@ func (s *Store) hold(ctx context.Context, key, version string, on bool) error {
 	return s.refused(ctx, key, version, err, func(objects.Info) bool { return false }, objects.ErrNotFound)
 }
 
-// lockOf asks for a version's lock and hold. Stores tell them in answers to HEAD only to who may see them, and versitygw only
-// of the newest version, so an answer that tells nothing means nothing.
+// lockOf asks for a version's lock and hold. Stores tell them in answers to HEAD only to who may see them, and
+// versitygw only of the newest version, so an answer that tells nothing means nothing.
 func (s *Store) lockOf(ctx context.Context, key, version string) (until time.Time, held bool, err error) {
 	var hold struct{ Status string }
 	legalHold := func(a *attempt) error {
-		_, err := s.client.GetObjectLegalHold(a.ctx, s.cfg.Bucket, key, minio.GetObjectLegalHoldOptions{VersionID: version})
+		_, err := s.client.GetObjectLegalHold(a.ctx, s.cfg.Bucket, key,
+			minio.GetObjectLegalHoldOptions{VersionID: version})
 		return err
 	}
 	if _, until, err = s.retention(ctx, key, version); err != nil {
@@ -157,9 +159,10 @@ func (s *Store) askLock(ctx context.Context, request func(a *attempt) error, int
 }
 
 // refused finds out why a store refused to change a version. Stores say it in several ways (400, 403, with this code or
-// that), so it looks at the version: ErrLocked if that explains the refusal, gone if there is no such version, and else the
-// refusal itself. A failure that is no refusal stays what it is.
-func (s *Store) refused(ctx context.Context, key, version string, err error, locked func(objects.Info) bool, gone error) error {
+// that), so it looks at the version: ErrLocked if that explains the refusal, gone if there is no such version, and else
+// the refusal itself. A failure that is no refusal stays what it is.
+func (s *Store) refused(ctx context.Context, key, version string, err error, locked func(objects.Info) bool,
+	gone error) error {
 	if err != nil && !refusal(err) {
 		return err
 	}
@@ -178,5 +181,6 @@ func (s *Store) refused(ctx context.Context, key, version string, err error, loc
 // refusal says of an error whether it is an answer that a repetition would not change.
 func refusal(err error) bool {
 	var answer reply
-	return errors.As(err, &answer) && answer.Status >= http.StatusBadRequest && answer.Status < http.StatusInternalServerError
+	return errors.As(err, &answer) && answer.Status >= http.StatusBadRequest &&
+		answer.Status < http.StatusInternalServerError
 }

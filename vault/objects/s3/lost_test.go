@@ -28,7 +28,8 @@ func TestOneRequest(t *testing.T) {
 				for _, length := range []int64{int64(size), -1} {
 					before := len(r.proxy.Requests())
 					_, err := r.store.Put(t.Context(), r.key(), bytes.NewReader(content(size)), objects.PutOptions{
-						Length: length, Condition: objects.Condition{Absent: true}, RetainUntil: time.Now().Add(time.Minute),
+						Length: length, Condition: objects.Condition{Absent: true},
+						RetainUntil: time.Now().Add(time.Minute),
 					})
 					if err != nil {
 						t.Fatal(err)
@@ -112,7 +113,8 @@ func TestLostAndRefused(t *testing.T) {
 			r := newRig(t, server, versioned)
 			body, other := content(1000), bytes.Repeat([]byte("other"), 200)
 			put := func(key string, c objects.Condition) (objects.Info, error) {
-				return r.store.Put(t.Context(), key, bytes.NewReader(body), objects.PutOptions{Length: 1000, Condition: c})
+				return r.store.Put(t.Context(), key, bytes.NewReader(body),
+					objects.PutOptions{Length: 1000, Condition: c})
 			}
 
 			key := r.key()
@@ -140,13 +142,14 @@ func TestLostAndRefused(t *testing.T) {
 			key = r.key()
 			r.proxy.Inject(servertest.Fault{Kind: servertest.Reset, Match: servertest.On("PUT", key)})
 			late := false
-			r.proxy.Inject(servertest.Fault{Kind: servertest.Delay, MayMiss: true, Times: -1, Match: func(q *http.Request) bool {
-				if q.Method == http.MethodPut && strings.Contains(q.URL.Path, key) && !late {
-					late = true
-					r.again(q, key, body)
-				}
-				return false
-			}})
+			r.proxy.Inject(servertest.Fault{Kind: servertest.Delay, MayMiss: true, Times: -1,
+				Match: func(q *http.Request) bool {
+					if q.Method == http.MethodPut && strings.Contains(q.URL.Path, key) && !late {
+						late = true
+						r.again(q, key, body)
+					}
+					return false
+				}})
 			if info, err := put(key, objects.Condition{Absent: true}); err != nil {
 				t.Errorf("an attempt that arrived late: %+v, %v", info, err)
 			}
@@ -164,7 +167,8 @@ func (r *rig) again(q *http.Request, key string, body []byte) {
 		}
 	}
 	name := strings.Split(q.URL.Path, "/")[1]
-	if _, err := r.client().PutObject(r.Context(), name, key, bytes.NewReader(body), int64(len(body)), "", "", opt); err != nil {
+	if _, err := r.client().PutObject(r.Context(), name, key, bytes.NewReader(body), int64(len(body)), "", "",
+		opt); err != nil {
 		r.Error(err)
 	}
 }
@@ -174,13 +178,15 @@ func TestClientDrops(t *testing.T) {
 	r := newRig(t, servertest.Versitygw(t), true)
 	body := content(large)
 	causes := []error{io.ErrUnexpectedEOF, io.ErrClosedPipe, context.Canceled, errors.New("the client hung up")}
-	places := []int{0, 1, 9_999, s3.MinPartSize - 1, s3.MinPartSize, s3.MinPartSize + 1, 2 * s3.MinPartSize, large - 1, large}
+	places := []int{0, 1, 9_999, s3.MinPartSize - 1, s3.MinPartSize, s3.MinPartSize + 1, 2 * s3.MinPartSize, large - 1,
+		large}
 	for i, place := range places {
 		cause := causes[i%len(causes)]
 		for _, length := range []int64{large, -1} {
 			key := r.key()
 			reader := io.MultiReader(bytes.NewReader(body[:place]), &failing{cause})
-			_, err := r.store.Put(t.Context(), key, reader, objects.PutOptions{Length: length, Condition: objects.Condition{Absent: true}})
+			_, err := r.store.Put(t.Context(), key, reader,
+				objects.PutOptions{Length: length, Condition: objects.Condition{Absent: true}})
 			if !errors.Is(err, cause) || errors.Is(err, objects.ErrUnavailable) {
 				t.Errorf("dropped at %d by %v: %v", place, cause, err)
 			}
@@ -191,7 +197,8 @@ func TestClientDrops(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	reader := io.MultiReader(bytes.NewReader(body[:large/2]), callback(cancel), bytes.NewReader(body[large/2:]))
-	if _, err := r.store.Put(ctx, r.key(), reader, objects.PutOptions{Length: large}); !errors.Is(err, context.Canceled) {
+	if _, err := r.store.Put(ctx, r.key(), reader, objects.PutOptions{Length: large}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
 	r.noUploads()
@@ -212,7 +219,8 @@ func (c callback) Read([]byte) (int, error) {
 func TestUploadsAreAborted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.Patience = 300 * time.Millisecond })
-	for _, match := range []func(*http.Request) bool{servertest.On("PUT", "partNumber=2"), servertest.On("POST", "uploadId=")} {
+	for _, match := range []func(*http.Request) bool{servertest.On("PUT", "partNumber=2"),
+		servertest.On("POST", "uploadId=")} {
 		fault := r.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: match, Times: -1})
 		key := r.key()
 		_, err := r.store.Put(t.Context(), key, bytes.NewReader(content(large)), objects.PutOptions{Length: large})
@@ -226,14 +234,16 @@ func TestUploadsAreAborted(t *testing.T) {
 		}
 	}
 	for i := range 3 {
-		if _, err := r.client().NewMultipartUpload(t.Context(), bucket, fmt.Sprint("left/", i), minio.PutObjectOptions{}); err != nil {
+		if _, err := r.client().NewMultipartUpload(t.Context(), bucket, fmt.Sprint("left/", i),
+			minio.PutObjectOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := r.store.TidyUploads(t.Context(), "left/", time.Now().Add(-time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if page, err := r.client().ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000); err != nil || len(page.Uploads) != 3 {
+	if page, err := r.client().ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000); err != nil ||
+		len(page.Uploads) != 3 {
 		t.Errorf("young uploads were tidied up: %d are left, %v", len(page.Uploads), err)
 	}
 	if err := r.store.TidyUploads(t.Context(), "left/", time.Now().Add(time.Hour)); err != nil {

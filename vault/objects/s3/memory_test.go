@@ -91,7 +91,9 @@ func TestMemory(t *testing.T) {
 						length = size
 					}
 					body := io.LimitReader(&patterned{byte(i)}, size)
-					info, err := store.Put(t.Context(), strings.ReplaceAll(fmt.Sprint("memory/", name, "/", i), " ", "-"), body, objects.PutOptions{Length: length})
+					info, err := store.Put(t.Context(),
+						strings.ReplaceAll(fmt.Sprint("memory/", name, "/", i), " ", "-"), body,
+						objects.PutOptions{Length: length})
 					if err != nil || info.Size != size {
 						t.Errorf("Put: %d bytes, %v", info.Size, err)
 					}

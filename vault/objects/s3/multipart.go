@@ -17,8 +17,8 @@ import (
 // parallelParts is how many parts of one upload are under way at most, memory permitting.
 const parallelParts = 4
 
-// joinRate is how many bytes a second a store is expected to join at the least: some copy all parts into one file before they
-// answer to the end of an upload.
+// joinRate is how many bytes a second a store is expected to join at the least: some copy all parts into one file
+// before they answer to the end of an upload.
 const joinRate = 16 << 20
 
 // multipart is a multipart upload under way.
@@ -38,7 +38,8 @@ type sentPart struct {
 	err  error
 }
 
-// parts stores a body of more than one part. Whatever goes wrong, the upload is aborted: its parts would cost room for ever.
+// parts stores a body of more than one part. Whatever goes wrong, the upload is aborted: its parts would cost room for
+// ever.
 func (p *put) parts(ctx context.Context, first *part, size int64) (objects.Info, error) {
 	m := &multipart{put: p, size: size, places: 1, finished: make(chan sentPart, parallelParts)}
 	if err := m.start(ctx); err != nil {
@@ -77,8 +78,8 @@ func (m *multipart) start(ctx context.Context) error {
 	})
 }
 
-// send sends the first part and those that follow it. While parts are on their way the next one is read, if there is memory
-// for it.
+// send sends the first part and those that follow it. While parts are on their way the next one is read, if there is
+// memory for it.
 func (m *multipart) send(ctx context.Context, next *part) error {
 	for number, last := 1, false; ; number++ {
 		m.launch(ctx, number, next)
@@ -144,8 +145,8 @@ func (m *multipart) launch(ctx context.Context, number int, body *part) {
 	}()
 }
 
-// complete makes the object of its parts. The store can answer 200 with an error inside, and repeating a completion that took
-// effect gives an error too: settle looks for the object before it believes either.
+// complete makes the object of its parts. The store can answer 200 with an error inside, and repeating a completion
+// that took effect gives an error too: settle looks for the object before it believes either.
 func (m *multipart) complete(ctx context.Context) (objects.Info, error) {
 	slices.SortFunc(m.done, func(a, b minio.CompletePart) int { return cmp.Compare(a.PartNumber, b.PartNumber) })
 	opt := minio.PutObjectOptions{UserMetadata: map[string]string{
@@ -165,6 +166,7 @@ func (m *multipart) abort(ctx context.Context) {
 		return m.store.client.AbortMultipartUpload(a.ctx, m.store.cfg.Bucket, m.key, m.id)
 	})
 	if err != nil && !errors.Is(err, objects.ErrNotFound) {
-		m.store.cfg.Log.Warn("an upload could not be aborted; its parts take room until it is", "store", m.store.name, "error", err)
+		m.store.cfg.Log.Warn("an upload could not be aborted; its parts take room until it is",
+			"store", m.store.name, "error", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// slabSize is the unit of the memory that holds what is to be sent. A part takes slabs only as its bytes come in, so a client
-// that trickles holds no more than it has sent.
+// slabSize is the unit of the memory that holds what is to be sent. A part takes slabs only as its bytes come in, so a
+// client that trickles holds no more than it has sent.
 const slabSize = 64 << 10
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -54,8 +54,8 @@ func encodeCRC(crc uint32) string {
 	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc))
 }
 
-// partReader reads a part for one request. net/http may go on reading a request's body after the request has failed; detach
-// keeps it from reading memory that is somebody else's by then.
+// partReader reads a part for one request. net/http may go on reading a request's body after the request has failed;
+// detach keeps it from reading memory that is somebody else's by then.
 type partReader struct {
 	mu    sync.Mutex
 	part  *part

@@ -75,7 +75,8 @@ func (s *Store) put(ctx context.Context, key string, body io.Reader, opt objects
 	}
 }
 
-// partSize is the size of a body's parts, before it is read: Config.PartSize, or more if it takes more than 10,000 of them.
+// partSize is the size of a body's parts, before it is read: Config.PartSize, or more if it takes more than 10,000 of
+// them.
 func (s *Store) partSize(length int64) (int64, error) {
 	if length > MaxSize {
 		return 0, fmt.Errorf("%w: %d bytes, of at most %d", errTooLarge, length, int64(MaxSize))
@@ -129,9 +130,9 @@ func (p *put) whole(ctx context.Context, body *part) (objects.Info, error) {
 	})
 }
 
-// settle makes the request that stores the object, and finds out what became of it when its answer is lost. An attempt that
-// may have taken effect is looked for before the next one, so that a retry neither stores the body twice nor takes itself for
-// somebody else's object.
+// settle makes the request that stores the object, and finds out what became of it when its answer is lost. An attempt
+// that may have taken effect is looked for before the next one, so that a retry neither stores the body twice nor takes
+// itself for somebody else's object.
 func (p *put) settle(ctx context.Context, request func(a *attempt) (minio.UploadInfo, error)) (objects.Info, error) {
 	var info objects.Info
 	lost := false
@@ -189,7 +190,8 @@ func (p *put) find(a *attempt) (objects.Info, error) {
 		return objects.Info{}, objects.ErrNotFound
 	}
 	if stat.Size != p.body.n || !p.matches(stat.ChecksumCRC32C) {
-		return objects.Info{}, fmt.Errorf("%w: the store has %d bytes, or others, of %d", objects.ErrDamaged, stat.Size, p.body.n)
+		return objects.Info{}, fmt.Errorf("%w: the store has %d bytes, or others, of %d",
+			objects.ErrDamaged, stat.Size, p.body.n)
 	}
 	return p.store.info(p.key, stat)
 }
@@ -214,7 +216,8 @@ func (p *put) stored(ctx context.Context, up minio.UploadInfo) (objects.Info, er
 		return info, err
 	}
 	info := objects.Info{
-		Key: p.key, Version: up.VersionID, Size: p.body.n, Tag: up.ETag, Modified: p.store.cfg.Clock.Now().UTC(), RetainUntil: p.until,
+		Key: p.key, Version: up.VersionID, Size: p.body.n, Tag: up.ETag, Modified: p.store.cfg.Clock.Now().UTC(),
+		RetainUntil: p.until,
 	}
 	return info, p.store.checkVersion(&info)
 }

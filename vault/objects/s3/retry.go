@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Waits between attempts: doubling from the first to the longest, each drawn from its upper half, so that clients that failed
-// together do not come back together.
+// Waits between attempts: doubling from the first to the longest, each drawn from its upper half, so that clients that
+// failed together do not come back together.
 const (
 	firstWait   = 50 * time.Millisecond
 	longestWait = 5 * time.Second
@@ -20,8 +20,8 @@ const (
 	longestAfter = 15 * time.Second
 )
 
-// do makes a request until it succeeds, fails for good, or has failed for Config.Patience. The request must be one that can be
-// repeated.
+// do makes a request until it succeeds, fails for good, or has failed for Config.Patience. The request must be one that
+// can be repeated.
 func (s *Store) do(ctx context.Context, request func(a *attempt) error) error {
 	return s.doWithin(ctx, s.cfg.Patience, request)
 }
@@ -71,8 +71,8 @@ func (s *Store) once(ctx context.Context, request func(a *attempt) error) (time.
 	return a.retryAfter, err
 }
 
-// again says whether the failure of a request may be over soon. What the store did not answer at all is, but for the trust in
-// its certificate.
+// again says whether the failure of a request may be over soon. What the store did not answer at all is, but for the
+// trust in its certificate.
 func again(err error) bool {
 	var answer reply
 	var body bodyError
@@ -81,7 +81,8 @@ func again(err error) bool {
 	switch {
 	case errors.As(err, &answer):
 		return answer.retryable()
-	case errors.As(err, &body), errors.As(err, &untrusted), errors.As(err, &authority), errors.Is(err, errCredentials), isSentinel(err):
+	case errors.As(err, &body), errors.As(err, &untrusted), errors.As(err, &authority), errors.Is(err, errCredentials),
+		isSentinel(err):
 		return false
 	}
 	return true

@@ -1,12 +1,12 @@
-// Package s3 keeps objects in a bucket of any S3-compatible store: the implementation of objects.Store for production. It
-// works on minio-go and was tried on versitygw and MinIO.
+// Package s3 keeps objects in a bucket of any S3-compatible store: the implementation of objects.Store for production.
+// It works on minio-go and was tried on versitygw and MinIO.
 //
-// A body of up to one part is one PUT request, with condition, retention lock and CRC-32C in its headers. A larger one whose
-// length is known is one PUT too, up to Config.StreamSize, sent while it is read, with the CRC-32C behind it. What is larger
-// still, or of unknown length, is a multipart upload whose parts go out in parallel. Requests are tried again within a time
-// limit where their bytes are in memory still, and the store is told the CRC-32C of what it must hold. Every Put is marked
-// with a random number of its own among the object's metadata: when the answer to a Put is lost, that mark says whether it
-// took effect.
+// A body of up to one part is one PUT request, with condition, retention lock and CRC-32C in its headers. A larger one
+// whose length is known is one PUT too, up to Config.StreamSize, sent while it is read, with the CRC-32C behind it.
+// What is larger still, or of unknown length, is a multipart upload whose parts go out in parallel. Requests are tried
+// again within a time limit where their bytes are in memory still, and the store is told the CRC-32C of what it must
+// hold. Every Put is marked with a random number of its own among the object's metadata: when the answer to a Put is
+// lost, that mark says whether it took effect.
 package s3
 
 import (
@@ -42,11 +42,12 @@ const (
 	maxParts = 10_000
 )
 
-// MaxSize is the largest body that a store takes, in bytes. Config.PartSize parts hold 10,000 times that size; a longer body
-// of known length has larger parts, up to MaxPartSize.
+// MaxSize is the largest body that a store takes, in bytes. Config.PartSize parts hold 10,000 times that size; a longer
+// body of known length has larger parts, up to MaxPartSize.
 const MaxSize = maxParts * MaxPartSize
 
-// Clock tells the time: waits between attempts and the comparison of clocks go by it. Requests are dated by the machine's.
+// Clock tells the time: waits between attempts and the comparison of clocks go by it. Requests are dated by the
+// machine's.
 type Clock interface {
 	Now() time.Time
 }
@@ -54,9 +55,9 @@ type Clock interface {
 // Mode is how a retention lock binds.
 type Mode string
 
-// The modes of Object Lock. A lock in compliance mode can be ended early by nobody, the store's own administrators included;
-// one in governance mode can be lifted by whoever has the right s3:BypassGovernanceRetention. Evidence that an administrator
-// could have deleted is worth less, so compliance is the default.
+// The modes of Object Lock. A lock in compliance mode can be ended early by nobody, the store's own administrators
+// included; one in governance mode can be lifted by whoever has the right s3:BypassGovernanceRetention. Evidence that
+// an administrator could have deleted is worth less, so compliance is the default.
 const (
 	Compliance Mode = "COMPLIANCE"
 	Governance Mode = "GOVERNANCE"
@@ -72,8 +73,8 @@ const (
 	HostStyle Style = "host" // https://bucket.endpoint/key
 )
 
-// Encryption is what the store is asked to encrypt objects with at rest. What the vault stores is encrypted before; this is
-// for stores that demand it. The zero value asks for nothing.
+// Encryption is what the store is asked to encrypt objects with at rest. What the vault stores is encrypted before;
+// this is for stores that demand it. The zero value asks for nothing.
 type Encryption struct {
 	Enabled bool
 	KMSKey  string // the id of a key in the store's key service (SSE-KMS); empty: the store's own keys (SSE-S3)
@@ -100,16 +101,17 @@ type Config struct {
 
 	// PartSize is the size of a part and of the largest body that is one request, in bytes; 0 means DefaultPartSize.
 	PartSize int64
-	// StreamSize is the size of the largest body of known length that is one request although it is longer than a part, in
-	// bytes; 0 means DefaultStreamSize, and less than PartSize none. Such a request is sent while the body is read and cannot
-	// be repeated when it fails half-way; a multipart upload can, but many stores write each of its bytes twice.
+	// StreamSize is the size of the largest body of known length that is one request although it is longer than a part,
+	// in bytes; 0 means DefaultStreamSize, and less than PartSize none. Such a request is sent while the body is read
+	// and cannot be repeated when it fails half-way; a multipart upload can, but many stores write each of its bytes
+	// twice.
 	StreamSize int64
-	// Memory bounds what uploads may buffer, in bytes, beyond one part each: it is what lets parts of one upload go out side
-	// by side; 0 means DefaultMemory.
+	// Memory bounds what uploads may buffer, in bytes, beyond one part each: it is what lets parts of one upload go out
+	// side by side; 0 means DefaultMemory.
 	Memory int64
 
-	// Timeout ends one request that has had no answer for that long, and a body that stops coming; 0 means DefaultTimeout. A
-	// part has to get through in it.
+	// Timeout ends one request that has had no answer for that long, and a body that stops coming; 0 means
+	// DefaultTimeout. A part has to get through in it.
 	Timeout time.Duration
 	// Patience is how long a request that has failed is tried again; 0 means DefaultPatience.
 	Patience time.Duration
@@ -168,8 +170,10 @@ func New(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	client, err := minio.NewCore(endpoint.Host, &minio.Options{
-		Creds: s.creds.Credentials, Secure: endpoint.Scheme == "https", Transport: observer{s.transport}, Region: cfg.Region,
-		BucketLookup:    map[Style]minio.BucketLookupType{PathStyle: minio.BucketLookupPath, HostStyle: minio.BucketLookupDNS}[cfg.Style],
+		Creds: s.creds.Credentials, Secure: endpoint.Scheme == "https", Transport: observer{s.transport},
+		Region: cfg.Region,
+		BucketLookup: map[Style]minio.BucketLookupType{PathStyle: minio.BucketLookupPath,
+			HostStyle: minio.BucketLookupDNS}[cfg.Style],
 		TrailingHeaders: true, // for the CRC-32C of bodies that are sent while they are read
 		MaxRetries:      1,    // retries are ours: minio-go's know no deadline and no lost answers
 	})

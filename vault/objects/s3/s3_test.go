@@ -18,7 +18,8 @@ import (
 // servers are the real stores that the tests run against.
 var servers = map[string]func(testing.TB) *servertest.S3{"versitygw": servertest.Versitygw, "minio": servertest.MinIO}
 
-// config is of a bucket in a server, which is made when it is opened. Bodies of more than one part are multipart uploads.
+// config is of a bucket in a server, which is made when it is opened. Bodies of more than one part are multipart
+// uploads.
 func config(t testing.TB, server *servertest.S3, bucket string, versioned bool) s3.Config {
 	t.Helper()
 	return s3.Config{

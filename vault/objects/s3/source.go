@@ -48,7 +48,8 @@ func (s *source) fill(p *part, size int64) (last bool, err error) {
 	return s.ended && len(s.ahead) == 0, nil
 }
 
-// read reads at least a byte, unless the body ends. Any error of the body but a plain io.EOF is one, io.ErrUnexpectedEOF too.
+// read reads at least a byte, unless the body ends. Any error of the body but a plain io.EOF is one,
+// io.ErrUnexpectedEOF too.
 func (s *source) read(into []byte) (n int, err error) {
 	for idle := 0; n == 0 && !s.ended; idle++ {
 		if err := s.ctx.Err(); err != nil {

@@ -11,13 +11,13 @@ import (
 	"muniment/vault/objects"
 )
 
-// streamSlab is how much of a streamed body is held back until it is known what follows: the end of a body is sent only once
-// the body has ended as it should.
+// streamSlab is how much of a streamed body is held back until it is known what follows: the end of a body is sent only
+// once the body has ended as it should.
 const streamSlab = 4 * slabSize
 
 // stream stores a body of known length in one request while it is read, of which only the first part is in memory. Its
-// CRC-32C follows the body, in a trailer. The request can be repeated only while nothing beyond the first part has been sent;
-// after that a failure is the caller's to mend.
+// CRC-32C follows the body, in a trailer. The request can be repeated only while nothing beyond the first part has been
+// sent; after that a failure is the caller's to mend.
 func (p *put) stream(ctx context.Context, first *part) (objects.Info, error) {
 	defer first.free()
 	opt := p.options()
@@ -30,7 +30,8 @@ func (p *put) stream(ctx context.Context, first *part) (objects.Info, error) {
 		if spent {
 			return minio.UploadInfo{}, errSpent
 		}
-		reader := &streamReader{partReader: partReader{part: first, moved: a.moved}, attempt: a, body: p.body, window: window}
+		reader := &streamReader{partReader: partReader{part: first, moved: a.moved}, attempt: a, body: p.body,
+			window: window}
 		up, err := p.store.client.PutObject(a.ctx, p.store.cfg.Bucket, p.key, reader, p.opt.Length, "", "", opt)
 		spent = reader.detach()
 		if reader.err != nil {
@@ -41,7 +42,8 @@ func (p *put) stream(ctx context.Context, first *part) (objects.Info, error) {
 }
 
 // errSpent says that a body was read by an attempt that failed.
-var errSpent = fmt.Errorf("%w: the store failed in the middle of a body that cannot be sent again", objects.ErrUnavailable)
+var errSpent = fmt.Errorf("%w: the store failed in the middle of a body that cannot be sent again",
+	objects.ErrUnavailable)
 
 // streamReader reads the first part, and then the rest of the body as it comes.
 type streamReader struct {

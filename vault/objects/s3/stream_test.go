@@ -25,7 +25,8 @@ func TestStreamIsOneRequest(t *testing.T) {
 			for _, size := range []int{s3.MinPartSize + 1, large, 3 * s3.MinPartSize} {
 				before, key := len(r.proxy.Requests()), r.key()
 				info, err := r.store.Put(t.Context(), key, bytes.NewReader(content(size)), objects.PutOptions{
-					Length: int64(size), Condition: objects.Condition{Absent: true}, RetainUntil: time.Now().Add(time.Minute),
+					Length: int64(size), Condition: objects.Condition{Absent: true},
+					RetainUntil: time.Now().Add(time.Minute),
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -41,8 +42,9 @@ func TestStreamIsOneRequest(t *testing.T) {
 	}
 }
 
-// What went wrong with a body that is sent while it is read: either the object is there and Put says so, or Put says that the
-// store was not available. Faults after the body was stored are none for the caller, nor are those within the first part.
+// What went wrong with a body that is sent while it is read: either the object is there and Put says so, or Put says
+// that the store was not available. Faults after the body was stored are none for the caller, nor are those within the
+// first part.
 func TestStreamFaults(t *testing.T) {
 	t.Parallel()
 	server := servertest.Versitygw(t)
@@ -118,7 +120,8 @@ func TestStreamSources(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	reader := io.MultiReader(bytes.NewReader(body[:6<<20]), callback(cancel), bytes.NewReader(body[6<<20:]))
 	key = fmt.Sprint(r.key(), "/canceled")
-	if _, err := r.store.Put(ctx, key, reader, objects.PutOptions{Length: large}); !errors.Is(err, context.Canceled) || len(r.versions(key)) != 0 {
+	if _, err := r.store.Put(ctx, key, reader, objects.PutOptions{Length: large}); !errors.Is(err, context.Canceled) ||
+		len(r.versions(key)) != 0 {
 		t.Errorf("canceled: %v", err)
 	}
 }

@@ -15,8 +15,8 @@ var _ objects.Tidier = (*Store)(nil)
 // uploadPage is how many unfinished uploads are listed at a time.
 const uploadPage = 1000
 
-// TidyUploads aborts multipart uploads that began before the time given: those that a crash left, for every other Put aborts
-// its own. Their parts cost room and are in no list of objects.
+// TidyUploads aborts multipart uploads that began before the time given: those that a crash left, for every other Put
+// aborts its own. Their parts cost room and are in no list of objects.
 func (s *Store) TidyUploads(ctx context.Context, prefix string, before time.Time) error {
 	keyMarker, idMarker := "", ""
 	for {

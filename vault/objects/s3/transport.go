@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// idleConnections is how many connections are kept open to the endpoint. net/http's default of two a host makes a busy
-	// client dial for most requests.
+	// idleConnections is how many connections are kept open to the endpoint. net/http's default of two a host makes a
+	// busy client dial for most requests.
 	idleConnections = 128
 	// writeBuffer holds the head and the body of a usual document's PUT, so that both leave in one write.
 	writeBuffer = 128 << 10
@@ -50,7 +50,8 @@ func newTransport(cfg Config) (*http.Transport, error) {
 	}, nil
 }
 
-// attempt is one request and, where there is one, the body of its answer. It ends when nothing moves for Config.Timeout.
+// attempt is one request and, where there is one, the body of its answer. It ends when nothing moves for
+// Config.Timeout.
 type attempt struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -121,8 +122,8 @@ type tee struct {
 	io.Closer
 }
 
-// parseRetryAfter reads the seconds of a Retry-After header (RFC 9110, section 10.2.3). Dates, which stores do not send, are
-// passed over.
+// parseRetryAfter reads the seconds of a Retry-After header (RFC 9110, section 10.2.3). Dates, which stores do not
+// send, are passed over.
 func parseRetryAfter(value string) time.Duration {
 	seconds, err := strconv.Atoi(value)
 	if err != nil || seconds < 0 || seconds > 3600 {

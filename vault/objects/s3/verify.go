@@ -30,9 +30,9 @@ func checkBucketName(name string) error {
 	return nil
 }
 
-// Verify says whether the bucket is there and of the right kind: with versions and Object Lock, or with neither. Its error is
-// a *SetupError that says what to do; it wraps objects.ErrUnavailable when the endpoint cannot be reached. With Config.Create
-// it makes a bucket that is missing.
+// Verify says whether the bucket is there and of the right kind: with versions and Object Lock, or with neither. Its
+// error is a *SetupError that says what to do; it wraps objects.ErrUnavailable when the endpoint cannot be reached.
+// With Config.Create it makes a bucket that is missing.
 func (s *Store) Verify(ctx context.Context) error {
 	err := s.verify(ctx)
 	var answer reply
@@ -58,7 +58,8 @@ func (s *Store) verify(ctx context.Context) error {
 		return err
 	}
 	if skew.Abs() > maxSkew {
-		return s.wrong(fmt.Sprintf("its clock differs from this machine's by %s", skew.Abs().Round(time.Second)), fixClock, nil)
+		return s.wrong(fmt.Sprintf("its clock differs from this machine's by %s", skew.Abs().Round(time.Second)),
+			fixClock, nil)
 	}
 	locked, rule, err := s.objectLock(ctx)
 	switch {
@@ -66,16 +67,19 @@ func (s *Store) verify(ctx context.Context) error {
 		return err
 	case s.cfg.Versioned && !versioning.Enabled():
 		return s.wrong("the bucket has no versioning",
-			"turn versioning and Object Lock on (best by making a new bucket with Object Lock), or name another bucket", nil)
+			"turn versioning and Object Lock on (best by making a new bucket with Object Lock), or name another bucket",
+			nil)
 	case s.cfg.Versioned && !locked:
 		return s.wrong("the bucket has no Object Lock",
 			"turn Object Lock on; where the store allows that only for new buckets, make a new one with it", nil)
 	case !s.cfg.Versioned && (versioning.Enabled() || versioning.Suspended() || locked):
 		return s.wrong("the bucket keeps versions, and this use needs one that does not",
-			"name a bucket that never had versioning or Object Lock; the documents' bucket cannot be the journal's too", nil)
+			"name a bucket that never had versioning or Object Lock; the documents' bucket cannot be the journal's too",
+			nil)
 	case rule:
 		return s.wrong("the bucket locks every new object by a default retention rule",
-			"remove the rule: each document is locked as its schedule says, and what broken uploads leave must not be", nil)
+			"remove the rule: each document is locked as its schedule says, and what broken uploads leave must not be",
+			nil)
 	}
 	return nil
 }
@@ -127,15 +131,19 @@ func (s *Store) explain(err error) error {
 	case err == nil, errors.As(err, &already), errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, errCredentials):
-		return s.wrong("there are no credentials for it", "give an access key and its secret, or check that their files can be read", err)
+		return s.wrong("there are no credentials for it",
+			"give an access key and its secret, or check that their files can be read", err)
 	case errors.As(err, &unknown), errors.As(err, &certificate):
-		return s.wrong("its certificate is not trusted", "name the file with its authority's certificate as CA file, or check the host name", err)
+		return s.wrong("its certificate is not trusted",
+			"name the file with its authority's certificate as CA file, or check the host name", err)
 	case !errors.As(err, &answer):
-		return s.wrong("it cannot be reached", "check host, port and scheme of the endpoint, and that the store runs", err)
+		return s.wrong("it cannot be reached",
+			"check host, port and scheme of the endpoint, and that the store runs", err)
 	}
 	switch answer.Code {
 	case codeNoBucket:
-		return s.wrong("there is no such bucket", "make it, or name another (muniment doctor --create-buckets makes those that are named)", err)
+		return s.wrong("there is no such bucket",
+			"make it, or name another (muniment doctor --create-buckets makes those that are named)", err)
 	case codeSkewed:
 		return s.wrong("its clock differs too much from this machine's", fixClock, err)
 	case codeRegion, "InvalidRegion", "IncorrectEndpoint", "PermanentRedirect", "IllegalLocationConstraintException":
@@ -145,12 +153,14 @@ func (s *Store) explain(err error) error {
 		}
 		return s.wrong("the bucket is in another region than "+s.cfg.Region, fix, err)
 	case codeKeyID, codeSignature, codeExpired, "InvalidTokenId", "InvalidToken", "XAdminUserNotFound": // the last: versitygw
-		return s.wrong("it does not accept the credentials", "check access key and secret, and that they are of this store", err)
+		return s.wrong("it does not accept the credentials",
+			"check access key and secret, and that they are of this store", err)
 	case codeDenied:
 		return s.wrong("the credentials may not do this",
 			"permit what the guide lists: reading, writing, deleting versions, retention and holds, and looking at versioning and Object Lock", err)
 	}
-	return s.wrong("it does not answer as S3 stores do", "check that the endpoint is that of an S3 store, and its log", err)
+	return s.wrong("it does not answer as S3 stores do",
+		"check that the endpoint is that of an S3 store, and its log", err)
 }
 
 // Check puts, reads and deletes a small object.

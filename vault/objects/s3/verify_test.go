@@ -49,21 +49,35 @@ func TestVerify(t *testing.T) {
 				change   func(*s3.Config)
 				says, do string
 			}{
-				"wrong bucket":        {func(c *s3.Config) { c.Bucket = "none" }, "there is no such bucket", "make it"},
-				"no versioning":       {func(c *s3.Config) { c.Bucket = "plain" }, "has no versioning", "turn versioning"},
-				"no lock":             {func(c *s3.Config) { c.Bucket = "versions" }, "has no Object Lock", "turn Object Lock on"},
-				"a default rule":      {func(c *s3.Config) { c.Bucket = "rule" }, "by a default retention rule", "remove the rule"},
-				"versions not wanted": {func(c *s3.Config) { c.Bucket, c.Versioned = "versions", false }, "keeps versions", "name a bucket that never had"},
-				"a lock not wanted":   {func(c *s3.Config) { c.Versioned = false }, "keeps versions", "name a bucket that never had"},
-				"wrong region":        {func(c *s3.Config) { c.Region = "eu-west-7" }, "in another region than eu-west-7", "set the region"},
-				"wrong secret":        {func(c *s3.Config) { c.Credentials = s3.Static(server.AccessKey, "another") }, "does not accept the credentials", "check access key"},
-				"wrong access key":    {func(c *s3.Config) { c.Credentials = s3.Static("nobody", server.SecretKey) }, "does not accept the credentials", "check access key"},
-				"no credentials":      {func(c *s3.Config) { c.Credentials = s3.Files(missing, missing) }, "there are no credentials", "give an access key"},
-				"slow clock":          {func(c *s3.Config) { c.Clock = skewed(-time.Hour) }, "clock differs from this machine's", "the same time service"},
-				"fast clock":          {func(c *s3.Config) { c.Clock = skewed(10 * time.Minute) }, "clock differs from this machine's", "the same time service"},
-				"nobody there":        {func(c *s3.Config) { c.Endpoint = "http://127.0.0.1:1" }, "cannot be reached", "check host, port and scheme"},
-				"no such host":        {func(c *s3.Config) { c.Endpoint = "http://nowhere.invalid" }, "cannot be reached", "check host, port and scheme"},
-				"TLS where is none":   {func(c *s3.Config) { c.Endpoint = "https://" + server.Endpoint }, "cannot be reached", "check host, port and scheme"},
+				"wrong bucket": {func(c *s3.Config) { c.Bucket = "none" }, "there is no such bucket", "make it"},
+				"no versioning": {func(c *s3.Config) { c.Bucket = "plain" }, "has no versioning",
+					"turn versioning"},
+				"no lock": {func(c *s3.Config) { c.Bucket = "versions" }, "has no Object Lock",
+					"turn Object Lock on"},
+				"a default rule": {func(c *s3.Config) { c.Bucket = "rule" }, "by a default retention rule",
+					"remove the rule"},
+				"versions not wanted": {func(c *s3.Config) { c.Bucket, c.Versioned = "versions", false },
+					"keeps versions", "name a bucket that never had"},
+				"a lock not wanted": {func(c *s3.Config) { c.Versioned = false }, "keeps versions",
+					"name a bucket that never had"},
+				"wrong region": {func(c *s3.Config) { c.Region = "eu-west-7" },
+					"in another region than eu-west-7", "set the region"},
+				"wrong secret": {func(c *s3.Config) { c.Credentials = s3.Static(server.AccessKey, "another") },
+					"does not accept the credentials", "check access key"},
+				"wrong access key": {func(c *s3.Config) { c.Credentials = s3.Static("nobody", server.SecretKey) },
+					"does not accept the credentials", "check access key"},
+				"no credentials": {func(c *s3.Config) { c.Credentials = s3.Files(missing, missing) },
+					"there are no credentials", "give an access key"},
+				"slow clock": {func(c *s3.Config) { c.Clock = skewed(-time.Hour) },
+					"clock differs from this machine's", "the same time service"},
+				"fast clock": {func(c *s3.Config) { c.Clock = skewed(10 * time.Minute) },
+					"clock differs from this machine's", "the same time service"},
+				"nobody there": {func(c *s3.Config) { c.Endpoint = "http://127.0.0.1:1" }, "cannot be reached",
+					"check host, port and scheme"},
+				"no such host": {func(c *s3.Config) { c.Endpoint = "http://nowhere.invalid" },
+					"cannot be reached", "check host, port and scheme"},
+				"TLS where is none": {func(c *s3.Config) { c.Endpoint = "https://" + server.Endpoint },
+					"cannot be reached", "check host, port and scheme"},
 			} {
 				cfg := good
 				cfg.Create, cfg.Patience, cfg.Timeout = false, 100*time.Millisecond, 2*time.Second
@@ -75,11 +89,13 @@ func TestVerify(t *testing.T) {
 					continue
 				}
 				var wrong *s3.SetupError
-				if !errors.As(err, &wrong) || !strings.Contains(wrong.What, c.says) || !strings.Contains(wrong.Fix, c.do) {
+				if !errors.As(err, &wrong) || !strings.Contains(wrong.What, c.says) ||
+					!strings.Contains(wrong.Fix, c.do) {
 					t.Errorf("%s: %v, want %q and %q", what, err, c.says, c.do)
 				}
 				host := strings.TrimPrefix(strings.TrimPrefix(cfg.Endpoint, "http://"), "https://")
-				if !strings.Contains(err.Error(), host+"/"+cfg.Bucket) || strings.Contains(err.Error(), server.SecretKey) {
+				if !strings.Contains(err.Error(), host+"/"+cfg.Bucket) ||
+					strings.Contains(err.Error(), server.SecretKey) {
 					t.Errorf("%s: the error says %q", what, err)
 				}
 			}
@@ -112,18 +128,20 @@ func TestVerifyAnswers(t *testing.T) {
 		more     string
 		says, do string
 	}{
-		"RequestTimeTooSkewed":         {403, "", "clock differs too much", "the same time service"},
-		"AuthorizationHeaderMalformed": {400, "<Region>eu-central-1</Region>", "in another region", "set the region of the bucket (eu-central-1)"},
-		"AccessDenied":                 {403, "", "may not do this", "permit what the guide lists"},
-		"ExpiredToken":                 {400, "", "does not accept the credentials", "check access key"},
-		"Nonsense":                     {418, "", "does not answer as S3 stores do", "check that the endpoint"},
+		"RequestTimeTooSkewed": {403, "", "clock differs too much", "the same time service"},
+		"AuthorizationHeaderMalformed": {400, "<Region>eu-central-1</Region>", "in another region",
+			"set the region of the bucket (eu-central-1)"},
+		"AccessDenied": {403, "", "may not do this", "permit what the guide lists"},
+		"ExpiredToken": {400, "", "does not accept the credentials", "check access key"},
+		"Nonsense":     {418, "", "does not answer as S3 stores do", "check that the endpoint"},
 	} {
 		fault := r.proxy.Inject(servertest.Fault{
 			Kind: servertest.Answer, Status: c.status, Times: -1, Header: http.Header{"X-Amz-Request-Id": {"1"}},
 			Body: "<Error><Code>" + code + "</Code>" + c.more + "</Error>",
 		})
 		var wrong *s3.SetupError
-		if err := r.store.Verify(t.Context()); !errors.As(err, &wrong) || !strings.Contains(wrong.What, c.says) || !strings.Contains(wrong.Fix, c.do) {
+		if err := r.store.Verify(t.Context()); !errors.As(err, &wrong) || !strings.Contains(wrong.What, c.says) ||
+			!strings.Contains(wrong.Fix, c.do) {
 			t.Errorf("%s: %v, want %q and %q", code, err, c.says, c.do)
 		}
 		fault.Remove()
@@ -194,7 +212,8 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: %v", says, err)
 		}
 	}
-	for _, endpoint := range []string{"", "ftp://host", "http://", "https://host/path", "https://user:word@host", "https://host?x", "::"} {
+	for _, endpoint := range []string{"", "ftp://host", "http://", "https://host/path", "https://user:word@host",
+		"https://host?x", "::"} {
 		cfg := config(t, server, bucket, true)
 		cfg.Endpoint = endpoint
 		if _, err := s3.New(cfg); err == nil || strings.Contains(err.Error(), "word") {
@@ -221,10 +240,12 @@ func TestKeyRevoked(t *testing.T) {
 			}
 			_, statErr := store.Stat(t.Context(), key, version)
 			_, getErr := read(t.Context(), store, key, version, nil)
-			_, putErr := store.Put(t.Context(), key, strings.NewReader("x"), objects.PutOptions{Length: 1, Condition: objects.Condition{Tag: "x"}})
+			_, putErr := store.Put(t.Context(), key, strings.NewReader("x"),
+				objects.PutOptions{Length: 1, Condition: objects.Condition{Tag: "x"}})
 			for doing, err := range map[string]error{
 				"Stat": statErr, "Get": getErr, "Put": putErr, "Delete": store.Delete(t.Context(), key, version),
-				"Retain": store.Retain(t.Context(), key, version, time.Now().Add(time.Hour)), "Hold": store.Hold(t.Context(), key, version, true),
+				"Retain": store.Retain(t.Context(), key, version, time.Now().Add(time.Hour)),
+				"Hold":   store.Hold(t.Context(), key, version, true),
 			} {
 				if !errors.Is(err, objects.ErrUnavailable) {
 					t.Errorf("%s: %v, want ErrUnavailable", doing, err)
