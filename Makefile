@@ -6,17 +6,28 @@ VULNCHECK := $(GO) tool -modfile=.ci/vuln/go.mod govulncheck
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 
-.PHONY: build test fmt vet lint vuln servers unit fuzz bench generate clean
+.DEFAULT_GOAL := build
+.PHONY: help build quick test fmt tidy vet lint vuln servers unit fuzz bench generate clean
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the two binaries, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
-test: fmt vet lint vuln unit ## everything that must be green
+quick: fmt ## the heart of every package in less than a minute, for while you work; no server, no race detector
+	$(GO) test -short ./...
+
+test: fmt tidy vet lint vuln unit ## everything that must be green; CI runs this and nothing else
 
 fmt: ## fails when gofmt would change a file, and names it
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w is due for:"; echo "$$files"; exit 1; fi
 
-vet:
+tidy: ## fails when go.mod or go.sum is not what the imports ask for, or a module is not what go.sum says
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+vet: ## go vet
 	$(GO) vet ./...
 
 lint: ## golangci-lint, the version pinned in .ci/lint/go.mod
@@ -31,7 +42,7 @@ servers: ## the real servers that tests run against, the versions pinned in .ci/
 
 # The crash rounds and the other long tests are part of it; -short leaves them out, and each says so. A test that lacks
 # something of the machine (a server, strace) fails here, and is skipped by a plain `go test`.
-unit: servers
+unit: servers ## all tests, with the race detector, against real servers
 	MUNIMENT_TESTS=complete $(GO) test -race -timeout 30m ./...
 
 fuzz: ## each fuzz target for FUZZTIME
@@ -46,5 +57,5 @@ bench: ## Go's benchmarks, then the figures of a whole server; BENCHMARKS.md has
 generate: ## the API's models and client, from openapi/openapi.yaml
 	$(GO) generate ./...
 
-clean:
+clean: ## removes bin/
 	rm -rf bin
