@@ -11,7 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
 	"muniment/openapi"
 	"muniment/openapi/openapitest"
 )
@@ -151,7 +151,7 @@ func follow(root any, ref string) any {
 func TestGeneratedCodeIsCurrent(t *testing.T) {
 	tool := []string{"tool", "-modfile=tools/go.mod", "oapi-codegen"}
 	if out, err := exec.Command("go", append(tool, "-version")...).CombinedOutput(); err != nil {
-		servertest.Missing(t, "the generator cannot be built here",
+		processtest.Missing(t, "the generator cannot be built here",
 			fmt.Sprintf("it needs the modules of tools/go.mod: %v\n%s", err, out))
 	}
 	for config, generated := range map[string]string{"models.yaml": "models.gen.go",

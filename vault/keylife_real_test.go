@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
-	"muniment/anchor/servertest"
 	"muniment/vault"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
+	"muniment/vault/servertest"
 )
 
 // vaultHouse keeps keys in a real Vault: the gateway works under its least-privilege policy, the key custodian under

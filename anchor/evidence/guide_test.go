@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"muniment/anchor/evidence"
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
 )
 
 // guideScript takes the shell commands out of the auditor's guide and writes them to a file.
@@ -20,7 +20,8 @@ func guideScript(t *testing.T) string {
 	t.Helper()
 	for _, tool := range []string{"sh", "openssl", "sha256sum", "curl", "base64", "sed", "od", "cmp"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			servertest.Missing(t, tool+", which the guide's commands call, is missing", "the system's packages have it")
+			processtest.Missing(t, tool+", which the guide's commands call, is missing",
+				"the system's packages have it")
 		}
 	}
 	guide, err := os.ReadFile(filepath.Join("..", "README.md"))

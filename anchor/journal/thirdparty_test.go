@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"muniment/anchor/journal"
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
 )
 
 // tileServer serves a journal as C2SP tlog-tiles under a prefix.
@@ -74,7 +74,7 @@ func buildChecker(t *testing.T) string {
 	download := exec.CommandContext(t.Context(), "go", "mod", "download")
 	download.Dir = dir
 	if out, err := download.CombinedOutput(); err != nil {
-		servertest.Missing(t, fmt.Sprintf("the modules of %s are missing", dir),
+		processtest.Missing(t, fmt.Sprintf("the modules of %s are missing", dir),
 			fmt.Sprintf("`go mod download` there says what keeps them away: %v\n%s", err, out))
 	}
 	binary := filepath.Join(t.TempDir(), "tessera")

@@ -26,7 +26,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"muniment/anchor/evidence"
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
 )
 
 // victim is a server that a test kills, and what its clients know.
@@ -392,7 +392,7 @@ func TestCrashAtSyscalls(t *testing.T) {
 	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		servertest.Missing(t, "strace is missing", "apt-get install strace")
+		processtest.Missing(t, "strace is missing", "apt-get install strace")
 	}
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {

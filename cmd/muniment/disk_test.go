@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
 )
 
 // attachHow is what a person does where strace may not attach.
@@ -22,7 +22,7 @@ func (v *victim) injure(call, failure string) (heal func()) {
 	v.t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		servertest.Missing(v.t, "strace is missing", "apt-get install strace")
+		processtest.Missing(v.t, "strace is missing", "apt-get install strace")
 	}
 	c := exec.Command(strace, "-f", "-o", "/dev/null", "-p", fmt.Sprint(v.cmd.Process.Pid),
 		"-P", filepath.Join(v.dir, "journal.db"), "-e", "trace="+call, "-e", "inject="+call+":error="+failure)
@@ -39,7 +39,7 @@ func (v *victim) injure(call, failure string) (heal func()) {
 		attached = strings.Contains(lines.Text(), "attached")
 	}
 	if !attached {
-		servertest.Missing(v.t, fmt.Sprintf("strace may not attach to a process here: %v", c.Wait()), attachHow)
+		processtest.Missing(v.t, fmt.Sprintf("strace may not attach to a process here: %v", c.Wait()), attachHow)
 	}
 	done := make(chan struct{})
 	go func() {

@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
+	"muniment/vault/servertest"
 )
 
 // guideBlocks are the blocks of a language in the operator's guide, in order.
@@ -115,7 +116,7 @@ func freePort(t *testing.T) string {
 func TestGuideUnit(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
-		servertest.Missing(t, "systemd-analyze is missing", "it comes with systemd")
+		processtest.Missing(t, "systemd-analyze is missing", "it comes with systemd")
 	}
 	units := guideBlocks(t, "ini")
 	if len(units) != 1 {

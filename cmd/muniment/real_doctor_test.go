@@ -19,7 +19,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/openapi"
 	"muniment/vault/keys/transit"
 )
@@ -229,8 +229,8 @@ func TestRealMistakes(t *testing.T) {
 	r := newReal(t)
 	r.moreBuckets()
 	r.bucket("spare", false)
-	tls := servertest.NewTLSProxy(t, r.s3.Endpoint)
-	vaultTLS := servertest.NewTLSProxy(t, r.vault.Address)
+	tls := proxytest.NewTLS(t, r.s3.Endpoint)
+	vaultTLS := proxytest.NewTLS(t, r.vault.Address)
 	token := r.vault.Token(t, "muniment-gateway", r.policy("", ""), nil)
 	r.write("token", token)
 	r.write("other-secret", "wrong")
@@ -312,7 +312,7 @@ func TestRealMistakes(t *testing.T) {
 			serve:   []string{"token"}},
 		{name: "store-hangs",
 			prepare: func(r *real) func() {
-				return r.s3Proxy.Inject(servertest.Fault{Kind: servertest.Hang, Times: -1}).Remove
+				return r.s3Proxy.Inject(proxytest.Fault{Kind: proxytest.Hang, Times: -1}).Remove
 			},
 			doctor: []string{"release bucket: ", "documents' store: ", "it cannot be reached",
 				"→ check host, port and scheme"},

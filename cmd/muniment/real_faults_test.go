@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/openapi"
 )
 
@@ -109,7 +109,7 @@ func (a answer) want(t *testing.T, what string, want upshot) {
 // strike is a fault in front of one of the servers, and what a deposit under it comes to.
 type strike struct {
 	name  string
-	fault servertest.Fault
+	fault proxytest.Fault
 	size  int
 	want  upshot
 }
@@ -132,46 +132,46 @@ func TestRealStoreFaults(t *testing.T) {
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
-	documents := servertest.On(http.MethodPut, "/"+documentsBucket+"/")
-	head := servertest.On(http.MethodPut, "/"+releaseBucket+"/head")
+	documents := proxytest.On(http.MethodPut, "/"+documentsBucket+"/")
+	head := proxytest.On(http.MethodPut, "/"+releaseBucket+"/head")
 	var strikes []strike
-	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Reset,
-		servertest.ResetAfter, servertest.Hang, servertest.HangAfter} {
+	for _, kind := range []proxytest.Kind{proxytest.Answer, proxytest.AnswerAfter, proxytest.Reset,
+		proxytest.ResetAfter, proxytest.Hang, proxytest.HangAfter} {
 		strikes = append(strikes,
-			strike{"put, once", servertest.Fault{Kind: kind, Match: documents}, smallDocument, taken},
-			strike{"head, once", servertest.Fault{Kind: kind, Match: head}, smallDocument, taken},
+			strike{"put, once", proxytest.Fault{Kind: kind, Match: documents}, smallDocument, taken},
+			strike{"head, once", proxytest.Fault{Kind: kind, Match: head}, smallDocument, taken},
 		)
 	}
 	strikes = append(strikes,
-		strike{"part, once", servertest.Fault{Kind: servertest.Reset, Match: documents, Skip: 1}, largeDocument, taken},
-		strike{"part, once", servertest.Fault{Kind: servertest.HangAfter, Match: documents, Skip: 1}, largeDocument,
+		strike{"part, once", proxytest.Fault{Kind: proxytest.Reset, Match: documents, Skip: 1}, largeDocument, taken},
+		strike{"part, once", proxytest.Fault{Kind: proxytest.HangAfter, Match: documents, Skip: 1}, largeDocument,
 			taken},
-		strike{"put, for long", servertest.Fault{Kind: servertest.Answer, Match: documents, Times: -1}, smallDocument,
+		strike{"put, for long", proxytest.Fault{Kind: proxytest.Answer, Match: documents, Times: -1}, smallDocument,
 			storeDown},
-		strike{"put, for long", servertest.Fault{Kind: servertest.Hang, Match: documents, Times: -1}, smallDocument,
+		strike{"put, for long", proxytest.Fault{Kind: proxytest.Hang, Match: documents, Times: -1}, smallDocument,
 			storeDown},
 		// What took effect is found by its mark, however often its answer is lost.
-		strike{"put, for long", servertest.Fault{Kind: servertest.ResetAfter, Match: documents, Times: -1},
+		strike{"put, for long", proxytest.Fault{Kind: proxytest.ResetAfter, Match: documents, Times: -1},
 			smallDocument, taken},
-		strike{"storm of 503", servertest.Fault{Times: 3}, smallDocument, taken},
+		strike{"storm of 503", proxytest.Fault{Times: 3}, smallDocument, taken},
 		strike{"429 with Retry-After",
-			servertest.Fault{Match: documents, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, smallDocument,
+			proxytest.Fault{Match: documents, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, smallDocument,
 			taken},
-		strike{"part cut", servertest.Fault{Kind: servertest.CutRequest, Match: documents, Bytes: 100_000},
+		strike{"part cut", proxytest.Fault{Kind: proxytest.CutRequest, Match: documents, Bytes: 100_000},
 			largeDocument, taken},
-		strike{"part stalled", servertest.Fault{Kind: servertest.StallUpload, Match: documents, Bytes: 100_000},
+		strike{"part stalled", proxytest.Fault{Kind: proxytest.StallUpload, Match: documents, Bytes: 100_000},
 			largeDocument, taken},
 		// What is sent while it comes in cannot be sent again by us.
-		strike{"stream cut", servertest.Fault{Kind: servertest.CutRequest, Match: documents, Bytes: 6 << 20},
+		strike{"stream cut", proxytest.Fault{Kind: proxytest.CutRequest, Match: documents, Bytes: 6 << 20},
 			streamDocument, storeDown},
-		strike{"stream stalled", servertest.Fault{Kind: servertest.StallUpload, Match: documents, Bytes: 6 << 20},
+		strike{"stream stalled", proxytest.Fault{Kind: proxytest.StallUpload, Match: documents, Bytes: 6 << 20},
 			streamDocument, storeDown},
-		strike{"stream, answer lost", servertest.Fault{Kind: servertest.ResetAfter, Match: documents}, streamDocument,
+		strike{"stream, answer lost", proxytest.Fault{Kind: proxytest.ResetAfter, Match: documents}, streamDocument,
 			taken},
 		strike{"complete, answer lost",
-			servertest.Fault{Kind: servertest.ResetAfter, Match: servertest.On(http.MethodPost, "uploadId=")},
+			proxytest.Fault{Kind: proxytest.ResetAfter, Match: proxytest.On(http.MethodPost, "uploadId=")},
 			largeDocument, taken},
-		strike{"head, for long", servertest.Fault{Match: head, Times: -1}, smallDocument, notReleased},
+		strike{"head, for long", proxytest.Fault{Match: head, Times: -1}, smallDocument, notReleased},
 	)
 	for i, s := range strikes {
 		t.Run(fmt.Sprintf("%s %s", s.fault.Kind, s.name), func(t *testing.T) {
@@ -199,11 +199,11 @@ func (r *real) readFaults(v *victim) {
 	r.t.Helper()
 	v.recover("small", smallDocument)
 	v.recover("large", largeDocument)
-	get := servertest.On(http.MethodGet, "/"+documentsBucket+"/")
-	for _, f := range []servertest.Fault{
-		{Kind: servertest.Answer}, {Kind: servertest.Reset}, {Kind: servertest.CutAnswer},
-		{Kind: servertest.StallAnswer},
-		{Kind: servertest.Answer, Times: -1}, {Kind: servertest.CutAnswer, Times: -1},
+	get := proxytest.On(http.MethodGet, "/"+documentsBucket+"/")
+	for _, f := range []proxytest.Fault{
+		{Kind: proxytest.Answer}, {Kind: proxytest.Reset}, {Kind: proxytest.CutAnswer},
+		{Kind: proxytest.StallAnswer},
+		{Kind: proxytest.Answer, Times: -1}, {Kind: proxytest.CutAnswer, Times: -1},
 	} {
 		for key, before := range map[string]int64{"small": 0, "large": 3 << 20} {
 			f.Match, f.Bytes = get, before
@@ -212,7 +212,7 @@ func (r *real) readFaults(v *victim) {
 			if clean && !whole {
 				r.t.Errorf("%s of %s: the end was clean, and the document was not whole", f.Kind, key)
 			}
-			if passes := f.Times == 0; passes != whole && (f.Kind == servertest.Answer || passes) {
+			if passes := f.Times == 0; passes != whole && (f.Kind == proxytest.Answer || passes) {
 				r.t.Errorf("%s of %s, for ever %t: whole is %t", f.Kind, key, !passes, whole)
 			}
 			if in.Struck() == 0 {

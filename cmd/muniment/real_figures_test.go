@@ -21,7 +21,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
-	"muniment/anchor/servertest"
+	"muniment/vault/servertest"
 )
 
 // The figures take minutes, so they are made only when they are asked for.

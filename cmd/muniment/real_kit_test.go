@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"muniment/anchor/journal"
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/keys/transit"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 // real is a versitygw and a Vault, set up as the operator's guide says, with a fault proxy in front of each.
@@ -22,9 +23,9 @@ type real struct {
 	t       *testing.T
 	s3      *servertest.S3
 	vault   *servertest.Vault
-	s3Proxy *servertest.Proxy
-	proxy   *servertest.Proxy // in front of Vault
-	hcl     string            // the gateway's policy in Vault
+	s3Proxy *proxytest.Proxy
+	proxy   *proxytest.Proxy // in front of Vault
+	hcl     string           // the gateway's policy in Vault
 	dir     string
 }
 
@@ -39,7 +40,7 @@ const (
 func newReal(t *testing.T) *real {
 	t.Helper()
 	r := &real{t: t, s3: servertest.Versitygw(t), vault: servertest.NewVault(t), dir: t.TempDir()}
-	r.s3Proxy, r.proxy = servertest.NewProxy(t, r.s3.Endpoint), servertest.NewProxy(t, r.vault.Address)
+	r.s3Proxy, r.proxy = proxytest.New(t, r.s3.Endpoint), proxytest.New(t, r.vault.Address)
 	r.bucket(documentsBucket, true)
 	r.bucket(releaseBucket, false)
 	for _, name := range []string{"muniment-checkpoint", "muniment-ledger"} {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 )
 
 // TestRealVaultFaults: each fault between us and Vault, before and after it took effect. One that passes is not
@@ -23,27 +23,27 @@ func TestRealVaultFaults(t *testing.T) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
 	v.recover("first", smallDocument)
-	wrap, sign := servertest.On("", "/transit/encrypt/"), servertest.On("", "/transit/sign/muniment-checkpoint")
+	wrap, sign := proxytest.On("", "/transit/encrypt/"), proxytest.On("", "/transit/sign/muniment-checkpoint")
 	var strikes []strike
-	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Reset,
-		servertest.ResetAfter, servertest.HangAfter} {
+	for _, kind := range []proxytest.Kind{proxytest.Answer, proxytest.AnswerAfter, proxytest.Reset,
+		proxytest.ResetAfter, proxytest.HangAfter} {
 		strikes = append(strikes,
-			strike{"wrap, once", servertest.Fault{Kind: kind, Match: wrap}, smallDocument, taken},
-			strike{"sign, once", servertest.Fault{Kind: kind, Match: sign}, smallDocument, taken},
+			strike{"wrap, once", proxytest.Fault{Kind: kind, Match: wrap}, smallDocument, taken},
+			strike{"sign, once", proxytest.Fault{Kind: kind, Match: sign}, smallDocument, taken},
 		)
 	}
-	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter, servertest.Hang,
-		servertest.ResetAfter} {
-		strikes = append(strikes, strike{"wrap, for long", servertest.Fault{Kind: kind, Match: wrap, Times: -1},
+	for _, kind := range []proxytest.Kind{proxytest.Answer, proxytest.AnswerAfter, proxytest.Hang,
+		proxytest.ResetAfter} {
+		strikes = append(strikes, strike{"wrap, for long", proxytest.Fault{Kind: kind, Match: wrap, Times: -1},
 			smallDocument, keysDown})
 	}
 	strikes = append(strikes,
 		strike{"429 with Retry-After",
-			servertest.Fault{Match: wrap, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, smallDocument,
+			proxytest.Fault{Match: wrap, Status: 429, Header: http.Header{"Retry-After": {"1"}}}, smallDocument,
 			taken},
-		strike{"429, for long", servertest.Fault{Match: wrap, Status: 429, Times: -1}, smallDocument, keysDown},
-		strike{"412 of a standby", servertest.Fault{Match: wrap, Status: 412}, smallDocument, taken},
-		strike{"sign, for long", servertest.Fault{Match: sign, Times: -1}, smallDocument, notReleased},
+		strike{"429, for long", proxytest.Fault{Match: wrap, Status: 429, Times: -1}, smallDocument, keysDown},
+		strike{"412 of a standby", proxytest.Fault{Match: wrap, Status: 412}, smallDocument, taken},
+		strike{"sign, for long", proxytest.Fault{Match: sign, Times: -1}, smallDocument, notReleased},
 	)
 	for i, s := range strikes {
 		t.Run(fmt.Sprintf("%s %s", s.fault.Kind, s.name), func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
 )
 
 // process is "muniment serve" as an operator runs it.
@@ -153,7 +153,7 @@ func TestAnUploadThatStallsAtSIGTERMIsCutOff(t *testing.T) {
 func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		servertest.Missing(t, "strace, which makes the disk's syncs fail, is missing", "apt-get install strace")
+		processtest.Missing(t, "strace, which makes the disk's syncs fail, is missing", "apt-get install strace")
 	}
 	p := startProcess(t, filepath.Join(t.TempDir(), "data"), "")
 	fault := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fdatasync", "-e",
@@ -179,7 +179,7 @@ func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 			return
 		case <-detached:
 			if p.Process.Signal(syscall.Signal(0)) == nil {
-				servertest.Missing(t, "strace may not attach to a process here", attachHow)
+				processtest.Missing(t, "strace may not attach to a process here", attachHow)
 			}
 		default:
 		}

@@ -15,11 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"muniment/anchor/journal"
-	"muniment/anchor/servertest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
 	"muniment/vault/objects/objectstest"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 func openDir(t *testing.T, clock dir.Clock, versioned bool) objects.Store {

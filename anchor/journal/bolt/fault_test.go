@@ -20,7 +20,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
 )
 
 const (
@@ -137,10 +137,10 @@ func play(t *testing.T, scenario, path string, injections ...string) (report, er
 func strace(t *testing.T) string {
 	path, err := exec.LookPath("strace")
 	if err != nil {
-		servertest.Missing(t, "strace, which injects the faults of a disk, is missing", "apt-get install strace")
+		processtest.Missing(t, "strace, which injects the faults of a disk, is missing", "apt-get install strace")
 	}
 	if out, err := exec.Command(path, "-qq", "-o", os.DevNull, "true").CombinedOutput(); err != nil {
-		servertest.Missing(t, fmt.Sprintf("strace may not trace here: %v: %s", err, out),
+		processtest.Missing(t, fmt.Sprintf("strace may not trace here: %v: %s", err, out),
 			"in a container, add the capability SYS_PTRACE")
 	}
 	return path

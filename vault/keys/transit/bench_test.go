@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"muniment/anchor/servertest"
 	"muniment/vault/keys"
+	"muniment/vault/servertest"
 )
 
 // payload is as long as what the vault wraps for a document: keysets, salt and binding.

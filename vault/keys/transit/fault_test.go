@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
 )
@@ -23,7 +23,7 @@ const canary = "canary-5d20c7"
 type behind struct {
 	*kit
 	tenant    string
-	proxy     *servertest.Proxy
+	proxy     *proxytest.Proxy
 	svc       *transit.Service
 	custodian *transit.Custodian
 	wrapped   string
@@ -32,7 +32,7 @@ type behind struct {
 // behind makes one with a tenant of its own.
 func (k *kit) behind(t *testing.T, tenant string) *behind {
 	t.Helper()
-	b := &behind{kit: k, tenant: tenant, proxy: servertest.NewProxy(t, k.vault.Address)}
+	b := &behind{kit: k, tenant: tenant, proxy: proxytest.New(t, k.vault.Address)}
 	cfg := k.config(t, nil)
 	cfg.Address, cfg.RequestTimeout, cfg.RetryTime = b.proxy.URL(), 2*time.Second, 3*time.Second
 	b.svc = mustOpen(t, cfg)
@@ -107,34 +107,34 @@ func calls() []call {
 }
 
 // faults are those on the way, each in both kinds: what was asked for was not done; it was done and the answer lost.
-func faults() map[string]servertest.Fault {
-	return map[string]servertest.Fault{
-		"503":              {Kind: servertest.Answer},
-		"503 afterwards":   {Kind: servertest.AnswerAfter},
-		"500":              {Kind: servertest.Answer, Status: 500, Body: "<html>" + canary},
-		"500 afterwards":   {Kind: servertest.AnswerAfter, Status: 500},
-		"502":              {Kind: servertest.Answer, Status: 502, Body: canary},
-		"412":              {Kind: servertest.Answer, Status: 412, Body: `{"errors":["` + canary + `"]}`},
-		"412 afterwards":   {Kind: servertest.AnswerAfter, Status: 412},
-		"429":              {Kind: servertest.Answer, Status: 429, Header: http.Header{"Retry-After": {"0"}}},
-		"429 afterwards":   {Kind: servertest.AnswerAfter, Status: 429},
-		"472":              {Kind: servertest.Answer, Status: 472},
-		"473":              {Kind: servertest.Answer, Status: 473},
-		"reset":            {Kind: servertest.Reset},
-		"reset afterwards": {Kind: servertest.ResetAfter},
-		"hang":             {Kind: servertest.Hang},
-		"hang afterwards":  {Kind: servertest.HangAfter},
-		"cut request":      {Kind: servertest.CutRequest, Bytes: 1},
-		"cut answer":       {Kind: servertest.CutAnswer, Bytes: 30},
-		"stalled answer":   {Kind: servertest.StallAnswer, Bytes: 30},
-		"not JSON":         {Kind: servertest.Answer, Status: 200, Body: canary},
-		"another's JSON":   {Kind: servertest.AnswerAfter, Status: 200, Body: `{"data":{"` + canary + `":1}}`},
-		"an empty answer":  {Kind: servertest.Answer, Status: 200, Body: `{}`},
-		"nothing at all":   {Kind: servertest.AnswerAfter, Status: 200},
-		"null":             {Kind: servertest.AnswerAfter, Status: 200, Body: `{"data":null}`},
-		"a fault in Vault": {Kind: servertest.Answer, Status: 500,
+func faults() map[string]proxytest.Fault {
+	return map[string]proxytest.Fault{
+		"503":              {Kind: proxytest.Answer},
+		"503 afterwards":   {Kind: proxytest.AnswerAfter},
+		"500":              {Kind: proxytest.Answer, Status: 500, Body: "<html>" + canary},
+		"500 afterwards":   {Kind: proxytest.AnswerAfter, Status: 500},
+		"502":              {Kind: proxytest.Answer, Status: 502, Body: canary},
+		"412":              {Kind: proxytest.Answer, Status: 412, Body: `{"errors":["` + canary + `"]}`},
+		"412 afterwards":   {Kind: proxytest.AnswerAfter, Status: 412},
+		"429":              {Kind: proxytest.Answer, Status: 429, Header: http.Header{"Retry-After": {"0"}}},
+		"429 afterwards":   {Kind: proxytest.AnswerAfter, Status: 429},
+		"472":              {Kind: proxytest.Answer, Status: 472},
+		"473":              {Kind: proxytest.Answer, Status: 473},
+		"reset":            {Kind: proxytest.Reset},
+		"reset afterwards": {Kind: proxytest.ResetAfter},
+		"hang":             {Kind: proxytest.Hang},
+		"hang afterwards":  {Kind: proxytest.HangAfter},
+		"cut request":      {Kind: proxytest.CutRequest, Bytes: 1},
+		"cut answer":       {Kind: proxytest.CutAnswer, Bytes: 30},
+		"stalled answer":   {Kind: proxytest.StallAnswer, Bytes: 30},
+		"not JSON":         {Kind: proxytest.Answer, Status: 200, Body: canary},
+		"another's JSON":   {Kind: proxytest.AnswerAfter, Status: 200, Body: `{"data":{"` + canary + `":1}}`},
+		"an empty answer":  {Kind: proxytest.Answer, Status: 200, Body: `{}`},
+		"nothing at all":   {Kind: proxytest.AnswerAfter, Status: 200},
+		"null":             {Kind: proxytest.AnswerAfter, Status: 200, Body: `{"data":null}`},
+		"a fault in Vault": {Kind: proxytest.Answer, Status: 500,
 			Body: `{"errors":["internal error ` + canary + `"]}`},
-		"a fault in a part": {Kind: servertest.AnswerAfter, Status: 500,
+		"a fault in a part": {Kind: proxytest.AnswerAfter, Status: 500,
 			Body: `{"data":{"batch_results":[{"error":"` + canary + `"}]}}`},
 	}
 }
@@ -158,18 +158,18 @@ func TestFaultsOnTheWay(t *testing.T) {
 	n := 0
 	for _, c := range calls() {
 		for name, fault := range faults() {
-			if fault.Kind == servertest.CutRequest && c.name == "Versions" {
+			if fault.Kind == proxytest.CutRequest && c.name == "Versions" {
 				continue // it sends nothing that could be cut
 			}
 			n++
 			b := k.behind(t, fmt.Sprintf("t%d", n))
-			fault.Match = servertest.On("", c.path)
+			fault.Match = proxytest.On("", c.path)
 			wg.Go(func() { b.meet(t, c, name, fault) })
 		}
 	}
 }
 
-func (b *behind) meet(t *testing.T, c call, name string, fault servertest.Fault) {
+func (b *behind) meet(t *testing.T, c call, name string, fault proxytest.Fault) {
 	if understood(name) {
 		fault.Times = 1
 		b.proxy.Inject(fault)
@@ -235,8 +235,8 @@ func TestAnswersThatLie(t *testing.T) {
 		{"rewrap", results(`{"plaintext":"AAAA"}`)},
 		{"rewrap", results(``)},
 	} {
-		always := b.proxy.Inject(servertest.Fault{
-			Kind: servertest.AnswerAfter, Match: servertest.On("", "/transit/"+lie.path+"/"), Times: -1,
+		always := b.proxy.Inject(proxytest.Fault{
+			Kind: proxytest.AnswerAfter, Match: proxytest.On("", "/transit/"+lie.path+"/"), Times: -1,
 			Status: http.StatusOK, Body: lie.body,
 		})
 		for _, c := range calls() {
@@ -262,7 +262,7 @@ func TestItemsFailAlone(t *testing.T) {
 		"invalid ciphertext: unable to decrypt":                             keys.ErrWrapped,
 	}
 	for text, want := range answers {
-		b.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: servertest.On("", "/decrypt/"),
+		b.proxy.Inject(proxytest.Fault{Kind: proxytest.Answer, Match: proxytest.On("", "/decrypt/"),
 			Status: http.StatusBadRequest,
 			Body:   `{"data":{"batch_results":[{"plaintext":"","error":"` + text + `"},{"plaintext":"b3RoZXI="}]}}`})
 		got, err := b.svc.Unwrap(t.Context(), b.tenant, []string{b.wrapped, other})
@@ -289,17 +289,17 @@ func TestCustodianFaults(t *testing.T) {
 }
 
 // tookEffect says whether Vault has done what was asked for in spite of the fault.
-func tookEffect(kind servertest.Kind) bool {
+func tookEffect(kind proxytest.Kind) bool {
 	switch kind {
-	case servertest.AnswerAfter, servertest.HangAfter, servertest.ResetAfter, servertest.CutAnswer,
-		servertest.StallAnswer:
+	case proxytest.AnswerAfter, proxytest.HangAfter, proxytest.ResetAfter, proxytest.CutAnswer,
+		proxytest.StallAnswer:
 		return true
 	default:
 		return false
 	}
 }
 
-func (b *behind) meetCustodian(t *testing.T, name string, fault servertest.Fault) {
+func (b *behind) meetCustodian(t *testing.T, name string, fault proxytest.Fault) {
 	ctx := t.Context()
 	trim := func(tenant string) error { return b.custodian.Trim(ctx, tenant, 2) }
 	rotate := func(tenant string) error {
@@ -321,7 +321,7 @@ func (b *behind) meetCustodian(t *testing.T, name string, fault servertest.Fault
 				t.Errorf("rotating: %v", err)
 			}
 		}
-		fault.Match = servertest.On("", "/"+step)
+		fault.Match = proxytest.On("", "/"+step)
 		always := b.proxy.Inject(fault)
 		err := do(tenant)
 		always.Remove()

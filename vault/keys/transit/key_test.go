@@ -6,9 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
+	"muniment/vault/servertest"
 )
 
 // checkIs fails the test unless the error is of that kind and names what to know.
@@ -197,8 +198,8 @@ func TestRewrapStoppedHalfway(t *testing.T) {
 	if _, err := b.custodian.Rotate(t.Context(), "default", 1); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter} {
-		always := b.proxy.Inject(servertest.Fault{Kind: kind, Match: servertest.On("", "/rewrap/"), Skip: 2, Times: -1})
+	for _, kind := range []proxytest.Kind{proxytest.Answer, proxytest.AnswerAfter} {
+		always := b.proxy.Inject(proxytest.Fault{Kind: kind, Match: proxytest.On("", "/rewrap/"), Skip: 2, Times: -1})
 		got, err := b.svc.Rewrap(t.Context(), "default", wrapped)
 		b.checkReported(t, "a rewrap that stops halfway", "/transit/rewrap/", err)
 		if got != nil {

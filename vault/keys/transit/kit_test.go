@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
-	"muniment/anchor/servertest"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
+	"muniment/vault/servertest"
 )
 
 var _ journal.Signer = (*transit.Signer)(nil)

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
+	"muniment/vault/servertest"
 )
 
 // logins counts those by AppRole.

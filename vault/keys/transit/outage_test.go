@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
+	"muniment/vault/servertest"
 )
 
 // eventually waits until it works.
@@ -124,10 +125,10 @@ func TestOpenWhileSealed(t *testing.T) {
 func TestRedirects(t *testing.T) {
 	k := newKit(t)
 	b := k.behind(t, "default")
-	to := func(address string, status int) servertest.Fault {
-		return servertest.Fault{Kind: servertest.Answer, Status: status, Times: -1,
+	to := func(address string, status int) proxytest.Fault {
+		return proxytest.Fault{Kind: proxytest.Answer, Status: status, Times: -1,
 			Header: http.Header{"Location": {address + "/v1/transit/encrypt/muniment-tenant-default"}},
-			Match:  servertest.On("", "/encrypt/")}
+			Match:  proxytest.On("", "/encrypt/")}
 	}
 	for _, status := range []int{301, 302, 307, 308} {
 		standby := b.proxy.Inject(to(k.vault.Address, status))
@@ -152,16 +153,16 @@ func TestRedirects(t *testing.T) {
 // A secret that was to go over TLS does not go in the clear to where an answer says.
 func TestRedirectOutOfTLS(t *testing.T) {
 	k := newKit(t)
-	plain := servertest.NewProxy(t, k.vault.Address)
-	secure := servertest.NewTLSProxy(t, k.vault.Address)
+	plain := proxytest.New(t, k.vault.Address)
+	secure := proxytest.NewTLS(t, k.vault.Address)
 	cfg := k.config(t, nil)
 	cfg.Address, cfg.CA = secure.URL(), secure.CAFile()
 	svc := mustOpen(t, cfg)
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
 		t.Fatal(err)
 	}
-	secure.Inject(servertest.Fault{Kind: servertest.Answer, Status: http.StatusTemporaryRedirect,
-		Match:  servertest.On("", "/encrypt/"),
+	secure.Inject(proxytest.Fault{Kind: proxytest.Answer, Status: http.StatusTemporaryRedirect,
+		Match:  proxytest.On("", "/encrypt/"),
 		Header: http.Header{"Location": {plain.URL() + "/v1/transit/encrypt/muniment-tenant-default"}}})
 	if _, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret(canary)}); !errors.Is(err,
 		keys.ErrUnavailable) {
@@ -174,7 +175,7 @@ func TestRedirectOutOfTLS(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	k := newKit(t)
-	proxy := servertest.NewTLSProxy(t, k.vault.Address)
+	proxy := proxytest.NewTLS(t, k.vault.Address)
 	t.Setenv("VAULT_SKIP_VERIFY", "true") // Vault's own client obeys it
 	t.Setenv("VAULT_TOKEN", "of somebody else")
 	t.Setenv("VAULT_NAMESPACE", "of/somebody/else")
@@ -249,9 +250,9 @@ func TestFailover(t *testing.T) {
 // Vault says when to come back: not earlier, and not at all if that is too late for who waits.
 func TestRetryAfter(t *testing.T) {
 	b := newKit(t).behind(t, "default")
-	quota := func(after string) servertest.Fault {
-		return servertest.Fault{Kind: servertest.Answer, Status: http.StatusTooManyRequests,
-			Match:  servertest.On("", "/encrypt/"),
+	quota := func(after string) proxytest.Fault {
+		return proxytest.Fault{Kind: proxytest.Answer, Status: http.StatusTooManyRequests,
+			Match:  proxytest.On("", "/encrypt/"),
 			Header: http.Header{"Retry-After": {after}}}
 	}
 	b.proxy.Inject(quota("1"))
@@ -272,8 +273,8 @@ func TestRetryAfter(t *testing.T) {
 // The namespace goes with every request, the login's too. What Vault Enterprise makes of it is untested.
 func TestNamespaceIsSent(t *testing.T) {
 	k := newKit(t)
-	proxy := servertest.NewProxy(t, k.vault.Address)
-	named := proxy.Inject(servertest.Fault{Kind: servertest.Delay, Times: -1, Match: func(r *http.Request) bool {
+	proxy := proxytest.New(t, k.vault.Address)
+	named := proxy.Inject(proxytest.Fault{Kind: proxytest.Delay, Times: -1, Match: func(r *http.Request) bool {
 		return r.Header.Get("X-Vault-Namespace") == "agency/records"
 	}})
 	cfg := k.config(t, nil)

@@ -8,22 +8,24 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/keys"
+	"muniment/vault/servertest"
 )
 
 // encryptions counts Vault's requests to encrypt for the tenant.
 func (b *behind) encryptions(t *testing.T) int {
 	t.Helper()
-	return b.vault.Requests(t)[servertest.Operation{Verb: "update", Path: "transit/encrypt/muniment-tenant-" + b.tenant}]
+	path := "transit/encrypt/muniment-tenant-" + b.tenant
+	return b.vault.Requests(t)[servertest.Operation{Verb: "update", Path: path}]
 }
 
 // What comes while a request is under way shares the next one.
 func TestConcurrentWrapsShareRequests(t *testing.T) {
 	b := newKit(t).behind(t, "default")
 	before := b.encryptions(t)
-	slow := b.proxy.Inject(servertest.Fault{
-		Kind: servertest.Delay, Match: servertest.On("", "/encrypt/"), For: 300 * time.Millisecond, Times: -1,
+	slow := b.proxy.Inject(proxytest.Fault{
+		Kind: proxytest.Delay, Match: proxytest.On("", "/encrypt/"), For: 300 * time.Millisecond, Times: -1,
 	})
 	const callers = 50
 	var wg sync.WaitGroup
@@ -51,7 +53,7 @@ func TestConcurrentWrapsShareRequests(t *testing.T) {
 // One who leaves is let go at once, and spoils nothing for the others of the batch.
 func TestCallersLeave(t *testing.T) {
 	b := newKit(t).behind(t, "default")
-	slow := b.proxy.Inject(servertest.Fault{Kind: servertest.Delay, Match: servertest.On("", "/decrypt/"),
+	slow := b.proxy.Inject(proxytest.Fault{Kind: proxytest.Delay, Match: proxytest.On("", "/decrypt/"),
 		For: 500 * time.Millisecond, Times: -1})
 	defer slow.Remove()
 	var wg sync.WaitGroup

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
 )
@@ -112,8 +112,8 @@ func TestSignatureIsVerified(t *testing.T) {
 		"no signature":         "vault:v1:",
 		"rubbish":              "rubbish",
 	} {
-		b.proxy.Inject(servertest.Fault{Kind: servertest.AnswerAfter, Status: http.StatusOK,
-			Match: servertest.On("", "/sign/"),
+		b.proxy.Inject(proxytest.Fault{Kind: proxytest.AnswerAfter, Status: http.StatusOK,
+			Match: proxytest.On("", "/sign/"),
 			Body:  `{"data":{"signature":"` + signature + `"}}`})
 		_, err := signer.Sign(t.Context(), []byte("message"))
 		checkIs(t, what, err, transit.ErrSignature, "transit/sign/muniment-checkpoint")

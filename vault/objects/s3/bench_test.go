@@ -17,8 +17,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/signer"
 
-	"muniment/anchor/servertest"
 	"muniment/vault/objects"
+	"muniment/vault/servertest"
 )
 
 // clients is how many work at a time.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"muniment/anchor/servertest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 func write(t *testing.T, path, text string) {

@@ -12,9 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 // The buckets that tests use when they need no others: with versions and without.
@@ -27,7 +28,7 @@ const (
 type rig struct {
 	*testing.T
 	server *servertest.S3
-	proxy  *servertest.Proxy
+	proxy  *proxytest.Proxy
 	store  *s3.Store // through the proxy
 	direct *s3.Store
 	n      int
@@ -43,7 +44,7 @@ func newRig(t *testing.T, server *servertest.S3, versioned bool, change ...func(
 		name = plainBucket
 	}
 	cfg := config(t, server, name, versioned)
-	r := &rig{T: t, server: server, direct: open(t, cfg), proxy: servertest.NewProxy(t, server.Endpoint)}
+	r := &rig{T: t, server: server, direct: open(t, cfg), proxy: proxytest.New(t, server.Endpoint)}
 	cfg.Endpoint = r.proxy.URL()
 	for _, c := range append([]func(*s3.Config){quick}, change...) {
 		c(&cfg)
@@ -115,22 +116,22 @@ func content(n int) []byte {
 const large = 2*s3.MinPartSize + 12_345
 
 // passing are faults that a store gets over: each happens once or twice and the call succeeds.
-var passing = map[string]servertest.Fault{
-	"503":                   {Kind: servertest.Answer, Times: 2},
-	"503, done":             {Kind: servertest.AnswerAfter, Times: 2},
-	"500":                   {Kind: servertest.Answer, Status: 500},
-	"500, done":             {Kind: servertest.AnswerAfter, Status: 500},
-	"SlowDown":              {Kind: servertest.Answer, Body: "<Error><Code>SlowDown</Code></Error>"},
-	"429":                   {Kind: servertest.Answer, Status: 429},
-	"429, done":             {Kind: servertest.AnswerAfter, Status: 429},
-	"hang":                  {Kind: servertest.Hang},
-	"hang, done":            {Kind: servertest.HangAfter},
-	"reset":                 {Kind: servertest.Reset, Times: 2},
-	"reset, done":           {Kind: servertest.ResetAfter, Times: 2},
-	"answer without a body": {Kind: servertest.CutAnswer, Bytes: 0},
-	"request cut":           {Kind: servertest.CutRequest, Bytes: 3},
-	"request stalled":       {Kind: servertest.StallUpload, Bytes: 3},
-	"a timeout of the store": {Kind: servertest.Answer, Status: 400,
+var passing = map[string]proxytest.Fault{
+	"503":                   {Kind: proxytest.Answer, Times: 2},
+	"503, done":             {Kind: proxytest.AnswerAfter, Times: 2},
+	"500":                   {Kind: proxytest.Answer, Status: 500},
+	"500, done":             {Kind: proxytest.AnswerAfter, Status: 500},
+	"SlowDown":              {Kind: proxytest.Answer, Body: "<Error><Code>SlowDown</Code></Error>"},
+	"429":                   {Kind: proxytest.Answer, Status: 429},
+	"429, done":             {Kind: proxytest.AnswerAfter, Status: 429},
+	"hang":                  {Kind: proxytest.Hang},
+	"hang, done":            {Kind: proxytest.HangAfter},
+	"reset":                 {Kind: proxytest.Reset, Times: 2},
+	"reset, done":           {Kind: proxytest.ResetAfter, Times: 2},
+	"answer without a body": {Kind: proxytest.CutAnswer, Bytes: 0},
+	"request cut":           {Kind: proxytest.CutRequest, Bytes: 3},
+	"request stalled":       {Kind: proxytest.StallUpload, Bytes: 3},
+	"a timeout of the store": {Kind: proxytest.Answer, Status: 400,
 		Body: "<Error><Code>RequestTimeout</Code></Error>"},
 }
 
@@ -158,40 +159,40 @@ func calls() map[string]call {
 	}
 	absent := objects.Condition{Absent: true}
 	return map[string]call{
-		"put": {servertest.On("PUT", ""), putting(small, int64(len(small)), objects.Condition{}),
+		"put": {proxytest.On("PUT", ""), putting(small, int64(len(small)), objects.Condition{}),
 			has(small)},
-		"put where nothing is": {servertest.On("PUT", ""), putting(small, int64(len(small)), absent), has(small)},
-		"put, length unknown":  {servertest.On("PUT", ""), putting(small, -1, absent), has(small)},
-		"start of an upload":   {servertest.On("POST", "uploads="), putting(big, large, absent), has(big)},
-		"first part":           {servertest.On("PUT", "partNumber=1"), putting(big, large, absent), has(big)},
-		"last part":            {servertest.On("PUT", "partNumber=3"), putting(big, -1, absent), has(big)},
-		"end of an upload":     {servertest.On("POST", "uploadId="), putting(big, large, absent), has(big)},
-		"stat": {servertest.On("HEAD", ""), over(func(r *rig, key, version string) error {
+		"put where nothing is": {proxytest.On("PUT", ""), putting(small, int64(len(small)), absent), has(small)},
+		"put, length unknown":  {proxytest.On("PUT", ""), putting(small, -1, absent), has(small)},
+		"start of an upload":   {proxytest.On("POST", "uploads="), putting(big, large, absent), has(big)},
+		"first part":           {proxytest.On("PUT", "partNumber=1"), putting(big, large, absent), has(big)},
+		"last part":            {proxytest.On("PUT", "partNumber=3"), putting(big, -1, absent), has(big)},
+		"end of an upload":     {proxytest.On("POST", "uploadId="), putting(big, large, absent), has(big)},
+		"stat": {proxytest.On("HEAD", ""), over(func(r *rig, key, version string) error {
 			_, err := r.store.Stat(r.Context(), key, version)
 			return err
 		}), has(small)},
-		"delete": {servertest.On("DELETE", ""), over(func(r *rig, key, version string) error {
+		"delete": {proxytest.On("DELETE", ""), over(func(r *rig, key, version string) error {
 			return r.store.Delete(r.Context(), key, version)
 		}), func(r *rig, key string) {
 			if n := len(r.versions(key)); n != 0 {
 				r.Errorf("%d versions are left of what was deleted", n)
 			}
 		}},
-		"retain": {servertest.On("PUT", "retention="), over(func(r *rig, key, version string) error {
+		"retain": {proxytest.On("PUT", "retention="), over(func(r *rig, key, version string) error {
 			return r.store.Retain(r.Context(), key, version, lock)
 		}), func(r *rig, key string) {
 			if info, err := r.direct.Stat(r.Context(), key, ""); err != nil || info.RetainUntil.Before(lock) {
 				r.Errorf("locked until %v, %v, want %v", info.RetainUntil, err, lock)
 			}
 		}},
-		"hold": {servertest.On("PUT", "legal-hold="), over(func(r *rig, key, version string) error {
+		"hold": {proxytest.On("PUT", "legal-hold="), over(func(r *rig, key, version string) error {
 			return r.store.Hold(r.Context(), key, version, true)
 		}), func(r *rig, key string) {
 			if info, err := r.direct.Stat(r.Context(), key, ""); err != nil || !info.Held {
 				r.Errorf("held: %t, %v", info.Held, err)
 			}
 		}},
-		"list": {servertest.On("GET", "versions="), over(func(r *rig, key, version string) error {
+		"list": {proxytest.On("GET", "versions="), over(func(r *rig, key, version string) error {
 			n := 0
 			for _, err := range r.store.List(r.Context(), key, "") {
 				if n++; err != nil {
@@ -203,7 +204,7 @@ func calls() map[string]call {
 			}
 			return nil
 		}), has(small)},
-		"check": {servertest.On("", "check-"), func(r *rig, _ string) error { return r.store.Check(r.Context()) },
+		"check": {proxytest.On("", "check-"), func(r *rig, _ string) error { return r.store.Check(r.Context()) },
 			func(r *rig, _ string) {
 				if n := len(r.versions(objects.ProbePrefix + "check-")); n != 0 {
 					r.Errorf("a check left %d objects", n)
@@ -226,7 +227,7 @@ func TestPassingFaults(t *testing.T) {
 					fault := fault
 					fault.Match = c.match
 					switch fault.Kind { // not every request has a body, nor every answer
-					case servertest.CutAnswer, servertest.CutRequest, servertest.StallUpload:
+					case proxytest.CutAnswer, proxytest.CutRequest, proxytest.StallUpload:
 						fault.MayMiss = true
 					}
 					r.proxy.Inject(fault)
@@ -246,10 +247,10 @@ func TestLastingFaults(t *testing.T) {
 	t.Parallel()
 	server := servertest.Versitygw(t)
 	open(t, config(t, server, bucket, true))
-	lasting := map[string]servertest.Fault{
-		"503":  {Kind: servertest.Answer, Body: "<Error><Code>SlowDown</Code><Message>secret</Message></Error>"},
-		"hang": {Kind: servertest.Hang},
-		"html": {Kind: servertest.Answer, Status: 502, Body: "<html>secret</html>"},
+	lasting := map[string]proxytest.Fault{
+		"503":  {Kind: proxytest.Answer, Body: "<Error><Code>SlowDown</Code><Message>secret</Message></Error>"},
+		"hang": {Kind: proxytest.Hang},
+		"html": {Kind: proxytest.Answer, Status: 502, Body: "<html>secret</html>"},
 	}
 	for name, c := range calls() {
 		t.Run(name, func(t *testing.T) {
@@ -289,8 +290,8 @@ func TestRetryAfter(t *testing.T) {
 		_, err := r.store.Put(t.Context(), r.key(), strings.NewReader("x"), objects.PutOptions{Length: 1})
 		return time.Since(start), err
 	}
-	after := func(seconds string) servertest.Fault {
-		return servertest.Fault{Kind: servertest.Answer, Status: 429, Match: servertest.On("PUT", ""),
+	after := func(seconds string) proxytest.Fault {
+		return proxytest.Fault{Kind: proxytest.Answer, Status: 429, Match: proxytest.On("PUT", ""),
 			Header: http.Header{"Retry-After": {seconds}}}
 	}
 	r.proxy.Inject(after("1"))
@@ -306,12 +307,12 @@ func TestRetryAfter(t *testing.T) {
 // A store that is full says so at once.
 func TestFull(t *testing.T) {
 	r := newRig(t, servertest.Versitygw(t), true)
-	for name, c := range map[string]servertest.Fault{
+	for name, c := range map[string]proxytest.Fault{
 		"507":   {Status: 507},
 		"MinIO": {Status: 507, Body: "<Error><Code>XMinioStorageFull</Code></Error>"},
 		"quota": {Status: 403, Body: "<Error><Code>QuotaExceeded</Code></Error>"},
 	} {
-		c.Match = servertest.On("PUT", "")
+		c.Match = proxytest.On("PUT", "")
 		r.proxy.Inject(c)
 		if _, err := r.store.Put(t.Context(), r.key(), strings.NewReader("x"),
 			objects.PutOptions{Length: 1}); !errors.Is(err, objects.ErrFull) {

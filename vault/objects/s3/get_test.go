@@ -11,9 +11,10 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 // A body that breaks off is an error of Read, at whatever byte and in whatever way.
@@ -29,9 +30,9 @@ func TestPartialGet(t *testing.T) {
 		if s != nil {
 			want = body[s.Offset : s.Offset+s.Length]
 		}
-		for _, kind := range []servertest.Kind{servertest.CutAnswer, servertest.StallAnswer} {
+		for _, kind := range []proxytest.Kind{proxytest.CutAnswer, proxytest.StallAnswer} {
 			for _, n := range []int{1, 4096, 65_536, 99_999} {
-				r.proxy.Inject(servertest.Fault{Kind: kind, Match: servertest.On("GET", key), Bytes: int64(n)})
+				r.proxy.Inject(proxytest.Fault{Kind: kind, Match: proxytest.On("GET", key), Bytes: int64(n)})
 				got, err := read(t.Context(), r.store, key, version, s)
 				if !errors.Is(err, objects.ErrUnavailable) || errors.Is(err, io.EOF) || !bytes.HasPrefix(want, got) ||
 					len(got) > n {
@@ -63,31 +64,31 @@ func TestStrangeAnswers(t *testing.T) {
 	}
 	span := &objects.Span{Offset: 10, Length: 10}
 	for name, c := range map[string]struct {
-		fault servertest.Fault
+		fault proxytest.Fault
 		span  *objects.Span
 		want  error
 	}{
-		"another version": {servertest.Fault{Status: 200, Header: head("X-Amz-Version-Id", "other"),
+		"another version": {proxytest.Fault{Status: 200, Header: head("X-Amz-Version-Id", "other"),
 			Body: "x"}, nil, objects.ErrDamaged},
-		"no version": {servertest.Fault{Status: 200, Header: head("X-Amz-Version-Id", ""), Body: "x"},
+		"no version": {proxytest.Fault{Status: 200, Header: head("X-Amz-Version-Id", ""), Body: "x"},
 			nil, objects.ErrUnavailable},
-		"a part of the whole": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 0-9/100"),
+		"a part of the whole": {proxytest.Fault{Status: 206, Header: head("Content-Range", "bytes 0-9/100"),
 			Body: "0123456789"}, nil, objects.ErrUnavailable},
-		"the whole for a part": {servertest.Fault{Status: 200, Header: head(), Body: string(content(100))}, span,
+		"the whole for a part": {proxytest.Fault{Status: 200, Header: head(), Body: string(content(100))}, span,
 			objects.ErrUnavailable},
-		"another part": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 11-20/100"),
+		"another part": {proxytest.Fault{Status: 206, Header: head("Content-Range", "bytes 11-20/100"),
 			Body: "0123456789"}, span, objects.ErrUnavailable},
-		"less of the part": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-18/100"),
+		"less of the part": {proxytest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-18/100"),
 			Body: "012345678"}, span, objects.ErrUnavailable},
-		"a part of something else": {servertest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-19/15"),
+		"a part of something else": {proxytest.Fault{Status: 206, Header: head("Content-Range", "bytes 10-19/15"),
 			Body: "0123456789"}, span, objects.ErrSpan},
-		"a 404 by a proxy": {servertest.Fault{Status: 404, Body: "<html>not found</html>"}, nil,
+		"a 404 by a proxy": {proxytest.Fault{Status: 404, Body: "<html>not found</html>"}, nil,
 			objects.ErrUnavailable},
-		"a 405 by a proxy": {servertest.Fault{Status: 405}, nil, objects.ErrUnavailable},
-		"a redirect": {servertest.Fault{Status: 301,
+		"a 405 by a proxy": {proxytest.Fault{Status: 405}, nil, objects.ErrUnavailable},
+		"a redirect": {proxytest.Fault{Status: 301,
 			Header: http.Header{"Location": {"http://127.0.0.1:1/"}}}, nil, objects.ErrUnavailable},
 	} {
-		c.fault.Match, c.fault.Times = servertest.On("GET", key), -1
+		c.fault.Match, c.fault.Times = proxytest.On("GET", key), -1
 		fault := r.proxy.Inject(c.fault)
 		if got, err := read(t.Context(), r.store, key, version, c.span); !errors.Is(err, c.want) {
 			t.Errorf("%s: read %d bytes, %v, want %v", name, len(got), err, c.want)

@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 // A list of several pages goes on where a page failed, and gives each version once.
@@ -53,18 +54,18 @@ func TestListGoesOn(t *testing.T) {
 				}
 				return got, nil
 			}
-			for _, fault := range []servertest.Fault{
-				{Kind: servertest.Answer}, {Kind: servertest.Reset}, {Kind: servertest.Hang},
-				{Kind: servertest.CutAnswer, Bytes: 10_000},
-				{Kind: servertest.CutAnswer, Bytes: 10_000, Times: 2}, {Kind: servertest.StallAnswer, Bytes: 10_000},
+			for _, fault := range []proxytest.Fault{
+				{Kind: proxytest.Answer}, {Kind: proxytest.Reset}, {Kind: proxytest.Hang},
+				{Kind: proxytest.CutAnswer, Bytes: 10_000},
+				{Kind: proxytest.CutAnswer, Bytes: 10_000, Times: 2}, {Kind: proxytest.StallAnswer, Bytes: 10_000},
 			} {
-				fault.Match, fault.Skip = servertest.On("GET", "prefix="), 1
+				fault.Match, fault.Skip = proxytest.On("GET", "prefix="), 1
 				r.proxy.Inject(fault)
 				if got, err := list(); err != nil || !slices.Equal(got, want) {
 					t.Errorf("%v: %d of %d, %v", fault.Kind, len(got), len(want), err)
 				}
 			}
-			fault := r.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: servertest.On("GET", "prefix="),
+			fault := r.proxy.Inject(proxytest.Fault{Kind: proxytest.Answer, Match: proxytest.On("GET", "prefix="),
 				Skip: 1, Times: -1})
 			got, err := list()
 			if !errors.Is(err, objects.ErrUnavailable) || len(got) == 0 || !slices.Equal(got, want[:len(got)]) {

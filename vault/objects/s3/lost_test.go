@@ -14,9 +14,10 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 // A body of up to a part is one request, whatever comes with it.
@@ -58,11 +59,11 @@ func TestCompletedWithError(t *testing.T) {
 	server := servertest.Versitygw(t)
 	body := content(large)
 	for name, answer := range completed {
-		for _, kind := range []servertest.Kind{servertest.Answer, servertest.AnswerAfter} {
+		for _, kind := range []proxytest.Kind{proxytest.Answer, proxytest.AnswerAfter} {
 			t.Run(fmt.Sprint(name, " ", kind), func(t *testing.T) {
 				r := newRig(t, server, true)
-				r.proxy.Inject(servertest.Fault{
-					Kind: kind, Match: servertest.On("POST", "uploadId="), Status: 200, Body: answer,
+				r.proxy.Inject(proxytest.Fault{
+					Kind: kind, Match: proxytest.On("POST", "uploadId="), Status: 200, Body: answer,
 					Header: http.Header{"X-Amz-Request-Id": {"1"}},
 				})
 				key := r.key()
@@ -119,7 +120,7 @@ func TestLostAndRefused(t *testing.T) {
 
 			key := r.key()
 			old := r.put(key, other, objects.PutOptions{})
-			r.proxy.Inject(servertest.Fault{Kind: servertest.ResetAfter, Match: servertest.On("PUT", key)})
+			r.proxy.Inject(proxytest.Fault{Kind: proxytest.ResetAfter, Match: proxytest.On("PUT", key)})
 			if info, err := put(key, objects.Condition{Tag: old.Tag}); err != nil || info.Tag == old.Tag {
 				t.Errorf("a swap whose answer was lost: %+v, %v", info, err)
 			}
@@ -129,7 +130,7 @@ func TestLostAndRefused(t *testing.T) {
 			if _, err := put(key, objects.Condition{Absent: true}); !errors.Is(err, objects.ErrExists) {
 				t.Errorf("over somebody else's object: %v, want ErrExists", err)
 			}
-			r.proxy.Inject(servertest.Fault{Kind: servertest.Reset, Match: servertest.On("PUT", key)})
+			r.proxy.Inject(proxytest.Fault{Kind: proxytest.Reset, Match: proxytest.On("PUT", key)})
 			_, err := put(key, objects.Condition{Absent: true})
 			if !errors.Is(err, objects.ErrUnavailable) || errors.Is(err, objects.ErrExists) {
 				t.Errorf("over somebody else's object, after an attempt that was lost: %v, want ErrUnavailable", err)
@@ -140,9 +141,9 @@ func TestLostAndRefused(t *testing.T) {
 
 			// The lost attempt arrives late: after it was looked for, before the next one.
 			key = r.key()
-			r.proxy.Inject(servertest.Fault{Kind: servertest.Reset, Match: servertest.On("PUT", key)})
+			r.proxy.Inject(proxytest.Fault{Kind: proxytest.Reset, Match: proxytest.On("PUT", key)})
 			late := false
-			r.proxy.Inject(servertest.Fault{Kind: servertest.Delay, MayMiss: true, Times: -1,
+			r.proxy.Inject(proxytest.Fault{Kind: proxytest.Delay, MayMiss: true, Times: -1,
 				Match: func(q *http.Request) bool {
 					if q.Method == http.MethodPut && strings.Contains(q.URL.Path, key) && !late {
 						late = true
@@ -219,9 +220,9 @@ func (c callback) Read([]byte) (int, error) {
 func TestUploadsAreAborted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.Patience = 300 * time.Millisecond })
-	for _, match := range []func(*http.Request) bool{servertest.On("PUT", "partNumber=2"),
-		servertest.On("POST", "uploadId=")} {
-		fault := r.proxy.Inject(servertest.Fault{Kind: servertest.Answer, Match: match, Times: -1})
+	for _, match := range []func(*http.Request) bool{proxytest.On("PUT", "partNumber=2"),
+		proxytest.On("POST", "uploadId=")} {
+		fault := r.proxy.Inject(proxytest.Fault{Kind: proxytest.Answer, Match: match, Times: -1})
 		key := r.key()
 		_, err := r.store.Put(t.Context(), key, bytes.NewReader(content(large)), objects.PutOptions{Length: large})
 		if !errors.Is(err, objects.ErrUnavailable) {

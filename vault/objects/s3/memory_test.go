@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 var uploadSize = flag.Int64("upload", 40, "the size of each of the eight uploads of TestMemory, in MiB")

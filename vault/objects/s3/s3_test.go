@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
-	"muniment/anchor/servertest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/objectstest"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 // servers are the real stores that the tests run against.

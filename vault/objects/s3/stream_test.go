@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 func streaming(c *s3.Config) { c.StreamSize = 0 }
@@ -50,24 +51,24 @@ func TestStreamFaults(t *testing.T) {
 	server := servertest.Versitygw(t)
 	body := content(large)
 	for name, c := range map[string]struct {
-		fault servertest.Fault
+		fault proxytest.Fault
 		size  int
 		sure  bool // Put must succeed
 	}{
-		"503":                  {servertest.Fault{Kind: servertest.Answer}, large, false},
-		"503, first part only": {servertest.Fault{Kind: servertest.Answer}, s3.MinPartSize + 1, false},
-		"503, done":            {servertest.Fault{Kind: servertest.AnswerAfter}, large, true},
-		"reset":                {servertest.Fault{Kind: servertest.Reset}, large, false},
-		"reset, done":          {servertest.Fault{Kind: servertest.ResetAfter}, large, true},
-		"hang":                 {servertest.Fault{Kind: servertest.Hang}, large, false},
-		"hang, done":           {servertest.Fault{Kind: servertest.HangAfter}, large, true},
-		"cut in the middle":    {servertest.Fault{Kind: servertest.CutRequest, Bytes: 7 << 20}, large, false},
-		"cut at once":          {servertest.Fault{Kind: servertest.CutRequest, Bytes: 1}, large, false},
-		"stalled":              {servertest.Fault{Kind: servertest.StallUpload, Bytes: 6 << 20}, large, false},
+		"503":                  {proxytest.Fault{Kind: proxytest.Answer}, large, false},
+		"503, first part only": {proxytest.Fault{Kind: proxytest.Answer}, s3.MinPartSize + 1, false},
+		"503, done":            {proxytest.Fault{Kind: proxytest.AnswerAfter}, large, true},
+		"reset":                {proxytest.Fault{Kind: proxytest.Reset}, large, false},
+		"reset, done":          {proxytest.Fault{Kind: proxytest.ResetAfter}, large, true},
+		"hang":                 {proxytest.Fault{Kind: proxytest.Hang}, large, false},
+		"hang, done":           {proxytest.Fault{Kind: proxytest.HangAfter}, large, true},
+		"cut in the middle":    {proxytest.Fault{Kind: proxytest.CutRequest, Bytes: 7 << 20}, large, false},
+		"cut at once":          {proxytest.Fault{Kind: proxytest.CutRequest, Bytes: 1}, large, false},
+		"stalled":              {proxytest.Fault{Kind: proxytest.StallUpload, Bytes: 6 << 20}, large, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, server, true, streaming)
-			c.fault.Match = servertest.On("PUT", "")
+			c.fault.Match = proxytest.On("PUT", "")
 			r.proxy.Inject(c.fault)
 			key := r.key()
 			_, err := r.store.Put(t.Context(), key, bytes.NewReader(body[:c.size]), objects.PutOptions{

@@ -11,9 +11,10 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/proxytest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
+	"muniment/vault/servertest"
 )
 
 // skewed is a clock that is wrong.
@@ -135,8 +136,8 @@ func TestVerifyAnswers(t *testing.T) {
 		"ExpiredToken": {400, "", "does not accept the credentials", "check access key"},
 		"Nonsense":     {418, "", "does not answer as S3 stores do", "check that the endpoint"},
 	} {
-		fault := r.proxy.Inject(servertest.Fault{
-			Kind: servertest.Answer, Status: c.status, Times: -1, Header: http.Header{"X-Amz-Request-Id": {"1"}},
+		fault := r.proxy.Inject(proxytest.Fault{
+			Kind: proxytest.Answer, Status: c.status, Times: -1, Header: http.Header{"X-Amz-Request-Id": {"1"}},
 			Body: "<Error><Code>" + code + "</Code>" + c.more + "</Error>",
 		})
 		var wrong *s3.SetupError

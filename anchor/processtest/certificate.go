@@ -1,4 +1,4 @@
-package servertest
+package processtest
 
 import (
 	"crypto/ecdsa"
@@ -17,17 +17,18 @@ import (
 	"time"
 )
 
-// certificate is a server's key and the certificate of it, which is its own CA's, in a folder laid out as MinIO wants
-// it.
-type certificate struct {
-	dir, cert, key string
+// Certificate is a server's key and the certificate of it, which is its own CA's. A nil one stands for no TLS.
+type Certificate struct {
+	Dir  string // the folder of the files, which has nothing else in it; MinIO is given that
+	Cert string // the file of the certificate, public.crt
+	Key  string // the file of its key, private.key
 }
 
-// newCertificate makes one for 127.0.0.1 and localhost.
-func newCertificate(t testing.TB) *certificate {
+// NewCertificate makes a certificate for 127.0.0.1 and localhost.
+func NewCertificate(t testing.TB) *Certificate {
 	t.Helper()
 	dir := t.TempDir()
-	c := &certificate{dir: dir, cert: filepath.Join(dir, "public.crt"), key: filepath.Join(dir, "private.key")}
+	c := &Certificate{Dir: dir, Cert: filepath.Join(dir, "public.crt"), Key: filepath.Join(dir, "private.key")}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatalf("making a certificate: %v", err)
@@ -53,8 +54,8 @@ func newCertificate(t testing.TB) *certificate {
 	if err != nil {
 		t.Fatalf("making a certificate: encoding its key: %v", err)
 	}
-	writePEM(t, c.cert, "CERTIFICATE", cert)
-	writePEM(t, c.key, "PRIVATE KEY", encoded)
+	writePEM(t, c.Cert, "CERTIFICATE", cert)
+	writePEM(t, c.Key, "PRIVATE KEY", encoded)
 	return c
 }
 
@@ -66,29 +67,29 @@ func writePEM(t testing.TB, path, kind string, der []byte) {
 	}
 }
 
-// caFile is the file that a client must trust; "" without TLS.
-func (c *certificate) caFile() string {
+// CAFile is the file that a client must trust; "" without TLS.
+func (c *Certificate) CAFile() string {
 	if c == nil {
 		return ""
 	}
-	return c.cert
+	return c.Cert
 }
 
-// scheme is that of the server's URLs.
-func (c *certificate) scheme() string {
+// Scheme is that of the server's URLs.
+func (c *Certificate) Scheme() string {
 	if c == nil {
 		return "http"
 	}
 	return "https"
 }
 
-// client talks to the server, trusting no other certificate.
-func (c *certificate) client(t testing.TB) *http.Client {
+// Client talks to the server and trusts no other certificate.
+func (c *Certificate) Client(t testing.TB) *http.Client {
 	t.Helper()
 	if c == nil {
 		return &http.Client{Transport: &http.Transport{}}
 	}
-	return &http.Client{Transport: TrustingTransport(t, c.cert)}
+	return &http.Client{Transport: TrustingTransport(t, c.Cert)}
 }
 
 // TrustingTransport makes connections to servers with certificates of the CA in a file, and to no other.

@@ -9,7 +9,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
+	"muniment/vault/servertest"
 )
 
 // client is one of an S3 server, or of a proxy in front of it.
@@ -20,7 +21,7 @@ func client(t *testing.T, s *servertest.S3, endpoint, caFile string) *minio.Clie
 		MaxRetries: 1,
 	}
 	if caFile != "" {
-		options.Transport = servertest.TrustingTransport(t, caFile)
+		options.Transport = processtest.TrustingTransport(t, caFile)
 	}
 	c, err := minio.New(endpoint, options)
 	if err != nil {

@@ -1,4 +1,4 @@
-package servertest_test
+package processtest_test
 
 import (
 	"os"
@@ -7,21 +7,21 @@ import (
 	"strings"
 	"testing"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
 )
 
 // askedFor is what TestFinding sets for the run of itself in which the server is looked for.
-const askedFor = "SERVERTEST_FINDS"
+const askedFor = "PROCESSTEST_FINDS"
 
 // Where a server is found, and what a test says that finds none.
 func TestFinding(t *testing.T) {
 	if os.Getenv(askedFor) != "" {
-		servertest.Versitygw(t)
+		processtest.Program(t, "versitygw")
 		return
 	}
-	server := servertest.Versitygw(t) // skips this where there is none to find
+	program := processtest.Program(t, "versitygw") // skips this where there is none to find
 	right, wrong, none := t.TempDir(), t.TempDir(), t.TempDir()
-	if err := os.Symlink(server.Program(), filepath.Join(right, "versitygw")); err != nil {
+	if err := os.Symlink(program, filepath.Join(right, "versitygw")); err != nil {
 		t.Fatal(err)
 	}
 	const other = "#!/bin/sh\necho Version : v0.9.9\n"

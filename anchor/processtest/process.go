@@ -1,4 +1,4 @@
-package servertest
+package processtest
 
 import (
 	"context"
@@ -7,51 +7,58 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 )
 
-// startTimeout is how long a server may take to answer. They take well under a second on an idle machine.
-const startTimeout = time.Minute
+// awaitTimeout is how long what is awaited may take. A server takes well under a second to start on an idle machine.
+const awaitTimeout = time.Minute
 
 // logTail is how much of a server's output a failed test prints, in bytes.
 const logTail = 16 << 10
 
+// Command says how a server's program is run, and how to see that it serves.
+type Command struct {
+	Name   string       // what a failed test calls it
+	Path   string       // of the program, as Program returns it
+	Args   []string     // without the program's name
+	Env    []string     // all of its environment; see Environment
+	Dir    string       // its working directory
+	Log    string       // the file that its output goes to
+	Probe  string       // the URL that answers once it serves
+	Status int          // with which it answers then; 0: any
+	Client *http.Client // asks the probe
+}
+
 // Process is a server's process. Its methods are for one goroutine at a time.
 type Process struct {
-	name   string
-	binary string
-	args   []string
-	env    []string
-	dir    string // its working directory
-	log    string // the file that its output goes to
-	probe  string // the URL that answers once it serves
-	status int    // with which it answers then; 0: any
-	client *http.Client
+	command Command
 
 	mu      sync.Mutex
 	process *os.Process
 	exited  chan struct{} // closed when the process has ended and was waited for
 }
 
-// launch starts the process and returns when it serves. It ends with the test.
-func (p *Process) launch(t testing.TB) {
+// Start runs a server and returns when it serves. It ends with the test, which prints the end of its output when it has
+// failed.
+func Start(t testing.TB, command Command) *Process {
 	t.Helper()
+	p := &Process{command: command}
 	t.Cleanup(func() {
 		p.stop()
-		p.client.CloseIdleConnections()
+		command.Client.CloseIdleConnections()
 		if t.Failed() {
-			t.Logf("the last output of %s:\n%s", p.name, tail(p.log))
+			t.Logf("the last output of %s:\n%s", command.Name, tail(command.Log))
 		}
 	})
 	p.Restart(t)
+	return p
 }
 
 // Program is the path of the server's program.
-func (p *Process) Program() string { return p.binary }
+func (p *Process) Program() string { return p.command.Path }
 
 // Stop ends the process as a crash would (SIGKILL). A process that has ended stays so.
 func (p *Process) Stop(t testing.TB) {
@@ -76,12 +83,12 @@ func (p *Process) Restart(t testing.TB) {
 	t.Helper()
 	p.stop()
 	if err := p.start(); err != nil {
-		t.Fatalf("starting %s: %v", p.name, err)
+		t.Fatalf("starting %s: %v", p.command.Name, err)
 	}
-	await(t, p.name+" serves", func() bool {
+	Await(t, p.command.Name+" serves", func() bool {
 		select {
 		case <-p.exited:
-			t.Fatalf("%s ended instead of serving", p.name)
+			t.Fatalf("%s ended instead of serving", p.command.Name)
 		default:
 		}
 		return p.answers(t.Context())
@@ -98,14 +105,15 @@ func (p *Process) start() error {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(exited)
-		log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		log, err := os.OpenFile(p.command.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			started <- fmt.Errorf("opening its log: %w", err)
 			return
 		}
 		defer log.Close()
 		cmd = &exec.Cmd{
-			Path: p.binary, Args: append([]string{p.binary}, p.args...), Env: p.env, Dir: p.dir,
+			Path: p.command.Path, Args: append([]string{p.command.Path}, p.command.Args...), Env: p.command.Env,
+			Dir:    p.command.Dir,
 			Stdout: log, Stderr: log, SysProcAttr: childAttributes(),
 		}
 		if err := cmd.Start(); err != nil {
@@ -128,22 +136,22 @@ func (p *Process) start() error {
 func (p *Process) answers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.probe, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.command.Probe, nil)
 	if err != nil {
 		return false
 	}
-	resp, err := p.client.Do(req)
+	resp, err := p.command.Client.Do(req)
 	if err != nil {
 		return false
 	}
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, resp.Body)
-	return err == nil && (p.status == 0 || p.status == resp.StatusCode)
+	return err == nil && (p.command.Status == 0 || p.command.Status == resp.StatusCode)
 }
 
-// environment is all that a server is given of the machine's, so that a developer's settings (VAULT_TOKEN, MINIO_…) do
-// not reach it.
-func environment(home string, more ...string) []string {
+// Environment is all that a server is given of the machine's environment, so that a developer's settings (VAULT_TOKEN,
+// MINIO_…) do not reach it.
+func Environment(home string, more ...string) []string {
 	return append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}, more...)
 }
 
@@ -156,22 +164,13 @@ func tail(path string) string {
 	return string(text[max(0, len(text)-logTail):])
 }
 
-// makeDir makes a folder in a folder.
-func makeDir(t testing.TB, dir, name string) string {
+// Await polls a condition that another process or goroutine brings about, and fails the test when it has not come about
+// within a minute.
+func Await(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.Mkdir(path, 0o700); err != nil {
-		t.Fatalf("making a folder for a server: %v", err)
-	}
-	return path
-}
-
-// await polls a condition that servers bring about.
-func await(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(startTimeout); !condition(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(awaitTimeout); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("it has not come about within %v that %s", startTimeout, what)
+			t.Fatalf("within %v it has not come about that %s", awaitTimeout, what)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package servertest
+package processtest
 
 import (
 	"bufio"
@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// binary returns the path of a server's program in its pinned version, or says that it is missing.
-func binary(t testing.TB, name string) string {
+// Program returns the path of a server's program in its pinned version, or says that it is missing (Missing).
+func Program(t testing.TB, name string) string {
 	t.Helper()
 	root, err := moduleRoot()
 	if err != nil {

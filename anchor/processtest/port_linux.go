@@ -1,4 +1,4 @@
-package servertest
+package processtest
 
 import (
 	"fmt"
@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// reserve takes a free port of 127.0.0.1 until the end of the test. It is bound, and nobody listens: the kernel gives
+// Reserve takes a free port of 127.0.0.1 until the end of the test. It is bound, and nobody listens: the kernel gives
 // it to nobody else who asks for any port, refuses connections to it while the server is down, and lets a server bind
 // it by SO_REUSEADDR, which Go's set. So tests of many packages at once do not meet, and a server that was stopped
 // finds its port free.
-func reserve(t testing.TB) string {
+func Reserve(t testing.TB) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

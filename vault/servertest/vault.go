@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"muniment/anchor/processtest"
 )
 
 // Vault is a running, initialized and unsealed HashiCorp Vault with the Transit engine at transit/, the AppRole method
@@ -20,7 +22,9 @@ type Vault struct {
 	UnsealKey string // the only share
 	AuditLog  string // the file of its audit device: one JSON object a line, a request and a response each
 	Dir       string // its storage
-	*Process
+	*processtest.Process
+
+	client *http.Client
 }
 
 // NewVault starts a Vault.
@@ -42,19 +46,19 @@ func (o Options) Vault(t testing.TB) *Vault {
 // vault starts a server that is not initialized: a node of a cluster, under a name, or if that is "" a single one.
 func (o Options) vault(t testing.TB, node string) *Vault {
 	t.Helper()
-	program := binary(t, "vault")
-	var cert *certificate
+	program := processtest.Program(t, "vault")
+	var cert *processtest.Certificate
 	if o.TLS {
-		cert = newCertificate(t)
+		cert = processtest.NewCertificate(t)
 	}
-	endpoint, files := reserve(t), t.TempDir()
+	endpoint, files := processtest.Reserve(t), t.TempDir()
 	v := &Vault{
-		Address: cert.scheme() + "://" + endpoint, CAFile: cert.caFile(), Dir: t.TempDir(),
-		AuditLog: filepath.Join(files, "audit.log"),
+		Address: cert.Scheme() + "://" + endpoint, CAFile: cert.CAFile(), Dir: t.TempDir(),
+		AuditLog: filepath.Join(files, "audit.log"), client: cert.Client(t),
 	}
 	listener := map[string]any{"address": endpoint, "tls_disable": cert == nil}
 	if cert != nil {
-		listener["tls_cert_file"], listener["tls_key_file"] = cert.cert, cert.key
+		listener["tls_cert_file"], listener["tls_key_file"] = cert.Cert, cert.Key
 	}
 	config := map[string]any{
 		"listener": map[string]any{"tcp": listener},
@@ -62,7 +66,7 @@ func (o Options) vault(t testing.TB, node string) *Vault {
 		"api_addr": v.Address, "disable_mlock": true,
 	}
 	if node != "" {
-		cluster := reserve(t)
+		cluster := processtest.Reserve(t)
 		listener["cluster_address"], config["cluster_addr"] = cluster, "https://"+cluster
 		config["storage"] = map[string]any{"raft": raftStorage(v.Dir, node)}
 	}
@@ -74,11 +78,11 @@ func (o Options) vault(t testing.TB, node string) *Vault {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatalf("configuring vault: %v", err)
 	}
-	v.Process = &Process{
-		name: "vault", binary: program, args: []string{"server", "-config", file}, env: environment(files), dir: files,
-		log: filepath.Join(files, "vault.log"), probe: v.Address + "/v1/sys/health", client: cert.client(t),
-	}
-	v.launch(t)
+	v.Process = processtest.Start(t, processtest.Command{
+		Name: "vault", Path: program, Args: []string{"server", "-config", file},
+		Env: processtest.Environment(files), Dir: files, Log: filepath.Join(files, "vault.log"),
+		Probe: v.Address + "/v1/sys/health", Client: v.client,
+	})
 	return v
 }
 
@@ -119,7 +123,7 @@ func (v *Vault) unseal(t testing.TB) {
 
 func (v *Vault) awaitServing(t testing.TB) {
 	t.Helper()
-	await(t, "vault serves after its unsealing", func() bool {
+	processtest.Await(t, "vault serves after its unsealing", func() bool {
 		health := v.health(t)
 		return health == http.StatusOK || health == http.StatusTooManyRequests // active, or standby in a cluster
 	})
@@ -128,7 +132,7 @@ func (v *Vault) awaitServing(t testing.TB) {
 // awaitActive returns when it is the node that answers for all.
 func (v *Vault) awaitActive(t testing.TB) {
 	t.Helper()
-	await(t, "vault is active", func() bool { return v.health(t) == http.StatusOK })
+	processtest.Await(t, "vault is active", func() bool { return v.health(t) == http.StatusOK })
 }
 
 // health is the status of sys/health: 200 active, 429 standby, 503 sealed; 0 when the server does not answer.

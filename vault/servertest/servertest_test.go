@@ -13,7 +13,9 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
+	"muniment/anchor/proxytest"
+	"muniment/vault/servertest"
 )
 
 // Servers, with and without TLS, come back with what they held after a crash.
@@ -66,9 +68,9 @@ func TestS3LeavesOut(t *testing.T) {
 // A proxy is as good as the server to a client that signs its requests.
 func TestS3ByProxy(t *testing.T) {
 	s := servertest.Versitygw(t)
-	plain, tls := servertest.NewProxy(t, s.URL()), servertest.NewTLSProxy(t, s.Endpoint)
+	plain, tls := proxytest.New(t, s.URL()), proxytest.NewTLS(t, s.Endpoint)
 	makeLockedBucket(t, client(t, s, plain.Address, ""), "bucket")
-	for _, p := range []*servertest.Proxy{plain, tls} {
+	for _, p := range []*proxytest.Proxy{plain, tls} {
 		c := client(t, s, p.Address, p.CAFile())
 		content := strings.Repeat("content ", 1<<20)
 		version := putObject(t, c, "bucket", "a key/with ünusual %2F characters", content, false)
@@ -153,7 +155,7 @@ func TestServerEndsWithItsTest(t *testing.T) {
 	if err != nil {
 		t.Skip("the test of it was skipped, for the reason that TestS3 gives")
 	}
-	await(t, func() bool {
+	processtest.Await(t, "the server has ended", func() bool {
 		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", string(endpoint))
 		if err == nil {
 			conn.Close()

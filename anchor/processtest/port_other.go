@@ -1,15 +1,15 @@
 //go:build !linux
 
-package servertest
+package processtest
 
 import (
 	"net"
 	"testing"
 )
 
-// reserve finds a port of 127.0.0.1 that is free now. Another process may take it before the server does; then the
+// Reserve finds a port of 127.0.0.1 that is free now. Another process may take it before the server does; then the
 // server does not start and the test fails.
-func reserve(t testing.TB) string {
+func Reserve(t testing.TB) string {
 	t.Helper()
 	var config net.ListenConfig
 	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")

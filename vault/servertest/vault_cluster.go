@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+
+	"muniment/anchor/processtest"
 )
 
 // VaultCluster is a Vault of three nodes that share their storage by Raft, so that any one may fail. One is active and
@@ -38,7 +40,9 @@ func NewVaultCluster(t testing.TB) *VaultCluster {
 		node.awaitServing(t)
 	}
 	first.enable(t)
-	await(t, "every node of the vault cluster has a vote", func() bool { return c.voters(t) == clusterNodes })
+	processtest.Await(t, "every node of the vault cluster has a vote", func() bool {
+		return c.voters(t) == clusterNodes
+	})
 	return c
 }
 
@@ -72,7 +76,7 @@ func (c *VaultCluster) voters(t testing.TB) int {
 func (c *VaultCluster) Active(t testing.TB) *Vault {
 	t.Helper()
 	var active *Vault
-	await(t, "a node of the vault cluster is active", func() bool {
+	processtest.Await(t, "a node of the vault cluster is active", func() bool {
 		for _, node := range c.Nodes {
 			if node.health(t) == http.StatusOK {
 				active = node
@@ -89,7 +93,7 @@ func (c *VaultCluster) StepDown(t testing.TB) (was, is *Vault) {
 	t.Helper()
 	was = c.Active(t)
 	was.Do(t, http.MethodPut, "sys/step-down", was.RootToken, nil)
-	await(t, "another node of the vault cluster is active", func() bool {
+	processtest.Await(t, "another node of the vault cluster is active", func() bool {
 		is = c.Active(t)
 		return is != was && was.Do(t, http.MethodGet, "sys/leader", "", nil)["leader_address"] == is.Address
 	})

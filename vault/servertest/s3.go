@@ -4,8 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
+
+	"muniment/anchor/processtest"
 )
 
 // S3 is a running S3 server, in which there is no bucket yet. Buckets can be made with Object Lock.
@@ -16,7 +19,7 @@ type S3 struct {
 	AccessKey string // of the root account
 	SecretKey string
 	Dir       string // the folder in which the server keeps all its files, for tests that look at the raw bytes
-	*Process
+	*processtest.Process
 }
 
 // URL is the endpoint with its scheme.
@@ -43,36 +46,35 @@ func MinIO(t testing.TB) *S3 {
 // Versitygw starts one with options.
 func (o Options) Versitygw(t testing.TB) *S3 {
 	t.Helper()
-	program := binary(t, "versitygw")
+	program := processtest.Program(t, "versitygw")
 	s, cert := o.newS3(t)
 	args := []string{
 		"--access", s.AccessKey, "--secret", s.SecretKey, "--region", s.Region, "--port", s.Endpoint,
 		"--health", "/servertest", "--quiet", "--keep-alive",
 	}
 	if cert != nil {
-		args = append(args, "--cert", cert.cert, "--key", cert.key)
+		args = append(args, "--cert", cert.Cert, "--key", cert.Key)
 	}
 	args = append(args, "posix")
 	if !o.NoVersioning {
 		args = append(args, "--versioning-dir", makeDir(t, s.Dir, "versions"))
 	}
-	s.Process = &Process{
-		name: "versitygw", binary: program, args: append(args, makeDir(t, s.Dir, "objects")), env: environment(s.Dir),
-		dir: s.Dir, log: filepath.Join(t.TempDir(), "versitygw.log"), probe: s.URL() + "/servertest",
-		client: cert.client(t),
-	}
-	s.launch(t)
+	s.Process = processtest.Start(t, processtest.Command{
+		Name: "versitygw", Path: program, Args: append(args, makeDir(t, s.Dir, "objects")),
+		Env: processtest.Environment(s.Dir), Dir: s.Dir, Log: filepath.Join(t.TempDir(), "versitygw.log"),
+		Probe: s.URL() + "/servertest", Client: cert.Client(t),
+	})
 	return s
 }
 
 // MinIO starts one with options.
 func (o Options) MinIO(t testing.TB) *S3 {
 	t.Helper()
-	program := binary(t, "minio")
+	program := processtest.Program(t, "minio")
 	s, cert := o.newS3(t)
 	certs := t.TempDir() // it looks into the user's home for certificates unless it is told where
 	if cert != nil {
-		certs = cert.dir
+		certs = cert.Dir
 	}
 	env := []string{
 		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey, "MINIO_SITE_REGION=" + s.Region,
@@ -83,21 +85,23 @@ func (o Options) MinIO(t testing.TB) *S3 {
 		_, _ = rand.Read(key) // crypto/rand's never fails
 		env = append(env, "MINIO_KMS_SECRET_KEY=servertest:"+base64.StdEncoding.EncodeToString(key))
 	}
-	s.Process = &Process{
-		name: "minio", binary: program, args: []string{"server", "--address", s.Endpoint, "--certs-dir", certs, s.Dir},
-		env: environment(s.Dir, env...), dir: s.Dir, log: filepath.Join(t.TempDir(), "minio.log"),
-		probe: s.URL() + "/minio/health/cluster", client: cert.client(t),
-	}
-	s.status = http.StatusOK // it answers before it can serve everything
-	s.launch(t)
+	s.Process = processtest.Start(t, processtest.Command{
+		Name: "minio", Path: program,
+		Args: []string{"server", "--address", s.Endpoint, "--certs-dir", certs, s.Dir},
+		Env:  processtest.Environment(s.Dir, env...), Dir: s.Dir, Log: filepath.Join(t.TempDir(), "minio.log"),
+		Probe:  s.URL() + "/minio/health/cluster",
+		Status: http.StatusOK, // it answers before it can serve everything
+		Client: cert.Client(t),
+	})
 	return s
 }
 
 // newS3 is what all S3 servers have in common.
-func (o Options) newS3(t testing.TB) (*S3, *certificate) {
+func (o Options) newS3(t testing.TB) (*S3, *processtest.Certificate) {
 	t.Helper()
 	s := &S3{
-		Endpoint: reserve(t), Region: o.Region, AccessKey: "servertest", SecretKey: rand.Text(), Dir: t.TempDir(),
+		Endpoint: processtest.Reserve(t), Region: o.Region, AccessKey: "servertest", SecretKey: rand.Text(),
+		Dir: t.TempDir(),
 	}
 	if s.Region == "" {
 		s.Region = "us-east-1"
@@ -105,7 +109,17 @@ func (o Options) newS3(t testing.TB) (*S3, *certificate) {
 	if !o.TLS {
 		return s, nil
 	}
-	cert := newCertificate(t)
-	s.CAFile = cert.caFile()
+	cert := processtest.NewCertificate(t)
+	s.CAFile = cert.CAFile()
 	return s, cert
+}
+
+// makeDir makes a folder in a folder.
+func makeDir(t testing.TB, dir, name string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatalf("making a folder for a server: %v", err)
+	}
+	return path
 }

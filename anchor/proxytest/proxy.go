@@ -1,4 +1,6 @@
-package servertest
+// Package proxytest stands a proxy between a client and an HTTP server that fails as a test tells it: before the server
+// has got a request, after it has done what was asked, or in the midst of a body. It knows nothing of what is tested.
+package proxytest
 
 import (
 	"context"
@@ -12,17 +14,19 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"muniment/anchor/processtest"
 )
 
 // Proxy is an HTTP server in front of another that passes requests and answers on as they come, unbuffered and
 // unchanged, the Host included since signatures of S3 cover it, and fails as told by Inject.
 type Proxy struct {
-	Address string // "127.0.0.1:49154", plain HTTP or TLS as NewProxy and NewTLSProxy say
+	Address string // "127.0.0.1:49154", plain HTTP or TLS as New and NewTLS say
 
 	t         testing.TB
 	passOn    *httputil.ReverseProxy
 	transport *http.Transport
-	cert      *certificate
+	cert      *processtest.Certificate
 	protocols http.Protocols
 
 	mu       sync.Mutex
@@ -39,28 +43,28 @@ type Request struct {
 	Fault  string // the kind of the fault that it was to suffer; "" for none
 }
 
-// NewProxy starts one in front of a server that speaks plain HTTP at an address of the form "127.0.0.1:49152" or
+// New starts one in front of a server that speaks plain HTTP at an address of the form "127.0.0.1:49152" or
 // "http://127.0.0.1:49152". It ends with the test.
-func NewProxy(t testing.TB, target string) *Proxy {
+func New(t testing.TB, target string) *Proxy {
 	t.Helper()
 	return newProxy(t, target, nil)
 }
 
-// NewTLSProxy starts one that speaks TLS with its clients, with a certificate of its own, and plain HTTP with the
+// NewTLS starts one that speaks TLS with its clients, with a certificate of its own, and plain HTTP with the
 // server. What clients of TLS do otherwise can so be tried: minio-go leaves the body unsigned, for example.
-func NewTLSProxy(t testing.TB, target string) *Proxy {
+func NewTLS(t testing.TB, target string) *Proxy {
 	t.Helper()
-	return newProxy(t, target, newCertificate(t))
+	return newProxy(t, target, processtest.NewCertificate(t))
 }
 
-func newProxy(t testing.TB, target string, cert *certificate) *Proxy {
+func newProxy(t testing.TB, target string, cert *processtest.Certificate) *Proxy {
 	t.Helper()
 	host := strings.TrimPrefix(target, "http://")
 	if strings.Contains(host, "/") {
 		t.Fatalf("proxy: the target must be host:port or http://host:port, not %q", target)
 	}
 	p := &Proxy{
-		Address: reserve(t), t: t, cert: cert,
+		Address: processtest.Reserve(t), t: t, cert: cert,
 		transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
 	}
 	p.protocols.SetHTTP1(true) // a connection of HTTP/2 cannot be taken over, and so not be reset
@@ -86,11 +90,11 @@ func newProxy(t testing.TB, target string, cert *certificate) *Proxy {
 	return p
 }
 
-// CAFile is the file of the PEM of the CA that the certificate of NewTLSProxy is of; "" otherwise.
-func (p *Proxy) CAFile() string { return p.cert.caFile() }
+// CAFile is the file of the PEM of the CA that the certificate of NewTLS is of; "" otherwise.
+func (p *Proxy) CAFile() string { return p.cert.CAFile() }
 
 // URL is the address with its scheme.
-func (p *Proxy) URL() string { return p.cert.scheme() + "://" + p.Address }
+func (p *Proxy) URL() string { return p.cert.Scheme() + "://" + p.Address }
 
 // Inject has something go wrong.
 func (p *Proxy) Inject(fault Fault) *Injected {
@@ -140,7 +144,7 @@ func (p *Proxy) Up() {
 	served := make(chan error, 1)
 	go func() {
 		if p.cert != nil {
-			served <- server.ServeTLS(listener, p.cert.cert, p.cert.key)
+			served <- server.ServeTLS(listener, p.cert.Cert, p.cert.Key)
 		} else {
 			served <- server.Serve(listener)
 		}

@@ -1,4 +1,4 @@
-package servertest_test
+package proxytest_test
 
 import (
 	"bytes"
@@ -14,7 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/servertest"
+	"muniment/anchor/processtest"
+	"muniment/anchor/proxytest"
 )
 
 // backend is a server that notes what it was given in full, and what broke off.
@@ -55,7 +56,7 @@ func (b *backend) times() int {
 }
 
 // put sends a body through the proxy and returns the answer's status and body.
-func put(ctx context.Context, t testing.TB, p *servertest.Proxy, body string) (int, string, error) {
+func put(ctx context.Context, t testing.TB, p *proxytest.Proxy, body string) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, p.URL()+"/a%2Fb//c?x=%20&uploads=&a;b",
 		strings.NewReader(body))
 	if err != nil {
@@ -64,7 +65,7 @@ func put(ctx context.Context, t testing.TB, p *servertest.Proxy, body string) (i
 	req.Host = "bucket.example"
 	transport := &http.Transport{}
 	if file := p.CAFile(); file != "" {
-		transport = servertest.TrustingTransport(t, file)
+		transport = processtest.TrustingTransport(t, file)
 	}
 	transport.DisableKeepAlives = true // so that no request is sent again by itself over another connection
 	resp, err := (&http.Client{Transport: transport}).Do(req)
@@ -78,7 +79,7 @@ func put(ctx context.Context, t testing.TB, p *servertest.Proxy, body string) (i
 
 func TestProxyChangesNothing(t *testing.T) {
 	b := newBackend(t)
-	p := servertest.NewProxy(t, b.URL)
+	p := proxytest.New(t, b.URL)
 	body := strings.Repeat("x", 1<<20)
 	status, text, err := put(t.Context(), t, p, body)
 	if err != nil || status != http.StatusOK || text != greeting {
@@ -87,7 +88,7 @@ func TestProxyChangesNothing(t *testing.T) {
 	if b.host != "bucket.example" || b.uri != "/a%2Fb//c?x=%20&uploads=&a;b" || b.done[0] != body {
 		t.Errorf("the server saw host %q, %q and %d bytes", b.host, b.uri, len(b.done[0]))
 	}
-	want := servertest.Request{Method: http.MethodPut, Path: "/a%2Fb//c", Query: "x=%20&uploads=&a;b"}
+	want := proxytest.Request{Method: http.MethodPut, Path: "/a%2Fb//c", Query: "x=%20&uploads=&a;b"}
 	if got := p.Requests(); len(got) != 1 || got[0] != want {
 		t.Errorf("noted %v, want %v", got, want)
 	}
@@ -101,27 +102,27 @@ func TestProxyFaults(t *testing.T) {
 	fine := func(err error) bool { return err == nil }
 	retry := http.Header{"Retry-After": {"7"}}
 	for name, test := range map[string]struct {
-		fault  servertest.Fault
+		fault  proxytest.Fault
 		err    func(error) bool
 		status int
 		text   string
 		effect int // requests that the server did
 		broken int // bytes of a body that broke off at the server; -1: none did
 	}{
-		"answer": {servertest.Fault{Kind: servertest.Answer, Header: retry, Body: "slow down"}, fine, 503,
+		"answer": {proxytest.Fault{Kind: proxytest.Answer, Header: retry, Body: "slow down"}, fine, 503,
 			"slow down", 0, -1},
-		"answer after": {servertest.Fault{Kind: servertest.AnswerAfter, Status: 500}, fine, 500, "", 1, -1},
-		"hang":         {servertest.Fault{Kind: servertest.Hang}, timedOut, 0, "", 0, -1},
-		"hang after":   {servertest.Fault{Kind: servertest.HangAfter}, timedOut, 0, "", 1, -1},
-		"reset":        {servertest.Fault{Kind: servertest.Reset}, wasReset, 0, "", 0, -1},
-		"reset after":  {servertest.Fault{Kind: servertest.ResetAfter}, wasReset, 0, "", 1, -1},
-		"cut request":  {servertest.Fault{Kind: servertest.CutRequest, Bytes: 3}, wasReset, 0, "", 0, 3},
-		"cut answer":   {servertest.Fault{Kind: servertest.CutAnswer, Bytes: 5}, unexpected, 200, greeting[:5], 1, -1},
-		"stall answer": {servertest.Fault{Kind: servertest.StallAnswer, Bytes: 5}, timedOut, 200, greeting[:5], 1, -1},
-		"delay":        {servertest.Fault{Kind: servertest.Delay, For: time.Millisecond}, fine, 200, greeting, 1, -1},
+		"answer after": {proxytest.Fault{Kind: proxytest.AnswerAfter, Status: 500}, fine, 500, "", 1, -1},
+		"hang":         {proxytest.Fault{Kind: proxytest.Hang}, timedOut, 0, "", 0, -1},
+		"hang after":   {proxytest.Fault{Kind: proxytest.HangAfter}, timedOut, 0, "", 1, -1},
+		"reset":        {proxytest.Fault{Kind: proxytest.Reset}, wasReset, 0, "", 0, -1},
+		"reset after":  {proxytest.Fault{Kind: proxytest.ResetAfter}, wasReset, 0, "", 1, -1},
+		"cut request":  {proxytest.Fault{Kind: proxytest.CutRequest, Bytes: 3}, wasReset, 0, "", 0, 3},
+		"cut answer":   {proxytest.Fault{Kind: proxytest.CutAnswer, Bytes: 5}, unexpected, 200, greeting[:5], 1, -1},
+		"stall answer": {proxytest.Fault{Kind: proxytest.StallAnswer, Bytes: 5}, timedOut, 200, greeting[:5], 1, -1},
+		"delay":        {proxytest.Fault{Kind: proxytest.Delay, For: time.Millisecond}, fine, 200, greeting, 1, -1},
 	} {
-		for protocol, start := range map[string]func(testing.TB, string) *servertest.Proxy{
-			"http": servertest.NewProxy, "https": servertest.NewTLSProxy,
+		for protocol, start := range map[string]func(testing.TB, string) *proxytest.Proxy{
+			"http": proxytest.New, "https": proxytest.NewTLS,
 		} {
 			t.Run(name+"/"+protocol, func(t *testing.T) {
 				b := newBackend(t)
@@ -159,14 +160,14 @@ func TestProxyFaults(t *testing.T) {
 // A stalled upload holds both ends until the proxy goes down.
 func TestProxyStallsUpload(t *testing.T) {
 	b := newBackend(t)
-	p := servertest.NewProxy(t, b.URL)
-	injected := p.Inject(servertest.Fault{Kind: servertest.StallUpload, Bytes: 4})
+	p := proxytest.New(t, b.URL)
+	injected := p.Inject(proxytest.Fault{Kind: proxytest.StallUpload, Bytes: 4})
 	result := make(chan error)
 	go func() {
 		_, _, err := put(t.Context(), t, p, strings.Repeat("x", 1<<24))
 		result <- err
 	}()
-	await(t, func() bool { return injected.Struck() == 1 })
+	processtest.Await(t, "the upload stalls", func() bool { return injected.Struck() == 1 })
 	select {
 	case err := <-result:
 		t.Fatalf("the upload ended: %v", err)
@@ -185,11 +186,11 @@ func TestProxyStallsUpload(t *testing.T) {
 
 func TestProxyCountsFaults(t *testing.T) {
 	b := newBackend(t)
-	p := servertest.NewProxy(t, b.URL)
-	first := p.Inject(servertest.Fault{Match: servertest.On(http.MethodPut, "uploads="), Skip: 1, Times: 2,
+	p := proxytest.New(t, b.URL)
+	first := p.Inject(proxytest.Fault{Match: proxytest.On(http.MethodPut, "uploads="), Skip: 1, Times: 2,
 		Status: 500})
-	second := p.Inject(servertest.Fault{Times: -1, Status: 501})
-	other := p.Inject(servertest.Fault{Match: servertest.On(http.MethodGet, ""), Times: -1, MayMiss: true})
+	second := p.Inject(proxytest.Fault{Times: -1, Status: 501})
+	other := p.Inject(proxytest.Fault{Match: proxytest.On(http.MethodGet, ""), Times: -1, MayMiss: true})
 	var got []int
 	for range 5 {
 		status, _, err := put(t.Context(), t, p, "x")
@@ -214,7 +215,7 @@ func TestProxyCountsFaults(t *testing.T) {
 
 func TestProxyDownAndUp(t *testing.T) {
 	b := newBackend(t)
-	p := servertest.NewProxy(t, b.URL)
+	p := proxytest.New(t, b.URL)
 	for range 3 {
 		p.Down()
 		if _, _, err := put(t.Context(), t, p, "x"); !errors.Is(err, syscall.ECONNREFUSED) {
@@ -230,7 +231,7 @@ func TestProxyDownAndUp(t *testing.T) {
 // A server that is gone looks as it would without the proxy.
 func TestProxyOfNothing(t *testing.T) {
 	b := newBackend(t)
-	p := servertest.NewProxy(t, b.URL)
+	p := proxytest.New(t, b.URL)
 	b.Close()
 	if status, _, err := put(t.Context(), t, p, "x"); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("got %d, %v, want a reset connection", status, err)
@@ -255,7 +256,7 @@ func TestProxyStreams(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	p := servertest.NewProxy(t, server.URL)
+	p := proxytest.New(t, server.URL)
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", p.Address)
 	if err != nil {
 		t.Fatal(err)
@@ -280,16 +281,6 @@ func until(t *testing.T, r io.Reader, text string) {
 	}
 }
 
-// await polls a condition.
-func await(t *testing.T, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it did not come about within 10 s")
-		}
-	}
-}
-
 // listener is a test that keeps its errors to itself.
 type listener struct {
 	testing.TB
@@ -306,19 +297,19 @@ func (l *listener) Failed() bool          { return l.errors > 0 }
 func TestProxyTellsOfFaultsThatMiss(t *testing.T) {
 	b := newBackend(t)
 	for name, test := range map[string]struct {
-		fault servertest.Fault
+		fault proxytest.Fault
 		want  int
 	}{
-		"never matched":           {servertest.Fault{Match: servertest.On(http.MethodGet, "")}, 1},
-		"never matched, and may":  {servertest.Fault{Match: servertest.On(http.MethodGet, ""), MayMiss: true}, 0},
-		"skipped too many":        {servertest.Fault{Skip: 1}, 1},
-		"cut behind the end":      {servertest.Fault{Kind: servertest.CutAnswer, Bytes: 1000}, 1},
-		"cut behind the body's":   {servertest.Fault{Kind: servertest.CutRequest, Bytes: 1000}, 1},
-		"struck, as it should do": {servertest.Fault{}, 0},
+		"never matched":           {proxytest.Fault{Match: proxytest.On(http.MethodGet, "")}, 1},
+		"never matched, and may":  {proxytest.Fault{Match: proxytest.On(http.MethodGet, ""), MayMiss: true}, 0},
+		"skipped too many":        {proxytest.Fault{Skip: 1}, 1},
+		"cut behind the end":      {proxytest.Fault{Kind: proxytest.CutAnswer, Bytes: 1000}, 1},
+		"cut behind the body's":   {proxytest.Fault{Kind: proxytest.CutRequest, Bytes: 1000}, 1},
+		"struck, as it should do": {proxytest.Fault{}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &listener{TB: t}
-			p := servertest.NewProxy(l, b.URL)
+			p := proxytest.New(l, b.URL)
 			p.Inject(test.fault)
 			if _, _, err := put(t.Context(), t, p, "content"); err != nil {
 				t.Errorf("putting: %v", err)
@@ -334,8 +325,8 @@ func TestProxyTellsOfFaultsThatMiss(t *testing.T) {
 }
 
 func TestProxyAnswersWithHeaders(t *testing.T) {
-	p := servertest.NewProxy(t, newBackend(t).URL)
-	p.Inject(servertest.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"retry-after": {"7"}}})
+	p := proxytest.New(t, newBackend(t).URL)
+	p.Inject(proxytest.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"retry-after": {"7"}}})
 	resp, err := http.Get(p.URL())
 	if err != nil {
 		t.Fatal(err)

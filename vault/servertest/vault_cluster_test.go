@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"muniment/anchor/servertest"
+	"muniment/vault/servertest"
 )
 
 func TestVaultClusterGoesOnWithoutItsActiveNode(t *testing.T) {
