@@ -72,26 +72,44 @@ func parseBlock(signed string) (block, error) {
 	return b, nil
 }
 
-// checkLocal verifies an anchor of a local ledger. pin is the ledger's note verifier key.
-func checkLocal(proof json.RawMessage, pin string, want head) (block, error) {
+// checkLocalPin accepts a local ledger's note verifier key, whose name is the ledger's id.
+func checkLocalPin(id, pin string) error {
+	verifier, err := parseKey(pin)
+	if err != nil {
+		return err
+	}
+	if verifier.Name() != id {
+		return errors.New("the key's name is not the ledger's id")
+	}
+	return nil
+}
+
+// checkLocalProof judges a proof {"block": …}: the block must be signed by the pinned key and hold the wanted head.
+func checkLocalProof(proof json.RawMessage, pin string, want head) (string, error) {
 	var p struct {
 		Block string `json:"block"`
 	}
 	if err := decode(proof, MaxAnchor, 0, &p); err != nil {
-		return block{}, fmt.Errorf("reading the proof: %w", err)
+		return "", fmt.Errorf("reading the proof: %w", err)
 	}
 	if len(p.Block) > MaxNote {
-		return block{}, fmt.Errorf("the block is longer than %d bytes", MaxNote)
+		return "", fmt.Errorf("the block is longer than %d bytes", MaxNote)
 	}
 	b, err := parseBlock(p.Block)
 	if err != nil {
-		return b, err
+		return "", err
 	}
 	if err := checkSignature(p.Block, []string{pin}); err != nil {
-		return b, fmt.Errorf("block %d: %w", b.Height, err)
+		return "", fmt.Errorf("block %d: %w", b.Height, err)
 	}
 	if b.Head != want {
-		return b, fmt.Errorf("block %d holds another head than the checkpoint", b.Height)
+		return "", fmt.Errorf("block %d holds another head than the checkpoint", b.Height)
 	}
-	return b, nil
+	return fmt.Sprintf("block %d, signed by the pinned key, has it since %s", b.Height, b.Time.Format(time.RFC3339)), nil
+}
+
+// localCaveat says that the operator, who holds the ledger's key, can replace the whole chain of blocks.
+func localCaveat(id string) string {
+	return fmt.Sprintf("that local ledger %s was never rewritten: "+
+		"that shows only against a copy of its blocks held elsewhere", id)
 }

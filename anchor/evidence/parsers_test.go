@@ -70,7 +70,7 @@ func TestLocalLedgersVectors(t *testing.T) {
 		} else {
 			valid++
 		}
-		if _, err := checkLocal(proof, golden.Verifier, want); (err == nil) != v.Valid {
+		if _, err := checkLocalProof(proof, golden.Verifier, want); (err == nil) != v.Valid {
 			t.Errorf("%s: %v", v.Name, err)
 		}
 	}

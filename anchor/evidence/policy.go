@@ -117,17 +117,11 @@ func (l Pin) check() error {
 	if l.Kind == "" || len(l.Kind) > maxName || l.ID == "" || len(l.ID) > maxName || l.Pin == "" {
 		return errors.New("kind, id or pin is empty or too long")
 	}
-	if l.Kind != kindLocal {
+	k, known := kinds[l.Kind]
+	if !known {
 		return nil
 	}
-	verifier, err := parseKey(l.Pin)
-	if err != nil {
-		return err
-	}
-	if verifier.Name() != l.ID {
-		return errors.New("the key's name is not the ledger's id")
-	}
-	return nil
+	return k.checkPin(l.ID, l.Pin)
 }
 
 // keys are the keys that the policy trusts for an origin.

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -199,37 +198,39 @@ func (v *verification) anchor(a Anchor) (State, string) {
 	if !ok {
 		return Unknown, "ignored: the policy does not list this ledger"
 	}
-	if a.Kind != kindLocal {
+	k, known := kinds[a.Kind]
+	if !known {
 		return Unknown, "this version cannot check ledgers of this kind"
 	}
-	b, err := checkLocal(a.Proof, pin, v.head)
+	why, err := k.checkProof(a.Proof, pin, v.head)
 	if err != nil {
 		return stateOf(err), err.Error()
 	}
-	return Holds, fmt.Sprintf("block %d, signed by the pinned key, has it since %s",
-		b.Height, b.Time.Format(time.RFC3339))
+	return Holds, why
 }
 
 // asserted lists what the journal says and this file does not prove.
 func (v *verification) asserted() []string {
 	last := v.file.Bodies[len(v.file.Bodies)-1].Index
 	out := []string{
-		fmt.Sprintf("that nothing else was recorded about the document after index %d: a file shows only the bodies it was given",
-			last),
+		fmt.Sprintf("that nothing else was recorded about the document after index %d: "+
+			"a file shows only the bodies it was given", last),
 		"that no hold stood when an act took place: holds that name no document leave no body in its story",
 		"the times in the bodies, which are the journal's own; a ledger's time is the latest they can be",
 		"who the actors are: the bodies hold ids only",
 	}
 	for i, b := range v.bodies {
 		if i > 0 && *b.Prev != v.file.Bodies[i-1].Index {
-			out = append(out, fmt.Sprintf("what happened to the document between indexes %d and %d: the log has bodies there that "+
-				"this file leaves out", v.file.Bodies[i-1].Index, v.file.Bodies[i].Index))
+			out = append(out, fmt.Sprintf("what happened to the document between indexes %d and %d: "+
+				"the log has bodies there that this file leaves out", v.file.Bodies[i-1].Index, v.file.Bodies[i].Index))
 		}
 	}
 	for _, a := range v.anchors {
-		if a.Kind == kindLocal && a.State == Holds {
-			out = append(out, fmt.Sprintf("that local ledger %s was never rewritten: that shows only against a copy of its blocks "+
-				"held elsewhere", a.ID))
+		if a.State != Holds {
+			continue
+		}
+		if caveat := kinds[a.Kind].caveat(a.ID); caveat != "" {
+			out = append(out, caveat)
 		}
 	}
 	return out
