@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"muniment/anchor/journal"
+	"muniment/gateway/problem"
 	"muniment/openapi"
 	"muniment/vault"
 )
@@ -42,7 +43,7 @@ func (s *Server) recordBackup(r *request) error {
 	}
 	root, err := base64.StdEncoding.Strict().DecodeString(in.Root)
 	if err != nil || len(root) != len(journal.Hash{}) {
-		return refuse(badRequest, "root wants 32 bytes in standard base64.")
+		return problem.New(problem.BadRequest, "root wants 32 bytes in standard base64.")
 	}
 	wanted := vault.Backup{Size: in.Size, Root: journal.Hash(root)}
 	if in.Label != nil {

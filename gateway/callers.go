@@ -1,13 +1,12 @@
 package gateway
 
 import (
-	"math"
-	"strconv"
 	"sync"
 
 	"golang.org/x/time/rate"
 
 	"muniment/anchor/journal"
+	"muniment/gateway/problem"
 	"muniment/vault/access"
 )
 
@@ -67,5 +66,7 @@ func (c *callers) admit(who access.Who) error {
 		return nil
 	}
 	turn.CancelAt(now)
-	return refuse(tooMany, "").with("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	refused := problem.New(problem.TooManyRequests, "")
+	refused.RetryAfter = wait
+	return refused
 }

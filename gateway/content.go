@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"muniment/anchor/journal"
+	"muniment/gateway/problem"
 	"muniment/vault"
 	"muniment/vault/objects"
 )
@@ -65,9 +66,9 @@ func (s *Server) contentHead(r *request) error {
 	case found.State == vault.Erased:
 		return vault.ErrErased
 	case found.WithheldBecause == vault.ReasonFull:
-		return refuse(journalFull, "")
+		return problem.New(problem.JournalFull, "")
 	case found.Withheld:
-		return refuse(keysDown, "")
+		return problem.New(problem.KeysUnavailable, "")
 	}
 	h := r.Response().Header()
 	contentHeader(h, found)
@@ -97,7 +98,7 @@ func (r *request) purpose() (code, note string, err error) {
 		return "", "", err
 	}
 	if code == "" {
-		return "", "", refuse(purposeMissing, "")
+		return "", "", problem.New(problem.PurposeMissing, "")
 	}
 	note, err = fields{header: r.Request().Header}.one("Muniment-Purpose-Note", "purpose_note")
 	return code, note, err
@@ -116,7 +117,7 @@ func (r *request) ranges(etag string) string {
 // only here.
 func selectSpans(wanted string, size int64) (spans []objects.Span, partial bool, err error) {
 	if spans, err = parseRange(wanted, size); err != nil {
-		return nil, false, refusalOf(err).with("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
+		return nil, false, problem.Of(err).With("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 	}
 	if spans == nil {
 		return []objects.Span{{Offset: 0, Length: size}}, false, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muniment/gateway"
+	"muniment/gateway/problem"
 	"muniment/openapi/openapitest"
 )
 
@@ -104,7 +105,8 @@ func TestUnknownParameters(t *testing.T) {
 func TestEveryProblemIsExplained(t *testing.T) {
 	r := newRig(t)
 	seen := map[string]bool{}
-	for _, code := range gateway.ProblemCodes() {
+	for _, kind := range problem.Kinds() {
+		code := kind.Code
 		if seen[code] {
 			t.Errorf("%s is there twice", code)
 		}

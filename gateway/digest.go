@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+
+	"muniment/gateway/problem"
 )
 
 // trailersUnchecked is why trailers are refused.
@@ -17,7 +19,7 @@ const digestOfBody = "Content-Digest would be that of the whole body here (RFC 9
 // checkedDigests refuses what would promise an integrity that nobody checks: digests in other headers, and trailers.
 func checkedDigests(in *http.Request) error {
 	if len(in.Trailer) > 0 {
-		return refuse(badDigest, trailersUnchecked)
+		return problem.New(problem.BadDigest, trailersUnchecked)
 	}
 	return otherDigests(in.Header.Values)
 }
@@ -26,7 +28,7 @@ func checkedDigests(in *http.Request) error {
 func otherDigests(values func(name string) []string) error {
 	for _, name := range []string{"Repr-Digest", "Digest", "Content-Md5"} {
 		if len(values(name)) > 0 {
-			return refuse(badDigest, name+" is not checked. Send Content-Digest instead.")
+			return problem.New(problem.BadDigest, name+" is not checked. Send Content-Digest instead.")
 		}
 	}
 	return nil
@@ -47,20 +49,20 @@ func parseContentDigest(values []string) ([]byte, error) {
 		}
 		value, ok := strings.CutPrefix(value, ":")
 		if !ok {
-			return nil, refuse(badDigest, "")
+			return nil, problem.New(problem.BadDigest, "")
 		}
 		value, ok = strings.CutSuffix(value, ":")
 		if !ok || digest != nil {
-			return nil, refuse(badDigest, "")
+			return nil, problem.New(problem.BadDigest, "")
 		}
 		raw, err := base64.StdEncoding.Strict().DecodeString(value)
 		if err != nil || len(raw) != sha256.Size || strings.ContainsAny(value, "\r\n") {
-			return nil, refuse(badDigest, "")
+			return nil, problem.New(problem.BadDigest, "")
 		}
 		digest = raw
 	}
 	if digest == nil {
-		return nil, refuse(badDigest, "")
+		return nil, problem.New(problem.BadDigest, "")
 	}
 	return digest, nil
 }

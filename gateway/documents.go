@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"muniment/gateway/problem"
 	"muniment/openapi"
 	"muniment/vault"
 )
@@ -37,7 +38,7 @@ func (s *Server) take(r *request, externalID string) error {
 		d.ExternalID = externalID
 	}
 	if encoding := in.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return refuse(unsupportedEncoding, "")
+		return problem.New(problem.UnsupportedEncoding, "")
 	}
 	if err := checkedDigests(in); err != nil {
 		return err
@@ -50,7 +51,7 @@ func (s *Server) take(r *request, externalID string) error {
 	case kind == inlineType:
 		return s.takeInline(r, d)
 	case strings.HasPrefix(kind, "multipart/"):
-		return refuse(unsupportedEncoding, "")
+		return problem.New(problem.UnsupportedEncoding, "")
 	case kind != "application/x-www-form-urlencoded": // which is what curl --data-binary says of everything
 		d.MediaType = given
 	}
@@ -104,7 +105,7 @@ func (s *Server) takeInline(r *request, d vault.Deposit) error {
 // beforeBody is what is asked of a request whose metadata is in its body, before that is read.
 func (s *Server) beforeBody(r *request, d vault.Deposit) error {
 	if d.Digest != nil {
-		return refuse(badDigest, digestOfBody)
+		return problem.New(problem.BadDigest, digestOfBody)
 	}
 	return s.cfg.Vault.MayDeposit(r.Request().Context(), r.who)
 }
@@ -113,7 +114,7 @@ func (s *Server) beforeBody(r *request, d vault.Deposit) error {
 func (s *Server) body(r *request, limit int64) (*upload, error) {
 	in := r.Request()
 	if in.ContentLength > limit {
-		return nil, refuse(tooLarge, "")
+		return nil, problem.New(problem.TooLarge, "")
 	}
 	body := newUpload(r.Response(), in.Body, limit, s.cfg.Limits.Pace)
 	body.trailer = &in.Trailer
@@ -177,10 +178,10 @@ func (r *request) listing() (vault.Query, error) {
 		*to = value
 	}
 	if q.State != "" && q.State != vault.Kept && q.State != vault.Erased {
-		return q, refuse(badRequest, "state wants kept or erased.")
+		return q, problem.New(problem.BadRequest, "state wants kept or erased.")
 	}
 	if (ref.Chain == "") != (ref.Transaction == "") {
-		return q, refuse(badRequest, "chain and transaction are given together.")
+		return q, problem.New(problem.BadRequest, "chain and transaction are given together.")
 	}
 	if ref.Chain != "" {
 		q.Ledger = &ref
@@ -222,7 +223,7 @@ func (s *Server) describe(r *request) error {
 }
 
 func (s *Server) refuseDelete(*request) error {
-	return refuse(dispositionRequired, "").with("Allow", http.MethodGet)
+	return problem.New(problem.DispositionRequired, "").With("Allow", http.MethodGet)
 }
 
 func (s *Server) history(r *request) error {

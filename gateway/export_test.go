@@ -27,15 +27,6 @@ func Routes() []Route {
 	return out
 }
 
-// ProblemCodes lists the whole vocabulary.
-func ProblemCodes() []string {
-	var out []string
-	for _, p := range problems() {
-		out = append(out, p.code)
-	}
-	return out
-}
-
 // NewUpload makes the reader of a body.
 func NewUpload(w http.ResponseWriter, body io.Reader, limit int64, pace Pace) io.Reader {
 	return newUpload(w, body, limit, pace)
@@ -78,9 +69,3 @@ var (
 	ContentDisposition = contentDisposition
 	LoneSurrogate      = loneSurrogate
 )
-
-// ProblemOf is the code and status that an error has for a client; ok is false when nothing but "internal" fits.
-func ProblemOf(err error) (code string, status int, ok bool) {
-	r := refusalOf(err)
-	return r.code, r.status, r.code != internal.code
-}

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"strings"
 
+	"muniment/gateway/problem"
 	"muniment/vault"
 )
 
@@ -40,7 +41,7 @@ type form struct {
 	read  int64
 	ended bool
 	// failure is what the client did wrong within the form.
-	failure *refusal
+	failure *problem.Problem
 }
 
 var (
@@ -87,7 +88,7 @@ func (a *allowance) Read(p []byte) (int, error) {
 // file.
 func openForm(body *upload, boundary string, most int64, d *vault.Deposit) (*form, error) {
 	if boundary == "" || len(boundary) > 70 { // RFC 2046, section 5.1.1
-		return nil, refuse(badBody, "The form's Content-Type has no boundary of 1 to 70 characters.")
+		return nil, problem.New(problem.BadBody, "The form's Content-Type has no boundary of 1 to 70 characters.")
 	}
 	d.Length = -1
 	f := &form{body: body, meter: allowance{src: body}, most: most}
@@ -106,11 +107,11 @@ func openForm(body *upload, boundary string, most int64, d *vault.Deposit) (*for
 	}
 	switch {
 	case part == nil:
-		return nil, refuse(badBody, "The form has no part with the name file.")
+		return nil, problem.New(problem.BadBody, "The form has no part with the name file.")
 	case name == metadataPart:
-		return nil, refuse(badBody, "The form has two metadata parts.")
+		return nil, problem.New(problem.BadBody, "The form has two metadata parts.")
 	case !isFile(name):
-		return nil, refuse(badBody, strayPart)
+		return nil, problem.New(problem.BadBody, strayPart)
 	}
 	if err := partFields(part, d); err != nil {
 		return nil, err
@@ -139,37 +140,37 @@ func (f *form) next() (part *multipart.Part, name string, err error) {
 		return nil, "", f.fault(err)
 	}
 	if len(part.Header) == 0 && f.meter.ended {
-		return nil, "", refuse(interrupted, endsEarly)
+		return nil, "", problem.New(problem.Interrupted, endsEarly)
 	}
 	disposition := part.Header.Values("Content-Disposition")
 	if len(disposition) != 1 {
-		return nil, "", refuse(badBody, "A part has no Content-Disposition, or has two.")
+		return nil, "", problem.New(problem.BadBody, "A part has no Content-Disposition, or has two.")
 	}
 	kind, parameters, err := mime.ParseMediaType(disposition[0])
 	if err != nil || kind != "form-data" {
-		return nil, "", refuse(badBody, "A part's Content-Disposition is not that of a form (RFC 7578, section 4.2).")
+		return nil, "", problem.New(problem.BadBody, "A part's Content-Disposition is not that of a form (RFC 7578, section 4.2).")
 	}
 	return part, parameters["name"], nil
 }
 
 // fault says what an error of the parser's means.
-func (f *form) fault(err error) *refusal {
+func (f *form) fault(err error) *problem.Problem {
 	switch {
 	case f.body.failure != nil:
 		return f.body.failure
 	case f.meter.spent:
-		return refuse(tooLarge, "There is more around the form's file than a form may have: headers of 16 KiB, metadata of 64 KiB.")
+		return problem.New(problem.TooLarge, "There is more around the form's file than a form may have: headers of 16 KiB, metadata of 64 KiB.")
 	case errors.Is(err, errEnded):
-		return refuse(interrupted, endsEarly)
+		return problem.New(problem.Interrupted, endsEarly)
 	}
-	return refuse(badBody, "The form is malformed (RFC 2046, section 5.1).")
+	return problem.New(problem.BadBody, "The form is malformed (RFC 2046, section 5.1).")
 }
 
 // metadata reads the metadata part.
 func (f *form) metadata(part *multipart.Part, d *vault.Deposit) error {
 	given := part.Header.Get("Content-Type")
 	if kind, _, err := mime.ParseMediaType(given); given != "" && (err != nil || kind != "application/json") {
-		return refuse(notJSON, "The metadata part is application/json.")
+		return problem.New(problem.NotJSON, "The metadata part is application/json.")
 	}
 	if err := plainPart(part); err != nil {
 		return err
@@ -180,7 +181,7 @@ func (f *form) metadata(part *multipart.Part, d *vault.Deposit) error {
 	case err != nil:
 		return f.fault(err)
 	case len(data) > maxMetadata:
-		return refuse(tooLarge, "The metadata part is longer than 64 KiB.")
+		return problem.New(problem.TooLarge, "The metadata part is longer than 64 KiB.")
 	}
 	s, err := parseStatement(data, false)
 	if err != nil {
@@ -194,14 +195,14 @@ func plainPart(part *multipart.Part) error {
 	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) {
 	case "", "7bit", "8bit", "binary":
 	default:
-		return refuse(unsupportedEncoding, "")
+		return problem.New(problem.UnsupportedEncoding, "")
 	}
 	if encoding := part.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return refuse(unsupportedEncoding, "")
+		return problem.New(problem.UnsupportedEncoding, "")
 	}
 	for name := range part.Header {
 		if strings.HasPrefix(name, "Muniment-") {
-			return refuse(unknownParameter, "A part has a Muniment- header. Put it into the metadata part.")
+			return problem.New(problem.UnknownParameter, "A part has a Muniment- header. Put it into the metadata part.")
 		}
 	}
 	return otherDigests(part.Header.Values)
@@ -222,7 +223,7 @@ func partFields(part *multipart.Part, d *vault.Deposit) error {
 		// Not part.FileName, which would keep the last element of a path and not say so.
 		_, parameters, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 		if err != nil {
-			return refuse(badBody, "A part's Content-Disposition is malformed.")
+			return problem.New(problem.BadBody, "A part's Content-Disposition is malformed.")
 		}
 		d.FileName = quoting.Replace(parameters["filename"])
 	}
@@ -231,7 +232,7 @@ func partFields(part *multipart.Part, d *vault.Deposit) error {
 		return err
 	}
 	if d.Digest != nil {
-		return refuse(unknownParameter, "content_sha256 is given more than once")
+		return problem.New(problem.UnknownParameter, "content_sha256 is given more than once")
 	}
 	d.Digest = digest
 	return nil
@@ -247,7 +248,7 @@ func (f *form) Read(p []byte) (int, error) {
 	}
 	n, err := f.file.Read(p)
 	if f.read += int64(n); f.read > f.most {
-		f.failure = refuse(tooLarge, "")
+		f.failure = problem.New(problem.TooLarge, "")
 		return 0, f.failure
 	}
 	if err == nil {
@@ -256,7 +257,7 @@ func (f *form) Read(p []byte) (int, error) {
 	if err != io.EOF { // only the bare one is the end of the part
 		f.failure = f.fault(err)
 	} else if err := f.close(); err != nil {
-		f.failure = refusalOf(err)
+		f.failure = problem.Of(err)
 	}
 	if f.failure != nil {
 		return 0, f.failure
@@ -272,11 +273,11 @@ func (f *form) close() error {
 	case err != nil:
 		return err
 	case part != nil && name == metadataPart:
-		return refuse(badBody, metadataFirst)
+		return problem.New(problem.BadBody, metadataFirst)
 	case part != nil && isFile(name):
-		return refuse(badBody, "The form has two files. Make a deposit of each.")
+		return problem.New(problem.BadBody, "The form has two files. Make a deposit of each.")
 	case part != nil:
-		return refuse(badBody, strayPart)
+		return problem.New(problem.BadBody, strayPart)
 	}
 	f.meter.left = maxPartHead
 	if _, err := io.Copy(io.Discard, &f.meter); !errors.Is(err, errEnded) {

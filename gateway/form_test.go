@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"muniment/gateway"
+	"muniment/gateway/problem"
 	"muniment/openapi"
 )
 
@@ -307,8 +308,8 @@ func FuzzForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		_, file, err := gateway.ReadForm(bytes.NewReader(body), "b", 1<<20)
 		if err != nil {
-			if code, _, ok := gateway.ProblemOf(err); !ok {
-				t.Fatalf("%v is %s", err, code)
+			if p := problem.Of(err); p.Code == problem.Internal.Code {
+				t.Fatalf("%v is %s", err, p.Code)
 			}
 			return
 		}
@@ -339,7 +340,7 @@ func TestBrokenFormIsInterrupted(t *testing.T) {
 	for cut := range len(whole) + 1 {
 		for _, how := range []error{io.ErrUnexpectedEOF, errors.New("reset")} {
 			_, _, err := gateway.ReadForm(io.MultiReader(bytes.NewReader(whole[:cut]), failing{how}), "b", 1000)
-			if code, _, _ := gateway.ProblemOf(errors.Join(err)); err == nil || code != "interrupted" {
+			if err == nil || problem.Of(err).Code != problem.Interrupted.Code {
 				t.Fatalf("cut at %d with %v: %v", cut, how, err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"muniment/gateway/problem"
 	"muniment/vault"
 )
 
@@ -31,20 +32,20 @@ func (s *Server) readInline(body io.Reader, d *vault.Deposit) error {
 		return err
 	}
 	if !said.hasContent {
-		return refuse(badBody, "There is no content_base64. A document that is JSON itself is sent as application/json.")
+		return problem.New(problem.BadBody, "There is no content_base64. A document that is JSON itself is sent as application/json.")
 	}
 	if err := said.into(d); err != nil {
 		return err
 	}
 	if most := s.inlineLimit(); int64(base64.StdEncoding.DecodedLen(len(said.content))) > most+2 { // padding is not content
-		return refuse(tooLarge, inlineTooLarge)
+		return problem.New(problem.TooLarge, inlineTooLarge)
 	}
 	content, err := base64.StdEncoding.Strict().DecodeString(said.content)
 	if err != nil || strings.ContainsAny(said.content, "\r\n") {
-		return refuse(badBody, "content_base64 is not base64 with padding and without line breaks (RFC 4648, section 4).")
+		return problem.New(problem.BadBody, "content_base64 is not base64 with padding and without line breaks (RFC 4648, section 4).")
 	}
 	if int64(len(content)) > s.inlineLimit() {
-		return refuse(tooLarge, inlineTooLarge)
+		return problem.New(problem.TooLarge, inlineTooLarge)
 	}
 	d.Content = bytes.NewReader(content)
 	if d.Length < 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/gateway/problem"
 	"muniment/openapi"
 	"muniment/vault"
 )
@@ -33,7 +34,7 @@ func (s *Server) tile(r *request) error {
 	}
 	path, err := journal.ParseTilePath("tile/" + rest)
 	if err != nil {
-		return refuse(notFound, "")
+		return problem.New(problem.NotFound, "")
 	}
 	var data []byte
 	if path.Entries {

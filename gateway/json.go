@@ -7,6 +7,8 @@ import (
 	"io"
 	"mime"
 	"strings"
+
+	"muniment/gateway/problem"
 )
 
 // maxJSON is the length of the longest body that is JSON, in bytes, where a call has no other limit.
@@ -15,10 +17,10 @@ const maxJSON = 64 << 10
 // json reads a body that is one JSON object with no other fields than those of into, none of them twice in one object.
 func (s *Server) json(r *request, into any) error {
 	if kind, _, _ := mime.ParseMediaType(r.Request().Header.Get("Content-Type")); kind != "application/json" {
-		return refuse(notJSON, "")
+		return problem.New(problem.NotJSON, "")
 	}
 	if r.Request().Header.Get("Content-Encoding") != "" {
-		return refuse(unsupportedEncoding, "")
+		return problem.New(problem.UnsupportedEncoding, "")
 	}
 	body := newUpload(r.Response(), r.Request().Body, maxJSON, s.cfg.Limits.Pace)
 	data, err := io.ReadAll(body)
@@ -26,8 +28,7 @@ func (s *Server) json(r *request, into any) error {
 		return body.blame(err)
 	}
 	if err := parseForm(data, into); err != nil {
-		return &refusal{problem: badRequest,
-			detail: "The body is not one JSON object with the fields of this call and no others."}
+		return problem.New(problem.BadRequest, "The body is not one JSON object with the fields of this call and no others.")
 	}
 	return nil
 }

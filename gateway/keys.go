@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/gateway/problem"
 	"muniment/openapi"
 	"muniment/vault"
 )
@@ -99,7 +100,7 @@ func (s *Server) runTrim(r *request) error {
 func (r *request) named(parameter string) (journal.ID, error) {
 	id, err := journal.ParseID(r.Param(parameter))
 	if err != nil {
-		return journal.ID{}, refuse(notFound, "")
+		return journal.ID{}, problem.New(problem.NotFound, "")
 	}
 	return id, nil
 }
@@ -119,7 +120,7 @@ func rewrap(w vault.Rewrap) openapi.Rewrap {
 		Unreadable: w.Unreadable, BeganAt: w.Began.UTC(), EndedAt: moment(w.Ended),
 	}
 	if w.Err != nil {
-		out.Problem = optional(problemType(refusalOf(w.Err).problem))
+		out.Problem = optional(problem.Of(w.Err).Kind.JSON())
 	}
 	return out
 }

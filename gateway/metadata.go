@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"muniment/gateway/problem"
 	"muniment/vault"
 )
 
@@ -59,7 +60,7 @@ func (f fields) one(header, query string) (string, error) {
 	inHeader, inQuery := f.header.Values(header), f.query[query]
 	switch {
 	case len(inHeader)+len(inQuery) > 1:
-		return "", refuse(unknownParameter, query+" is given more than once")
+		return "", problem.New(problem.UnknownParameter, query+" is given more than once")
 	case len(inHeader) == 1:
 		value, ok := decodeHeader(inHeader[0])
 		if !ok {
@@ -78,10 +79,10 @@ func (f fields) attributes() (map[string]string, error) {
 	add := func(pair string, decode func(string) (string, bool)) error {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return refuse(badMetadata, "attributes want name=value")
+			return problem.New(problem.BadMetadata, "attributes want name=value")
 		}
 		if _, twice := out[name]; twice {
-			return refuse(badMetadata, "attributes have a name twice")
+			return problem.New(problem.BadMetadata, "attributes have a name twice")
 		}
 		if out[name], ok = decode(value); !ok {
 			return badText("attributes")
@@ -107,7 +108,7 @@ func (f fields) ledgerRefs() ([]vault.LedgerRef, error) {
 	add := func(ref string) error {
 		words := strings.Fields(ref)
 		if len(words) < 2 || len(words) > 3 {
-			return refuse(badMetadata, "ledger_refs want a chain, a transaction and perhaps a role, separated by spaces")
+			return problem.New(problem.BadMetadata, "ledger_refs want a chain, a transaction and perhaps a role, separated by spaces")
 		}
 		role := ""
 		if len(words) == 3 {
@@ -143,7 +144,7 @@ func elements(values []string) func(yield func(string) bool) {
 }
 
 func badText(field string) error {
-	return refuse(badMetadata, field+" is neither visible ASCII nor an RFC 8187 extended value in UTF-8")
+	return problem.New(problem.BadMetadata, field+" is neither visible ASCII nor an RFC 8187 extended value in UTF-8")
 }
 
 // decodeHeader reads a header's value: an extended value (RFC 8187, section 3.2) in UTF-8 if it begins like one,
@@ -201,7 +202,7 @@ func idempotencyKey(values []string) (string, error) {
 		key = key[1 : len(key)-1]
 	}
 	if len(values) > 1 || key == "" {
-		return "", refuse(badMetadata, "idempotency_key is empty or given more than once")
+		return "", problem.New(problem.BadMetadata, "idempotency_key is empty or given more than once")
 	}
 	return key, nil
 }

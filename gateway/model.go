@@ -83,9 +83,3 @@ func entries(records []journal.Record) []openapi.Entry {
 	}
 	return out
 }
-
-func problemType(p problem) openapi.ProblemType {
-	return openapi.ProblemType{
-		Type: problemPath + p.code, Title: p.title, Status: p.status, Retry: p.retry, Explanation: p.explanation,
-	}
-}

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"muniment/anchor/journal"
+	"muniment/gateway/problem"
 )
 
 // principalKey is where the principal's id is kept, for the log.
@@ -67,7 +68,7 @@ func (s *Server) guard(next echo.HandlerFunc, c echo.Context) (err error) {
 		}
 		s.cfg.Log.Error("a handler panicked", "route", c.Path(), "stack", string(debug.Stack()))
 	}()
-	return next(c)
+	return routed(next(c))
 }
 
 // answer sends the problem that an error is. If the answer has begun already, or the client is gone, all that is left
@@ -76,18 +77,18 @@ func (s *Server) answer(c echo.Context, id string, err error) (broken bool) {
 	if c.Response().Committed {
 		return true
 	}
-	r := refusalOf(err)
-	if r.status >= http.StatusInternalServerError && c.Request().Context().Err() != nil {
+	p := problem.Of(err)
+	if p.Status >= http.StatusInternalServerError && c.Request().Context().Err() != nil {
 		return true
 	}
-	if r.code == unauthenticated.code {
+	if p.Code == problem.Unauthenticated.Code {
 		s.metrics.refused()
 	}
 	for _, of := range []string{"ETag", "Accept-Ranges", "Content-Disposition", "Content-Security-Policy",
 		"Muniment-Index"} {
 		c.Response().Header().Del(of) // they were for the content
 	}
-	return sendProblem(c, id, r) != nil
+	return sendProblem(c, id, p) != nil
 }
 
 // log writes the access log: the route and never the path, the query or a header, for these may name people and
@@ -106,11 +107,11 @@ func (s *Server) log(c echo.Context, id string, status int, took time.Duration, 
 		attributes = append(attributes, slog.String("peer", c.RealIP()))
 	}
 	if err != nil {
-		r := refusalOf(err)
-		attributes = append(attributes, slog.String("problem", r.code))
-		if r.status >= http.StatusInternalServerError && status != statusGone {
+		p := problem.Of(err)
+		attributes = append(attributes, slog.String("problem", p.Code))
+		if p.Status >= http.StatusInternalServerError && status != statusGone {
 			level = slog.LevelError
-			attributes = append(attributes, slog.String("error", r.Error()))
+			attributes = append(attributes, slog.String("error", p.Error()))
 		}
 	}
 	s.cfg.Log.LogAttrs(context.WithoutCancel(c.Request().Context()), level, "request served", attributes...)

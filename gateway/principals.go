@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 
+	"muniment/gateway/problem"
 	"muniment/openapi"
 	"muniment/vault/access"
 )
@@ -16,7 +17,7 @@ func (s *Server) createPrincipal(r *request) error {
 		return err
 	}
 	if len(in.Grants) == 0 || len(in.Grants) > maxGrants {
-		return refuse(badRequest, "grants wants 1 to 64 of them.")
+		return problem.New(problem.BadRequest, "grants wants 1 to 64 of them.")
 	}
 	grants := make([]access.Grant, len(in.Grants))
 	for i, g := range in.Grants {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"muniment/gateway/problem"
 	"muniment/vault/objects"
 )
 
@@ -29,7 +30,7 @@ func parseRange(header string, size int64) ([]objects.Span, error) {
 		return nil, nil
 	}
 	if !ok || len(header) > maxRangeHeader {
-		return nil, refuse(badRange, "")
+		return nil, problem.New(problem.BadRange, "")
 	}
 	var spans []objects.Span
 	count := 0
@@ -39,18 +40,18 @@ func parseRange(header string, size int64) ([]objects.Span, error) {
 			continue
 		}
 		if count++; count > maxRanges {
-			return nil, refuse(badRange, "")
+			return nil, problem.New(problem.BadRange, "")
 		}
 		span, ok := parseRangeSpec(spec, size)
 		if !ok {
-			return nil, refuse(badRange, "")
+			return nil, problem.New(problem.BadRange, "")
 		}
 		if span.Length > 0 {
 			spans = append(spans, span)
 		}
 	}
 	if len(spans) == 0 {
-		return nil, refuse(badRange, "")
+		return nil, problem.New(problem.BadRange, "")
 	}
 	return merge(spans), nil
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"muniment/anchor/journal"
+	"muniment/gateway/problem"
 	"muniment/vault/access"
 )
 
@@ -48,16 +48,16 @@ func (s *Server) handle(rt route) echo.HandlerFunc {
 func (r *request) parse(rt route) error {
 	query, err := url.ParseQuery(r.Request().URL.RawQuery)
 	if err != nil {
-		return refuse(badRequest, "The query string is malformed.")
+		return problem.New(problem.BadRequest, "The query string is malformed.")
 	}
 	for name := range query {
 		if !listed(rt.query, name) {
-			return refuse(unknownParameter, "A query parameter is not one of this call's.")
+			return problem.New(problem.UnknownParameter, "A query parameter is not one of this call's.")
 		}
 	}
 	for name := range r.Request().Header {
 		if strings.HasPrefix(name, "Muniment-") && !listed(rt.headers, name) {
-			return refuse(unknownParameter, "A Muniment- header is not one of this call's.")
+			return problem.New(problem.UnknownParameter, "A Muniment- header is not one of this call's.")
 		}
 	}
 	r.query = query
@@ -71,7 +71,7 @@ func (r *request) fields() fields { return fields{r.Request().Header, r.query} }
 func (r *request) id() (journal.ID, error) {
 	id, err := journal.ParseID(r.Param("id"))
 	if err != nil {
-		return journal.ID{}, refuse(badID, "")
+		return journal.ID{}, problem.New(problem.BadID, "")
 	}
 	return id, nil
 }
@@ -80,7 +80,7 @@ func (r *request) id() (journal.ID, error) {
 func (r *request) rest(prefix string) (string, error) {
 	rest, err := url.PathUnescape(strings.TrimPrefix(r.Request().URL.EscapedPath(), prefix))
 	if err != nil || rest == "" {
-		return "", refuse(badRequest, "The path is malformed.")
+		return "", problem.New(problem.BadRequest, "The path is malformed.")
 	}
 	return rest, nil
 }
@@ -93,7 +93,7 @@ func (r *request) number(name string, otherwise, least, most uint64) (uint64, er
 	}
 	n, err := strconv.ParseUint(values[0], 10, 64)
 	if err != nil || len(values) > 1 || n < least || n > most {
-		return 0, refuse(badRequest, fmt.Sprintf("%s wants one number from %d to %d.", name, least, most))
+		return 0, problem.New(problem.BadRequest, fmt.Sprintf("%s wants one number from %d to %d.", name, least, most))
 	}
 	return n, nil
 }
@@ -101,7 +101,7 @@ func (r *request) number(name string, otherwise, least, most uint64) (uint64, er
 // text is a query parameter.
 func (r *request) text(name string) (string, error) {
 	if len(r.query[name]) > 1 {
-		return "", refuse(unknownParameter, name+" is given more than once")
+		return "", problem.New(problem.UnknownParameter, name+" is given more than once")
 	}
 	return r.query.Get(name), nil
 }
@@ -114,7 +114,7 @@ func (r *request) moment(name string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, refuse(badRequest, name+" wants a time like 2026-11-22T10:00:00Z.")
+		return time.Time{}, problem.New(problem.BadRequest, name+" wants a time like 2026-11-22T10:00:00Z.")
 	}
 	return at, nil
 }
@@ -146,16 +146,6 @@ func sendBytes(c echo.Context, status int, contentType string, body []byte) erro
 	return nil
 }
 
-// explain tells what a problem's type means.
-func (s *Server) explain(r *request) error {
-	for _, p := range problems() {
-		if p.code == r.Param("code") {
-			return r.reply(http.StatusOK, problemType(p))
-		}
-	}
-	return refuse(notFound, "")
-}
-
 // flag is a query parameter that is true or false.
 func (r *request) flag(name string) (bool, error) {
 	switch value, err := r.text(name); {
@@ -166,5 +156,5 @@ func (r *request) flag(name string) (bool, error) {
 	case value == "" || value == "false":
 		return false, nil
 	}
-	return false, refuse(badRequest, name+" wants true or false.")
+	return false, problem.New(problem.BadRequest, name+" wants true or false.")
 }

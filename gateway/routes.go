@@ -3,6 +3,8 @@ package gateway
 import (
 	"net/http"
 	"strings"
+
+	"muniment/gateway/problem"
 )
 
 // route is one call of the contract.
@@ -59,7 +61,7 @@ func (s *Server) routes() []route {
 		{method: http.MethodPost, path: "/v1/principals", serve: s.createPrincipal},
 		{method: http.MethodDelete, path: "/v1/principals/:principal_id/keys", serve: s.revokeKeys},
 		{method: http.MethodGet, path: "/v1/version", public: true, serve: s.version},
-		{method: http.MethodGet, path: problemPath + ":code", public: true, serve: s.explain},
+		{method: http.MethodGet, path: problem.Path + ":code", public: true, serve: s.explain},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"muniment/gateway/problem"
 	"muniment/vault"
 )
 
@@ -31,17 +32,17 @@ type statement struct {
 // client sent.
 func parseStatement(data []byte, inline bool) (*statement, error) {
 	if !utf8.Valid(data) || !json.Valid(data) {
-		return nil, refuse(badBody, "The metadata is not JSON in UTF-8.")
+		return nil, problem.New(problem.BadBody, "The metadata is not JSON in UTF-8.")
 	}
 	if loneSurrogate(data) {
-		return nil, refuse(badBody, "The metadata has half of a surrogate pair, which stands for no character.")
+		return nil, problem.New(problem.BadBody, "The metadata has half of a surrogate pair, which stands for no character.")
 	}
 	s := &statement{}
 	s.Length = -1
 	in := strictJSON{json.NewDecoder(bytes.NewReader(data))}
 	in.dec.UseNumber()
 	if in.next() != json.Delim('{') {
-		return nil, refuse(badBody, "The metadata is not a JSON object.")
+		return nil, problem.New(problem.BadBody, "The metadata is not a JSON object.")
 	}
 	texts := map[string]*string{
 		"series": &s.Series, "external_id": &s.ExternalID, "idempotency_key": &s.IdempotencyKey,
@@ -69,7 +70,7 @@ func parseStatement(data []byte, inline bool) (*statement, error) {
 			s.hasContent, err = in.text(name, &s.content)
 			return err
 		}
-		return refuse(badBody, "The metadata has a name that is not one of a deposit's.")
+		return problem.New(problem.BadBody, "The metadata has a name that is not one of a deposit's.")
 	})
 	return s, err
 }
@@ -89,13 +90,13 @@ func (s *statement) into(d *vault.Deposit) error {
 			continue
 		}
 		if *f.to != "" {
-			return refuse(unknownParameter, f.name+" is given more than once")
+			return problem.New(problem.UnknownParameter, f.name+" is given more than once")
 		}
 		*f.to = *f.from
 	}
 	for name, value := range s.Attributes {
 		if _, twice := d.Attributes[name]; twice {
-			return refuse(badMetadata, "attributes have a name twice")
+			return problem.New(problem.BadMetadata, "attributes have a name twice")
 		}
 		d.Attributes[name] = value
 	}
@@ -123,7 +124,7 @@ func (j strictJSON) object(field func(name string) error) error {
 	for j.dec.More() {
 		name, _ := j.next().(string)
 		if seen[name] {
-			return refuse(badBody, "The metadata has a name twice in one object.")
+			return problem.New(problem.BadBody, "The metadata has a name twice in one object.")
 		}
 		seen[name] = true
 		if err := field(name); err != nil {
@@ -143,7 +144,7 @@ func (j strictJSON) text(name string, to *string) (given bool, err error) {
 	case nil:
 		return false, nil
 	}
-	return false, refuse(badMetadata, name+" is not a string")
+	return false, problem.New(problem.BadMetadata, name+" is not a string")
 }
 
 func (j strictJSON) attributes(s *statement) error {
@@ -152,16 +153,16 @@ func (j strictJSON) attributes(s *statement) error {
 		return nil
 	case json.Delim('{'):
 	default:
-		return refuse(badMetadata, "attributes are not an object")
+		return problem.New(problem.BadMetadata, "attributes are not an object")
 	}
 	s.Attributes = map[string]string{}
 	return j.object(func(name string) error {
 		if len(s.Attributes) == maxListed {
-			return refuse(badMetadata, "attributes are too many")
+			return problem.New(problem.BadMetadata, "attributes are too many")
 		}
 		value, ok := j.next().(string)
 		if !ok {
-			return refuse(badMetadata, "attributes have a value that is not a string")
+			return problem.New(problem.BadMetadata, "attributes have a value that is not a string")
 		}
 		s.Attributes[name] = value
 		return nil
@@ -174,21 +175,21 @@ func (j strictJSON) ledgerRefs(s *statement) error {
 		return nil
 	case json.Delim('['):
 	default:
-		return refuse(badMetadata, "ledger_refs are not an array")
+		return problem.New(problem.BadMetadata, "ledger_refs are not an array")
 	}
 	for j.dec.More() {
 		if len(s.LedgerRefs) == maxListed {
-			return refuse(badMetadata, "ledger_refs are too many")
+			return problem.New(problem.BadMetadata, "ledger_refs are too many")
 		}
 		if j.next() != json.Delim('{') {
-			return refuse(badMetadata, "ledger_refs have an element that is not an object")
+			return problem.New(problem.BadMetadata, "ledger_refs have an element that is not an object")
 		}
 		var ref vault.LedgerRef
 		fields := map[string]*string{"chain": &ref.Chain, "transaction": &ref.Transaction, "role": &ref.Role}
 		err := j.object(func(name string) error {
 			to, ok := fields[name]
 			if !ok {
-				return refuse(badBody, "ledger_refs have a name that is none of chain, transaction and role.")
+				return problem.New(problem.BadBody, "ledger_refs have a name that is none of chain, transaction and role.")
 			}
 			_, err := j.text("a field of ledger_refs", to)
 			return err
@@ -209,7 +210,7 @@ func (j strictJSON) digest(s *statement) error {
 		return err
 	}
 	if s.Digest, err = hex.DecodeString(value); err != nil || len(s.Digest) != sha256.Size {
-		return refuse(badMetadata, "content_sha256 is not a SHA-256 in 64 hexadecimal digits")
+		return problem.New(problem.BadMetadata, "content_sha256 is not a SHA-256 in 64 hexadecimal digits")
 	}
 	return nil
 }
@@ -225,7 +226,7 @@ func (j strictJSON) size(s *statement) error {
 			return nil
 		}
 	}
-	return refuse(badMetadata, "size is not a number of bytes")
+	return problem.New(problem.BadMetadata, "size is not a number of bytes")
 }
 
 func (j strictJSON) acknowledge(s *statement) (err error) {
@@ -244,7 +245,7 @@ func parseAcknowledge(value string) (committed bool, err error) {
 	case "committed":
 		return true, nil
 	}
-	return false, refuse(badMetadata, "acknowledge is neither released nor committed")
+	return false, problem.New(problem.BadMetadata, "acknowledge is neither released nor committed")
 }
 
 // loneSurrogate says whether a string of valid JSON has a \u escape of half a surrogate pair, which encoding/json would

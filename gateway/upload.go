@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"muniment/gateway/problem"
 )
 
 // Pace is how slow a client may be.
@@ -30,7 +32,7 @@ type upload struct {
 	read   int64
 	waited time.Duration // for the client
 	// failure is what the client did wrong; whatever the vault makes of it, this is the answer.
-	failure *refusal
+	failure *problem.Problem
 }
 
 func newUpload(w http.ResponseWriter, body io.Reader, limit int64, pace Pace) *upload {
@@ -57,13 +59,13 @@ func (u *upload) Read(p []byte) (int, error) {
 	}
 	switch {
 	case u.read > u.limit:
-		u.failure = refuse(tooLarge, "")
+		u.failure = problem.New(problem.TooLarge, "")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		u.failure = refuse(tooSlow, "")
+		u.failure = problem.New(problem.TooSlow, "")
 	case err != nil && err != io.EOF:
-		u.failure = refuse(interrupted, "")
+		u.failure = problem.New(problem.Interrupted, "")
 	case err == io.EOF && u.trailer != nil && len(*u.trailer) > 0:
-		u.failure = refuse(badDigest, trailersUnchecked)
+		u.failure = problem.New(problem.BadDigest, trailersUnchecked)
 	default:
 		return n, err
 	}
@@ -79,7 +81,7 @@ func (u *upload) budget() time.Duration {
 // blame returns the client's failure if there was one, or else err: it led to whatever happened afterwards.
 func (u *upload) blame(err error) error {
 	if err != nil && u.failure != nil {
-		u.failure.cause = nil
+		u.failure.Cause = nil
 		return u.failure
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
+	"muniment/gateway/problem"
 	"muniment/openapi"
 )
 
@@ -27,10 +28,10 @@ const (
 // auditor's own code, package evidence.
 func (s *Server) verify(r *request) error {
 	if kind, _, _ := mime.ParseMediaType(r.Request().Header.Get("Content-Type")); kind != "application/json" {
-		return refuse(notJSON, "")
+		return problem.New(problem.NotJSON, "")
 	}
 	if r.Request().Header.Get("Content-Encoding") != "" {
-		return refuse(unsupportedEncoding, "")
+		return problem.New(problem.UnsupportedEncoding, "")
 	}
 	done, err := s.turn(r, s.callers.of(r.who).verifying)
 	if err != nil {
@@ -43,13 +44,13 @@ func (s *Server) verify(r *request) error {
 		return body.blame(err)
 	}
 	if !json.Valid(data) || bytes.TrimLeft(data, " \t\r\n")[0] != '{' {
-		return refuse(badRequest, "The body is not a JSON object.")
+		return problem.New(problem.BadRequest, "The body is not a JSON object.")
 	}
 	in := evidence.Input{Evidence: data, Policy: s.cfg.Policy}
 	if len(data) <= maxQuestion { // more is not built before the verifier has counted what is in it
 		var top map[string]json.RawMessage
 		if err := json.Unmarshal(data, &top); err != nil {
-			return refuse(badRequest, "The body is not a JSON object.")
+			return problem.New(problem.BadRequest, "The body is not a JSON object.")
 		}
 		if _, isFile := top["v"]; !isFile {
 			if in.Evidence, in.Digest, err = s.question(r, top); err != nil {
@@ -93,16 +94,16 @@ func (s *Server) question(r *request, top map[string]json.RawMessage) (file, dig
 	var q openapi.DigestQuestion
 	for name, to := range map[string]*string{"document": &q.Document, "digest": &q.Digest} {
 		if err := json.Unmarshal(top[name], to); err != nil || len(top) != 2 {
-			return nil, nil, refuse(badRequest, "The body is neither an evidence file nor a document with a digest.")
+			return nil, nil, problem.New(problem.BadRequest, "The body is neither an evidence file nor a document with a digest.")
 		}
 	}
 	id, err := journal.ParseID(q.Document)
 	if err != nil {
-		return nil, nil, refuse(badID, "")
+		return nil, nil, problem.New(problem.BadID, "")
 	}
 	digest, err = hex.DecodeString(q.Digest)
 	if err != nil || len(digest) != evidence.HashSize {
-		return nil, nil, refuse(badRequest, "digest wants a SHA-256 in 64 hexadecimal digits.")
+		return nil, nil, problem.New(problem.BadRequest, "digest wants a SHA-256 in 64 hexadecimal digits.")
 	}
 	file, err = s.cfg.Vault.Evidence(r.Request().Context(), r.who, id, true)
 	return file, digest, err

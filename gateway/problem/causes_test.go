@@ -1,4 +1,4 @@
-package gateway_test
+package problem_test
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 	"muniment/anchor"
 	"muniment/anchor/journal"
 	"muniment/anchor/ledger"
-	"muniment/gateway"
 	"muniment/gateway/authn"
+	"muniment/gateway/problem"
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
@@ -23,7 +23,7 @@ import (
 	"muniment/vault/seal"
 )
 
-// TestErrorsBecomeProblems maps every sentinel that may reach the gateway.
+// TestErrorsBecomeProblems maps every sentinel that may reach a handler.
 func TestErrorsBecomeProblems(t *testing.T) {
 	var mapped []string
 	for name, c := range map[string]struct {
@@ -83,9 +83,8 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"ledger.ErrRefused":         {ledger.ErrRefused, 500, "ledger-refuses"},
 		"anchor.ErrContradicted":    {anchor.ErrContradicted, 500, "ledger-refuses"},
 	} {
-		if code, status, _ := gateway.ProblemOf(fmt.Errorf("doing this: %w", c.err)); code != c.code ||
-			status != c.status {
-			t.Errorf("%s is %d %s, not %d %s", name, status, code, c.status, c.code)
+		if p := problem.Of(fmt.Errorf("doing this: %w", c.err)); p.Code != c.code || p.Status != c.status {
+			t.Errorf("%s is %d %s, not %d %s", name, p.Status, p.Code, c.status, c.code)
 		}
 		mapped = append(mapped, name)
 	}
@@ -96,7 +95,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 	}
 }
 
-// inner are the sentinels that never reach the gateway, or that are faults of ours when they do.
+// inner are the sentinels that never reach a handler, or that are faults of ours when they do.
 func inner() []string {
 	return []string{
 		"access.ErrUnknownKey",   // authn turns it into ErrUnauthenticated
@@ -126,9 +125,9 @@ func sentinels(t *testing.T) []string {
 	t.Helper()
 	var out []string
 	for name, folder := range map[string]string{
-		"vault": "../vault", "access": "../vault/access", "keys": "../vault/keys", "objects": "../vault/objects",
-		"seal": "../vault/seal", "retention": "../retention",
-		"journal": "../anchor/journal", "ledger": "../anchor/ledger", "anchor": "../anchor", "authn": "authn",
+		"vault": "../../vault", "access": "../../vault/access", "keys": "../../vault/keys", "objects": "../../vault/objects",
+		"seal": "../../vault/seal", "retention": "../../retention",
+		"journal": "../../anchor/journal", "ledger": "../../anchor/ledger", "anchor": "../../anchor", "authn": "../authn",
 	} {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		if err != nil {

@@ -1,0 +1,99 @@
+package problem
+
+import (
+	"context"
+	"errors"
+
+	"muniment/anchor"
+	"muniment/anchor/journal"
+	"muniment/anchor/ledger"
+	"muniment/gateway/authn"
+	"muniment/retention"
+	"muniment/vault"
+	"muniment/vault/access"
+	"muniment/vault/keys"
+	"muniment/vault/objects"
+	"muniment/vault/seal"
+)
+
+// cause says of which kind a sentinel is.
+type cause struct {
+	err  error
+	kind Kind
+}
+
+// causes lists every sentinel that may reach a handler. The first that fits decides: the request's own faults stand before
+// those of a dependency.
+func causes() []cause {
+	return []cause{
+		{authn.ErrUnauthenticated, Unauthenticated},
+		{access.ErrDenied, Denied},
+		{vault.ErrNotFound, NotFound},
+		{vault.ErrErased, Erased},
+		{vault.ErrOwnRequest, SecondPerson},
+		{vault.ErrCustody, KeyCustody},
+		{vault.ErrNotRewrapped, NotRewrapped},
+		{vault.ErrNoBackup, BackupMissing},
+		{vault.ErrBackup, ForeignBackup},
+		{vault.ErrTrimOpen, TrimOpen},
+		{vault.ErrTrimOver, TrimOver},
+		{vault.ErrUnapproved, Unapproved},
+		{vault.ErrWaiting, WaitingPeriod},
+		{vault.ErrRetained, Retained},
+		{vault.ErrConflict, Conflict},
+		{vault.ErrIdempotency, KeyReused},
+		{vault.ErrMismatch, ContentMismatch},
+		{vault.ErrInterrupted, Interrupted},
+		{vault.ErrTooLarge, TooLarge},
+		{vault.ErrMetadata, BadMetadata},
+		{vault.ErrNoSeries, UnknownSeries},
+		{vault.ErrNotImmutable, StoreNotImmutable},
+		{retention.ErrSeriesExists, SeriesExists},
+		{vault.ErrCursor, BadCursor},
+		{vault.ErrPurpose, BadPurpose},
+		{vault.ErrAbandoned, Abandoned},
+		{vault.ErrDamagedContent, Damaged},
+		{vault.ErrUnreleased, Unreleased},
+		{journal.ErrFull, JournalFull},
+		{journal.ErrStopped, JournalStopped},
+		{journal.ErrUnknown, JournalStopped},
+		{journal.ErrClosed, Stopping},
+		{journal.ErrDamaged, Damaged},
+		{journal.ErrNotFound, NotFound},
+		{journal.ErrTooLarge, BadMetadata}, // each field may be legal and all of them too long
+		{seal.ErrRow, Damaged},
+		{seal.ErrKeyset, Damaged},
+		{seal.ErrCiphertext, Damaged},
+		{seal.ErrNewer, NewerFormat},
+		{keys.ErrUnavailable, KeysUnavailable},
+		{keys.ErrDenied, KeysDenied},
+		{keys.ErrNoKey, KeyLost},
+		{keys.ErrVersion, KeyLost}, // an older copy of the keys has been put back
+		{keys.ErrWrapped, KeyLost},
+		{objects.ErrFull, ObjectsFull},
+		{objects.ErrUnavailable, ObjectsUnavailable},
+		{objects.ErrNotFound, Damaged},
+		{objects.ErrDamaged, Damaged},
+		{anchor.ErrContradicted, LedgerRefuses},
+		{ledger.ErrRefused, LedgerRefuses},
+		{ledger.ErrUnavailable, LedgerUnavailable},
+		{context.DeadlineExceeded, TimedOut},
+	}
+}
+
+func kindOf(err error) Kind {
+	for _, c := range causes() {
+		if errors.Is(err, c.err) {
+			return c.kind
+		}
+	}
+	return Internal
+}
+
+// detailOf is what may be told about an error besides its kind: the field of the metadata that is wrong, and why.
+func detailOf(err error) string {
+	if field := new(vault.MetadataError); errors.As(err, &field) {
+		return field.Field + " " + field.Reason
+	}
+	return ""
+}

@@ -1,0 +1,93 @@
+package problem
+
+import "net/http"
+
+// The problems that are the client's to solve. Their codes are a promise: clients tell problems apart by them.
+var (
+	BadRequest = Kind{"bad-request", http.StatusBadRequest, "The request cannot be understood", false,
+		"A parameter or a header is malformed. The detail names it."}
+	UnknownParameter = Kind{"unknown-parameter", http.StatusBadRequest, "There is no such parameter", false,
+		"A query parameter or Muniment- header is not one of this call's, or a field is given more than once, " +
+			"or in two ways."}
+	BadBody = Kind{"bad-body", http.StatusBadRequest, "The body cannot be understood", false,
+		"A form or a deposit in JSON is not as the contract has it. The detail says what is wrong. Nothing was kept."}
+	BadID = Kind{"bad-id", http.StatusBadRequest, "This is not a document id", false,
+		"Document ids are UUIDs of version 7 in lower-case canonical form."}
+	BadDigest = Kind{"bad-digest", http.StatusBadRequest, "The digest cannot be checked", false,
+		"Send Content-Digest: sha-256=:BASE64: (RFC 9530) as a header, or leave it out. Other digest headers, and " +
+			"digests in a trailer, are refused, because nobody would check them."}
+	BadCursor = Kind{"bad-cursor", http.StatusBadRequest, "This cursor is not of this listing", false,
+		"Send the cursor of the page before, unchanged and with the same filters, or none."}
+	PurposeMissing = Kind{"purpose-missing", http.StatusBadRequest, "Every read states its purpose", false,
+		"Send the header Muniment-Purpose, or the query parameter purpose, with a code such as audit."}
+	BadPurpose = Kind{"bad-purpose", http.StatusBadRequest, "This is not a purpose", false,
+		"A purpose is a code of 1 to 64 lower-case letters, digits and hyphens; its note has at most 4 KiB."}
+	Interrupted = Kind{"interrupted", http.StatusBadRequest, "The body broke off", true,
+		"The body ended before its announced length, or its chunks are malformed. Nothing was kept; send it again."}
+	Unauthenticated = Kind{"unauthenticated", http.StatusUnauthorized, "No valid credential", false,
+		"Send Authorization: Bearer and a valid API key."}
+	Denied = Kind{"denied", http.StatusForbidden, "You may not do this", false,
+		"The principal has no role that permits it. The denial is on record."}
+	SecondPerson = Kind{"second-person", http.StatusForbidden, "This takes a second person", false,
+		"Nobody approves their own proposal, carries out what they have approved, or revokes their own keys. " +
+			"Ask somebody else with the role."}
+	NotFound = Kind{"not-found", http.StatusNotFound, "There is no such thing", false,
+		"It does not exist, or it is not one of your tenant's."}
+	NoSuchRoute = Kind{"no-such-route", http.StatusNotFound, "There is no such call", false,
+		"The contract, openapi/openapi.yaml, lists every call."}
+	MethodNotAllowed = Kind{"method-not-allowed", http.StatusMethodNotAllowed, "Not with this method", false,
+		"The header Allow names the methods that there are."}
+	DispositionRequired = Kind{"disposition-required", http.StatusMethodNotAllowed, "Documents leave by disposition",
+		false, "A document is destroyed only by a disposition that was proposed, approved by somebody else and executed " +
+			"by the rules of its series: /v1/dispositions."}
+	TooSlow = Kind{"too-slow", http.StatusRequestTimeout, "The body came too slowly", true,
+		"Nothing was kept. Send it again over a faster connection."}
+	Conflict = Kind{"conflict", http.StatusConflict, "Other content is kept under this external id", false,
+		"Deposits are never overwritten. Use another external id for other content."}
+	KeyCustody = Kind{"key-custody", http.StatusConflict, "The key custodian acts first", false,
+		"This gateway does not hold the tenants' keys. Rotate in the key service with the key custodian's own " +
+			"credentials, then repeat the request: muniment key rotate does both."}
+	NotRewrapped = Kind{"not-rewrapped", http.StatusConflict, "Not everything is rewrapped yet", false,
+		"Something that is kept may still need the versions that are to be trimmed. Rewrap first: muniment key rewrap."}
+	BackupMissing = Kind{"backup-missing", http.StatusConflict, "No verified backup covers the last rewrap", false,
+		"The trim destroys key versions that earlier backups need. Make a backup first: muniment backup."}
+	ForeignBackup = Kind{"foreign-backup", http.StatusConflict, "The backup is not one of this journal", false,
+		"The journal has another root at that size, or fewer entries. Nothing was recorded."}
+	TrimOpen = Kind{"trim-open", http.StatusConflict, "Another trim is under way", false,
+		"A trim that has begun, or one for more versions, comes first: muniment key status shows it."}
+	TrimOver = Kind{"trim-over", http.StatusConflict, "The proposal is not open any more", false,
+		"It has lapsed, or a later one has taken its place. Propose again: muniment key trim propose."}
+	Unapproved = Kind{"unapproved", http.StatusConflict, "Nobody has approved it", false,
+		"Somebody other than the proposer has to approve, at most 90 days before it is carried out: " +
+			"muniment key trim approve."}
+	WaitingPeriod = Kind{"waiting-period", http.StatusConflict, "The waiting period has not ended", false,
+		"not_before says when it ends: muniment key status shows it."}
+	Retained = Kind{"retained", http.StatusConflict, "The document must be kept", false,
+		"A schedule or a hold keeps it, or its series has no schedule."}
+	SeriesExists = Kind{"series-exists", http.StatusConflict, "There is such a series already", false,
+		"A series is created once, and cannot be changed or removed. Choose another code."}
+	Erased = Kind{"erased", http.StatusGone, "The document has been destroyed", false,
+		"Its record and its proofs remain: see its history and its evidence."}
+	TooLarge = Kind{"too-large", http.StatusRequestEntityTooLarge, "The body is too large", false,
+		"The body is larger than this gateway accepts."}
+	UnsupportedEncoding = Kind{"unsupported-encoding", http.StatusUnsupportedMediaType, "Not in this encoding", false,
+		"Send the document itself or a multipart/form-data form: no Content-Encoding, no Content-Transfer-Encoding."}
+	NotJSON = Kind{"not-json", http.StatusUnsupportedMediaType, "JSON is expected", false,
+		"Send Content-Type: application/json."}
+	BadRange = Kind{"bad-range", http.StatusRequestedRangeNotSatisfiable, "These bytes cannot be served", false,
+		"The ranges are malformed, more than 16, or all outside of the document."}
+	ContentMismatch = Kind{"content-mismatch", http.StatusUnprocessableEntity,
+		"The content is not what was announced", false,
+		"Its SHA-256 or its length differs from what the request says. Nothing was kept; check the file and send it " +
+			"again."}
+	BadMetadata = Kind{"bad-metadata", http.StatusUnprocessableEntity, "The metadata breaks a rule", false,
+		"The detail names the field and the rule."}
+	UnknownSeries = Kind{"unknown-series", http.StatusUnprocessableEntity, "There is no such record series", false,
+		"Name a series of your file plan, or none for the default one."}
+	KeyReused = Kind{"idempotency-key-reused", http.StatusUnprocessableEntity,
+		"The idempotency key belongs to another deposit", false,
+		"The same key was used with other content or other metadata. Use a new key for a new deposit."}
+	TooManyRequests = Kind{"too-many-requests", http.StatusTooManyRequests, "Too many requests", true,
+		"This principal sends more requests than one may. The request was not looked at; Retry-After says when to send " +
+			"it again."}
+)

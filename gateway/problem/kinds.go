@@ -1,0 +1,16 @@
+package problem
+
+// Kinds lists every kind.
+func Kinds() []Kind {
+	return []Kind{
+		BadRequest, UnknownParameter, BadBody, BadID, BadDigest, BadCursor, PurposeMissing, BadPurpose, Interrupted,
+		Unauthenticated, Denied, SecondPerson, NotFound, NoSuchRoute, MethodNotAllowed, DispositionRequired, TooSlow,
+		Conflict, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, TrimOpen, TrimOver, Unapproved, WaitingPeriod,
+		Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange, ContentMismatch, BadMetadata,
+		UnknownSeries, KeyReused, TooManyRequests,
+
+		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,
+		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, Unreleased, Abandoned, Stopping,
+		TimedOut,
+	}
+}
