@@ -39,9 +39,18 @@ type Config struct {
 	Clock      journal.Clock
 	Rand       io.Reader // for the jitter of retries
 	Log        *slog.Logger
-	// Permit says, inside the decide of Now, whether the actor may ask for an anchor. Events that it returns, such as a
-	// denial, are committed, with an error or without. Optional: everybody may.
-	Permit func(v journal.View, who journal.Actor) ([]journal.Event, error)
+	// Ask lets in those who may ask for an anchor, and Show those who may see the anchors.
+	Ask, Show Door
+}
+
+// Door lets the actors in who may do one act, and puts on record that it refuses the others.
+type Door interface {
+	// Act commits what decide returns, if the actor may do the act, which is asked in the same transaction; else it
+	// returns the refusal. decide is as for Journal.Commit.
+	Act(ctx context.Context, actor journal.Actor,
+		decide func(journal.View) (journal.Change, error)) (journal.Receipt, error)
+	// Permit returns nil if the actor may do the act, else the refusal.
+	Permit(ctx context.Context, actor journal.Actor) error
 }
 
 // Publisher anchors a journal. Its methods may be called concurrently; several publishers, in several processes, may
@@ -53,8 +62,9 @@ type Publisher struct {
 
 // New makes a publisher; Run starts it.
 func New(cfg Config) (*Publisher, error) {
-	if cfg.Journal == nil || cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil || cfg.Interval <= 0 {
-		return nil, errors.New("making a publisher: journal, interval, clock, randomness and log must be given")
+	if cfg.Journal == nil || cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil || cfg.Interval <= 0 ||
+		cfg.Ask == nil || cfg.Show == nil {
+		return nil, errors.New("making a publisher: journal, interval, clock, randomness, log and doors must be given")
 	}
 	if cfg.Poll <= 0 {
 		cfg.Poll = min(max(cfg.Interval/4, time.Second), 15*time.Second)

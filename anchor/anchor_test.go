@@ -334,7 +334,8 @@ func TestNowIsPaced(t *testing.T) {
 		f := k.fake("one")
 		p, err := anchor.New(anchor.Config{Journal: k.journal, Ledgers: []ledger.Ledger{f}, Interval: time.Hour,
 			Asked: pace,
-			Clock: k.clock, Rand: journaltest.Rand(2), Log: k.log})
+			Clock: k.clock, Rand: journaltest.Rand(2), Log: k.log,
+			Ask: door{Journal: k.journal}, Show: door{Journal: k.journal}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -399,18 +400,20 @@ func TestNowIsRefused(t *testing.T) {
 	denied := errors.New("denied")
 	p, err := anchor.New(anchor.Config{Journal: k.journal, Interval: interval, Clock: k.clock,
 		Rand: journaltest.Rand(1), Log: k.log,
-		Permit: func(journal.View, journal.Actor) ([]journal.Event, error) {
-			return []journal.Event{quietEvent.New(journal.ID{}, struct{}{})}, denied
-		}})
+		Ask: door{k.journal, denied}, Show: door{k.journal, denied}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Now(k.ctx, journal.Actor{Tenant: "default", ID: "intruder"}); !errors.Is(err, denied) {
 		t.Errorf("anchoring at once gave %v, want the denial", err)
 	}
+	if _, err := p.Anchors(k.ctx, journal.Actor{Tenant: "default", ID: "intruder"}, anchor.Query{}); !errors.Is(err,
+		denied) {
+		t.Errorf("listing gave %v, want the denial", err)
+	}
 	records, err := k.journal.Records(k.ctx, "default", 0, 10)
-	if err != nil || len(records) != 1 || records[0].Type != "test.quiet/1" {
-		t.Errorf("on record: %+v (%v), want the denial alone", records, err)
+	if err != nil || len(records) != 2 || records[0].Type != "test.quiet/1" || records[1].Type != "test.quiet/1" {
+		t.Errorf("on record: %+v (%v), want the denials alone", records, err)
 	}
 }
 
@@ -548,13 +551,16 @@ func TestRunEndsWithTheJournal(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	k, _ := newStill(t)
 	f := k.fake("one")
-	good := anchor.Config{Journal: k.journal, Interval: interval, Clock: k.clock, Rand: journaltest.Rand(1), Log: k.log}
+	good := anchor.Config{Journal: k.journal, Interval: interval, Clock: k.clock, Rand: journaltest.Rand(1), Log: k.log,
+		Ask: door{Journal: k.journal}, Show: door{Journal: k.journal}}
 	for name, change := range map[string]func(*anchor.Config){
 		"no journal":      func(c *anchor.Config) { c.Journal = nil },
 		"no interval":     func(c *anchor.Config) { c.Interval = 0 },
 		"no clock":        func(c *anchor.Config) { c.Clock = nil },
 		"no randomness":   func(c *anchor.Config) { c.Rand = nil },
 		"no log":          func(c *anchor.Config) { c.Log = nil },
+		"no door to ask":  func(c *anchor.Config) { c.Ask = nil },
+		"no door to show": func(c *anchor.Config) { c.Show = nil },
 		"the same ledger": func(c *anchor.Config) { c.Ledgers = []ledger.Ledger{f, f.Handle()} },
 	} {
 		cfg := good

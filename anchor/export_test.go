@@ -3,10 +3,15 @@ package anchor
 import (
 	"context"
 	"time"
+
+	"muniment/anchor/journal"
 )
 
 // MaxOpen is maxOpen.
 const MaxOpen = maxOpen
+
+// ListAnchors is listAnchors.
+func ListAnchors(r journal.Reader, q Query) ([]Anchor, error) { return listAnchors(r, q) }
 
 // Idle is the wait of a turn that found nothing to do.
 const Idle = idle

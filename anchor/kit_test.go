@@ -70,11 +70,35 @@ func (k *kit) open() {
 	k.journal = j
 }
 
+// door lets everybody in, unless it refuses them all, which it puts on record.
+type door struct {
+	*journal.Journal
+	refuses error
+}
+
+func (d door) Act(ctx context.Context, actor journal.Actor,
+	decide func(journal.View) (journal.Change, error)) (journal.Receipt, error) {
+	if err := d.Permit(ctx, actor); err != nil {
+		return journal.Receipt{}, err
+	}
+	return d.Commit(ctx, actor, decide)
+}
+
+func (d door) Permit(ctx context.Context, actor journal.Actor) error {
+	if d.refuses == nil {
+		return nil
+	}
+	_, err := d.Commit(ctx, actor, func(journal.View) (journal.Change, error) {
+		return journal.Change{Events: []journal.Event{quietEvent.New(journal.ID{}, struct{}{})}}, d.refuses
+	})
+	return err
+}
+
 func (k *kit) publisher(ledgers ...ledger.Ledger) *anchor.Publisher {
 	k.Helper()
 	p, err := anchor.New(anchor.Config{Journal: k.journal, Ledgers: ledgers, Interval: interval, Poll: poll,
 		Clock: k.clock,
-		Rand:  journaltest.Rand(2), Log: k.log})
+		Rand:  journaltest.Rand(2), Log: k.log, Ask: door{Journal: k.journal}, Show: door{Journal: k.journal}})
 	if err != nil {
 		k.Fatalf("making a publisher: %v", err)
 	}
@@ -100,7 +124,7 @@ func (k *kit) commit(event journal.Type[struct{}]) uint64 {
 func (k *kit) anchors() (list []anchor.Anchor) {
 	k.Helper()
 	err := k.journal.View(k.ctx, func(r journal.Reader) (err error) {
-		list, err = anchor.Anchors(r, anchor.Query{Limit: 10000})
+		list, err = anchor.ListAnchors(r, anchor.Query{Limit: 10000})
 		return err
 	})
 	if err != nil {

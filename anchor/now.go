@@ -15,20 +15,11 @@ import (
 // are covered already, that is the anchor there is. Within Config.Asked of the last anchor that was asked for it first
 // waits, and all who wait share the next one. It works whether or not Run does.
 //
-// Errors: what Config.Permit returned; a wrapped ctx.Err when ctx ended first; and, together with the anchors that
+// Errors: that of Config.Ask; a wrapped ctx.Err when ctx ended first; and, together with the anchors that
 // there are, what went wrong with each ledger that failed, which Run goes on trying.
 func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error) {
-	receipt, err := p.cfg.Journal.Commit(ctx, who, func(v journal.View) (journal.Change, error) {
-		var change journal.Change
-		if p.cfg.Permit != nil {
-			events, err := p.cfg.Permit(v, who)
-			change.Events = events
-			if err != nil {
-				return change, err
-			}
-		}
-		change.Events = append(change.Events, eventRequested.New(journal.ID{}, requested{}))
-		return change, nil
+	receipt, err := p.cfg.Ask.Act(ctx, who, func(journal.View) (journal.Change, error) {
+		return journal.Change{Events: []journal.Event{eventRequested.New(journal.ID{}, requested{})}}, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("asking for an anchor: %w", err)
@@ -98,6 +89,22 @@ func (w *worker) rest(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Anchors lists anchors for the actor, in every state, newest first. Errors: that of Config.Show.
+func (p *Publisher) Anchors(ctx context.Context, who journal.Actor, q Query) ([]Anchor, error) {
+	if err := p.cfg.Show.Permit(ctx, who); err != nil {
+		return nil, fmt.Errorf("listing the anchors: %w", err)
+	}
+	var list []Anchor
+	err := p.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		list, err = listAnchors(r, q)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the anchors: %w", err)
+	}
+	return list, nil
 }
 
 // newest finds the anchor of the largest size on each ledger that has one.

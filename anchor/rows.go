@@ -86,8 +86,8 @@ type Query struct {
 	Limit  int    // at most so many
 }
 
-// Anchors lists anchors in every state, newest first.
-func Anchors(r journal.Reader, q Query) ([]Anchor, error) {
+// listAnchors lists anchors in every state, newest first.
+func listAnchors(r journal.Reader, q Query) ([]Anchor, error) {
 	rg := journal.Range{Reverse: true}
 	if q.Before > 0 {
 		rg.To = rowKey(q.Before)

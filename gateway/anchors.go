@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"muniment/anchor"
-	"muniment/anchor/journal"
 	"muniment/openapi"
-	"muniment/vault/access"
 )
 
 // Pages of a listing of anchors.
@@ -29,15 +27,8 @@ func (s *Server) listAnchors(r *request) error {
 	if err != nil {
 		return err
 	}
-	ctx := r.Request().Context()
-	if err := s.cfg.Vault.Permit(ctx, r.who, access.ViewAnchors); err != nil {
-		return err
-	}
-	var list []anchor.Anchor
-	err = s.cfg.Journal.View(ctx, func(view journal.Reader) error {
-		list, err = anchor.Anchors(view, anchor.Query{Before: before, Limit: int(limit)})
-		return err
-	})
+	query := anchor.Query{Before: before, Limit: int(limit)}
+	list, err := s.cfg.Publisher.Anchors(r.Request().Context(), r.who.Actor(), query)
 	if err != nil {
 		return err
 	}
@@ -47,11 +38,6 @@ func (s *Server) listAnchors(r *request) error {
 func (s *Server) anchorNow(r *request) error {
 	ctx, cancel := context.WithTimeout(r.Request().Context(), anchorTime)
 	defer cancel()
-	// The publisher asks for permission in its own decide; the vault is asked before because it counts refusals, so
-	// that a flood of them shares an event.
-	if err := s.cfg.Vault.Permit(ctx, r.who, access.AnchorNow); err != nil {
-		return err
-	}
 	list, err := s.cfg.Publisher.Now(ctx, r.who.Actor())
 	if err != nil {
 		return err

@@ -168,7 +168,7 @@ func TestEntriesThatAreNotReleased(t *testing.T) {
 		return journaltest.Works
 	})
 	_, err := r.journal.Commit(t.Context(), r.who.Actor(), func(journal.View) (journal.Change, error) {
-		return journal.Change{Events: []journal.Event{access.Denial(access.Read, access.Scope{}, journal.ID{})}}, nil
+		return journal.Change{Events: []journal.Event{access.Denied.New(journal.ID{}, access.DeniedData{Action: access.Read})}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

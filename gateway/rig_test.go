@@ -171,8 +171,9 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 		Origin: "muniment/test", Create: true,
 	})
 	must(err)
+	door := access.NewDoor(access.DoorConfig{Journal: r.journal, Clock: clock})
 	r.vault, err = vault.Open(ctx, vault.Config{
-		Journal: r.journal, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock, Rand: rand.Reader,
+		Journal: r.journal, Door: door, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock, Rand: rand.Reader,
 		Log:       log,
 		Custodian: service, TrimWait: time.Nanosecond,
 	})
@@ -190,8 +191,8 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	must(err)
 	publisher, err := anchor.New(anchor.Config{
 		Journal: r.journal, Ledgers: []ledger.Ledger{chain}, Interval: time.Hour, Clock: clock, Rand: rand.Reader,
-		Log:    log,
-		Permit: access.Permit(access.AnchorNow),
+		Log: log,
+		Ask: door.For(access.AnchorNow), Show: door.For(access.ViewAnchors),
 	})
 	must(err)
 	vkey, err := note.NewEd25519VerifierKey("muniment/test", journaltest.Signer().PublicKey())
@@ -201,7 +202,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 		Ledgers: []evidence.Pin{{Kind: "local", ID: "local/test", Pin: chain.VerifierKey()}},
 	}
 	cfg := gateway.Config{
-		Vault: r.vault, Journal: r.journal, Publisher: publisher, Authn: authn.APIKeys{Journal: r.journal},
+		Vault: r.vault, Journal: r.journal, Door: door, Publisher: publisher, Authn: authn.APIKeys{Journal: r.journal},
 		Policy: r.policy,
 		Clock:  clock, Rand: rand.Reader, Log: log, Version: "test",
 	}

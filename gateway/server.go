@@ -18,6 +18,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/gateway/authn"
 	"muniment/vault"
+	"muniment/vault/access"
 )
 
 // Defaults of Limits.
@@ -43,7 +44,9 @@ type Limits struct {
 type Config struct {
 	Vault   *vault.Vault
 	Journal *journal.Journal
-	// Publisher anchors the journal. Its Permit asks for access.AnchorNow.
+	// Door is the one that the vault was given, for the acts of other packages.
+	Door *access.Door
+	// Publisher anchors the journal.
 	Publisher *anchor.Publisher
 	Authn     authn.Authenticator
 	// Policy is what this server itself trusts, for /v1/verify. Without one (nil) no verdict is better than "cannot
@@ -73,9 +76,9 @@ type Server struct {
 
 // New makes a server. It does not listen yet.
 func New(cfg Config) (*Server, error) {
-	if cfg.Vault == nil || cfg.Journal == nil || cfg.Publisher == nil || cfg.Authn == nil ||
+	if cfg.Vault == nil || cfg.Journal == nil || cfg.Door == nil || cfg.Publisher == nil || cfg.Authn == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("opening the gateway: vault, journal, publisher, authn, clock, randomness and log are all " +
+		return nil, errors.New("opening the gateway: vault, journal, door, publisher, authn, clock, randomness and log are all " +
 			"required")
 	}
 	if cfg.Limits.Requests < 0 {

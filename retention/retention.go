@@ -92,21 +92,13 @@ type NewSeries struct {
 // CreateSeries adds a series to the tenant's file plan; access.ManageFile is needed for the whole tenant.
 //
 // Errors: a *vault.MetadataError, ErrSeriesExists, access.ErrDenied.
-func CreateSeries(ctx context.Context, j *journal.Journal, who access.Who, wanted NewSeries) (Series, error) {
+func CreateSeries(ctx context.Context, door *access.Door, who access.Who, wanted NewSeries) (Series, error) {
 	if !vault.ValidSeries(wanted.Code) {
 		reason := "is not 1 to 64 of [a-z0-9._-] with a letter or digit first"
 		return Series{}, fmt.Errorf("creating a series: %w", &vault.MetadataError{Field: "code", Reason: reason})
 	}
 	created := Series{Code: wanted.Code, Immutable: wanted.Immutable}
-	_, err := j.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
-		err := access.Authorize(view, who, access.ManageFile, access.Scope{})
-		if errors.Is(err, access.ErrDenied) {
-			denial := access.Denial(access.ManageFile, access.Scope{}, journal.ID{})
-			return journal.Change{Events: []journal.Event{denial}}, err
-		}
-		if err != nil {
-			return journal.Change{}, err
-		}
+	_, err := door.Act(ctx, who, access.ManageFile, func(view journal.View) (journal.Change, error) {
 		_, ok, err := series.Get(view, rowKey(who.Tenant, wanted.Code))
 		if err != nil {
 			return journal.Change{}, err
@@ -124,12 +116,19 @@ func CreateSeries(ctx context.Context, j *journal.Journal, who access.Who, wante
 	return created, nil
 }
 
-// ListSeries returns the tenant's series in the order of their codes. The caller has asked for permission.
-func ListSeries(r journal.Reader, tenant string) ([]Series, error) {
+// ListSeries returns the series of who's tenant in the order of their codes; access.ViewFile is needed for the whole
+// tenant.
+func ListSeries(ctx context.Context, door *access.Door, who access.Who) ([]Series, error) {
 	var out []Series
-	err := series.Scan(r, journal.Prefix(rowKey(tenant, "")), func(_ []byte, s Series) error {
-		out = append(out, s)
-		return nil
+	err := door.Look(ctx, who, func(r journal.Reader, guard *access.Guard) error {
+		if err := guard.Authorize(access.ViewFile, access.Scope{}, journal.ID{}); err != nil {
+			return err
+		}
+		out = nil
+		return series.Scan(r, journal.Prefix(rowKey(who.Tenant, "")), func(_ []byte, s Series) error {
+			out = append(out, s)
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing series: %w", err)

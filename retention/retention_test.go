@@ -52,21 +52,23 @@ func newTenant(t *testing.T, j *journal.Journal, tenant string, role access.Role
 }
 
 func TestSeries(t *testing.T) {
+	t.Parallel()
 	j := open(t)
 	ctx := context.Background()
+	door := access.NewDoor(access.DoorConfig{Journal: j, Clock: journaltest.NewClock()})
 	ours, theirs := newTenant(t, j, "ours", access.RecordsOfficer), newTenant(t, j, "theirs", access.RecordsOfficer)
-	if _, err := retention.CreateSeries(ctx, j, ours, retention.NewSeries{Code: "ap.invoices-2026"}); err != nil {
+	if _, err := retention.CreateSeries(ctx, door, ours, retention.NewSeries{Code: "ap.invoices-2026"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := retention.CreateSeries(ctx, j, ours, retention.NewSeries{Code: "ap.invoices-2026"}); !errors.Is(err,
+	if _, err := retention.CreateSeries(ctx, door, ours, retention.NewSeries{Code: "ap.invoices-2026"}); !errors.Is(err,
 		retention.ErrSeriesExists) {
 		t.Errorf("the same series again: %v", err)
 	}
-	if _, err := retention.CreateSeries(ctx, j, theirs, retention.NewSeries{Code: "ap.invoices-2026"}); err != nil {
+	if _, err := retention.CreateSeries(ctx, door, theirs, retention.NewSeries{Code: "ap.invoices-2026"}); err != nil {
 		t.Errorf("the same code in another tenant: %v", err)
 	}
 	for _, code := range []string{"", "A", "../x", "-a", "a b", strings.Repeat("a", 65), "a\x00"} {
-		if _, err := retention.CreateSeries(ctx, j, ours, retention.NewSeries{Code: code}); !errors.Is(err,
+		if _, err := retention.CreateSeries(ctx, door, ours, retention.NewSeries{Code: code}); !errors.Is(err,
 			vault.ErrMetadata) {
 			t.Errorf("%q: %v", code, err)
 		}
@@ -90,33 +92,51 @@ func TestSeries(t *testing.T) {
 				t.Errorf("%s, %q (-want +got):\n%s", test.tenant, test.code, diff)
 			}
 		}
-		list, err := retention.ListSeries(r, "ours")
-		var codes []string
-		for _, s := range list {
-			codes = append(codes, s.Code)
-		}
-		if diff := cmp.Diff([]string{"ap.invoices-2026", "default"}, codes); diff != "" {
-			t.Errorf("the list (-want +got):\n%s", diff)
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestCreateSeriesDenied(t *testing.T) {
-	j := open(t)
-	who := newTenant(t, j, "ours", access.Administrator)
-	if _, err := retention.CreateSeries(context.Background(), j, who, retention.NewSeries{Code: "a"}); !errors.Is(err,
-		access.ErrDenied) {
-		t.Errorf("got %v", err)
-	}
-	records, err := j.Records(context.Background(), "ours", 0, 100)
+	list, err := retention.ListSeries(ctx, door, ours)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last := records[len(records)-1]; last.Type != "access.denied/1" {
-		t.Errorf("the last event is %s", last.Type)
+	var codes []string
+	for _, s := range list {
+		codes = append(codes, s.Code)
+	}
+	if diff := cmp.Diff([]string{"ap.invoices-2026", "default"}, codes); diff != "" {
+		t.Errorf("the list (-want +got):\n%s", diff)
+	}
+}
+
+// TestSeriesDenied: who may not manage or view the file plan is refused, on record.
+func TestSeriesDenied(t *testing.T) {
+	t.Parallel()
+	j := open(t)
+	ctx := context.Background()
+	door := access.NewDoor(access.DoorConfig{Journal: j, Clock: journaltest.NewClock()})
+	who := newTenant(t, j, "ours", access.Administrator)
+	for name, act := range map[string]func() error{
+		"fileplan.manage": func() error {
+			_, err := retention.CreateSeries(ctx, door, who, retention.NewSeries{Code: "a"})
+			return err
+		},
+		"fileplan.view": func() error {
+			_, err := retention.ListSeries(ctx, door, who)
+			return err
+		},
+	} {
+		if err := act(); !errors.Is(err, access.ErrDenied) {
+			t.Errorf("%s: %v", name, err)
+		}
+		records, err := j.Records(ctx, "ours", 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := records[len(records)-1]; last.Type != "access.denied/1" ||
+			!strings.Contains(string(last.Data), name) {
+			t.Errorf("%s: the last event is %s", name, last.Body)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // TestCommitted: a deposit that asks not to wait is answered while nothing can be released, without a proof, and so is
 // the same again; asked in the usual way it waits, and has its proof once it is released.
 func TestCommitted(t *testing.T) {
-	r := newRig(t, func(_ *rig, c *vault.Config) { c.Patience = 20 * time.Millisecond })
+	r := newRig(t, func(r *rig, _ *vault.Config) { r.releaseWait = 20 * time.Millisecond })
 	r.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
 	deposit := func(committed bool) (vault.Deposited, error) {
 		return r.vault.Deposit(context.Background(), r.who, vault.Deposit{
@@ -32,7 +32,7 @@ func TestCommitted(t *testing.T) {
 		again.Receipt.Leaf != first.Receipt.Leaf {
 		t.Fatalf("again: %+v, %v", again, err)
 	}
-	if _, err := deposit(false); !errors.Is(err, vault.ErrUnreleased) {
+	if _, err := deposit(false); !errors.Is(err, access.ErrUnreleased) {
 		t.Fatalf("in the usual way: %v", err)
 	}
 	r.bucket.Inject(nil)

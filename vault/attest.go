@@ -39,17 +39,23 @@ func reduceAttested(w *journal.Writer, e journal.Entry, d StorageAttestedData) e
 // Attest tries what the documents' store enforces and puts it on record; who needs access.AttestStore. A store that
 // cannot be tried (Config.Attest is nil) enforces nothing.
 func (v *Vault) Attest(ctx context.Context, who access.Who) (Attestation, error) {
-	if err := v.Permit(ctx, who, access.AttestStore); err != nil {
+	if err := v.cfg.Door.Permit(ctx, who, access.AttestStore); err != nil {
 		return Attestation{}, fmt.Errorf("attesting the store: %w", err)
 	}
-	return v.attest(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
-		return v.authorize(view, who, access.AttestStore, access.Scope{}, journal.ID{})
-	})
+	found, err := v.tryStore(ctx)
+	if err != nil {
+		return Attestation{}, err
+	}
+	receipt, err := v.cfg.Door.Act(ctx, who, access.AttestStore, found.record)
+	if err != nil {
+		return Attestation{}, fmt.Errorf("attesting the store: %w", err)
+	}
+	found.Index = receipt.Index
+	return found, nil
 }
 
-// attest tries the store and commits the result if the actor is permitted to.
-func (v *Vault) attest(ctx context.Context, actor journal.Actor,
-	permit func(journal.View) (journal.Change, error)) (Attestation, error) {
+// tryStore tries what the store enforces. The result is not on record yet.
+func (v *Vault) tryStore(ctx context.Context) (Attestation, error) {
 	found := Attestation{StorageAttestedData: StorageAttestedData{Store: v.cfg.Store}}
 	if v.cfg.Attest != nil {
 		trial, err := v.cfg.Attest(ctx)
@@ -58,18 +64,13 @@ func (v *Vault) attest(ctx context.Context, actor journal.Actor,
 		}
 		found.Immutable, found.Trial = trial.Immutable(), &trial
 	}
-	receipt, err := v.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
-		if change, err := permit(view); err != nil {
-			return change, err
-		}
-		event := StorageAttested.New(journal.ID{}, found.StorageAttestedData)
-		return journal.Change{Events: []journal.Event{event}}, nil
-	})
-	if err != nil {
-		return found, fmt.Errorf("attesting the store: %w", err)
-	}
-	found.Index = receipt.Index
 	return found, nil
+}
+
+// record is the change that puts the trial on record.
+func (a Attestation) record(journal.View) (journal.Change, error) {
+	event := StorageAttested.New(journal.ID{}, a.StorageAttestedData)
+	return journal.Change{Events: []journal.Event{event}}, nil
 }
 
 // workAttestations tries the store whenever its newest attestation is too old, until ctx ends. A start shortly after
@@ -105,10 +106,12 @@ func (v *Vault) attestWhenDue(ctx context.Context) (time.Duration, error) {
 	if left := newest.At.Add(attestAgain).Sub(v.cfg.Clock.Now()); left > 0 {
 		return min(left, attestAgain), nil // no longer, should the clock have been set back
 	}
-	actor := journal.Actor{Tenant: journal.System, ID: "attest"}
-	found, err := v.attest(ctx, actor, func(journal.View) (journal.Change, error) { return journal.Change{}, nil })
+	found, err := v.tryStore(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if _, err := v.cfg.Journal.Commit(ctx, journal.Actor{Tenant: journal.System, ID: "attest"}, found.record); err != nil {
+		return 0, fmt.Errorf("attesting the store: %w", err)
 	}
 	if found.Immutable {
 		v.cfg.Log.Info("the documents' store enforces its locks", "store", found.Store)

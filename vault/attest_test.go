@@ -160,7 +160,7 @@ func TestAnImmutableSeriesFollowsTheNewestAttestation(t *testing.T) {
 	store := &trials{}
 	store.now(false, errors.New("the store is down"))
 	r := newRig(t, tried(store))
-	if _, err := retention.CreateSeries(ctx, r.journal, r.who,
+	if _, err := retention.CreateSeries(ctx, r.cfg.Door, r.who,
 		retention.NewSeries{Code: "worm", Immutable: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestAnImmutableSeriesFollowsTheNewestAttestation(t *testing.T) {
 func TestAStoreThatCannotBeTriedEnforcesNothing(t *testing.T) {
 	ctx := context.Background()
 	r := newRig(t, func(_ *rig, c *vault.Config) { c.Store = "folder" })
-	if _, err := retention.CreateSeries(ctx, r.journal, r.who,
+	if _, err := retention.CreateSeries(ctx, r.cfg.Door, r.who,
 		retention.NewSeries{Code: "worm", Immutable: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
-	"muniment/vault"
 	"muniment/vault/access"
 )
 
@@ -35,12 +34,12 @@ func TestDenialsCoalesced(t *testing.T) {
 	if n := r.count("access.denied/1"); n != 18 {
 		t.Errorf("%d events: another principal's, and those of another act, are for themselves", n)
 	}
-	if err := vault.FlushDenials(ctx, r.vault, r.clock.Now()); err != nil || r.count("access.denied/1") != 18 {
+	if err := r.cfg.Door.Flush(ctx, r.clock.Now()); err != nil || r.count("access.denied/1") != 18 {
 		t.Errorf("within the minute: %d events, error %v", r.count("access.denied/1"), err)
 	}
 	r.clock.Advance(time.Minute)
 	refuse(who, 1)
-	if err := vault.FlushDenials(ctx, r.vault, r.clock.Now()); err != nil {
+	if err := r.cfg.Door.Flush(ctx, r.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	rec, n := r.last("access.denied/1")

@@ -68,15 +68,15 @@ type intake struct {
 // A document that somebody else has deposited under the external id is answered for only to principals who may describe
 // it and have its digest disclosed: others are denied, whatever their content is.
 //
-// When it returns ErrUnreleased the result is filled in but for proof and checkpoint: the deposit is on record, and the
+// When it returns access.ErrUnreleased the result is filled in but for proof and checkpoint: the deposit is on record, and the
 // same request again is safe.
 //
 // Errors: a *MetadataError, ErrNoSeries, ErrNotImmutable, ErrConflict, ErrErased, ErrIdempotency, ErrMismatch,
-// ErrInterrupted, ErrTooLarge, ErrAbandoned, ErrUnreleased, access.ErrDenied; objects.ErrFull and journal.ErrFull for a
+// ErrInterrupted, ErrTooLarge, ErrAbandoned, access.ErrUnreleased, access.ErrDenied; objects.ErrFull and journal.ErrFull for a
 // full disk; objects.ErrUnavailable and keys.ErrUnavailable where a retry may help.
 func (v *Vault) Deposit(ctx context.Context, who access.Who, d Deposit) (Deposited, error) {
 	out, err := v.deposit(ctx, who, &d)
-	if err != nil && !errors.Is(err, ErrUnreleased) {
+	if err != nil && !errors.Is(err, access.ErrUnreleased) {
 		return Deposited{}, fmt.Errorf("depositing: %w", err)
 	}
 	return out, err
@@ -106,7 +106,7 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 	earlier, err := v.admit(ctx, in)
 	free := func() {}
 	if tokens := in.external != nil || in.repeat != nil; tokens && err == nil && earlier == nil {
-		free = v.claims.take(ctx, v.cfg.Patience, in.external, in.repeat)
+		free = v.claims.take(ctx, v.cfg.LockWait, in.external, in.repeat)
 		defer free()
 		earlier, err = v.admit(ctx, in) // whoever had the claim may have deposited it
 	}
@@ -145,47 +145,27 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 // MayDeposit says, before anything is known of a deposit, whether the principal may make one at all: whoever may do so
 // in no series is denied, on record. Deposit asks again, for the series.
 func (v *Vault) MayDeposit(ctx context.Context, who access.Who) error {
-	look := func(r journal.Reader) (journal.Change, error) {
-		permission, err := access.PermissionFor(r, who, access.Deposit)
+	return v.cfg.Door.Look(ctx, who, func(_ journal.Reader, guard *access.Guard) error {
+		permission, err := guard.Permission(access.Deposit)
 		if err != nil || !permission.None() {
-			return journal.Change{}, err
+			return err
 		}
-		denial := access.Denial(access.Deposit, access.Scope{}, journal.ID{})
-		return journal.Change{Events: []journal.Event{denial}}, access.ErrDenied
-	}
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		_, err := look(r)
-		return err
+		return guard.Refuse(access.Deposit, access.Scope{}, journal.ID{}, access.ErrDenied)
 	})
-	if errors.Is(err, access.ErrDenied) {
-		_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) { return look(view) })
-	}
-	return err
 }
 
 // admit says before a byte is read whether the deposit may come in, and which earlier one it repeats, if any.
 func (v *Vault) admit(ctx context.Context, in *intake) (*earlier, error) {
-	var (
-		found  *earlier
-		change journal.Change
-	)
-	look := func(r journal.Reader) (err error) {
-		if _, change, err = v.file(r, in); err != nil {
+	var found *earlier
+	err := v.cfg.Door.Look(ctx, in.who, func(r journal.Reader, guard *access.Guard) (err error) {
+		if _, err = v.file(r, guard, in); err != nil {
 			return err
 		}
 		if found, err = in.lookup(r); err == nil && found != nil {
-			change, err = v.answerable(r, in, found)
+			err = in.answerable(guard, found)
 		}
 		return err
-	}
-	err := v.cfg.Journal.View(ctx, look)
-	if len(change.Events) > 0 {
-		// A refusal goes on record; what is permitted by now is let in.
-		_, err = v.commit(ctx, in.who, func(view journal.View) (journal.Change, error) {
-			err := look(view)
-			return change, err
-		})
-	}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -193,20 +173,19 @@ func (v *Vault) admit(ctx context.Context, in *intake) (*earlier, error) {
 }
 
 // file asks for permission and for the rules of filing. Permission comes first, as far as the series is known.
-func (v *Vault) file(r journal.Reader, in *intake) (Filing, journal.Change, error) {
+func (v *Vault) file(r journal.Reader, guard *access.Guard, in *intake) (Filing, error) {
 	filing, err := v.cfg.Rules.File(r, in.who.Tenant, in.Series)
 	series := filing.Series
 	if err != nil {
 		series = in.Series
 	}
-	change, denied := v.authorize(r, in.who, access.Deposit, access.Scope{Series: series}, journal.ID{})
-	if denied != nil {
-		return Filing{}, change, denied
+	if denied := guard.Authorize(access.Deposit, access.Scope{Series: series}, journal.ID{}); denied != nil {
+		return Filing{}, denied
 	}
 	if err == nil && filing.Immutable {
 		err = v.immutable(r)
 	}
-	return filing, journal.Change{}, err
+	return filing, err
 }
 
 // record seals what must be erasable and commits the deposit.
@@ -224,11 +203,10 @@ func (v *Vault) record(ctx context.Context, in *intake, own *ownKeys, up uploade
 		filing Filing
 		now    time.Time
 	)
-	receipt, err := v.commitRow(ctx, in.who, &row, func(view journal.View) (journal.Change, error) {
-		var change journal.Change
+	receipt, err := v.commitRow(ctx, in.who, &row, func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		var err error
-		if filing, change, err = v.file(view, in); err != nil {
-			return change, err
+		if filing, err = v.file(view, guard, in); err != nil {
+			return journal.Change{}, err
 		}
 		if err := in.unclaimed(view, up.object.Key); err != nil {
 			return journal.Change{}, err
@@ -285,12 +263,7 @@ func (v *Vault) acknowledge(ctx context.Context, d *Deposit, out Deposited) (Dep
 	if d.Committed {
 		return out, nil
 	}
-	patience, cancel := context.WithTimeout(ctx, v.cfg.Patience)
-	defer cancel()
-	receipt, err := v.cfg.Journal.Released(patience, out.Receipt)
-	if err != nil {
-		return out, fmt.Errorf("%w: %w", ErrUnreleased, err)
-	}
-	out.Receipt = receipt
-	return out, nil
+	var err error
+	out.Receipt, err = v.cfg.Door.Released(ctx, out.Receipt)
+	return out, err
 }

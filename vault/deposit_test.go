@@ -298,17 +298,17 @@ func TestAbandoned(t *testing.T) {
 }
 
 func TestUnreleased(t *testing.T) {
-	r := newRig(t, func(_ *rig, c *vault.Config) { c.Patience = 20 * time.Millisecond })
+	r := newRig(t, func(r *rig, _ *vault.Config) { r.releaseWait = 20 * time.Millisecond })
 	r.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
 	d := vault.Deposit{IdempotencyKey: "k", Length: 1}
 	d.Content = strings.NewReader("x")
 	out, err := r.vault.Deposit(context.Background(), r.who, d)
-	if !errors.Is(err, vault.ErrUnreleased) || out.ID.IsZero() || len(out.Receipt.Body) == 0 {
+	if !errors.Is(err, access.ErrUnreleased) || out.ID.IsZero() || len(out.Receipt.Body) == 0 {
 		t.Fatalf("got %+v, %v", out, err)
 	}
 	d.Content = strings.NewReader("x")
 	again, err := r.vault.Deposit(context.Background(), r.who, d)
-	if !errors.Is(err, vault.ErrUnreleased) || again.ID != out.ID || again.Created {
+	if !errors.Is(err, access.ErrUnreleased) || again.ID != out.ID || again.Created {
 		t.Fatalf("again: got %+v, %v", again, err)
 	}
 	r.bucket.Inject(nil)

@@ -60,29 +60,33 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 
 		disclose bool
 	)
-	look := func(r journal.Reader) (change journal.Change, err error) {
+	look := func(r journal.Reader, guard *access.Guard) (err error) {
 		if id, err = which(r); err != nil {
-			return change, err
+			return err
 		}
-		if row, sealed, change, err = v.visible(r, who, access.Describe, id); err != nil {
-			return change, err
+		if row, sealed, err = visible(r, guard, access.Describe, id); err != nil {
+			return err
 		}
 		if key, err = keyOf(r, who.Tenant); err != nil {
-			return change, err
+			return err
 		}
-		permission, err := access.PermissionFor(r, who, access.Disclose)
+		permission, err := guard.Permission(access.Disclose)
 		disclose = permission.Covers(access.Scope{Series: row.Series})
-		return change, err
+		return err
 	}
-	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-		change, err := look(view)
-		if err != nil || row.Erased {
-			return change, err
+	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		if err := look(view, guard); err != nil || row.Erased {
+			return journal.Change{}, err
 		}
 		return journal.Change{Events: []journal.Event{DocumentDescribed.New(id, DocumentDescribedData{})}}, nil
 	})
 	if errors.Is(err, journal.ErrFull) {
-		return v.outline(ctx, look, func() Document { return row.public(id) })
+		if err := v.cfg.Door.View(ctx, who, look); err != nil {
+			return Document{}, err
+		}
+		doc := row.public(id)
+		doc.withhold(ReasonFull)
+		return doc, nil
 	}
 	if err != nil {
 		return Document{}, err
@@ -102,20 +106,5 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 		return Document{}, err
 	}
 	opened.text.into(&doc, disclose)
-	return doc, nil
-}
-
-// outline describes a document without its sealed row, while nothing can be put on record.
-func (v *Vault) outline(ctx context.Context, look func(journal.Reader) (journal.Change, error),
-	describe func() Document) (Document, error) {
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		_, err := look(r)
-		return err
-	})
-	if err != nil {
-		return Document{}, err
-	}
-	doc := describe()
-	doc.withhold(ReasonFull)
 	return doc, nil
 }

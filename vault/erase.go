@@ -102,10 +102,11 @@ func (v *Vault) erase(ctx context.Context, x *erasure) (journal.Receipt, error) 
 	}
 	again := false
 	var row document
-	receipt, err := v.commitRow(ctx, x.who, &x.tombstone, func(view journal.View) (change journal.Change, err error) {
+	decide := func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		var sealed []byte
-		if row, sealed, change, err = v.erasable(view, x.who, x.id); err != nil {
-			return change, err
+		var err error
+		if row, sealed, err = erasable(view, guard, x.id); err != nil {
+			return journal.Change{}, err
 		}
 		if again = row.Erased && (!x.ExternalID || !row.Tombstone); again {
 			return journal.Change{}, nil
@@ -117,7 +118,8 @@ func (v *Vault) erase(ctx context.Context, x *erasure) (journal.Receipt, error) 
 			return journal.Change{}, err
 		}
 		return x.change(view, sealed)
-	})
+	}
+	receipt, err := v.commitRow(ctx, x.who, &x.tombstone, decide)
 	if err != nil {
 		return journal.Receipt{}, err
 	}
@@ -129,16 +131,16 @@ func (v *Vault) erase(ctx context.Context, x *erasure) (journal.Receipt, error) 
 }
 
 // erasable reads a document that is to be erased. A sealed row that is missing does not stand in the way.
-func (v *Vault) erasable(r journal.Reader, who access.Who, id journal.ID) (document, []byte, journal.Change, error) {
-	row, sealed, change, err := v.visible(r, who, access.Erase, id)
+func erasable(r journal.Reader, guard *access.Guard, id journal.ID) (document, []byte, error) {
+	row, sealed, err := visible(r, guard, access.Erase, id)
 	if !errors.Is(err, ErrDamagedContent) {
-		return row, sealed, change, err
+		return row, sealed, err
 	}
-	row, sealed, err = storedFor(r, who.Tenant, id)
+	row, sealed, err = storedFor(r, guard.Who().Tenant, id)
 	if errors.Is(err, errRow) {
 		err = nil
 	}
-	return row, sealed, journal.Change{}, err
+	return row, sealed, err
 }
 
 // prepareErasure computes outside of the commit what erasing needs: the tokens that lead to the document, a tombstone,
@@ -146,9 +148,9 @@ func (v *Vault) erasable(r journal.Reader, who access.Who, id journal.ID) (docum
 func (v *Vault) prepareErasure(ctx context.Context, x *erasure) error {
 	var row document
 	var sealed []byte
-	_, err := v.commit(ctx, x.who, func(view journal.View) (change journal.Change, err error) {
-		row, sealed, change, err = v.erasable(view, x.who, x.id)
-		return change, err
+	err := v.cfg.Door.Look(ctx, x.who, func(r journal.Reader, guard *access.Guard) (err error) {
+		row, sealed, err = erasable(r, guard, x.id)
+		return err
 	})
 	if err != nil {
 		return err

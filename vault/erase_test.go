@@ -256,7 +256,7 @@ func TestEraseEvidence(t *testing.T) {
 		if raw, err = l.vault.Evidence(ctx, l.who, doc.ID, false); err == nil {
 			break
 		}
-		if !errors.Is(err, vault.ErrUnreleased) || time.Now().After(deadline) {
+		if !errors.Is(err, access.ErrUnreleased) || time.Now().After(deadline) {
 			t.Fatal(err)
 		}
 		<-time.After(time.Millisecond)

@@ -34,9 +34,6 @@ var (
 	// ErrDamagedContent says that the stored ciphertext, or the sealed row with its key, is missing or is not what was
 	// recorded. It raises an alarm on record.
 	ErrDamagedContent = errors.New("the stored content is not what was recorded")
-	// ErrUnreleased says that the deposit is recorded but was not released in time. The same request again is safe and
-	// gives the same document.
-	ErrUnreleased = errors.New("the deposit is recorded but not released yet")
 	// ErrBootstrapped says that the tenant exists already.
 	ErrBootstrapped = errors.New("the tenant exists already")
 	// ErrRetained says that the rules of retention do not let a document be destroyed now. Rules return it.

@@ -17,7 +17,7 @@ import (
 // to disclose content digest and salt, access.Disclose too. That it was issued goes on record first. An erased document
 // has evidence, and nothing to disclose: ErrErased.
 //
-// Errors: ErrNotFound; ErrErased; access.ErrDenied; ErrUnreleased when no checkpoint covers the document yet.
+// Errors: ErrNotFound; ErrErased; access.ErrDenied; access.ErrUnreleased when no checkpoint covers the document yet.
 func (v *Vault) Evidence(ctx context.Context, who access.Who, id journal.ID, disclose bool) ([]byte, error) {
 	file, err := v.evidence(ctx, who, id, disclose)
 	if err != nil {
@@ -35,28 +35,22 @@ func (v *Vault) evidence(ctx context.Context, who access.Who, id journal.ID, dis
 		row    document
 		sealed []byte
 	)
-	check := func(r journal.Reader) (change journal.Change, err error) {
-		if row, sealed, change, err = v.visible(r, who, access.Evidence, id); err != nil || !disclose {
-			return change, err
+	check := func(r journal.Reader, guard *access.Guard) (err error) {
+		if row, sealed, err = visible(r, guard, access.Evidence, id); err != nil || !disclose {
+			return err
 		}
 		if row.Erased {
-			return change, ErrErased
+			return ErrErased
 		}
-		return v.authorize(r, who, access.Disclose, access.Scope{Series: row.Series}, id)
+		return guard.Authorize(access.Disclose, access.Scope{Series: row.Series}, id)
 	}
-	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-		change, err := check(view)
-		if err == nil {
-			change.Events = []journal.Event{EvidenceIssued.New(id, EvidenceIssuedData{Disclosed: disclose})}
-		}
-		return change, err
+	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		issued := EvidenceIssued.New(id, EvidenceIssuedData{Disclosed: disclose})
+		return journal.Change{Events: []journal.Event{issued}}, check(view, guard)
 	})
 	if errors.Is(err, journal.ErrFull) && !disclose {
 		// Proofs hold nothing sealed. They are given even while the journal's disk is full.
-		err = v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-			_, err := check(r)
-			return err
-		})
+		err = v.cfg.Door.View(ctx, who, check)
 	}
 	if err != nil {
 		return nil, err
@@ -156,7 +150,7 @@ func (v *Vault) covering(ctx context.Context, index uint64) (head, []evidence.An
 	}
 	newest := v.cfg.Journal.Checkpoint()
 	if newest.Size <= index {
-		return head{}, nil, ErrUnreleased
+		return head{}, nil, access.ErrUnreleased
 	}
 	return head{origin: newest.Origin, size: newest.Size, note: newest.Note}, nil, nil
 }

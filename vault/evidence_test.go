@@ -77,7 +77,8 @@ func TestEvidenceVerifies(t *testing.T) {
 	}
 	publisher, err := anchor.New(anchor.Config{
 		Journal: r.journal, Ledgers: []ledgers.Ledger{ledger}, Interval: time.Hour, Clock: r.clock, Rand: rand.Reader,
-		Log: slog.New(slog.DiscardHandler), Permit: access.Permit(access.AnchorNow),
+		Log: slog.New(slog.DiscardHandler),
+		Ask: r.cfg.Door.For(access.AnchorNow), Show: r.cfg.Door.For(access.ViewAnchors),
 	})
 	if err != nil {
 		t.Fatal(err)

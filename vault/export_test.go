@@ -17,12 +17,6 @@ func RecordRead(ctx context.Context, v *Vault, who access.Who, id journal.ID, pu
 	return v.recordRead(ctx, &reading{who: who, id: id, req: ReadRequest{Purpose: purpose}})
 }
 
-// FlushDenials puts the number of refusals on record that had no event of their own, as a worker does from time to
-// time.
-func FlushDenials(ctx context.Context, v *Vault, now time.Time) error {
-	return v.flushDenials(ctx, now)
-}
-
 // OpenSessions is how many read sessions can be joined.
 func OpenSessions(v *Vault) int {
 	v.sessions.mu.Lock()

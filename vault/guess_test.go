@@ -96,7 +96,7 @@ func TestRaceLeavesNoOrphans(t *testing.T) {
 
 // A deposit that hangs, or has failed, does not keep others from its token.
 func TestClaimEnds(t *testing.T) {
-	r := newRig(t, func(_ *rig, c *vault.Config) { c.Patience = 50 * time.Millisecond })
+	r := newRig(t, func(r *rig, c *vault.Config) { r.releaseWait, c.LockWait = 50*time.Millisecond, 50*time.Millisecond })
 	d := vault.Deposit{ExternalID: "x", Length: 4, Content: iotest.ErrReader(io.ErrUnexpectedEOF)}
 	if _, err := r.vault.Deposit(context.Background(), r.who, d); !errors.Is(err, vault.ErrInterrupted) {
 		t.Fatal(err)
@@ -107,14 +107,14 @@ func TestClaimEnds(t *testing.T) {
 	all.Go(func() {
 		d := vault.Deposit{ExternalID: "x", Length: 4, Content: io.MultiReader(&signal{begun: begun}, slow)}
 		if out, err := r.vault.Deposit(context.Background(), r.who, d); err != nil &&
-			!errors.Is(err, vault.ErrUnreleased) || out.Created {
+			!errors.Is(err, access.ErrUnreleased) || out.Created {
 			t.Errorf("the slow one: %+v, %v", out, err)
 		}
 	})
 	<-begun
 	d.Content = strings.NewReader("fast")
 	if out, err := r.vault.Deposit(context.Background(), r.who, d); err != nil &&
-		!errors.Is(err, vault.ErrUnreleased) || !out.Created {
+		!errors.Is(err, access.ErrUnreleased) || !out.Created {
 		t.Errorf("the one after it: %+v, %v", out, err)
 	}
 	_, _ = io.WriteString(writer, "fast")

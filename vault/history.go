@@ -23,9 +23,9 @@ const (
 // one that says so of all such documents; access.History is needed. One journal.consulted event covers all that the
 // actor looks up within an hour.
 func (v *Vault) History(ctx context.Context, who access.Who, id journal.ID) ([]journal.Record, error) {
-	err := v.consult(ctx, who, consultedHistory, func(r journal.Reader) (journal.Change, error) {
-		_, _, change, err := v.visible(r, who, access.History, id)
-		return change, err
+	err := v.consult(ctx, who, consultedHistory, func(r journal.Reader, guard *access.Guard) error {
+		_, _, err := visible(r, guard, access.History, id)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading a document's history: %w", err)
@@ -73,8 +73,8 @@ func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit in
 		return nil, fmt.Errorf("reading the feed: %w",
 			&MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxFeed)})
 	}
-	err := v.consult(ctx, who, consultedFeed, func(r journal.Reader) (journal.Change, error) {
-		return v.authorize(r, who, access.Feed, access.Scope{}, journal.ID{})
+	err := v.consult(ctx, who, consultedFeed, func(_ journal.Reader, guard *access.Guard) error {
+		return guard.Authorize(access.Feed, access.Scope{}, journal.ID{})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the feed: %w", err)
@@ -89,23 +89,19 @@ func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit in
 // consult puts on record that the actor is given bodies, once an hour, if check permits it. Bodies hold nothing sealed,
 // so they are given even while the journal's disk is full.
 func (v *Vault) consult(ctx context.Context, who access.Who, what string,
-	check func(journal.Reader) (journal.Change, error)) error {
+	check func(journal.Reader, *access.Guard) error) error {
 	c := consultation{who: who, what: what}
 	hour := v.cfg.Clock.Now().Unix() / 3600
 	known := v.consults.known(c, hour)
-	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-		change, err := check(view)
-		if err != nil || known {
-			return change, err
+	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		if err := check(view, guard); err != nil || known {
+			return journal.Change{}, err
 		}
 		return journal.Change{Events: []journal.Event{JournalConsulted.New(journal.ID{},
 			JournalConsultedData{What: what})}}, nil
 	})
 	if errors.Is(err, journal.ErrFull) {
-		return v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-			_, err := check(r)
-			return err
-		})
+		return v.cfg.Door.View(ctx, who, check)
 	}
 	if err == nil {
 		v.consults.note(c, hour)

@@ -85,19 +85,17 @@ func current(r journal.Reader, tenant string, rows ...journal.Row) error {
 // commitRow commits a change of who that writes a row, which decide puts into it, whether or not the key was rotated
 // since the row was sealed: an upload can take longer than a rewrap.
 func (v *Vault) commitRow(
-	ctx context.Context, who access.Who, row *journal.Row, decide func(journal.View) (journal.Change, error),
+	ctx context.Context, who access.Who, row *journal.Row,
+	decide func(journal.View, *access.Guard) (journal.Change, error),
 ) (journal.Receipt, error) {
-	checked := func(view journal.View) (journal.Change, error) {
-		change, err := decide(view)
-		if err != nil || len(change.Sealed) == 0 {
-			return change, err
+	checked := func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		change, err := decide(view, guard)
+		if err == nil && len(change.Sealed) > 0 {
+			err = current(view, who.Tenant, change.Sealed...)
 		}
-		if err := current(view, who.Tenant, change.Sealed...); err != nil {
-			return journal.Change{}, err // events beside an error would be committed
-		}
-		return change, nil
+		return change, err
 	}
-	receipt, err := v.commit(ctx, who, checked)
+	receipt, err := v.cfg.Door.Commit(ctx, who, checked)
 	if !errors.Is(err, errStale) {
 		return receipt, err
 	}
@@ -118,7 +116,7 @@ func (v *Vault) commitRow(
 	if row.Value, err = seal.Rewrap(row.Value, again[0].Wrapped); err != nil {
 		return journal.Receipt{}, err
 	}
-	return v.commit(ctx, who, checked)
+	return v.cfg.Door.Commit(ctx, who, checked)
 }
 
 // versionOf is the version of its tenant's key that a sealed row is wrapped with.

@@ -81,11 +81,7 @@ func (w *rewrapping) count(change func(*Rewrap)) {
 // Errors: access.ErrDenied; journal.ErrClosed.
 func (v *Vault) StartRewrap(ctx context.Context, who access.Who) (Rewrap, error) {
 	target := 0
-	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-		change, err := v.authorize(view, who, access.RewrapKeys, access.Scope{}, journal.ID{})
-		if err != nil {
-			return change, err
-		}
+	_, err := v.cfg.Door.Act(ctx, who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
 		key, err := keyOf(view, who.Tenant)
 		if target = key.Newest; err != nil || key.Floor >= target {
 			return journal.Change{}, err
@@ -305,12 +301,8 @@ func (w *rewrapping) unreadable(ctx context.Context, row sealedRow) {
 // erased, or rewrapped by somebody else.
 func (w *rewrapping) commit(ctx context.Context, ready []rewrapped) error {
 	var puts []journal.Row
-	_, err := w.v.commit(ctx, w.who, func(view journal.View) (journal.Change, error) {
+	_, err := w.v.cfg.Door.Act(ctx, w.who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
 		puts = nil
-		change, err := w.v.authorize(view, w.who, access.RewrapKeys, access.Scope{}, journal.ID{})
-		if err != nil {
-			return change, err
-		}
 		for _, row := range ready {
 			value, err := journal.SealedRow(view, row.key)
 			if err != nil {
@@ -336,11 +328,7 @@ func (w *rewrapping) commit(ctx context.Context, ready []rewrapped) error {
 // the first was looked at, none can have been written.
 func (w *rewrapping) complete(ctx context.Context) error {
 	done := w.progress()
-	_, err := w.v.commit(ctx, w.who, func(view journal.View) (journal.Change, error) {
-		change, err := w.v.authorize(view, w.who, access.RewrapKeys, access.Scope{}, journal.ID{})
-		if err != nil {
-			return change, err
-		}
+	_, err := w.v.cfg.Door.Act(ctx, w.who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
 		key, err := keyOf(view, w.who.Tenant)
 		if err != nil || key.Rewrapped >= done.Version && done.Rewrapped == 0 {
 			return journal.Change{}, err

@@ -17,7 +17,7 @@ import (
 // the key service; the next call sees that and puts it on record.
 //
 // Errors: ErrNotFound, ErrTrimOver, ErrUnapproved, ErrOwnRequest, ErrWaiting, ErrNotRewrapped, ErrNoBackup;
-// ErrUnreleased; access.ErrDenied; keys.ErrUnavailable.
+// access.ErrUnreleased; access.ErrDenied; keys.ErrUnavailable.
 func (v *Vault) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	trim, err := v.runTrim(ctx, who, id)
 	if err != nil {

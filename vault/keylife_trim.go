@@ -157,7 +157,7 @@ func (k *keyRow) trimmable(oldest int) error {
 // to approve, and the waiting period to end, before RunTrim carries it out. A proposal takes the place of one for fewer
 // versions; the same again returns the one that is open.
 //
-// Errors: a *MetadataError for oldest; ErrNotRewrapped, ErrNoBackup, ErrTrimOpen; ErrUnreleased when it is on record,
+// Errors: a *MetadataError for oldest; ErrNotRewrapped, ErrNoBackup, ErrTrimOpen; access.ErrUnreleased when it is on record,
 // but not shipped in time; access.ErrDenied.
 func (v *Vault) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Trim, error) {
 	id, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)
@@ -210,7 +210,7 @@ func (t *Trim) open() bool { return t.State == TrimProposed || t.State == TrimAp
 // ApproveTrim approves a trim that somebody else has proposed; access.ApproveTrim is needed. The approval lapses after
 // 90 days.
 //
-// Errors: ErrNotFound; ErrOwnRequest; ErrTrimOver; ErrUnreleased when it is on record, but not shipped in time;
+// Errors: ErrNotFound; ErrOwnRequest; ErrTrimOver; access.ErrUnreleased when it is on record, but not shipped in time;
 // access.ErrDenied.
 func (v *Vault) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	trim, err := v.onTrim(ctx, who, access.ApproveTrim, func(view journal.View) (Trim, []journal.Event, error) {
@@ -244,7 +244,7 @@ func (v *Vault) onTrim(
 ) (Trim, error) {
 	trim, err := v.decideTrim(ctx, who, a, step)
 	if err == nil {
-		err = v.shipped(ctx)
+		err = v.cfg.Door.Shipped(ctx)
 	}
 	return trim, err
 }
@@ -253,11 +253,7 @@ func (v *Vault) onTrim(
 func (v *Vault) decideTrim(
 	ctx context.Context, who access.Who, a access.Action, step func(journal.View) (Trim, []journal.Event, error),
 ) (trim Trim, err error) {
-	_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-		change, err := v.authorize(view, who, a, access.Scope{}, journal.ID{})
-		if err != nil {
-			return change, err
-		}
+	_, err = v.cfg.Door.Act(ctx, who, a, func(view journal.View) (journal.Change, error) {
 		var events []journal.Event
 		if trim, events, err = step(view); err != nil {
 			return journal.Change{}, err

@@ -72,19 +72,12 @@ func (v *Vault) list(ctx context.Context, who access.Who, q *Query) (Page, error
 		return Page{}, err
 	}
 	event := l.event()
-	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-		change, err := l.permit(view)
-		if err == nil {
-			change.Events = event
-		}
-		return change, err
+	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		return journal.Change{Events: event}, l.permit(view, guard)
 	})
 	if errors.Is(err, journal.ErrFull) {
 		l.withhold = ReasonFull
-		err = v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-			_, err := l.permit(r)
-			return err
-		})
+		err = v.cfg.Door.View(ctx, who, l.permit)
 	}
 	if err != nil {
 		return Page{}, err
@@ -270,28 +263,27 @@ func (l *listing) event() []journal.Event {
 		DocumentsListedData{Count: len(entries), Root: root[:], Nonce: l.nonce})}
 }
 
-// permit asks whether the listing, and each of the chosen documents, is permitted. Its change puts a refusal on record.
-// A document's series does not change, so the chosen rows are as good as new ones.
-func (l *listing) permit(r journal.Reader) (journal.Change, error) {
+// permit asks whether the listing, and each of the chosen documents, is permitted. A document's series does not change,
+// so the chosen rows are as good as new ones.
+func (l *listing) permit(r journal.Reader, guard *access.Guard) error {
 	scope := access.Scope{Series: l.query.Series}
-	permission, err := access.PermissionFor(r, l.who, access.Describe)
+	permission, err := guard.Permission(access.Describe)
 	if err == nil && (permission.None() || scope.Series != "" && !permission.Covers(scope)) {
-		return journal.Change{Events: []journal.Event{access.Denial(access.Describe, scope, journal.ID{})}},
-			access.ErrDenied
+		return guard.Refuse(access.Describe, scope, journal.ID{}, access.ErrDenied)
 	}
 	if err == nil && scope.Series != "" {
 		_, err = l.v.cfg.Rules.File(r, l.who.Tenant, scope.Series)
 	}
 	if err != nil {
-		return journal.Change{}, err
+		return err
 	}
 	for i, id := range l.chosen {
 		if scope := (access.Scope{Series: l.rows[i].Series}); !permission.Covers(scope) {
-			return journal.Change{Events: []journal.Event{access.Denial(access.Describe, scope, id)}}, access.ErrDenied
+			return guard.Refuse(access.Describe, scope, id, access.ErrDenied)
 		}
 	}
-	l.disclose, err = access.PermissionFor(r, l.who, access.Disclose)
-	return journal.Change{}, err
+	l.disclose, err = guard.Permission(access.Disclose)
+	return err
 }
 
 // treeHash is the Merkle tree hash of RFC 6962, section 2.1, over leaf hashes.

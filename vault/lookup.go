@@ -62,39 +62,36 @@ func storedFor(r journal.Reader, tenant string, id journal.ID) (document, []byte
 	return row, sealed, err
 }
 
-// visible reads a document of who's tenant for an act that who must have permission for. Its change puts a refusal on
-// record, or the alarm that the sealed row is not what was recorded. To a principal without permission anywhere every
+// visible reads a document for an act that the guard's principal must have permission for. A refusal goes on record,
+// and so does the alarm that the sealed row is not what was recorded. To a principal without permission anywhere every
 // document is refused. One that has it in some series cannot tell other series' documents from none: neither is found,
 // and either attempt is on record.
-func (v *Vault) visible(r journal.Reader, who access.Who, a access.Action, id journal.ID) (document, []byte,
-	journal.Change, error) {
-	fail := func(err error, change journal.Change) (document, []byte, journal.Change, error) {
-		return document{}, nil, change, err
-	}
-	permission, err := access.PermissionFor(r, who, a)
+func visible(r journal.Reader, guard *access.Guard, a access.Action, id journal.ID) (document, []byte, error) {
+	permission, err := guard.Permission(a)
 	if err != nil {
-		return fail(err, journal.Change{})
+		return document{}, nil, err
 	}
-	row, sealed, err := storedFor(r, who.Tenant, id)
+	row, sealed, err := storedFor(r, guard.Who().Tenant, id)
 	missing, torn := errors.Is(err, ErrNotFound), errors.Is(err, errRow)
 	if err != nil && !missing && !torn {
-		return fail(err, journal.Change{})
+		return document{}, nil, err
 	}
 	if scope := (access.Scope{Series: row.Series}); !permission.Covers(scope) {
 		if missing {
 			id = journal.ID{}
 		}
-		refused := ErrNotFound
+		answer := ErrNotFound
 		if permission.None() {
-			refused = access.ErrDenied
+			answer = access.ErrDenied
 		}
-		return fail(refused, journal.Change{Events: []journal.Event{access.Denial(a, scope, id)}})
+		return document{}, nil, guard.Refuse(a, scope, id, answer)
 	}
 	if missing {
-		return fail(err, journal.Change{})
+		return document{}, nil, err
 	}
 	if torn {
-		return fail(fmt.Errorf("%w: %w", ErrDamagedContent, err), row.alarm(id, foundRow))
+		alarm := row.alarm(id, foundRow)
+		return document{}, nil, access.Recorded(fmt.Errorf("%w: %w", ErrDamagedContent, err), alarm.Events...)
 	}
-	return row, sealed, journal.Change{}, nil
+	return row, sealed, nil
 }

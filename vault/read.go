@@ -88,19 +88,13 @@ func (v *Vault) read(ctx context.Context, rd *reading) (*Content, error) {
 	return c, nil
 }
 
-// choose picks the spans from a snapshot, before anything is recorded. What has to go on record is left to the commit.
+// choose picks the spans from a snapshot, before the read is recorded.
 func (v *Vault) choose(ctx context.Context, rd *reading) error {
-	var (
-		row    document
-		change journal.Change
-	)
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
-		row, _, change, err = v.visible(r, rd.who, access.Read, rd.id)
+	var row document
+	err := v.cfg.Door.Look(ctx, rd.who, func(r journal.Reader, guard *access.Guard) (err error) {
+		row, _, err = visible(r, guard, access.Read, rd.id)
 		return err
 	})
-	if len(change.Events) > 0 {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -132,15 +126,15 @@ func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 			return err
 		}
 	}
-	receipt, err := v.commitRow(ctx, rd.who, &rd.note, func(view journal.View) (change journal.Change, err error) {
-		if rd.row, rd.sealed, change, err = v.visible(view, rd.who, access.Read, rd.id); err != nil {
+	decide := func(view journal.View, guard *access.Guard) (change journal.Change, err error) {
+		if rd.row, rd.sealed, err = visible(view, guard, access.Read, rd.id); err != nil {
 			return change, err
 		}
 		if rd.row.Erased {
-			return journal.Change{}, ErrErased
+			return change, ErrErased
 		}
 		if joined != nil {
-			return journal.Change{}, nil
+			return change, nil
 		}
 		change.Events = []journal.Event{DocumentRead.New(rd.id,
 			DocumentReadData{Purpose: rd.req.Purpose, Note: rd.noteID})}
@@ -148,7 +142,8 @@ func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 			change.Sealed = []journal.Row{rd.note}
 		}
 		return change, nil
-	})
+	}
+	receipt, err := v.commitRow(ctx, rd.who, &rd.note, decide)
 	switch {
 	case err != nil && joined != nil:
 		v.sessions.withdraw(joined)

@@ -42,25 +42,25 @@ func (in *intake) lookup(r journal.Reader) (*earlier, error) {
 
 // answerable says whether the deposit may be told anything about the document that it leads to. Whether content is
 // another document's, and all that is known of it, is for its depositor and for those to whom both are open anyway.
-func (v *Vault) answerable(r journal.Reader, in *intake, found *earlier) (journal.Change, error) {
+func (in *intake) answerable(guard *access.Guard, found *earlier) error {
 	acts := []access.Action{access.Deposit}
 	if !found.own(in.who) {
 		acts = append(acts, access.Describe, access.Disclose)
 	}
 	for _, act := range acts {
-		if change, err := v.authorize(r, in.who, act, access.Scope{Series: found.row.Series}, found.id); err != nil {
-			return change, err
+		if err := guard.Authorize(act, access.Scope{Series: found.row.Series}, found.id); err != nil {
+			return err
 		}
 	}
 	if found.row.Erased {
-		return journal.Change{}, ErrErased
+		return ErrErased
 	}
 	if in.repeat != nil && !found.repeat {
-		return journal.Change{}, &MetadataError{
+		return &MetadataError{
 			Field: "idempotency_key", Reason: "is not the one that the document with this external id was deposited with",
 		}
 	}
-	return journal.Change{}, nil
+	return nil
 }
 
 // own says whether the document is the principal's own deposit.
@@ -99,15 +99,16 @@ func (v *Vault) replay(ctx context.Context, in *intake, found *earlier, digest [
 		return Deposited{}, ErrIdempotency
 	}
 	same := bytes.Equal(found.text.ContentSHA256, digest[:])
-	_, err = v.commit(ctx, in.who, func(view journal.View) (change journal.Change, err error) {
+	_, err = v.cfg.Door.Commit(ctx, in.who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		var err error
 		if found.row, _, err = stored(view, found.id); err != nil {
-			return change, err
+			return journal.Change{}, err
 		}
-		if change, err = v.answerable(view, in, found); err != nil || same && found.own(in.who) {
-			return change, err
+		if err := in.answerable(guard, found); err != nil || same && found.own(in.who) {
+			return journal.Change{}, err
 		}
-		change.Events = []journal.Event{DocumentCompared.New(found.id, DocumentComparedData{Same: same})}
-		return change, nil
+		compared := DocumentCompared.New(found.id, DocumentComparedData{Same: same})
+		return journal.Change{Events: []journal.Event{compared}}, nil
 	})
 	if err != nil {
 		return Deposited{}, err

@@ -15,11 +15,7 @@ import (
 // Errors: ErrNotFound; ErrOwnRequest; access.ErrDenied.
 func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
 	n := 0
-	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-		change, err := v.authorize(view, who, access.ManageUsers, access.Scope{}, journal.ID{})
-		if err != nil {
-			return change, err
-		}
+	_, err := v.cfg.Door.Act(ctx, who, access.ManageUsers, func(view journal.View) (journal.Change, error) {
 		if principal == who.Principal {
 			return journal.Change{}, ErrOwnRequest
 		}
@@ -34,7 +30,8 @@ func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journa
 		if err != nil {
 			return journal.Change{}, err
 		}
-		n, change.Events = len(digests), nil
+		var change journal.Change
+		n = len(digests)
 		for _, digest := range digests {
 			data := access.KeyRevokedData{Principal: principal, Digest: digest}
 			change.Events = append(change.Events, access.KeyRevoked.New(journal.ID{}, data))

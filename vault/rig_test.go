@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"muniment/anchor"
 	"muniment/anchor/journal"
@@ -38,13 +39,23 @@ type rig struct {
 	who     access.Who // the bootstrap principal
 	key     access.APIKey
 	cfg     vault.Config
+
+	releaseWait time.Duration // of the door
 }
 
-// config is the configuration of a further vault on the same journal.
+// config is the configuration of a further vault on the same journal, or on one that change names.
 func (r *rig) config(change func(*vault.Config)) vault.Config {
 	cfg := r.cfg
 	change(&cfg)
+	if cfg.Journal != r.cfg.Journal && cfg.Journal != nil {
+		cfg.Door = r.door(cfg.Journal)
+	}
 	return cfg
+}
+
+// door is a door of a journal.
+func (r *rig) door(j *journal.Journal) *access.Door {
+	return access.NewDoor(access.DoorConfig{Journal: j, Clock: r.clock, ReleaseWait: r.releaseWait})
 }
 
 // principal makes a principal of the default tenant.
@@ -60,7 +71,7 @@ func (r *rig) principal(grants ...access.Grant) access.Who {
 // series adds a series to the default tenant's file plan.
 func (r *rig) series(code string) {
 	r.t.Helper()
-	if _, err := retention.CreateSeries(context.Background(), r.journal, r.who,
+	if _, err := retention.CreateSeries(context.Background(), r.cfg.Door, r.who,
 		retention.NewSeries{Code: code}); err != nil {
 		r.t.Fatal(err)
 	}
@@ -124,7 +135,7 @@ func newRig(t testing.TB, options ...option) *rig {
 		Origin: "muniment/test", Create: true,
 	})
 	must(err)
-	cfg.Journal = r.journal
+	cfg.Journal, cfg.Door = r.journal, r.door(r.journal)
 	r.cfg = cfg
 	r.vault, err = vault.Open(ctx, cfg)
 	must(err)

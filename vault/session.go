@@ -181,7 +181,7 @@ func (v *Vault) workOutcomes(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := v.cfg.Clock.Now()
-		if err := errors.Join(v.flushOutcomes(ctx, now), v.flushDenials(ctx, now)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(v.flushOutcomes(ctx, now), v.cfg.Door.Flush(ctx, now)); err != nil && ctx.Err() == nil {
 			v.cfg.Log.Warn("the outcome of reads, or a number of refusals, could not be put on record yet",
 				"error", err)
 		}

@@ -213,7 +213,7 @@ func (s *sweep) abandon(ctx context.Context, orphans []objects.Info) (gone []obj
 		return journal.Change{Events: []journal.Event{ObjectsAbandoned.New(journal.ID{}, data)}}, nil
 	})
 	if err == nil {
-		err = s.shipped(ctx)
+		err = s.cfg.Door.Shipped(ctx)
 	}
 	return gone, err
 }

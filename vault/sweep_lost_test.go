@@ -16,11 +16,12 @@ import (
 	"muniment/anchor/journal/memory"
 	"muniment/retention"
 	"muniment/vault"
+	"muniment/vault/access"
 	"muniment/vault/objects"
 )
 
 // quick lets waiting for the release bucket end soon.
-func quick(_ *rig, c *vault.Config) { c.Patience = 200 * time.Millisecond }
+func quick(r *rig, _ *vault.Config) { r.releaseWait = 200 * time.Millisecond }
 
 // noHeads has every swap of the head fail, or none.
 func (r *rig) noHeads(down bool) {
@@ -40,7 +41,7 @@ func TestSweepWaitsForTheHead(t *testing.T) {
 	r.clock.Advance(25 * time.Hour)
 	r.noHeads(true)
 	for range 2 { // the second finds the event on record
-		if n, err := r.vault.Sweep(context.Background(), r.tenant); n != 0 || !errors.Is(err, vault.ErrUnreleased) {
+		if n, err := r.vault.Sweep(context.Background(), r.tenant); n != 0 || !errors.Is(err, access.ErrUnreleased) {
 			t.Errorf("swept %d, %v, before the head was released", n, err)
 		}
 	}
@@ -62,7 +63,7 @@ func TestEraseWaitsForTheHead(t *testing.T) {
 	l.noHeads(true)
 	l.erase(doc.ID, false)
 	n, err := l.journal.WorkOnce(context.Background(), vault.EraseWorker(l.vault))
-	if n != 0 || !errors.Is(err, vault.ErrUnreleased) || l.stored() != 1 {
+	if n != 0 || !errors.Is(err, access.ErrUnreleased) || l.stored() != 1 {
 		t.Errorf("%d objects erased, %v, before the head was released; %d are left", n, err, l.stored())
 	}
 	l.noHeads(false)

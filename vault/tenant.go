@@ -106,11 +106,7 @@ func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []ac
 	error) {
 	created, key, events, err := v.newPrincipal(who.Tenant, access.OriginCreated, grants)
 	if err == nil {
-		_, err = v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-			change, err := v.authorize(view, who, access.ManageUsers, access.Scope{}, journal.ID{})
-			if err != nil {
-				return change, err
-			}
+		_, err = v.cfg.Door.Act(ctx, who, access.ManageUsers, func(journal.View) (journal.Change, error) {
 			return journal.Change{Events: events}, nil
 		})
 	}

@@ -18,15 +18,17 @@ import (
 	"muniment/vault/objects"
 )
 
-// Defaults and limits of Config.
+// Defaults of Config.
 const (
 	DefaultMaxSize  = 5 << 40 // bytes: the largest object of S3
-	DefaultPatience = 30 * time.Second
+	DefaultLockWait = 30 * time.Second
 )
 
 // Config is what a vault needs. Every field is required unless it says otherwise.
 type Config struct {
 	Journal *journal.Journal
+	// Door is the way of every act to the journal. The vault's workers put on record the refusals that it counts.
+	Door    *access.Door
 	Keys    keys.Service
 	Objects objects.Store
 	Rules   Rules
@@ -35,8 +37,9 @@ type Config struct {
 	Log     *slog.Logger
 	// MaxSize is the size of the largest document, in bytes; 0 means DefaultMaxSize.
 	MaxSize int64
-	// Patience is how long a deposit waits for its release before it returns ErrUnreleased; 0 means DefaultPatience.
-	Patience time.Duration
+	// LockWait is how long a deposit waits for another one under the same external id or idempotency key to end; 0
+	// means DefaultLockWait.
+	LockWait time.Duration
 	// FIPS chooses AES-256-CTR-HMAC-SHA-256 for new documents, which runs under GODEBUG=fips140=only.
 	FIPS bool
 	// Ahead is how many documents' keys may be wrapped ahead in one call to the key service, for a second at most and
@@ -60,7 +63,6 @@ type Vault struct {
 	cfg      Config
 	sessions *sessions
 	consults consultations
-	denials  denials
 	rewraps  rewraps
 	claims   claims
 	buffers  sync.Pool // *workspace
@@ -76,9 +78,9 @@ type Vault struct {
 // Open starts a vault and its workers: the lock duty, the one that puts the outcome of reads and the number of refusals
 // on record, and the one that attests the store. The caller closes it before the journal.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
-	if cfg.Journal == nil || cfg.Keys == nil || cfg.Objects == nil || cfg.Rules == nil ||
+	if cfg.Journal == nil || cfg.Door == nil || cfg.Keys == nil || cfg.Objects == nil || cfg.Rules == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("opening the vault: journal, keys, objects, rules, clock, randomness and log are all required")
+		return nil, errors.New("opening the vault: journal, door, keys, objects, rules, clock, randomness and log are all required")
 	}
 	if err := cfg.nameStore(); err != nil {
 		return nil, err
@@ -86,15 +88,15 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.MaxSize == 0 {
 		cfg.MaxSize = DefaultMaxSize
 	}
-	if cfg.Patience == 0 {
-		cfg.Patience = DefaultPatience
+	if cfg.LockWait == 0 {
+		cfg.LockWait = DefaultLockWait
 	}
 	if cfg.TrimWait == 0 {
 		cfg.TrimWait = DefaultTrimWait
 	}
 	v := &Vault{
 		unsealer: NewIndexer(cfg.Journal.View, cfg.Keys).unsealer, cfg: cfg, sessions: newSessions(),
-		denials: denials{seen: map[denialKey]*denialCount{}}, claims: claims{held: map[string]chan struct{}{}},
+		claims:  claims{held: map[string]chan struct{}{}},
 		stock:   newStock(cfg.Ahead),
 		rewraps: rewraps{of: map[string]*rewrapping{}},
 	}
@@ -135,7 +137,7 @@ func (v *Vault) Close() error {
 	v.cancel()
 	v.workers.Wait()
 	ctx := context.Background()
-	if err := errors.Join(v.flushOutcomes(ctx, time.Time{}), v.flushDenials(ctx, time.Time{})); err != nil {
+	if err := errors.Join(v.flushOutcomes(ctx, time.Time{}), v.cfg.Door.Flush(ctx, time.Time{})); err != nil {
 		return fmt.Errorf("closing the vault: %w", err)
 	}
 	return nil
@@ -155,24 +157,4 @@ func (v *Vault) CheckObjects(ctx context.Context) error {
 		return fmt.Errorf("checking the object store: %w", err)
 	}
 	return nil
-}
-
-// Permit says whether a principal may do an act of the whole tenant that needs no other word of the vault's, and puts a
-// refusal on record: access.ErrDenied.
-func (v *Vault) Permit(ctx context.Context, who access.Who, a access.Action) error {
-	_, err := v.commit(ctx, who, func(view journal.View) (journal.Change, error) {
-		return v.authorize(view, who, a, access.Scope{}, journal.ID{})
-	})
-	return err
-}
-
-// authorize is the check that stands in every decide. Its change puts a refusal on record. doc is the zero ID unless
-// the act is about a document of the actor's own tenant.
-func (v *Vault) authorize(r journal.Reader, who access.Who, a access.Action, s access.Scope,
-	doc journal.ID) (journal.Change, error) {
-	err := access.Authorize(r, who, a, s)
-	if errors.Is(err, access.ErrDenied) {
-		return journal.Change{Events: []journal.Event{access.Denial(a, s, doc)}}, err
-	}
-	return journal.Change{}, err
 }

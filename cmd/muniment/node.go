@@ -22,6 +22,7 @@ import (
 type node struct {
 	store     *storage
 	journal   *journal.Journal
+	door      *access.Door
 	vault     *vault.Vault
 	publisher *anchor.Publisher
 	gateway   *gateway.Server
@@ -99,10 +100,13 @@ func (n *node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 	if cfg.Keys.Kind == config.KeysVault { // a key file answers at once
 		ahead = cfg.Keys.Vault.Ahead
 	}
+	n.door = access.NewDoor(access.DoorConfig{
+		Journal: n.journal, Clock: journal.SystemClock{}, ReleaseWait: time.Duration(cfg.Limits.Release),
+	})
 	n.vault, err = vault.Open(ctx, vault.Config{
-		Journal: n.journal, Keys: n.store.keys, Objects: n.store.objects, Rules: retention.Rules{},
+		Journal: n.journal, Door: n.door, Keys: n.store.keys, Objects: n.store.objects, Rules: retention.Rules{},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
-		MaxSize: int64(cfg.Limits.Document), Patience: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
+		MaxSize: int64(cfg.Limits.Document), LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
 		Custodian: n.store.custodian(), TrimWait: time.Duration(cfg.Keys.TrimAfter),
 		Store: storeName(cfg.Storage), Attest: attestor(cfg.Storage, n.store.objects),
 	})
@@ -182,7 +186,8 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 	n.publisher, err = anchor.New(anchor.Config{
 		Journal: n.journal, Ledgers: blocks.all(), Interval: time.Duration(cfg.Anchor.Every),
 		Asked: time.Duration(cfg.Anchor.Asked),
-		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Permit: access.Permit(access.AnchorNow),
+		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
+		Ask: n.door.For(access.AnchorNow), Show: n.door.For(access.ViewAnchors),
 	})
 	if err != nil {
 		return err
@@ -196,7 +201,7 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.gateway, err = gateway.New(gateway.Config{
-		Vault: n.vault, Journal: n.journal, Publisher: n.publisher, Authn: authn.APIKeys{Journal: n.journal},
+		Vault: n.vault, Journal: n.journal, Door: n.door, Publisher: n.publisher, Authn: authn.APIKeys{Journal: n.journal},
 		Policy: policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
 			MaxBody: int64(cfg.Limits.Document), Pace: gateway.Pace{Patience: time.Duration(cfg.Limits.Patience)},

@@ -53,7 +53,7 @@ func causes() []cause {
 		{vault.ErrPurpose, BadPurpose},
 		{vault.ErrAbandoned, Abandoned},
 		{vault.ErrDamagedContent, Damaged},
-		{vault.ErrUnreleased, Unreleased},
+		{access.ErrUnreleased, Unreleased},
 		{journal.ErrFull, JournalFull},
 		{journal.ErrStopped, JournalStopped},
 		{journal.ErrUnknown, JournalStopped},

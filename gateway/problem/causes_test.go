@@ -58,7 +58,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"vault.ErrPurpose":          {vault.ErrPurpose, 400, "bad-purpose"},
 		"vault.ErrAbandoned":        {vault.ErrAbandoned, 503, "abandoned"},
 		"vault.ErrDamagedContent":   {vault.ErrDamagedContent, 500, "damaged"},
-		"vault.ErrUnreleased":       {vault.ErrUnreleased, 503, "unreleased"},
+		"access.ErrUnreleased":      {access.ErrUnreleased, 503, "unreleased"},
 		"journal.ErrFull":           {journal.ErrFull, 507, "journal-full"},
 		"journal.ErrStopped":        {journal.ErrStopped, 503, "journal-stopped"},
 		"journal.ErrUnknown":        {journal.ErrUnknown, 503, "journal-stopped"},
@@ -99,6 +99,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 func inner() []string {
 	return []string{
 		"access.ErrUnknownKey",   // authn turns it into ErrUnauthenticated
+		"access.ErrUnasked",      // a fault of ours
 		"journal.ErrConflict",    // between the journal and its bucket
 		"journal.ErrNoObject",    // the same
 		"journal.ErrMissing",     // of Open

@@ -1,5 +1,4 @@
-// Package access says who may do what: principals, their roles for a tenant or one series of it, and Authorize, which
-// is called in every decide.
+// Package access says who may do what, and is the door: every act is authorized, refused or recorded through a Door.
 package access
 
 import (

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -51,29 +50,6 @@ func (r Role) Known() bool {
 	return false
 }
 
-// Authorize returns nil if who may do a within s, and ErrDenied if not. A scope without a series is the whole tenant,
-// for which a grant of one series is not enough. The caller puts a denial on record with the event that Denial makes.
-func Authorize(r journal.Reader, who Who, a Action, s Scope) error {
-	p, err := PermissionFor(r, who, a)
-	if err != nil {
-		return err
-	}
-	if !p.Covers(s) {
-		return ErrDenied
-	}
-	return nil
-}
-
-// Denial is the event of a refusal. doc is the zero ID unless the act was about a document of the actor's own tenant.
-func Denial(a Action, s Scope, doc journal.ID) journal.Event {
-	return Denied.New(doc, DeniedData{Action: a, Series: s.Series})
-}
-
-// MoreDenials is the event of n refusals of an act within a minute that had no event of their own.
-func MoreDenials(a Action, n int) journal.Event {
-	return Denied.New(journal.ID{}, DeniedData{Action: a, More: n})
-}
-
 // Permission says in which series a principal may do one act.
 type Permission struct {
 	All    bool     // in the whole tenant
@@ -117,20 +93,4 @@ func Exists(r journal.Reader, who Who) (bool, error) {
 		return false, fmt.Errorf("looking up a principal: %w", err)
 	}
 	return ok && row.Tenant == who.Tenant, nil
-}
-
-// Permit is Authorize for the whole tenant in the form that packages below this one ask in: with the actor that stands
-// in the body, and the denial as an event to commit.
-func Permit(a Action) func(v journal.View, actor journal.Actor) ([]journal.Event, error) {
-	return func(v journal.View, actor journal.Actor) ([]journal.Event, error) {
-		id, err := journal.ParseID(actor.ID)
-		if err != nil {
-			return nil, ErrDenied
-		}
-		err = Authorize(v, Who{Tenant: actor.Tenant, Principal: id}, a, Scope{})
-		if errors.Is(err, ErrDenied) {
-			return []journal.Event{Denial(a, Scope{}, journal.ID{})}, err
-		}
-		return nil, err
-	}
 }

@@ -1,4 +1,4 @@
-package vault
+package access
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
-	"muniment/vault/access"
 )
 
 // denialsNamed is how many refusals of one act a principal gets on record one by one within a minute. The rest of that
@@ -23,8 +22,8 @@ type denials struct {
 }
 
 type denialKey struct {
-	who    access.Who
-	action access.Action
+	who    Who
+	action Action
 	minute int64 // since 1970
 }
 
@@ -73,51 +72,17 @@ func (d *denials) collect(now time.Time) map[denialKey]int {
 	return out
 }
 
-// commit commits an act of who that may be refused, and counts its refusal. Every decide that authorizes goes through
-// here.
-func (v *Vault) commit(ctx context.Context, who access.Who,
-	decide func(journal.View) (journal.Change, error)) (journal.Receipt, error) {
-	minute := minuteOf(v.cfg.Clock.Now())
-	var (
-		refused *denialKey
-		named   bool
-	)
-	receipt, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
-		change, err := decide(view)
-		refused = nil
-		for _, event := range change.Events {
-			if data, ok := event.Data.(access.DeniedData); ok {
-				refused = &denialKey{who: who, action: data.Action, minute: minute}
-			}
-		}
-		if refused == nil {
-			return change, err
-		}
-		if named = !v.denials.full(*refused); !named {
-			change.Events = nil // a refused act has no other events
-		}
-		return change, err
-	})
-	if refused != nil && refusal(err) {
-		v.denials.note(*refused, named)
-	}
-	return receipt, err
-}
-
-// refusal says whether an error is one that a refusal is answered with, rather than that the refusal could not be
-// recorded.
-func refusal(err error) bool { return errors.Is(err, access.ErrDenied) || errors.Is(err, ErrNotFound) }
-
-// flushDenials puts on record how many refusals were left out in the minutes before now, or so far when now is zero.
-func (v *Vault) flushDenials(ctx context.Context, now time.Time) error {
+// Flush puts on record how many refusals were left out in the minutes before now, or so far when now is zero.
+func (d *Door) Flush(ctx context.Context, now time.Time) error {
 	var failed []error
-	for key, n := range v.denials.collect(now) {
-		_, err := v.cfg.Journal.Commit(ctx, key.who.Actor(), func(journal.View) (journal.Change, error) {
-			return journal.Change{Events: []journal.Event{access.MoreDenials(key.action, n)}}, nil
+	for key, n := range d.denials.collect(now) {
+		event := Denied.New(journal.ID{}, DeniedData{Action: key.action, More: n})
+		_, err := d.cfg.Journal.Commit(ctx, key.who.Actor(), func(journal.View) (journal.Change, error) {
+			return journal.Change{Events: []journal.Event{event}}, nil
 		})
 		if err != nil {
 			failed = append(failed, err)
-			v.denials.putBack(key, n)
+			d.denials.putBack(key, n)
 		}
 	}
 	if len(failed) > 0 {

@@ -1,0 +1,66 @@
+package access
+
+import (
+	"muniment/anchor/journal"
+)
+
+// Guard answers what one principal may do, in one snapshot of the journal. A Door hands it to those who decide.
+type Guard struct {
+	r     journal.Reader
+	who   Who
+	asked bool
+}
+
+// Who is the principal.
+func (g *Guard) Who() Who { return g.who }
+
+// Authorize returns nil if the principal may do a within s, and ErrDenied if not, which the door puts on record. A
+// scope without a series is the whole tenant, for which a grant of one series is not enough. doc is the zero ID unless
+// the act is about a document of the principal's own tenant.
+func (g *Guard) Authorize(a Action, s Scope, doc journal.ID) error {
+	p, err := g.Permission(a)
+	if err != nil || p.Covers(s) {
+		return err
+	}
+	return g.Refuse(a, s, doc, ErrDenied)
+}
+
+// Permission says where the principal may do a, for acts that concern more than one series, or one that the principal
+// may not learn of. Who finds in it that the act is not permitted returns what Refuse makes.
+func (g *Guard) Permission(a Action) (Permission, error) {
+	g.asked = true
+	return PermissionFor(g.r, g.who, a)
+}
+
+// Refuse makes the refusal of an act, which the door puts on record, as an error that wraps answer. That is ErrDenied,
+// or the error by which what may not be seen looks as if it were not there. doc is as for Authorize.
+func (g *Guard) Refuse(a Action, s Scope, doc journal.ID, answer error) error {
+	return Recorded(answer, Denied.New(doc, DeniedData{Action: a, Series: s.Series}))
+}
+
+// recorded is an error that goes on record.
+type recorded struct {
+	error
+	events []journal.Event
+}
+
+// Unwrap is the error without its events.
+func (r *recorded) Unwrap() error { return r.error }
+
+// refused says which act the error refuses, if it refuses one.
+func (r *recorded) refused() (Action, bool) {
+	for _, event := range r.events {
+		if data, ok := event.Data.(DeniedData); ok {
+			return data.Action, true
+		}
+	}
+	return "", false
+}
+
+// Recorded is err as an error of a decide whose events the door commits: a refusal, or an alarm about what was found.
+func Recorded(err error, events ...journal.Event) error {
+	if len(events) == 0 {
+		return err
+	}
+	return &recorded{error: err, events: events}
+}
