@@ -1,14 +1,15 @@
 package evidence
 
-// Checkpoint is what a signed checkpoint says (C2SP tlog-checkpoint).
+// Checkpoint is the head of a log that a signed checkpoint names (C2SP tlog-checkpoint).
 type Checkpoint struct {
 	Origin string
 	Size   uint64
 	Root   []byte // 32 bytes
 }
 
-// VerifyCheckpoint judges a signed checkpoint alone, as Verify judges the step signature of an evidence file: for who
-// holds a whole copy of a log against what was signed of it. What could not be read is the zero Checkpoint.
+// VerifyCheckpoint judges a signed checkpoint alone, as Verify judges the step signature of an evidence file. It serves
+// a caller who compares a whole copy of a log with the checkpoints that were signed of it. It returns the zero
+// Checkpoint for one that cannot be read.
 func VerifyCheckpoint(p *Policy, signed string) (Checkpoint, State, string) {
 	v := verifyingCheckpoint(p, signed)
 	if v.headErr != nil {

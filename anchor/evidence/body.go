@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// The event types that this package knows by name. Of every other type only the envelope is read.
+// The event types that this package knows by name. It reads only the envelope of any other type.
 const (
 	typeDeposited = "document.deposited/1"
 	typeErased    = "document.erased/1"
 	typeDestroyed = "document.destroyed/1"
 )
 
-// body is an event's envelope, and of a deposit's data the commitment.
+// body is an event's envelope, with the commitment from the data of a deposit.
 type body struct {
 	Type       string
 	At         time.Time
@@ -47,7 +47,7 @@ func parseBody(text string) (body, error) {
 	if err := checkVersion(given, 1); err != nil {
 		return b, err
 	}
-	// A map, because decoding into a struct would take a field "Doc" for "doc".
+	// It is decoded into a map, because a struct would take a field "Doc" for "doc".
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(text), &fields); err != nil {
 		return b, fmt.Errorf("reading the body: %w", err)

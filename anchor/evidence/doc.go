@@ -4,10 +4,11 @@
 // It imports nothing else of this program and shares no code with what writes the journal, except the formats:
 //
 //   - A leaf's entry is SHA-256(nonce ‖ body), 32 raw bytes; the tree over the entries is RFC 6962's (section 2.1).
-//   - The checkpoint is a C2SP tlog-checkpoint in a plain Ed25519 signed note, without extension lines, whose key name is
-//     the origin.
+//   - The checkpoint is a C2SP tlog-checkpoint in a plain Ed25519 signed note, without extension lines, whose key name
+//     is the origin.
 //   - The commitment in the deposit's body is HMAC-SHA-256(salt, "muniment content v1" ‖ SHA-256(content)).
-//   - An anchor in a ledger of kind "local" is a signed note of seven lines (see parseBlock).
+//   - An anchor in a ledger of kind "local" is a signed note of seven lines (see parseBlock). The kinds of ledgers that
+//     can be judged are a table (see kinds).
 //
 // # The steps
 //
@@ -30,8 +31,8 @@
 //
 // Every byte of every JSON value is bound, by a hash, a signature or the parser, except:
 //
-//   - anchors whose kind and id the policy does not list: kind, id and proof. This includes what is beyond the number of
-//     ledgers that the policy requires, when a changed kind or id takes it out of the policy's list.
-//   - signature lines of the checkpoint by keys that the policy does not list (C2SP signed-note has verifiers ignore these;
-//     witnesses add them).
+//   - anchors whose kind and id the policy does not list: kind, id and proof. This includes an anchor beyond the number
+//     that the policy requires, when a changed kind or id takes it out of the policy's list.
+//   - signature lines of the checkpoint by keys that the policy does not list (C2SP signed-note has verifiers ignore
+//     these; witnesses add them).
 package evidence

@@ -64,8 +64,8 @@ type Anchor struct {
 	Proof json.RawMessage `json:"proof"`
 }
 
-// Disclosure ties the content to the commitment. Whoever has it can tell whether a guess at the content is right, so it
-// is in the file only when it was asked for.
+// Disclosure ties the content to the commitment. Its holder can tell whether a guess at the content is right, so it is
+// in the file only when it was asked for.
 type Disclosure struct {
 	Digest string `json:"digest"` // SHA-256 of the content, 64 lower-case hexadecimal digits, as sha256sum prints it
 	Salt   []byte `json:"salt"`   // 32 bytes

@@ -18,6 +18,9 @@ import (
 // guideScript takes the shell commands out of the auditor's guide and writes them to a file.
 func guideScript(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the guide's commands start some hundred processes; left out by -short")
+	}
 	for _, tool := range []string{"sh", "openssl", "sha256sum", "curl", "base64", "sed", "od", "cmp"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			processtest.Missing(t, tool+", which the guide's commands call, is missing",
@@ -119,6 +122,7 @@ func save(t *testing.T, data []byte) string {
 // TestGuide runs the auditor's guide's shell commands on the golden files: every step must hold, and no other file's
 // may.
 func TestGuide(t *testing.T) {
+	t.Parallel()
 	script := guideScript(t)
 	l := goldenLog()
 	url := logServer(t, l, liveSize, nil)
@@ -134,8 +138,9 @@ func TestGuide(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 		for _, line := range []string{
-			"document    060ffe2b", "commitment  JNTi", "leaf        record 301 leads to the root 4boG", "signature   " + origin,
-			"ledger      " + ledgerID + ", block 4", "live leaf   record 301", "live root   the first 523 leaves",
+			"document    060ffe2b", "commitment  JNTi", "leaf        record 301 leads to the root 4boG",
+			"signature   " + origin, "ledger      " + ledgerID + ", block 4", "live leaf   record 301",
+			"live root   the first 523 leaves",
 			"live root   the tiles of all 531 leaves",
 		} {
 			if !strings.Contains("\n"+out, "\n"+line) {
@@ -150,6 +155,7 @@ func TestGuide(t *testing.T) {
 
 // TestGuideNotices breaks each step that the guide checks by hand.
 func TestGuideNotices(t *testing.T) {
+	t.Parallel()
 	script := guideScript(t)
 	l := goldenLog()
 	head := headLines(origin, l, anchoredSize)
@@ -159,7 +165,9 @@ func TestGuideNotices(t *testing.T) {
 		live   func(path string, answer []byte) []byte
 		say    string
 	}{
-		{name: "document", say: "document: ", change: func(f *evidence.File) { f.Disclosure.Digest = strings.Repeat("0", 64) }},
+		{name: "document", say: "document: ", change: func(f *evidence.File) {
+			f.Disclosure.Digest = strings.Repeat("0", 64)
+		}},
 		{name: "salt", say: "commitment: ", change: func(f *evidence.File) { f.Disclosure.Salt[0] ^= 1 }},
 		{name: "another document's body", say: "body: ", change: func(f *evidence.File) {
 			f.Document = strings.Replace(f.Document, "d1", "d2", 1)
@@ -168,12 +176,18 @@ func TestGuideNotices(t *testing.T) {
 			f.Bodies[0].Body = strings.Replace(f.Bodies[0].Body, `"seq":7`, `"seq":8`, 1)
 		}},
 		{name: "nonce", say: "leaf: record 301 is not", change: func(f *evidence.File) { f.Bodies[0].Nonce[3] ^= 4 }},
-		{name: "a hash of the proof", say: "leaf: record 301 is not", change: func(f *evidence.File) { f.Bodies[0].Proof[5][9] ^= 1 }},
-		{name: "a short proof", say: "is too short", change: func(f *evidence.File) { f.Bodies[0].Proof = f.Bodies[0].Proof[:4] }},
+		{name: "a hash of the proof", say: "leaf: record 301 is not", change: func(f *evidence.File) {
+			f.Bodies[0].Proof[5][9] ^= 1
+		}},
+		{name: "a short proof", say: "is too short", change: func(f *evidence.File) {
+			f.Bodies[0].Proof = f.Bodies[0].Proof[:4]
+		}},
 		{name: "a long proof", say: "is too long", change: func(f *evidence.File) {
 			f.Bodies[0].Proof = append(f.Bodies[0].Proof, f.Bodies[0].Proof...)
 		}},
-		{name: "signature", say: "signature: ", change: func(f *evidence.File) { f.Checkpoint = newKey(origin, "x").sign(head) }},
+		{name: "signature", say: "signature: ", change: func(f *evidence.File) {
+			f.Checkpoint = newKey(origin, "x").sign(head)
+		}},
 		{name: "ledger's signature", say: "ledger: the block is not signed", change: func(f *evidence.File) {
 			f.Anchors[0].Proof = localProof(newKey(ledgerID, "x").sign(blockText(4, head)))
 		}},
@@ -183,30 +197,35 @@ func TestGuideNotices(t *testing.T) {
 		{name: "unlisted ledger", say: "ledger: the policy does not list", change: func(f *evidence.File) {
 			f.Anchors[0].Proof = localProof(newKey("other", "ledger").sign(blockText(4, head)))
 		}},
-		{name: "live checkpoint", say: "live log: its checkpoint is not signed", live: func(path string, answer []byte) []byte {
-			return bytes.Replace(answer, []byte("\n531\n"), []byte("\n530\n"), 1)
-		}},
-		{name: "live leaf", say: "live log: it holds something else", live: func(path string, answer []byte) []byte {
-			if path == "/v1/journal/tile/0/001" {
-				answer[32*(depositIndex-256)] ^= 1
-			}
-			return answer
-		}},
-		{name: "live tile before the anchor", say: "live log: its first 523 leaves", live: func(path string, answer []byte) []byte {
-			if path == "/v1/journal/tile/1/000.p/2" {
-				answer[0] ^= 1
-			}
-			return answer
-		}},
-		{name: "live tile after the anchor", say: "live log: its tiles do not give", live: func(path string, answer []byte) []byte {
-			if path == "/v1/journal/tile/0/002.p/19" {
-				answer[len(answer)-1] ^= 1
-			}
-			return answer
-		}},
+		{name: "live checkpoint", say: "live log: its checkpoint is not signed",
+			live: func(path string, answer []byte) []byte {
+				return bytes.Replace(answer, []byte("\n531\n"), []byte("\n530\n"), 1)
+			}},
+		{name: "live leaf", say: "live log: it holds something else",
+			live: func(path string, answer []byte) []byte {
+				if path == "/v1/journal/tile/0/001" {
+					answer[32*(depositIndex-256)] ^= 1
+				}
+				return answer
+			}},
+		{name: "live tile before the anchor", say: "live log: its first 523 leaves",
+			live: func(path string, answer []byte) []byte {
+				if path == "/v1/journal/tile/1/000.p/2" {
+					answer[0] ^= 1
+				}
+				return answer
+			}},
+		{name: "live tile after the anchor", say: "live log: its tiles do not give",
+			live: func(path string, answer []byte) []byte {
+				if path == "/v1/journal/tile/0/002.p/19" {
+					answer[len(answer)-1] ^= 1
+				}
+				return answer
+			}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			f := goldenFile(goldenLog(), depositIndex)
 			f.Disclosure = disclosure()
 			url := ""

@@ -96,7 +96,8 @@ func TestAddedKind(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := Verify(Input{Evidence: file, Policy: p})
-			if len(r.Anchors) != 1 || r.Anchors[0].State != test.state || !strings.Contains(r.Anchors[0].Why, test.why) {
+			if len(r.Anchors) != 1 || r.Anchors[0].State != test.state ||
+				!strings.Contains(r.Anchors[0].Why, test.why) {
 				t.Fatalf("anchors %+v; want %q, …%s…", r.Anchors, test.state, test.why)
 			}
 			if (r.Verdict == Verified) != (test.state == Holds) {

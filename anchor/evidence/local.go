@@ -105,7 +105,8 @@ func checkLocalProof(proof json.RawMessage, pin string, want head) (string, erro
 	if b.Head != want {
 		return "", fmt.Errorf("block %d holds another head than the checkpoint", b.Height)
 	}
-	return fmt.Sprintf("block %d, signed by the pinned key, has it since %s", b.Height, b.Time.Format(time.RFC3339)), nil
+	since := b.Time.Format(time.RFC3339)
+	return fmt.Sprintf("block %d, signed by the pinned key, has it since %s", b.Height, since), nil
 }
 
 // localCaveat says that the operator, who holds the ledger's key, can replace the whole chain of blocks.

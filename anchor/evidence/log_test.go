@@ -153,8 +153,8 @@ func deposit(content, salt []byte) string {
 	mac.Write([]byte("muniment content v1"))
 	mac.Write(digest[:])
 	ciphertext := sum([]byte("ciphertext"))
-	return fmt.Sprintf(`{"v":1,"type":"document.deposited/1","at":"2026-11-22T10:35:07.123456Z","tenant":"default","seq":7,`+
-		`"actor":"%s","doc":"%s","data":{"series":"default","object":"%s","size":%d,"commitment":"%s",`+
+	return fmt.Sprintf(`{"v":1,"type":"document.deposited/1","at":"2026-11-22T10:35:07.123456Z","tenant":"default",`+
+		`"seq":7,"actor":"%s","doc":"%s","data":{"series":"default","object":"%s","size":%d,"commitment":"%s",`+
 		`"ciphertext":{"suite":"AES256_GCM_HKDF_4KB","sha256":"%s","crc32c":%d,"size":%d},"recorded":"2026-11-20",`+
 		`"ledger_refs":[]}}`,
 		actor, document, hex.EncodeToString(sum([]byte("object key"))[:16]), len(content), b64(mac.Sum(nil)),

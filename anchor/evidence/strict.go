@@ -24,10 +24,10 @@ const (
 	objectWeight = 16
 )
 
-// decode reads JSON that nobody vouches for. It refuses whatever two readers might understand differently, or that
+// decode reads JSON that nobody vouches for. It refuses JSON that two readers might understand differently, or that
 // could be changed without a reader noticing: duplicate keys, fields that are unknown, missing, null or written in
 // another case, numbers and base64 in other than their one form, bytes that are not UTF-8, and data after the value.
-// The last check does most of this at once: what was read is written again and must say the same as what was given.
+// The last check does most of this at once: the value is written again, and must say the same as the data given.
 func decode(data []byte, limit, version int, dst any) error {
 	given, err := tree(data, limit)
 	if err != nil {

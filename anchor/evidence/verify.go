@@ -16,8 +16,9 @@ type Input struct {
 	Policy   *Policy // what the auditor trusts; nil if there is none, and the best verdict is then CannotTell
 }
 
-// Verify judges an evidence file. It never fails: what cannot be read does not match, and what this version cannot
-// judge cannot be told. It asks no network and no clock, so the same input always gives the same report.
+// Verify judges an evidence file. It never fails: a file that cannot be read does not match, and a format or ledger
+// that this version does not know cannot be told. It asks no network and no clock, so the same input always gives the
+// same report.
 func Verify(in Input) Report {
 	f, err := Parse(in.Evidence)
 	if err != nil {
@@ -209,7 +210,7 @@ func (v *verification) anchor(a Anchor) (State, string) {
 	return Holds, why
 }
 
-// asserted lists what the journal says and this file does not prove.
+// asserted lists the claims of the journal that this file does not prove.
 func (v *verification) asserted() []string {
 	last := v.file.Bodies[len(v.file.Bodies)-1].Index
 	out := []string{
@@ -236,7 +237,7 @@ func (v *verification) asserted() []string {
 	return out
 }
 
-// stateOf keeps apart what is wrong and what is only too new for this program.
+// stateOf tells an error of the file from a format that is only too new for this program.
 func stateOf(err error) State {
 	if errors.Is(err, ErrNewer) {
 		return Unknown
@@ -270,7 +271,8 @@ func conclude(r Report, in Input) Report {
 		r.Summary = "Cannot tell: nothing contradicts, but the step " + first[Unknown] + " cannot be told."
 	case in.Digest == nil:
 		r.Verdict = Verified
-		r.Summary = "Verified: the record is in the log and anchored. No document was given, so nothing is said about any file."
+		r.Summary = "Verified: the record is in the log and anchored. " +
+			"No document was given, so nothing is said about any file."
 	default:
 		r.Verdict = Verified
 		r.Summary = "Verified: this is the document that was deposited, and its record is in the log and anchored."

@@ -53,7 +53,9 @@ func TestSteps(t *testing.T) {
 		}, {
 			name: "another document's body", step: "body", state: evidence.DoesNotHold, why: "about another document",
 			verdict: evidence.DoesNotMatch,
-			change:  func(f *evidence.File, _ *evidence.Input) { f.Document = strings.Replace(document, "d1", "d2", 1) },
+			change: func(f *evidence.File, _ *evidence.Input) {
+				f.Document = strings.Replace(document, "d1", "d2", 1)
+			},
 		}, {
 			name: "no deposit", story: []int{readIndex}, step: "body", state: evidence.DoesNotHold,
 			why: "not the document's deposit", verdict: evidence.DoesNotMatch,
