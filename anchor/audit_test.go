@@ -46,6 +46,7 @@ func policyOf(t *testing.T, k *kit, l *local.Ledger) *evidence.Policy {
 }
 
 func TestAudit(t *testing.T) {
+	t.Parallel()
 	k, l, _ := chained(t, 70) // more than a page
 	policy := policyOf(t, k, l)
 	got, err := anchor.Audit(t.Context(), k.journal.View, policy)
@@ -80,6 +81,7 @@ func TestAudit(t *testing.T) {
 // TestAuditOfAnotherLog: a log in which an anchored entry was replaced does not pass, though its anchors' own rows are
 // as they were.
 func TestAuditOfAnotherLog(t *testing.T) {
+	t.Parallel()
 	k, l, _ := chained(t, 3)
 	short := journal.Table{Kind: journal.Log, Name: "tile"}
 	view := func(ctx context.Context, fn func(journal.Reader) error) error {
@@ -110,6 +112,7 @@ func (c changed) Get(t journal.Table, key []byte) ([]byte, error) {
 // TestALostLedgerComesBack: a folder of blocks that is lost is written again to the byte from the anchors on record,
 // and a log that was restored to before its last anchor is told from the ledger's head.
 func TestALostLedgerComesBack(t *testing.T) {
+	t.Parallel()
 	k, l, dir := chained(t, 3)
 	blocks, err := filepath.Glob(filepath.Join(dir, "*.block"))
 	if err != nil || len(blocks) != 3 {

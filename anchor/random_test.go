@@ -37,6 +37,7 @@ func (m *machine) restart(i int) { m.gateways[i] = m.publisher(m.fake.Handle()) 
 // TestRandomHistories walks random histories of a ledger that goes down, reorganizes and forgets, under gateways that
 // crash.
 func TestRandomHistories(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		clock := journaltest.NewClock()
 		m := &machine{kit: newKit(context.Background(), r, clock), clock: clock}

@@ -148,6 +148,7 @@ func digest(t testing.TB) []byte {
 
 // TestVectors takes every golden file through every entry point, and writes it again.
 func TestVectors(t *testing.T) {
+	t.Parallel()
 	for _, v := range vectors() {
 		t.Run(v.name, func(t *testing.T) {
 			data := golden(t, v.name+".json", must(evidence.Marshal(v.file)))
@@ -170,6 +171,7 @@ func TestVectors(t *testing.T) {
 }
 
 func TestPolicyVector(t *testing.T) {
+	t.Parallel()
 	data := golden(t, "policy.json", must(evidence.MarshalPolicy(goldenPolicy())))
 	if diff := cmp.Diff(goldenPolicy(), *policy(t)); diff != "" {
 		t.Error(diff)

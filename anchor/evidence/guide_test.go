@@ -45,6 +45,7 @@ func guideScript(t *testing.T) string {
 
 // TestGuidePolicy: the policy that the guide shows is one that the verifier accepts for the golden file.
 func TestGuidePolicy(t *testing.T) {
+	t.Parallel()
 	guide, err := os.ReadFile(filepath.Join("..", "README.md"))
 	if err != nil {
 		t.Fatal(err)

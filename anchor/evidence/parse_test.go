@@ -11,6 +11,7 @@ import (
 
 // TestParseRefuses edits the golden file into what two readers might read differently.
 func TestParseRefuses(t *testing.T) {
+	t.Parallel()
 	good := string(must(evidence.Marshal(vectors()[0].file)))
 	tests := []struct{ name, old, new, why string }{
 		{"nothing", good, "", "not one JSON value"},
@@ -74,6 +75,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestMarshalRefuses(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		change func(*evidence.File)
@@ -106,6 +108,7 @@ func TestMarshalRefuses(t *testing.T) {
 }
 
 func TestParsePolicyRefuses(t *testing.T) {
+	t.Parallel()
 	good := string(must(evidence.MarshalPolicy(goldenPolicy())))
 	vkey := logKey.vkey()
 	hash := strings.Split(vkey, "+")[1]

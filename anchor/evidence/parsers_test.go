@@ -38,6 +38,7 @@ func headText(h head) string {
 // TestLocalLedgersVectors judges the golden blocks of the ledger that writes them: the formats are all that the two
 // share.
 func TestLocalLedgersVectors(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile(filepath.Join("..", "ledger", "local", "testdata", "blocks.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +82,7 @@ func TestLocalLedgersVectors(t *testing.T) {
 
 // TestJournalsCheckpoint reads the checkpoint of the journal's golden log.
 func TestJournalsCheckpoint(t *testing.T) {
+	t.Parallel()
 	signed, err := os.ReadFile(filepath.Join("..", "journal", "testdata", "golden", "checkpoint"))
 	if err != nil {
 		t.Fatal(err)

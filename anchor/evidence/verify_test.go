@@ -12,6 +12,7 @@ import (
 
 // TestSteps breaks one link at a time: the step that is named must be the one broken.
 func TestSteps(t *testing.T) {
+	t.Parallel()
 	l := goldenLog()
 	head := headLines(origin, l, anchoredSize)
 	proof := func(b string) []byte { return localProof(ledgerKey.sign(b)) }
@@ -233,6 +234,7 @@ func step(t *testing.T, r evidence.Report, name string) evidence.Step {
 
 // TestStories puts bodies into a log that cannot be one document's story, though each is a leaf of it.
 func TestStories(t *testing.T) {
+	t.Parallel()
 	first := deposit([]byte(content), salt())
 	second := event("document.read/1", 11, 0)
 	edit := func(body, old, new string) string {
@@ -296,6 +298,7 @@ func TestStories(t *testing.T) {
 
 // TestGapIsNamed leaves a body out of the middle of a story: still a yes, but the gap is said.
 func TestGapIsNamed(t *testing.T) {
+	t.Parallel()
 	f := goldenFile(goldenLog(), depositIndex, erasedIndex)
 	r := evidence.Verify(evidence.Input{Evidence: must(evidence.Marshal(f)), Policy: policy(t)})
 	if want := "between indexes 301 and 466"; r.Verdict != evidence.Verified ||
@@ -321,6 +324,7 @@ func wholeLog(l *testLog, n int) evidence.File {
 
 // TestTrees puts the deposit at any place of trees of any size: the right proof is a yes, every other one a no.
 func TestTrees(t *testing.T) {
+	t.Parallel()
 	trust := policy(t)
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(1, 300).Draw(t, "size")

@@ -96,6 +96,7 @@ func prepareLoss(t *testing.T) (k, old *kit, checkpoint []byte) {
 // TestAcceptLoss: what contradicts is refused until the loss is accepted; then the survivors go on under a new origin,
 // all of it is shipped anew, and what was signed under the old origin of the survivors still holds.
 func TestAcceptLoss(t *testing.T) {
+	t.Parallel()
 	for what, c := range losses {
 		t.Run(what, func(t *testing.T) {
 			k, old, _ := prepareLoss(t)
@@ -132,6 +133,7 @@ func TestAcceptLoss(t *testing.T) {
 const goldenLoss = "testdata/golden-loss/body.json"
 
 func TestGoldenLossAccepted(t *testing.T) {
+	t.Parallel()
 	k, old, _ := prepareLoss(t)
 	k.bucket.Tamper(batchAt(t, k.bucket, 5), nil)
 	k.backend = old.backend
@@ -198,6 +200,7 @@ func checkAccepted(t *testing.T, k *kit, survive uint64) {
 
 // TestOldCopiesOfALostHistory: neither an old database nor an old bucket goes on beside the new history.
 func TestOldCopiesOfALostHistory(t *testing.T) {
+	t.Parallel()
 	k, old, checkpoint := prepareLoss(t)
 	k.bucket.Tamper(batchAt(t, k.bucket, 5), nil)
 	k.backend = old.backend.Clone()
@@ -223,6 +226,7 @@ func TestOldCopiesOfALostHistory(t *testing.T) {
 
 // TestAcceptLossOfWhatWasRemembered: database and bucket were put back together, and only the checkpoint knows.
 func TestAcceptLossOfWhatWasRemembered(t *testing.T) {
+	t.Parallel()
 	_, old, checkpoint := prepareLoss(t)
 	cfg := old.config(t)
 	cfg.Remembered, cfg.Origin = checkpoint, secondOrigin
@@ -235,6 +239,7 @@ func TestAcceptLossOfWhatWasRemembered(t *testing.T) {
 
 // TestAcceptLossOfWhatALedgerHas: only somebody else knows that more was released.
 func TestAcceptLossOfWhatALedgerHas(t *testing.T) {
+	t.Parallel()
 	k, old, _ := prepareLoss(t)
 	head := journaltest.Must(journal.ReadReleased(t.Context(), k.bucket))
 	elsewhere := []journal.LostHead{
@@ -259,6 +264,7 @@ func TestAcceptLossOfWhatALedgerHas(t *testing.T) {
 }
 
 func TestNothingIsLost(t *testing.T) {
+	t.Parallel()
 	k, _, _ := prepareLoss(t)
 	if _, err := k.accept(t); !errors.Is(err, journal.ErrNothingLost) {
 		t.Errorf("accepting says %v", err)
@@ -277,6 +283,10 @@ func TestNothingIsLost(t *testing.T) {
 // TestAcceptLossGoesOn: broken off at every call of the bucket, before and after it took effect, a repetition finishes
 // it, and there is one event.
 func TestAcceptLossGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it breaks off at each call; left out by -short")
+	}
+	t.Parallel()
 	for _, fault := range []journaltest.Fault{journaltest.Fails, journaltest.FailsDone} {
 		for at := 1; ; at++ {
 			k, old, _ := prepareLoss(t)

@@ -12,6 +12,7 @@ import (
 
 // TestGroupMatesSeeEachOther: of many concurrent commits that check and then act, exactly one acts.
 func TestGroupMatesSeeEachOther(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	taken := errors.New("taken")
@@ -45,6 +46,7 @@ func TestGroupMatesSeeEachOther(t *testing.T) {
 // TestTimeNeverGoesBack: the clock goes back an hour and forward a day; the journal's time does not go back, and both
 // steps are on record.
 func TestTimeNeverGoesBack(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	var last time.Time
@@ -78,6 +80,7 @@ func TestTimeNeverGoesBack(t *testing.T) {
 }
 
 func TestStoryAndNumbers(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	for i := range 9 {
@@ -115,6 +118,7 @@ func TestStoryAndNumbers(t *testing.T) {
 
 // TestQuietEvents neither ring for a feed nor count as news.
 func TestQuietEvents(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	commit(t, j, noted.New(docID(1), note1(1)))
@@ -140,6 +144,7 @@ func TestQuietEvents(t *testing.T) {
 
 // TestDuties: a duty that fails stays due; leases keep a second journal's worker away until they expire.
 func TestDuties(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	for range 5 {
@@ -184,6 +189,7 @@ func TestDuties(t *testing.T) {
 
 // TestCommitGivesUp: a caller whose context ends before the commit has begun leaves nothing behind.
 func TestCommitGivesUp(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	ctx, cancel := context.WithCancel(t.Context())

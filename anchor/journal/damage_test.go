@@ -33,6 +33,7 @@ func logTable(name string) journal.Table { return journal.Table{Kind: journal.Lo
 
 // TestReadsCheckTheirRows: a body, tile, story or list that was changed while the journal is open is not given out.
 func TestReadsCheckTheirRows(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	var events []journal.Event
@@ -75,6 +76,7 @@ func TestReadsCheckTheirRows(t *testing.T) {
 // TestFsckSeesWhatWasNeverShipped: an erasure that would stay in the backup for ever, and rows that nothing of ours
 // writes.
 func TestFsckSeesWhatWasNeverShipped(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	released(t, j, keep(t, j, "k"))
@@ -107,6 +109,7 @@ func TestFsckSeesWhatWasNeverShipped(t *testing.T) {
 // TestScanShowsOneMoment: what a reducer writes while it scans does not change what it sees, in its own change or in a
 // replay.
 func TestScanShowsOneMoment(t *testing.T) {
+	t.Parallel()
 	table := journal.Table{Kind: journal.Projection, Name: "test.cascade"}
 	event := journal.Type[noteData]("test.cascade/1")
 	definition := event.On(func(w *journal.Writer, _ journal.Entry, n noteData) error {
@@ -140,6 +143,7 @@ func TestScanShowsOneMoment(t *testing.T) {
 
 // TestLeaseOfUnknownOutcome: a transaction without events stops the journal too when its outcome is unknown.
 func TestLeaseOfUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	armed := false
 	k.backend = memory.New(memory.Config{Commit: func(int) memory.Outcome {
@@ -165,6 +169,7 @@ func TestLeaseOfUnknownOutcome(t *testing.T) {
 
 // TestEdgesOfCalls: numbers and batches at their ends.
 func TestEdgesOfCalls(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	commit(t, j, chore.New(docID(1), noteData{}))

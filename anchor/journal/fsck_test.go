@@ -110,6 +110,10 @@ func set(t testing.TB, b journal.Backend, row stored, value []byte) {
 // TestFsckNamesEveryRow changes and deletes rows of every table that the store has, so that a table that is added later
 // is in the test without being named here.
 func TestFsckNamesEveryRow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs fsck for each row of each table; left out by -short")
+	}
+	t.Parallel()
 	k := furnished(t)
 	if found := k.fsckKeys(t); len(found) > 0 {
 		t.Fatalf("fsck of a sound journal: %v", found)
@@ -173,6 +177,7 @@ func first(found []journal.Finding) string {
 }
 
 func TestFsckNoticesCutTail(t *testing.T) {
+	t.Parallel()
 	k := furnished(t)
 	old := newKit(t)
 	old.bucket = k.bucket.Clone(t)

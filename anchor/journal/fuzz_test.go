@@ -140,6 +140,7 @@ func FuzzHead(f *testing.F) {
 }
 
 func TestBodiesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	good := `{"v":1,"type":"t/1","at":"2026-11-22T10:00:00.000000Z","tenant":"default","seq":7,"actor":"alice","data":{"a":1}}`
 	if _, err := parseBody([]byte(good)); err != nil {
 		t.Fatal(err)

@@ -25,6 +25,7 @@ const goldenBucket = "testdata/golden/bucket"
 // TestGoldenJournal is the compatibility promise: a small history gives the same bodies, batches, head object,
 // checkpoint and rows as ever, and is restored from what was shipped then to the same rows.
 func TestGoldenJournal(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	seal := func(event journal.Event, value []byte) {
@@ -61,6 +62,7 @@ func TestGoldenJournal(t *testing.T) {
 
 // TestGoldenRestore reads the golden objects: every log row and projection comes back as it was.
 func TestGoldenRestore(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	objects := readGoldenBucket(t)
 	for _, name := range slices.Sorted(maps.Keys(objects)) { // the head comes last

@@ -16,6 +16,7 @@ import (
 )
 
 func TestReceiptProvesItself(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	defer k.close(t, j)
@@ -56,6 +57,7 @@ func TestReceiptProvesItself(t *testing.T) {
 func note1(i int) noteData { return noteData{Name: fmt.Sprint("n", i%5), Text: fmt.Sprint(i)} }
 
 func TestRefusalsSpoilNobody(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	refused := errors.New("refused")
@@ -106,6 +108,10 @@ func TestRefusalsSpoilNobody(t *testing.T) {
 }
 
 func TestRestoreFromRelease(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it ships 700 batches; left out by -short")
+	}
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	for i := range 700 { // enough batches to be merged
@@ -160,6 +166,7 @@ func TestRestoreFromRelease(t *testing.T) {
 }
 
 func TestOldBackendCatchesUpOrIsRefused(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
@@ -185,6 +192,7 @@ func TestOldBackendCatchesUpOrIsRefused(t *testing.T) {
 }
 
 func TestSecondHistoryIsRefused(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
@@ -219,6 +227,7 @@ func TestSecondHistoryIsRefused(t *testing.T) {
 }
 
 func TestAuthorityIsNeverCreatedSilently(t *testing.T) {
+	t.Parallel()
 	cfg := newKit(t).config(t)
 	cfg.Create = false
 	if _, err := journal.Open(context.Background(), cfg); !errors.Is(err, journal.ErrMissing) {

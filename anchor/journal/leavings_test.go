@@ -13,6 +13,7 @@ import (
 // A database from before anything was known to be released does not begin again beside the batches of a bucket that has
 // lost its head.
 func TestOldDatabaseAndNoHead(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.bucket = journaltest.NewBucket(silent{})
 	j := k.open(t)
@@ -36,6 +37,7 @@ func TestOldDatabaseAndNoHead(t *testing.T) {
 
 // What a release that broke off has left, and another server has gone on without, is not taken for what was released.
 func TestAcceptLossBesideLeavings(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.bucket = journaltest.NewBucket(silent{})
 	j := k.open(t)
@@ -67,6 +69,7 @@ func TestAcceptLossBesideLeavings(t *testing.T) {
 
 // Whoever is to accept a loss is told when only the database stands in the way.
 func TestLossWithAWholeBucket(t *testing.T) {
+	t.Parallel()
 	for what, c := range losses {
 		k, old, _ := prepareLoss(t)
 		c.lose(t, k, old)
@@ -79,6 +82,7 @@ func TestLossWithAWholeBucket(t *testing.T) {
 
 // A journal that was restored knows how far its bucket was, before it has written anything.
 func TestRestoredJournalMissesItsBucket(t *testing.T) {
+	t.Parallel()
 	k, _, _ := prepareLoss(t)
 	k.backend = memory.New(memory.Config{})
 	k.close(t, k.open(t))

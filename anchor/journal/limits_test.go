@@ -13,6 +13,7 @@ import (
 // TestUnreadableEventsAreRefused: what could not be read back, or would be read differently by another reader, is not
 // written.
 func TestUnreadableEventsAreRefused(t *testing.T) {
+	t.Parallel()
 	raw := journal.Type[json.RawMessage]("test.raw/1")
 	table := journal.Type[map[string]string]("test.table/1")
 	k := newKit(t)
@@ -46,6 +47,7 @@ func TestUnreadableEventsAreRefused(t *testing.T) {
 
 // TestBadRowsSpoilNobody: rows that a backend could not hold fail their own commit, not the group's.
 func TestBadRowsSpoilNobody(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("k", journal.MaxKey+1)
 	bad := map[string]journal.Change{
 		"an empty token":   sealing("k", []byte("v"), []byte{}),
@@ -87,6 +89,7 @@ func sealing(key string, value []byte, tokens ...[]byte) journal.Change {
 
 // TestAmbiguousIndex: two rows whose index keys and keys run together are refused, not lost.
 func TestAmbiguousIndex(t *testing.T) {
+	t.Parallel()
 	rows := journal.NewRows("test.ambiguous", journal.RowIndex[noteData]{
 		Name: "text", Keys: func(_ []byte, n noteData) [][]byte { return [][]byte{[]byte(n.Text)} },
 	})

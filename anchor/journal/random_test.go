@@ -18,6 +18,7 @@ import (
 // TestProjectionsAreTheReplay walks random histories over a backend that aborts and runs transactions again, with
 // refusals, failing reducers, erasures, duties and restarts among them, and then holds every table against the replay.
 func TestProjectionsAreTheReplay(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		aborts := rapid.SliceOfN(rapid.IntRange(0, 2), 8, 8).Draw(rt, "aborts")
 		k := newKit(t)
@@ -119,6 +120,7 @@ func randomStep(rt *rapid.T, t *testing.T, j *journal.Journal, k *kit, model map
 
 // TestRetriesChangeNothing runs the same acts with and without retries and compares every table but the nonces' traces.
 func TestRetriesChangeNothing(t *testing.T) {
+	t.Parallel()
 	run := func(abort func(int) bool) map[string][]stored {
 		k := newKit(t)
 		k.backend = memory.New(memory.Config{Abort: abort})
@@ -149,6 +151,7 @@ func TestRetriesChangeNothing(t *testing.T) {
 // TestUnknownOutcomes: a commit whose outcome the backend does not know is answered by what the head says, or not as a
 // failure.
 func TestUnknownOutcomes(t *testing.T) {
+	t.Parallel()
 	for name, outcome := range map[string]memory.Outcome{"it took effect": memory.Kept, "it did not": memory.Lost} {
 		t.Run(name, func(t *testing.T) {
 			k := newKit(t)
@@ -187,6 +190,7 @@ func TestUnknownOutcomes(t *testing.T) {
 
 // TestFullDiskLosesNothing: a full disk fails the commits of one group; the next one succeeds.
 func TestFullDiskLosesNothing(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	full := false
 	k.backend = memory.New(memory.Config{Commit: func(int) memory.Outcome {

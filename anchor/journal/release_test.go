@@ -16,6 +16,7 @@ import (
 // answer was lost. The release comes all the same, the bucket's own invariants hold, and a restore from it gives the
 // same journal.
 func TestReleaseFaults(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		op, prefix string
 		tail       int
@@ -24,6 +25,7 @@ func TestReleaseFaults(t *testing.T) {
 		for name, fault := range map[string]journaltest.Fault{"failed": journaltest.Fails,
 			"failed but done": journaltest.FailsDone} {
 			t.Run(fmt.Sprint(c.op, " ", c.prefix, " ", name, ", tail ", c.tail), func(t *testing.T) {
+				t.Parallel()
 				k := newKit(t)
 				k.tail = c.tail
 				j := k.open(t)
@@ -69,6 +71,7 @@ func restoredEqual(t *testing.T, k *kit) {
 
 // TestBucketDown: while the bucket is down commits succeed and wait; when it is back, all is released in order.
 func TestBucketDown(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	k.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
@@ -105,6 +108,7 @@ func (s *switchable) Sign(ctx context.Context, message []byte) ([]byte, error) {
 
 // TestSignerDown: without a signer, entries are shipped all the same; checkpoints come later.
 func TestSignerDown(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	cfg := k.config(t)
 	signer := &switchable{Signer: cfg.Signer}
@@ -129,6 +133,7 @@ func TestSignerDown(t *testing.T) {
 // TestRotatedSigningKey: a signer that has moved to another key gives no checkpoint that a pinned verifier would
 // refuse.
 func TestRotatedSigningKey(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	cfg := k.config(t)
 	rotated := &forger{Signer: cfg.Signer}

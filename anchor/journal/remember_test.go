@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"muniment/anchor/journal"
@@ -11,43 +12,47 @@ import (
 
 // TestRememberedCheckpoint: a journal that is opened while the signer is down proves what an earlier checkpoint covers.
 func TestRememberedCheckpoint(t *testing.T) {
-	k := newKit(t)
-	j := k.open(t)
-	r := released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
-	remembered := j.Checkpoint()
-	later := released(t, j, commit(t, j, noted.New(docID(1), note1(2))))
-	newest := j.Checkpoint()
-	k.close(t, j)
-	cfg := k.config(t)
-	signer := &switchable{Signer: cfg.Signer}
-	signer.off.Store(true)
-	cfg.Signer, cfg.Remembered = signer, remembered.Note
-	began := time.Now()
-	j, err := journal.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("opening took %s while the signer is down", took)
-	}
-	if c := j.Checkpoint(); c.Size != remembered.Size || c.Root != remembered.Root ||
-		!bytes.Equal(c.Note, remembered.Note) {
-		t.Errorf("the newest checkpoint is %+v, want the remembered one", c)
-	}
-	if _, err := j.ProveInclusion(t.Context(), r.Index, j.Checkpoint().Size); err != nil {
-		t.Errorf("proving: %v", err)
-	}
-	signer.off.Store(false)
-	released(t, j, later)
-	if c := j.Checkpoint(); c.Size != newest.Size {
-		t.Errorf("with the signer again the newest checkpoint is of size %d, want %d", c.Size, newest.Size)
-	}
-	k.close(t, j)
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		j := k.open(t)
+		r := released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
+		remembered := j.Checkpoint()
+		later := released(t, j, commit(t, j, noted.New(docID(1), note1(2))))
+		newest := j.Checkpoint()
+		k.close(t, j)
+		cfg := k.config(t)
+		signer := &switchable{Signer: cfg.Signer}
+		signer.off.Store(true)
+		cfg.Signer, cfg.Remembered = signer, remembered.Note
+		began := time.Now()
+		j, err := journal.Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("opening took %s while the signer is down", took)
+		}
+		if c := j.Checkpoint(); c.Size != remembered.Size || c.Root != remembered.Root ||
+			!bytes.Equal(c.Note, remembered.Note) {
+			t.Errorf("the newest checkpoint is %+v, want the remembered one", c)
+		}
+		if _, err := j.ProveInclusion(t.Context(), r.Index, j.Checkpoint().Size); err != nil {
+			t.Errorf("proving: %v", err)
+		}
+		signer.off.Store(false)
+		released(t, j, later)
+		if c := j.Checkpoint(); c.Size != newest.Size {
+			t.Errorf("with the signer again the newest checkpoint is of size %d, want %d", c.Size, newest.Size)
+		}
+		k.close(t, j)
+	})
 }
 
 // TestRememberedForeignCheckpoint: what is none of this journal's counts for nothing; what it has signed and does not
 // hold is a second history.
 func TestRememberedForeignCheckpoint(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	released(t, j, commit(t, j, noted.New(docID(1), note1(1))))

@@ -50,6 +50,10 @@ func (silent) Errorf(string, ...any) {}
 
 // TestRestoreAfterBrokenMerge breaks the deletes of a merge off after each number of them.
 func TestRestoreAfterBrokenMerge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it ships 1,040 batches; left out by -short")
+	}
+	t.Parallel()
 	for _, broken := range []int{1, 2, 100, 255} {
 		k := newKit(t)
 		j := k.open(t)
@@ -87,6 +91,7 @@ func TestRestoreAfterBrokenMerge(t *testing.T) {
 
 // TestBatchThatRunsInCircles: a batch that claims to follow itself is refused, not followed for ever.
 func TestBatchThatRunsInCircles(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.bucket = journaltest.NewBucket(silent{})
 	j := k.open(t)
@@ -123,6 +128,7 @@ func TestBatchThatRunsInCircles(t *testing.T) {
 // TestForkIsToldAsOne: a database that went on by itself after the released head is refused as a contradiction,
 // whoever's event it is that differs.
 func TestForkIsToldAsOne(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
@@ -149,6 +155,7 @@ func TestForkIsToldAsOne(t *testing.T) {
 
 // TestBucketThatWentBack: a bucket put back to an earlier head has lost sealed rows that are not waiting any more.
 func TestBucketThatWentBack(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.bucket = journaltest.NewBucket(silent{})
 	j := k.open(t)
@@ -179,6 +186,7 @@ func (f *firstUpdate) Update(ctx context.Context, fn func(journal.Txn) error) er
 
 // TestTwoCreators: a process that finds nothing and is overtaken before it can create takes what the other has created.
 func TestTwoCreators(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	cfg := k.config(t)
 	cfg.Rand = journaltest.Rand(7)
@@ -206,6 +214,7 @@ func TestTwoCreators(t *testing.T) {
 
 // TestTwoGateways: two journals on one database and one bucket commit and release in turn.
 func TestTwoGateways(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	a := k.open(t)
 	cfg := k.config(t)
@@ -235,6 +244,10 @@ func TestTwoGateways(t *testing.T) {
 // TestChangesAreShippedWhole: with more waiting than fits into a batch, the head never stands in the middle of a
 // change.
 func TestChangesAreShippedWhole(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it writes 13 MiB; left out by -short")
+	}
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	down, heads := true, 0
@@ -286,6 +299,7 @@ func TestChangesAreShippedWhole(t *testing.T) {
 
 // TestErasedBeforeReindex: a row that is erased before its tokens were computed again needs none.
 func TestErasedBeforeReindex(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	keep(t, j, "gone")

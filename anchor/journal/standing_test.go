@@ -11,6 +11,7 @@ import (
 
 // TestCompare: how a closed journal stands to its bucket, without either being changed.
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	if _, err := journal.Compare(t.Context(), nil, k.bucket); !errors.Is(err, journal.ErrMissing) {
 		t.Errorf("neither journal nor head: %v", err)
@@ -59,6 +60,7 @@ func TestCompare(t *testing.T) {
 
 // TestCompareBehind: a database that was put back from a backup is behind, which the next start mends.
 func TestCompareBehind(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	released(t, j, commit(t, j, noted.New(docID(1), noteData{"a", "1"})))

@@ -29,6 +29,7 @@ func batches(k *kit) (names []string) {
 
 // TestLittleIsReleasedInTheHead: small releases write one object each, until what the head holds is worth a batch.
 func TestLittleIsReleasedInTheHead(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.tail = 4000
 	j := k.open(t)
@@ -55,6 +56,7 @@ func TestLittleIsReleasedInTheHead(t *testing.T) {
 
 // TestCatchingUpWithinATail: from each place in the head's own batch.
 func TestCatchingUpWithinATail(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.tail = 0
 	j := k.open(t)
@@ -84,6 +86,7 @@ func TestCatchingUpWithinATail(t *testing.T) {
 
 // TestADamagedTailIsRefused: with any byte of it changed, or of another place.
 func TestADamagedTailIsRefused(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.tail = 0
 	j := k.open(t)
@@ -117,6 +120,7 @@ func refuseHead(t *testing.T, head []byte) {
 
 // TestGoldenTail: a head with a tail is written as ever, and read as ever.
 func TestGoldenTail(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.tail = 0
 	j := k.open(t)

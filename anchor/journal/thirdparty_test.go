@@ -114,8 +114,9 @@ func (s *tileServer) check(t *testing.T, checker string) (string, error) {
 // TestThirdPartyReadsTheLog has tessera's client and checker read a journal of more than 256^2 entries over HTTP: three
 // levels of tiles, full and partial.
 func TestThirdPartyReadsTheLog(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
-		t.Skip("skipped: it writes more than 65,536 entries, which is not short")
+		t.Skip("it writes more than 65,536 entries; left out by -short")
 	}
 	checker := buildChecker(t)
 	k := newKit(t)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestParseTilePath(t *testing.T) {
+	t.Parallel()
 	full := journal.TileWidth
 	for path, want := range map[string]journal.TilePath{
 		"tile/0/000":                               {Width: full},
@@ -37,6 +38,7 @@ func TestParseTilePath(t *testing.T) {
 }
 
 func TestParseTilePathRefuses(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{
 		"", "tile", "tile/", "tile/0", "tile/0/", "/tile/0/000", "tiles/0/000",
 		"tile/8/000", "tile/00/000", "tile/-1/000", "tile/+1/000", "tile/x/000", "tile/entry/000",

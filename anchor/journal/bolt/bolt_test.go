@@ -21,6 +21,7 @@ func open(t testing.TB, path string) *bolt.Store {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	paths := make(map[journal.Backend]string)
 	start := func(t *testing.T, path string) journal.Backend {
 		s := open(t, path)

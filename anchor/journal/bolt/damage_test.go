@@ -15,6 +15,7 @@ import (
 // TestBitFlips flips bits all over a file. What is read then is either what was written or an error that says so; the
 // process goes on, and a transaction over damaged pages is not committed.
 func TestBitFlips(t *testing.T) {
+	t.Parallel()
 	const rows, rounds = 300, 600
 	path := filepath.Join(t.TempDir(), "journal.db")
 	fill(t, path, rows)
@@ -66,6 +67,7 @@ func survey(t *testing.T, path string, file []byte, at int) string {
 }
 
 func TestFileCutShortWhileOpen(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	fill(t, path, 1000)
 	s := open(t, path)
@@ -82,6 +84,7 @@ func TestFileCutShortWhileOpen(t *testing.T) {
 
 // TestDamageCannotBeIgnored has fn go on as if nothing had happened.
 func TestDamageCannotBeIgnored(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	fill(t, path, 1000)
 	whole, err := os.ReadFile(path)
@@ -116,6 +119,7 @@ func TestDamageCannotBeIgnored(t *testing.T) {
 
 // TestValueGoneWhileInUse has fn itself touch a page that is gone.
 func TestValueGoneWhileInUse(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	fill(t, path, 10)
 	s := open(t, path)
@@ -145,6 +149,7 @@ func TestValueGoneWhileInUse(t *testing.T) {
 
 // TestNilDereferenceIsTheCallers keeps a caller's own mistakes from being blamed on the file.
 func TestNilDereferenceIsTheCallers(t *testing.T) {
+	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "journal.db"))
 	defer func() {
 		if recover() == nil {

@@ -100,6 +100,7 @@ func refused(t *testing.T, path string, words ...string) {
 }
 
 func TestMissingFileIsNotMade(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	if _, err := tryOpen(path); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("opening it: %v, want an error that names the file", err)
@@ -110,6 +111,7 @@ func TestMissingFileIsNotMade(t *testing.T) {
 }
 
 func TestCreate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "journal.db")
 	fill(t, path, 100)
@@ -126,6 +128,7 @@ func TestCreate(t *testing.T) {
 }
 
 func TestFileInUse(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	open(t, path)
 	start := time.Now()
@@ -139,6 +142,7 @@ func TestFileInUse(t *testing.T) {
 }
 
 func TestEmptyFileIsRefused(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -147,6 +151,7 @@ func TestEmptyFileIsRefused(t *testing.T) {
 }
 
 func TestForeignFileIsRefused(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	if err := os.WriteFile(path, bytes.Repeat([]byte("SQLite format 3\x00"), 1<<12), 0o600); err != nil {
 		t.Fatal(err)
@@ -156,6 +161,7 @@ func TestForeignFileIsRefused(t *testing.T) {
 
 // TestTruncatedFileIsRefused has the newest meta page in the first place, and in the second.
 func TestTruncatedFileIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, rows := range []int{500, 600} {
 		path := filepath.Join(t.TempDir(), "journal.db")
 		fill(t, path, rows)
@@ -203,6 +209,7 @@ func newestMeta(file []byte) int {
 }
 
 func TestTornMeta(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	fill(t, path, 200)
 	whole, err := os.ReadFile(path)
@@ -253,6 +260,7 @@ func TestTornMeta(t *testing.T) {
 }
 
 func TestWholeMetaHasNoWarning(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	var log bytes.Buffer
 	for range 3 {

@@ -21,10 +21,12 @@ func (r *recorder) Errorf(format string, args ...any) {
 }
 
 func TestBucketConformance(t *testing.T) {
+	t.Parallel()
 	journaltest.RunBucket(t, func(t *testing.T) journal.Bucket { return journaltest.NewBucket(t) })
 }
 
 func TestBucketFaults(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	b := journaltest.NewBucket(t)
 	journaltest.Must(b.Put(ctx, "old", []byte("1"), ""))
@@ -69,6 +71,7 @@ func TestBucketFaults(t *testing.T) {
 }
 
 func TestBucketWatches(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	headAt := func(size int, last string) []byte {
 		return fmt.Appendf(nil, `{"v":1,"origin":"o","size":%d,"lastBatch":%q}`, size, last)

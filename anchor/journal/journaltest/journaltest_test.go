@@ -13,6 +13,7 @@ import (
 )
 
 func TestClock(t *testing.T) {
+	t.Parallel()
 	c := journaltest.NewClock()
 	start := c.Now()
 	if got := c.Now(); !got.Equal(start) || got.Location() != time.UTC {
@@ -28,6 +29,7 @@ func TestClock(t *testing.T) {
 }
 
 func TestRandRepeats(t *testing.T) {
+	t.Parallel()
 	read := func(seed uint64) []byte {
 		b := make([]byte, 1000)
 		if _, err := io.ReadFull(journaltest.Rand(seed), b); err != nil {
@@ -44,6 +46,7 @@ func TestRandRepeats(t *testing.T) {
 }
 
 func TestSigner(t *testing.T) {
+	t.Parallel()
 	s := journaltest.Signer()
 	message := []byte("message")
 	sig := journaltest.Must(s.Sign(context.Background(), message))
@@ -56,6 +59,7 @@ func TestSigner(t *testing.T) {
 }
 
 func TestMust(t *testing.T) {
+	t.Parallel()
 	fails := errors.New("fails")
 	defer func() {
 		if p := recover(); p != fails {

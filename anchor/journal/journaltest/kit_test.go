@@ -22,6 +22,7 @@ func definition() journal.Definition {
 }
 
 func TestOpen(t *testing.T) {
+	t.Parallel()
 	kit := journaltest.NewKit(t)
 	for _, name := range []string{"one", "two"} {
 		j := kit.Open(t, definition())

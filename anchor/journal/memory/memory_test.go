@@ -13,6 +13,7 @@ import (
 var table = journal.Table{Kind: journal.Projection, Name: "rows"}
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	for name, config := range map[string]memory.Config{
 		"without retries": {},
 		"with retries":    {Abort: func(run int) bool { return run < 3 }},
@@ -51,6 +52,7 @@ func put(s *memory.Store, key string) error {
 }
 
 func TestAbortedRunsLeaveNothing(t *testing.T) {
+	t.Parallel()
 	refused := errors.New("refused")
 	s := memory.New(memory.Config{Abort: func(run int) bool { return run <= 2 }})
 	runs := 0
@@ -80,6 +82,7 @@ func TestAbortedRunsLeaveNothing(t *testing.T) {
 
 // TestOthersComeBetweenRuns commits another transaction between two runs, which the second then sees.
 func TestOthersComeBetweenRuns(t *testing.T) {
+	t.Parallel()
 	var s, other *memory.Store
 	var seen []string
 	between := make(chan struct{})
@@ -107,6 +110,7 @@ func TestOthersComeBetweenRuns(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
+	t.Parallel()
 	outcomes := []memory.Outcome{memory.Done, memory.Full, memory.Lost, memory.Kept, memory.Done}
 	s := memory.New(memory.Config{Commit: func(n int) memory.Outcome { return outcomes[n-1] }})
 	for i, want := range []struct {
@@ -125,6 +129,7 @@ func TestOutcomes(t *testing.T) {
 
 // TestKeptSlicesAreSpoiled keeps what may not be kept.
 func TestKeptSlicesAreSpoiled(t *testing.T) {
+	t.Parallel()
 	s := memory.New(memory.Config{})
 	if err := put(s, "key"); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestFakeConforms(t *testing.T) {
+	t.Parallel()
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Env {
 		return ledgertest.NewFake(t, "fake", "fake/1").Env()
 	})

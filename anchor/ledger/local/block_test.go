@@ -129,6 +129,7 @@ func readVectors(t testing.TB) vectors {
 }
 
 func TestGoldenVectors(t *testing.T) {
+	t.Parallel()
 	made, err := json.MarshalIndent(makeVectors(t), "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +168,7 @@ func TestGoldenVectors(t *testing.T) {
 
 // TestGoldenChainIsWrittenAgain puts the golden blocks into a folder and opens it as a chain.
 func TestGoldenChainIsWrittenAgain(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	all := readVectors(t)
 	for i, x := range all.Blocks {

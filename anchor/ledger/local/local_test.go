@@ -88,6 +88,7 @@ func verify(v note.Verifier, c ledger.Checkpoint, proof json.RawMessage) error {
 }
 
 func TestConforms(t *testing.T) {
+	t.Parallel()
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Env {
 		cfg := config(t.TempDir())
 		var failure atomic.Int32 // 1: link fails; 2: the sync after it does
@@ -138,6 +139,7 @@ func blockFile(dir string, height int) string {
 }
 
 func TestSameCheckpointIsTheSameBlock(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	l := mustOpen(t, cfg)
 	c := ledgertest.Checkpoint("muniment/a", 5)
@@ -163,6 +165,7 @@ func TestSameCheckpointIsTheSameBlock(t *testing.T) {
 }
 
 func TestTwoHandlesWriteOneChain(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	one, two := mustOpen(t, cfg), mustOpen(t, cfg)
 	a, err := one.Prepare(t.Context(), ledgertest.Checkpoint("muniment/a", 5), nil)
@@ -186,6 +189,7 @@ func TestTwoHandlesWriteOneChain(t *testing.T) {
 }
 
 func TestTimeNeverGoesBack(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	l := mustOpen(t, cfg)
 	anchor(t, l, "muniment/a", 5)
@@ -195,6 +199,7 @@ func TestTimeNeverGoesBack(t *testing.T) {
 }
 
 func TestUnfinishedBlockIsForgotten(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	anchor(t, mustOpen(t, cfg), "muniment/a", 5)
 	torn := filepath.Join(cfg.Dir, "unfinished-123")
@@ -224,6 +229,7 @@ func follow(t *testing.T, dir string, line int, text string) error {
 }
 
 func TestFollowingBlockIsAccepted(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	l := mustOpen(t, cfg)
 	for _, size := range []uint64{1, 2, 3} {
@@ -236,6 +242,7 @@ func TestFollowingBlockIsAccepted(t *testing.T) {
 }
 
 func TestBrokenChainIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, dir string) error{
 		"a bit flipped": func(t *testing.T, dir string) error {
 			data, err := os.ReadFile(blockFile(dir, 2))
@@ -287,6 +294,7 @@ func TestBrokenChainIsRefused(t *testing.T) {
 }
 
 func TestOtherKeyOrIDIsRefused(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	anchor(t, mustOpen(t, cfg), "muniment/a", 1)
 	other := cfg
@@ -311,6 +319,7 @@ type movedSigner struct{ signer }
 func (s movedSigner) PublicKey() []byte { return newSigner(9).PublicKey() }
 
 func TestSignatureOfAnotherKeyIsRefused(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	cfg.Signer = movedSigner{newSigner(1)}
 	if _, err := mustOpen(t, cfg).Prepare(t.Context(), ledgertest.Checkpoint("muniment/a", 1), nil); err == nil {
@@ -319,6 +328,7 @@ func TestSignatureOfAnotherKeyIsRefused(t *testing.T) {
 }
 
 func TestRebuildGivesTheSameBytes(t *testing.T) {
+	t.Parallel()
 	cfg := config(t.TempDir())
 	l := mustOpen(t, cfg)
 	var finals []ledger.Attempt
