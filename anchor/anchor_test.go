@@ -26,6 +26,7 @@ func wantStates(t *testing.T, k *kit, want ...anchor.State) {
 }
 
 func TestAnchorGoesThroughItsStates(t *testing.T) {
+	t.Parallel()
 	k, _ := newStill(t)
 	f := k.fake("one")
 	p := k.publisher(f)
@@ -61,6 +62,7 @@ func TestAnchorGoesThroughItsStates(t *testing.T) {
 }
 
 func TestQuietEventsCauseNoAnchor(t *testing.T) {
+	t.Parallel()
 	k, clock := newStill(t)
 	f := k.fake("one")
 	p := k.publisher(f)
@@ -85,6 +87,7 @@ func TestQuietEventsCauseNoAnchor(t *testing.T) {
 }
 
 func TestIntervalPacesAnchors(t *testing.T) {
+	t.Parallel()
 	k, clock := newStill(t)
 	f := k.fake("one")
 	p := k.publisher(f)
@@ -117,6 +120,7 @@ func TestIntervalPacesAnchors(t *testing.T) {
 }
 
 func TestReorganizations(t *testing.T) {
+	t.Parallel()
 	k, clock := newStill(t)
 	f := k.fake("one")
 	p := k.publisher(f)
@@ -144,6 +148,7 @@ func TestReorganizations(t *testing.T) {
 }
 
 func TestSubmitFails(t *testing.T) {
+	t.Parallel()
 	for name, late := range map[string]bool{"before it took effect": false, "after it took effect": true} {
 		t.Run(name, func(t *testing.T) {
 			k, _ := newStill(t)
@@ -171,6 +176,7 @@ func TestSubmitFails(t *testing.T) {
 }
 
 func TestForgottenAnchorIsSentAgain(t *testing.T) {
+	t.Parallel()
 	k, _ := newStill(t)
 	f := k.fake("one")
 	p := k.publisher(f)
@@ -184,6 +190,7 @@ func TestForgottenAnchorIsSentAgain(t *testing.T) {
 }
 
 func TestLedgerDownForDays(t *testing.T) {
+	t.Parallel()
 	k, clock := newStill(t)
 	f, other := k.fake("one"), k.fake("two")
 	p := k.publisher(f, other)
@@ -229,20 +236,22 @@ func TestLedgerDownForDays(t *testing.T) {
 }
 
 func TestPendingAnchorIsNotPiledUpon(t *testing.T) {
+	t.Parallel()
 	k, clock := newStill(t)
 	f := ledgertest.NewFake(t, "fake", "one") // many anchors: looking each up at each step would take long
 	p := k.publisher(f)
-	for range 6 * anchor.MaxOpen {
+	for range anchor.MaxOpen + 8 {
 		k.commit(newsEvent)
 		k.turn(p)
-		clock.Advance(interval)
+		clock.Advance(10 * interval) // long enough to prepare another beside those that wait
 	}
-	if f.Prepared() > anchor.MaxOpen {
-		t.Errorf("%d anchors wait for inclusion, want at most %d", f.Prepared(), anchor.MaxOpen)
+	if f.Prepared() != anchor.MaxOpen {
+		t.Errorf("%d anchors wait for inclusion, want %d", f.Prepared(), anchor.MaxOpen)
 	}
 }
 
 func TestTwoPublishersPrepareOnce(t *testing.T) {
+	t.Parallel()
 	k, _ := newStill(t)
 	f := k.fake("one")
 	one, two := k.publisher(f), k.publisher(f.Handle())
@@ -271,6 +280,7 @@ func (o *overtaken) Prepare(ctx context.Context, c ledger.Checkpoint, open []led
 }
 
 func TestOtherPublisherIsFaster(t *testing.T) {
+	t.Parallel()
 	k, _ := newStill(t)
 	f := k.fake("one")
 	fast := k.publisher(f.Handle())
@@ -286,6 +296,7 @@ func TestOtherPublisherIsFaster(t *testing.T) {
 }
 
 func TestNow(t *testing.T) {
+	t.Parallel()
 	k, _ := newStill(t)
 	f := k.fake("one")
 	l, err := local.Open(local.Config{Dir: t.TempDir(), ID: "local/test", Signer: journaltest.Signer(), Clock: k.clock})
@@ -328,6 +339,7 @@ func TestNow(t *testing.T) {
 
 // TestNowIsPaced lets twenty callers ask at once, with news between, for a simulated minute.
 func TestNowIsPaced(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const pace = 10 * time.Second
 		k := newKit(t.Context(), t, journal.SystemClock{})
@@ -371,8 +383,43 @@ func TestNowIsPaced(t *testing.T) {
 	})
 }
 
+// busy is a ledger that calls before whenever its head is asked for.
+type busy struct {
+	ledger.Ledger
+	before func()
+}
+
+func (b busy) Head(ctx context.Context, origin string) (ledger.Checkpoint, error) {
+	b.before()
+	return b.Ledger.Head(ctx, origin)
+}
+
+// TestNowDoesNotWaitForLaterNews commits more between the request's release and the ledger's turn, and releases nothing
+// any more: the anchor covers what was there when it was asked for.
+func TestNowDoesNotWaitForLaterNews(t *testing.T) {
+	t.Parallel()
+	k, _ := newStill(t)
+	size := k.commit(newsEvent)
+	later := func() {
+		k.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
+		_, err := k.journal.Commit(k.ctx, journal.Actor{Tenant: "default", ID: "tester"},
+			func(journal.View) (journal.Change, error) {
+				return journal.Change{Events: []journal.Event{newsEvent.New(journal.ID{}, struct{}{})}}, nil
+			})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	p := k.publisher(busy{k.fake("one"), later})
+	got, err := p.Now(k.ctx, journal.Actor{Tenant: "default", ID: "auditor"})
+	if err != nil || len(got) != 1 || got[0].Size() < size {
+		t.Errorf("anchoring at once gave %+v (%v), want an anchor that covers size %d", got, err, size)
+	}
+}
+
 // TestLedgersShareHeads lets two ledgers be anchored to at different moments, with other heads released in between.
 func TestLedgersShareHeads(t *testing.T) {
+	t.Parallel()
 	k, clock := newStill(t)
 	one, two := k.fake("one"), k.fake("two")
 	p := k.publisher(one, two)
@@ -396,6 +443,7 @@ func TestLedgersShareHeads(t *testing.T) {
 }
 
 func TestNowIsRefused(t *testing.T) {
+	t.Parallel()
 	k, _ := newStill(t)
 	denied := errors.New("denied")
 	p, err := anchor.New(anchor.Config{Journal: k.journal, Interval: interval, Clock: k.clock,
@@ -418,6 +466,7 @@ func TestNowIsRefused(t *testing.T) {
 }
 
 func TestLedgerAheadOfJournal(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		size uint64
 	}{"larger": {1000}, "another root": {1}} {
@@ -446,6 +495,7 @@ func TestLedgerAheadOfJournal(t *testing.T) {
 }
 
 func TestLedgerThatLostWhatWasFinal(t *testing.T) {
+	t.Parallel()
 	k, _ := newStill(t)
 	f := k.fake("one")
 	p := k.publisher(f)
@@ -466,6 +516,7 @@ func TestLedgerThatLostWhatWasFinal(t *testing.T) {
 }
 
 func TestLostLocalLedgerIsRebuilt(t *testing.T) {
+	t.Parallel()
 	k, clock := newStill(t)
 	open := func(dir string) *local.Ledger {
 		l, err := local.Open(local.Config{Dir: dir, ID: "local/test", Signer: journaltest.Signer(), Clock: k.clock})
@@ -491,6 +542,7 @@ func TestLostLocalLedgerIsRebuilt(t *testing.T) {
 
 // TestRun lets the publisher run for a simulated hour.
 func TestRun(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		k := newKit(t.Context(), t, journal.SystemClock{})
@@ -500,9 +552,9 @@ func TestRun(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- p.Run(ctx) }()
 		var head uint64
-		for range 360 {
+		for range 180 {
 			head = k.commit(newsEvent)
-			time.Sleep(10 * time.Second)
+			time.Sleep(20 * time.Second)
 			f.Finalize()
 			f.Include()
 		}
@@ -536,6 +588,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunEndsWithTheJournal(t *testing.T) {
+	t.Parallel()
 	k := newKit(t.Context(), t, journaltest.NewClock())
 	p := k.publisher(k.fake("one"))
 	ended := make(chan error)
@@ -549,6 +602,7 @@ func TestRunEndsWithTheJournal(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
+	t.Parallel()
 	k, _ := newStill(t)
 	f := k.fake("one")
 	good := anchor.Config{Journal: k.journal, Interval: interval, Clock: k.clock, Rand: journaltest.Rand(1), Log: k.log,

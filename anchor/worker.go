@@ -186,7 +186,8 @@ func (w *worker) due(s situation, urgent bool) (time.Duration, bool) {
 	if w.target <= s.live {
 		w.target = news
 	}
-	if w.cfg.Journal.Checkpoint().Size < w.target {
+	// Now has waited for the release of what it must cover, and does not wait for news that came since.
+	if size := w.cfg.Journal.Checkpoint().Size; size < w.target && (!urgent || size <= s.live) {
 		return min(w.cfg.Poll, time.Second), false
 	}
 	// Of those who rested for the same time, the first has prepared an anchor that covers what the others asked for.
