@@ -12,6 +12,7 @@ import (
 )
 
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	if w := r.admin("/livez"); w.Code != http.StatusOK {
 		t.Errorf("livez: %d %s", w.Code, w.Body)
@@ -30,6 +31,7 @@ func TestHealth(t *testing.T) {
 
 // TestDependencyFails maps what a dependency says to a problem that names it and says whether to retry.
 func TestDependencyFails(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for _, c := range []struct {
 		err   error
@@ -56,6 +58,7 @@ func TestDependencyFails(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.deposit([]byte("12345"))
 	r.do(http.MethodGet, "/v1/documents", nil, with("Authorization", ""))
@@ -85,6 +88,7 @@ func TestMetrics(t *testing.T) {
 
 // TestPanicIsAProblem shows that a fault in one request is a 500, and that what was panicked with is nowhere.
 func TestPanicIsAProblem(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, panics)
 	a := r.do(http.MethodGet, "/v1/documents", nil)
 	if a.problem() != "internal" || strings.Contains(string(a.body), "canary") ||

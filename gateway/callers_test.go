@@ -35,6 +35,7 @@ func (c *handClock) advance(by time.Duration) {
 
 // TestTooManyRequests: a principal that sends too many is refused, and no other.
 func TestTooManyRequests(t *testing.T) {
+	t.Parallel()
 	clock := &handClock{now: time.Now()}
 	r := newRig(t, func(c *gateway.Config) { c.Limits.Requests, c.Clock = 2, clock })
 	other := r.principal(access.Grant{Role: access.Depositor})
@@ -111,6 +112,7 @@ func (r *rig) trickle(path, kind, begin string) (finish func() answer) {
 // TestVerifyingTakesTurns: a principal has two bodies of evidence in memory at most, and waits for no longer than it
 // may stall.
 func TestVerifyingTakesTurns(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *gateway.Config) { c.Limits.Pace = gateway.Pace{Patience: 2 * time.Second, Rate: 1} })
 	auditor := r.principal(access.Grant{Role: access.Auditor})
 	verify := func(change ...func(*http.Request)) answer {
@@ -173,6 +175,7 @@ func TestVerifyingIsBounded(t *testing.T) {
 
 // TestTrailersAreRefused: a digest after the body is not checked, so it is not taken either, announced or not.
 func TestTrailersAreRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	const wrong = "Content-Digest: sha-256=:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=:\n"
 	for name, header := range map[string]string{"announced": "Trailer: Content-Digest\n", "not announced": ""} {

@@ -14,6 +14,7 @@ import (
 
 // TestGeneratedClient goes through the main job with the Go client that integrators get.
 func TestGeneratedClient(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := context.Background()
 	c, err := client.NewClientWithResponses(r.url, client.WithAPIKey(r.token), client.WithHTTPClient(r.client))
@@ -67,6 +68,7 @@ func TestGeneratedClient(t *testing.T) {
 // TestGeneratedClientInline deposits with the generated client what is small enough to stand in JSON, and what is in a
 // form.
 func TestGeneratedClientInline(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := context.Background()
 	c, err := client.NewClientWithResponses(r.url, client.WithAPIKey(r.token), client.WithHTTPClient(r.client))

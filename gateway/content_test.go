@@ -29,6 +29,7 @@ func noise(size int) []byte {
 }
 
 func TestContent(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for _, size := range []int{0, 1, 1000, 1 << 20, 1<<20 + 1, 3<<20 + 17} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
@@ -58,6 +59,7 @@ func TestContent(t *testing.T) {
 }
 
 func TestRanges(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := noise(2<<20 + 100)
 	size := len(content)
@@ -149,6 +151,7 @@ func parts(t *testing.T, a answer) []part {
 
 // TestEmptyContentHasNoRanges asks for bytes of nothing.
 func TestEmptyContentHasNoRanges(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.deposit(nil)
 	for _, header := range []string{"bytes=0-0", "bytes=-1", "bytes=0-"} {
@@ -161,6 +164,7 @@ func TestEmptyContentHasNoRanges(t *testing.T) {
 
 // TestRefusedRangesAreNotOnRecord shows that a range outside leaves no event of a read.
 func TestRefusedRangesAreNotOnRecord(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.deposit([]byte("0123456789"))
 	r.do(http.MethodGet, "/v1/documents/"+d.ID+"/content?purpose=audit", nil, with("Range", "bytes=10-"))
@@ -177,6 +181,7 @@ func TestRefusedRangesAreNotOnRecord(t *testing.T) {
 // TestDamagedContent flips one bit of the ciphertext. A small document is a problem, and so is a large one whose
 // beginning is damaged; of others the connection breaks, and nothing that was sent before is wrong.
 func TestDamagedContent(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		size, tenths int // where to flip
 		problem      bool

@@ -17,6 +17,7 @@ import (
 // TestRoutesAreTheContract compares the server's routes with the contract, both ways: methods, paths, whether they need
 // a credential, and parameters.
 func TestRoutesAreTheContract(t *testing.T) {
+	t.Parallel()
 	contract, err := openapitest.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +71,7 @@ func template(path string) string {
 
 // TestUnknownParameters sends every call one that it does not have, and holds the refusal against the contract.
 func TestUnknownParameters(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	calls := 0
 	for _, op := range r.contract.Operations() {
@@ -103,6 +105,7 @@ func TestUnknownParameters(t *testing.T) {
 // TestEveryProblemIsExplained fetches the type of each problem, and checks that its status is one that some call may
 // give.
 func TestEveryProblemIsExplained(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	seen := map[string]bool{}
 	for _, kind := range problem.Kinds() {

@@ -24,6 +24,7 @@ func contentDigest(content []byte) string {
 }
 
 func TestDepositGivesReceipt(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := []byte("a deed")
 	a := r.do(http.MethodPost, "/v1/documents", bytes.NewReader(content),
@@ -85,6 +86,7 @@ func ptr[T any](v T) *T { return &v }
 
 // TestMetadataInQuery says the same with parameters as with headers.
 func TestMetadataInQuery(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	q := url.Values{"file_name": {"naïve.txt"}, "title": {"A, b; \"c\""}, "external_id": {"x"},
 		"record_date": {"2026-01-31"},
@@ -100,6 +102,7 @@ func TestMetadataInQuery(t *testing.T) {
 }
 
 func TestRepeatedDeposits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	key := with("Idempotency-Key", `"nightly 1"`)
 	if a := r.do(http.MethodPost, "/v1/documents", strings.NewReader("x"), key); a.problem() != "bad-metadata" {
@@ -142,6 +145,7 @@ func TestRepeatedDeposits(t *testing.T) {
 
 // TestProblems walks through what can be wrong with a request. Nothing of it may change anything.
 func TestProblems(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	kept := r.deposit([]byte("0123456789"), with("Muniment-External-Id", "known"))
 	path := "/v1/documents/" + kept.ID
@@ -307,6 +311,7 @@ func TestProblems(t *testing.T) {
 }
 
 func TestListing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	var want, got []string
 	for i := range 5 {
@@ -342,6 +347,7 @@ func TestListing(t *testing.T) {
 
 // TestUnknownLength streams a body whose length nobody knows beforehand.
 func TestUnknownLength(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := bytes.Repeat([]byte("0123456789"), 300_000)
 	in, out := io.Pipe()
@@ -359,6 +365,7 @@ func TestUnknownLength(t *testing.T) {
 
 // TestMediaTypes shows what becomes of content types that say nothing, or too much.
 func TestMediaTypes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for sent, want := range map[string]string{
 		"":                                  "application/octet-stream",

@@ -44,6 +44,7 @@ func (r *rig) send(body []byte, change ...func(*http.Request)) answer {
 }
 
 func TestForms(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	sum := sha256.Sum256([]byte("the content"))
 	for name, c := range map[string]struct {
@@ -97,6 +98,7 @@ func text(s *string) string {
 
 // TestBadForms walks through what can be wrong with a form. Nothing of it is kept.
 func TestBadForms(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *gateway.Config) { c.Limits.MaxBody = 100_000 })
 	before := len(r.stored())
 	replace := func(old, by string) string {
@@ -206,6 +208,7 @@ func TestBadForms(t *testing.T) {
 // TestFormCutAnywhere cuts a form after every byte, once so that the connection ends and once so that the request does
 // not.
 func TestFormCutAnywhere(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	whole, before := crlf(aForm), len(r.stored())
 	for cut := range len(whole) - len("\r\n") {
@@ -246,6 +249,7 @@ func chunk(data []byte) string {
 
 // TestLargeFormIsStreamed sends a form of unknown length that is larger than anything would buffer.
 func TestLargeFormIsStreamed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := noise(32 << 20)
 	body := io.MultiReader(bytes.NewReader(crlf(metadataHead+"{}\n"+fileHead)), bytes.NewReader(content),
@@ -261,6 +265,7 @@ func TestLargeFormIsStreamed(t *testing.T) {
 
 // TestFormsAgainstModel makes forms of parts, and lets a model that knows the parts say what becomes of them.
 func TestFormsAgainstModel(t *testing.T) {
+	t.Parallel()
 	type part struct{ name, content string }
 	// What looks like a boundary, or like a part of one, is what a reader could stumble over.
 	tricky := rapid.SampledFrom([]string{"", "x", "\r\n", "\n", "--b", "-", "\r\n--", "\r\n--c--\r\n", "--b--", "\x00",
@@ -336,6 +341,7 @@ func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // TestBrokenFormIsInterrupted: a body that ends with an error is never a document, wherever in the form it ends.
 func TestBrokenFormIsInterrupted(t *testing.T) {
+	t.Parallel()
 	whole := crlf(aForm)
 	for cut := range len(whole) + 1 {
 		for _, how := range []error{io.ErrUnexpectedEOF, errors.New("reset")} {

@@ -12,6 +12,7 @@ import (
 
 // TestHead asks for the headers of a read: they are the read's own, nothing is read, and a description is on record.
 func TestHead(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.deposit([]byte("0123456789"), with("Content-Type", "text/plain"), with("Muniment-File-Name", "a.txt"))
 	path := "/v1/documents/" + d.ID + "/content"

@@ -67,6 +67,7 @@ func (e fixedError) Unwrap() error { return e.error }
 
 // TestReadiness: which failure makes a gateway unready, what is said of it, and what to do.
 func TestReadiness(t *testing.T) {
+	t.Parallel()
 	clock := journaltest.NewClock()
 	r := newRig(t, func(c *gateway.Config) { c.Clock = clock })
 	r.released()
@@ -119,6 +120,7 @@ func TestReadiness(t *testing.T) {
 // TestProbesShareAnAnswer: however often load balancers and scrapers ask, the key service is asked once in some
 // seconds.
 func TestProbesShareAnAnswer(t *testing.T) {
+	t.Parallel()
 	clock := journaltest.NewClock()
 	r := newRig(t, func(c *gateway.Config) { c.Clock = clock })
 	asked := atomic.Int64{}
@@ -157,6 +159,7 @@ func TestProbesShareAnAnswer(t *testing.T) {
 
 // TestEntriesThatAreNotReleased make a gateway unready, however seldom it is asked: its deposits would be answered 503.
 func TestEntriesThatAreNotReleased(t *testing.T) {
+	t.Parallel()
 	clock := journaltest.NewClock()
 	clock.Set(time.Now()) // the journal's is the machine's
 	r := newRig(t, func(c *gateway.Config) { c.Clock = clock })

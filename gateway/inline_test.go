@@ -25,6 +25,7 @@ func (r *rig) inline(body string) answer {
 
 // TestJSONIsADocument: only the media type of its own makes an inline deposit.
 func TestJSONIsADocument(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	const body = `{"content_base64":"eA=="}`
 	d := r.deposit([]byte(body), with("Content-Type", "application/json"))
@@ -39,6 +40,7 @@ func TestJSONIsADocument(t *testing.T) {
 }
 
 func TestInlineLimit(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *gateway.Config) { c.Limits.MaxInline = 1000 })
 	for size, want := range map[int]int{0: 201, 999: 201, 1000: 201, 1001: 413, 1002: 413, 100_000: 413} {
 		for name, escape := range map[string]string{"plain": "/", "escaped": `\/`} {
@@ -65,6 +67,7 @@ func TestInlineLimit(t *testing.T) {
 // TestBadInline walks through what can be wrong with metadata in JSON. Nothing of it is kept, and nothing of it is
 // repeated.
 func TestBadInline(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	before := len(r.stored())
 	const canary = "canary-55c1"
@@ -197,6 +200,7 @@ func same(t *testing.T, d vault.Deposit, content []byte, model openapi.InlineDep
 }
 
 func TestLoneSurrogates(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]bool{
 		`"\ud83d\ude00"`: false, `"\ud83d"`: true, `"\ude00"`: true, `"\ude00\ud83d"`: true, `"\\ud83d"`: false,
 		`"\\\ud83d"`:      true,

@@ -21,6 +21,7 @@ import (
 
 // TestLogForStrangers reads checkpoint and tiles without a credential and rebuilds the root from the entries.
 func TestLogForStrangers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for i := range 300 {
 		if i%100 == 0 {
@@ -96,6 +97,7 @@ func indexes(hashes []tlog.Hash) []int {
 
 // TestFeed follows the tenant's events without a gap, and finds each in the log by its bytes.
 func TestFeed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.deposit([]byte("x"))
 	var seq uint64
@@ -128,6 +130,7 @@ func TestFeed(t *testing.T) {
 
 // TestFeedWaits holds a call open until something happens, and ends it empty when nothing does.
 func TestFeedWaits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	next := r.last()
 	got := make(chan openapi.EntryPage, 1)
@@ -155,6 +158,7 @@ func TestFeedWaits(t *testing.T) {
 }
 
 func TestHistory(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := r.deposit([]byte("x"))
 	r.do(http.MethodGet, "/v1/documents/"+d.ID+"/content?purpose=audit", nil)
@@ -169,6 +173,7 @@ func TestHistory(t *testing.T) {
 
 // TestAnchorAndVerify goes the whole way: deposit, anchor, evidence, verdict.
 func TestAnchorAndVerify(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := []byte("a deed")
 	d := r.deposit(content)
@@ -230,6 +235,7 @@ func TestAnchorAndVerify(t *testing.T) {
 
 // TestFloodOfRefusals refuses a hundred anchors and finds the first on record, and no event for each.
 func TestFloodOfRefusals(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	nobody := r.principal()
 	before := r.journal.Size()
@@ -246,6 +252,7 @@ func TestFloodOfRefusals(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	var v openapi.Version
 	r.do(http.MethodGet, "/v1/version", nil, with("Authorization", "")).json(t, &v)

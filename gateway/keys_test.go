@@ -45,6 +45,7 @@ func (r *rig) awaitRewrap(token string) openapi.KeyStatus {
 
 // TestKeyLife leads a key from its rotation to its trim over HTTP; every answer is held against the contract.
 func TestKeyLife(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	doc := r.deposit([]byte("kept"))
 	custodian := r.principal(access.Grant{Role: access.KeyCustodian})
@@ -116,6 +117,7 @@ func (r *rig) recordBackup() openapi.Backup {
 }
 
 func TestBackups(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	depositor := r.principal(access.Grant{Role: access.Depositor})
 	recorded := r.recordBackup()
@@ -154,6 +156,7 @@ func (f *faultyKeys) Versions(ctx context.Context, tenant string) (keys.Versions
 
 // The state of the key is told while the key service is down.
 func TestKeyStatusWithoutKeys(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.keys.fail(keys.ErrUnavailable)
 	a := r.do(http.MethodGet, "/v1/keys", nil)
@@ -164,6 +167,7 @@ func TestKeyStatusWithoutKeys(t *testing.T) {
 }
 
 func TestPrincipals(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	a := r.call(http.MethodPost, "/v1/principals",
 		`{"grants":[{"role":"auditor"},{"role":"reader","series":"permits"}]}`, r.token)

@@ -24,6 +24,7 @@ func panics(c *gateway.Config) { c.Authn = panicking{} }
 // TestNothingLeaks sends a canary wherever a client may put text, in requests that succeed and that fail, and looks for
 // it in the log at every level, in metrics and in problems.
 func TestNothingLeaks(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	const canary = "canary-7a81"
 	content := []byte("the content is " + canary)
@@ -98,6 +99,7 @@ func TestNothingLeaks(t *testing.T) {
 
 // TestForgedAddress shows whose address the log names for a refused credential: the peer's, not what a header says.
 func TestForgedAddress(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.do(http.MethodGet, "/v1/documents", nil, with("Authorization", ""), with("X-Forwarded-For", "203.0.113.7"),
 		with("X-Real-Ip", "203.0.113.7"))

@@ -17,6 +17,7 @@ import (
 )
 
 func TestParseRange(t *testing.T) {
+	t.Parallel()
 	for header, want := range map[string][]objects.Span{
 		"":                      nil,
 		"lines=1-2":             nil,
@@ -71,6 +72,7 @@ func FuzzParseRange(f *testing.F) {
 }
 
 func TestParseContentDigest(t *testing.T) {
+	t.Parallel()
 	sum := sha256.Sum256([]byte("x"))
 	text := "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 	for _, values := range [][]string{{text}, {"sha-512=:AA==:, " + text}, {"sha-512=:AA==:", text},
@@ -108,6 +110,7 @@ func FuzzParseContentDigest(f *testing.F) {
 }
 
 func TestDecodeHeader(t *testing.T) {
+	t.Parallel()
 	for value, want := range map[string]string{
 		"":                        "",
 		"plain 100% text, yes":    "plain 100% text, yes",
@@ -176,6 +179,7 @@ func FuzzContentDisposition(f *testing.F) {
 
 // TestErrorsHoldNoInput is what lets refusals go to the log.
 func TestErrorsHoldNoInput(t *testing.T) {
+	t.Parallel()
 	_, err := gateway.ParseRange("bytes=canary", 10)
 	_, err2 := gateway.ParseContentDigest([]string{"canary"})
 	if text := errors.Join(err, err2).Error(); strings.Contains(text, "canary") {

@@ -20,6 +20,7 @@ func as(token string) func(*http.Request) {
 }
 
 func TestSeries(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	var created openapi.Series
 	a := r.do(http.MethodPost, "/v1/series", strings.NewReader(`{"code":"permits","immutable":true}`), asJSON)
@@ -48,6 +49,7 @@ func TestSeries(t *testing.T) {
 }
 
 func TestSeriesRefusals(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for _, c := range []struct{ name, body, kind, code string }{
 		{"not JSON", "code=permits", "application/x-www-form-urlencoded", "not-json"},
@@ -87,6 +89,7 @@ func TestSeriesRefusals(t *testing.T) {
 }
 
 func TestAttestations(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	var found openapi.Attestation
 	a := r.do(http.MethodPost, "/v1/attestations", nil)

@@ -69,6 +69,7 @@ func (r *rig) documents() int {
 
 // TestExpectContinue shows that a deposit that is refused costs no upload: the answer comes instead of 100 Continue.
 func TestExpectContinue(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *gateway.Config) { c.Limits.MaxBody = 1000 })
 	r.deposit([]byte("known"), with("Idempotency-Key", "k1"))
 	for name, c := range map[string]struct {
@@ -108,6 +109,7 @@ func TestExpectContinue(t *testing.T) {
 
 // TestBodyLimit sends more than is taken, with and without saying so beforehand.
 func TestBodyLimit(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *gateway.Config) { c.Limits.MaxBody = 1000 })
 	for size, want := range map[int]int{1000: http.StatusCreated, 1001: http.StatusRequestEntityTooLarge} {
 		for name, body := range map[string]io.Reader{
@@ -126,6 +128,7 @@ func TestBodyLimit(t *testing.T) {
 
 // TestSlowBody trickles a body: the gateway gives up, although no single pause is long.
 func TestSlowBody(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, impatient)
 	conn := r.dial()
 	r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Length: 1000000\n\n")
@@ -156,6 +159,7 @@ func TestSlowBody(t *testing.T) {
 
 // TestRefusedBodyIsNotAwaited refuses a deposit whose body never comes.
 func TestRefusedBodyIsNotAwaited(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, impatient)
 	conn := r.dial()
 	r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nContent-Length: 100000\n\nthe beginning")
@@ -182,6 +186,7 @@ func (d *deadlines) SetReadDeadline(at time.Time) error {
 // TestDeadlineEndsWithTheBody shows that there is a deadline while a body is read and none afterwards: it would strike
 // while the deposit is released, and cancel that.
 func TestDeadlineEndsWithTheBody(t *testing.T) {
+	t.Parallel()
 	d := new(deadlines)
 	pace := gateway.Pace{Patience: time.Minute, Rate: 1}
 	if _, err := io.ReadAll(gateway.NewUpload(d, strings.NewReader("x"), 10, pace)); err != nil {
@@ -195,6 +200,7 @@ func TestDeadlineEndsWithTheBody(t *testing.T) {
 // TestSlowServer shows that the time a deposit takes after its last byte is not the client's: its deadline must not
 // strike.
 func TestSlowServer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, impatient)
 	r.keys.delay(500 * time.Millisecond)
 	for name, body := range map[string]io.Reader{
@@ -209,6 +215,7 @@ func TestSlowServer(t *testing.T) {
 
 // TestStalledReader asks for much and takes nothing: the connection is cut, and the read's outcome goes on record.
 func TestStalledReader(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, impatient)
 	d := r.deposit(noise(32 << 20))
 	conn := r.dial()
@@ -230,6 +237,7 @@ func TestStalledReader(t *testing.T) {
 
 // TestSlowHeader sends half a header and waits.
 func TestSlowHeader(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	if r.http.ReadHeaderTimeout <= 0 || r.http.IdleTimeout <= 0 || r.http.MaxHeaderBytes <= 0 {
 		t.Error("the server has no timeouts")
@@ -247,6 +255,7 @@ func TestSlowHeader(t *testing.T) {
 
 // TestSmuggling sends requests whose length can be read in two ways. None may be taken for two.
 func TestSmuggling(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	const hidden = "GET /smuggled HTTP/1.1\nHost: x\n\n"
 	post := "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\n"
@@ -283,6 +292,7 @@ func TestSmuggling(t *testing.T) {
 
 // TestClientDropsAtAnyByte cuts a deposit after every byte of its request but the last.
 func TestClientDropsAtAnyByte(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := strings.Repeat("x", 40)
 	for name, request := range map[string]string{
@@ -314,6 +324,7 @@ func TestClientDropsAtAnyByte(t *testing.T) {
 
 // TestShutdownEndsWaiting shows that a feed that is held open does not hold up a shutdown.
 func TestShutdownEndsWaiting(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	next := r.last()
 	result := make(chan error, 1)

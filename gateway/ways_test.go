@@ -125,6 +125,7 @@ func inline(t testing.TB, metadata any, content []byte) []byte {
 // TestWaysAreOneDeposit sends each document twice, in each pair of ways: the second is always the first again, by the
 // idempotency key and by the external id, and never with other metadata or other content.
 func TestWaysAreOneDeposit(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for first, send := range ways() {
 		for second, again := range ways() {
@@ -176,6 +177,7 @@ func repeats(t *testing.T, a, b answer) {
 
 // TestCommitted asks not to wait: the receipt is no proof and says so, and the same request again gives the proof.
 func TestCommitted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for name, send := range map[string]func(acknowledge string) answer{
 		"header": func(acknowledge string) answer {
@@ -208,6 +210,7 @@ func TestCommitted(t *testing.T) {
 
 // TestNobodyIsReadInVain shows that who may not deposit is refused before the body is read, in each way.
 func TestNobodyIsReadInVain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	reader := r.principal(access.Grant{Role: access.ReaderRole})
 	for name, kind := range map[string]string{
@@ -224,7 +227,7 @@ func TestNobodyIsReadInVain(t *testing.T) {
 	clerk := r.principal(access.Grant{Role: access.Depositor, Series: "permits"})
 	conn := r.dial()
 	r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer "+clerk+
-		"\nContent-Length: 100000\nContent-Type: multipart/form-data; boundary=b\n\n"+
+		"\nContent-Length: 1000000\nContent-Type: multipart/form-data; boundary=b\n\n"+
 		"--b\nContent-Disposition: form-data; name=metadata\n\n{\"series\":\"default\"}\n"+
 		"--b\nContent-Disposition: form-data; name=file; filename=a\n\n")
 	if line := firstLine(t, conn); line != "HTTP/1.1 403 Forbidden\r\n" {

@@ -28,6 +28,7 @@ func load(t *testing.T) *openapitest.Contract {
 // TestEveryCallIsDescribed holds the contract to its own standard: names, descriptions, and every problem that any call
 // of its kind can answer with.
 func TestEveryCallIsDescribed(t *testing.T) {
+	t.Parallel()
 	contract := load(t)
 	ids := map[string]bool{}
 	for _, op := range contract.Operations() {
@@ -72,6 +73,7 @@ func TestEveryCallIsDescribed(t *testing.T) {
 
 // TestExamplesFit validates every example against its schema, and finds references that lead nowhere.
 func TestExamplesFit(t *testing.T) {
+	t.Parallel()
 	contract := load(t)
 	var root any
 	if err := yaml.Unmarshal([]byte(openapi.Contract()), &root); err != nil {
@@ -149,6 +151,7 @@ func follow(root any, ref string) any {
 
 // TestGeneratedCodeIsCurrent generates the code again, with the pinned generator of the tools module, and compares.
 func TestGeneratedCodeIsCurrent(t *testing.T) {
+	t.Parallel()
 	tool := []string{"tool", "-modfile=tools/go.mod", "oapi-codegen"}
 	if out, err := exec.Command("go", append(tool, "-version")...).CombinedOutput(); err != nil {
 		processtest.Missing(t, "the generator cannot be built here",

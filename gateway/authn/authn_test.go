@@ -46,6 +46,7 @@ func open(t *testing.T) (*journal.Journal, access.Who, string) {
 }
 
 func TestAPIKeys(t *testing.T) {
+	t.Parallel()
 	j, who, key := open(t)
 	defer j.Close()
 	keys := authn.APIKeys{Journal: j}
@@ -89,6 +90,7 @@ func TestAPIKeys(t *testing.T) {
 
 // TestCannotTell shows that a journal that cannot be read is no reason to say that the key is wrong.
 func TestCannotTell(t *testing.T) {
+	t.Parallel()
 	j, _, key := open(t)
 	defer j.Close()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -25,6 +25,7 @@ import (
 
 // TestErrorsBecomeProblems maps every sentinel that may reach a handler.
 func TestErrorsBecomeProblems(t *testing.T) {
+	t.Parallel()
 	var mapped []string
 	for name, c := range map[string]struct {
 		err    error
