@@ -16,6 +16,7 @@ import (
 // stall, and its other deposits, and other principals', go on.
 func TestInlineTakesTurns(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it waits for a client that is slow")
 	r := newRig(t, func(c *gateway.Config) { c.Limits.Pace = gateway.Pace{Patience: 2 * time.Second, Rate: 1} })
 	other := r.principal(access.Grant{Role: access.Depositor})
 	var slow []func() answer
@@ -45,6 +46,7 @@ func TestInlineTakesTurns(t *testing.T) {
 // TestNothingAfterAForm: trailers are refused for forms and inline deposits too, and so are bodies that come slowly.
 func TestNothingAfterAForm(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it waits for a body that stalls")
 	r := newRig(t, impatient)
 	for kind, body := range map[string]string{
 		"multipart/form-data; boundary=b": string(crlf(aForm)), gateway.InlineType: `{"content_base64":"eA=="}`,

@@ -113,6 +113,7 @@ func (r *rig) trickle(path, kind, begin string) (finish func() answer) {
 // may stall.
 func TestVerifyingTakesTurns(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it waits for a client that is slow")
 	r := newRig(t, func(c *gateway.Config) { c.Limits.Pace = gateway.Pace{Patience: 2 * time.Second, Rate: 1} })
 	auditor := r.principal(access.Grant{Role: access.Auditor})
 	verify := func(change ...func(*http.Request)) answer {
@@ -139,6 +140,7 @@ func TestVerifyingTakesTurns(t *testing.T) {
 
 // TestVerifyingIsBounded: what is large is counted before it is built, and what is too large is not read.
 func TestVerifyingIsBounded(t *testing.T) {
+	notShort(t, "it sends a quarter of a million objects")
 	r := newRig(t)
 	post := func(body string) answer {
 		return r.do(http.MethodPost, "/v1/verify", strings.NewReader(body), with("Content-Type", "application/json"))

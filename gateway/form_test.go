@@ -209,6 +209,7 @@ func TestBadForms(t *testing.T) {
 // not.
 func TestFormCutAnywhere(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it opens a connection for every byte of a form")
 	r := newRig(t)
 	whole, before := crlf(aForm), len(r.stored())
 	for cut := range len(whole) - len("\r\n") {
@@ -250,6 +251,7 @@ func chunk(data []byte) string {
 // TestLargeFormIsStreamed sends a form of unknown length that is larger than anything would buffer.
 func TestLargeFormIsStreamed(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it sends 32 MiB")
 	r := newRig(t)
 	content := noise(32 << 20)
 	body := io.MultiReader(bytes.NewReader(crlf(metadataHead+"{}\n"+fileHead)), bytes.NewReader(content),

@@ -215,6 +215,7 @@ func TestLoneSurrogates(t *testing.T) {
 
 // TestInlineLists: what a million empty elements would take in memory is not taken.
 func TestInlineLists(t *testing.T) {
+	notShort(t, "it reads a million elements")
 	var attributes strings.Builder
 	attributes.WriteString(`{"attributes":{"a":""`)
 	for i := range 200_000 {

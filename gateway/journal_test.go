@@ -131,6 +131,7 @@ func TestFeed(t *testing.T) {
 // TestFeedWaits holds a call open until something happens, and ends it empty when nothing does.
 func TestFeedWaits(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it waits for a feed to end")
 	r := newRig(t)
 	next := r.last()
 	got := make(chan openapi.EntryPage, 1)

@@ -40,6 +40,14 @@ import (
 	"muniment/vault/objects/dir"
 )
 
+// notShort leaves a test out of a short run, and says why.
+func notShort(t *testing.T, why string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left out by -short: " + why)
+	}
+}
+
 // rig is a gateway on loopback before a real vault: a journal in memory, objects in a folder, keys in a file, a local
 // ledger.
 type rig struct {

@@ -201,6 +201,7 @@ func TestDeadlineEndsWithTheBody(t *testing.T) {
 // strike.
 func TestSlowServer(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it waits for a slow key service")
 	r := newRig(t, impatient)
 	r.keys.delay(500 * time.Millisecond)
 	for name, body := range map[string]io.Reader{
@@ -216,6 +217,7 @@ func TestSlowServer(t *testing.T) {
 // TestStalledReader asks for much and takes nothing: the connection is cut, and the read's outcome goes on record.
 func TestStalledReader(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it fills socket buffers")
 	r := newRig(t, impatient)
 	d := r.deposit(noise(32 << 20))
 	conn := r.dial()
@@ -256,6 +258,7 @@ func TestSlowHeader(t *testing.T) {
 // TestSmuggling sends requests whose length can be read in two ways. None may be taken for two.
 func TestSmuggling(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it waits for answers that must not come")
 	r := newRig(t)
 	const hidden = "GET /smuggled HTTP/1.1\nHost: x\n\n"
 	post := "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\n"
@@ -293,6 +296,7 @@ func TestSmuggling(t *testing.T) {
 // TestClientDropsAtAnyByte cuts a deposit after every byte of its request but the last.
 func TestClientDropsAtAnyByte(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it opens a connection for every byte of a request")
 	r := newRig(t)
 	content := strings.Repeat("x", 40)
 	for name, request := range map[string]string{

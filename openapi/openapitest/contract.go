@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 
@@ -38,14 +39,17 @@ type Parameter struct {
 	Example               any
 }
 
-// Load parses the contract that is built in.
-func Load() (*Contract, error) {
+// Load gives the contract that is built in. It is parsed once, since that takes longer than most tests, and only read
+// afterwards.
+func Load() (*Contract, error) { return load() }
+
+var load = sync.OnceValues(func() (*Contract, error) {
 	c := &Contract{}
 	if err := yaml.Unmarshal([]byte(openapi.Contract()), &c.root); err != nil {
 		return nil, fmt.Errorf("parsing openapi.yaml: %w", err)
 	}
 	return c, nil
-}
+})
 
 // Operations lists all calls, sorted by path and method.
 func (c *Contract) Operations() []Operation {
