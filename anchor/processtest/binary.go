@@ -16,9 +16,13 @@ import (
 	"time"
 )
 
-// Program returns the path of a server's program in its pinned version, or says that it is missing (Missing).
+// Program returns the path of a server's program in its pinned version, or says that it is missing (Missing). Under -short
+// it skips the test, since real servers take longer than what -short is for.
 func Program(t testing.TB, name string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skipf("-short leaves out what needs a real server (%s)", name)
+	}
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatalf("finding the pinned version of %s: %v", name, err)

@@ -30,6 +30,9 @@ type Command struct {
 	Probe  string       // the URL that answers once it serves
 	Status int          // with which it answers then; 0: any
 	Client *http.Client // asks the probe
+
+	// Shared says that several tests use the server, so none may stop it: Stop and Restart fail the test.
+	Shared bool
 }
 
 // Process is a server's process. Its methods are for one goroutine at a time.
@@ -46,15 +49,30 @@ type Process struct {
 func Start(t testing.TB, command Command) *Process {
 	t.Helper()
 	p := &Process{command: command}
+	p.LogIfFailed(t)
 	t.Cleanup(func() {
 		p.stop()
 		command.Client.CloseIdleConnections()
+	})
+	p.restart(t)
+	return p
+}
+
+// LogIfFailed has the test print the end of the server's output if it has failed by its end. Start does so for its own.
+func (p *Process) LogIfFailed(t testing.TB) {
+	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the last output of %s:\n%s", command.Name, tail(command.Log))
+			t.Logf("the last output of %s:\n%s", p.command.Name, tail(p.command.Log))
 		}
 	})
-	p.Restart(t)
-	return p
+}
+
+// MustNotBeShared fails the test, naming what it was about to do, when the server is shared.
+func (p *Process) MustNotBeShared(t testing.TB, act string) {
+	t.Helper()
+	if p.command.Shared {
+		t.Fatalf("%s a %s that other tests use as well: start one for this test", act, p.command.Name)
+	}
 }
 
 // Program is the path of the server's program.
@@ -63,6 +81,7 @@ func (p *Process) Program() string { return p.command.Path }
 // Stop ends the process as a crash would (SIGKILL). A process that has ended stays so.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
+	p.MustNotBeShared(t, "stopping")
 	p.stop()
 }
 
@@ -81,7 +100,13 @@ func (p *Process) stop() {
 // server that runs is stopped first.
 func (p *Process) Restart(t testing.TB) {
 	t.Helper()
+	p.MustNotBeShared(t, "restarting")
 	p.stop()
+	p.restart(t)
+}
+
+func (p *Process) restart(t testing.TB) {
+	t.Helper()
 	if err := p.start(); err != nil {
 		t.Fatalf("starting %s: %v", p.command.Name, err)
 	}

@@ -3,9 +3,11 @@ package servertest
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"muniment/anchor/processtest"
@@ -20,7 +22,12 @@ type S3 struct {
 	SecretKey string
 	Dir       string // the folder in which the server keeps all its files, for tests that look at the raw bytes
 	*processtest.Process
+
+	buckets atomic.Int64 // names that BucketName has given
 }
+
+// BucketName is a name that it gives only once, so that tests that share the server do not meet.
+func (s *S3) BucketName() string { return fmt.Sprintf("bucket-%d", s.buckets.Add(1)) }
 
 // URL is the endpoint with its scheme.
 func (s *S3) URL() string {
@@ -62,7 +69,7 @@ func (o Options) Versitygw(t testing.TB) *S3 {
 	s.Process = processtest.Start(t, processtest.Command{
 		Name: "versitygw", Path: program, Args: append(args, makeDir(t, s.Dir, "objects")),
 		Env: processtest.Environment(s.Dir), Dir: s.Dir, Log: filepath.Join(t.TempDir(), "versitygw.log"),
-		Probe: s.URL() + "/servertest", Client: cert.Client(t),
+		Probe: s.URL() + "/servertest", Client: cert.Client(t), Shared: o.shared,
 	})
 	return s
 }
@@ -91,7 +98,7 @@ func (o Options) MinIO(t testing.TB) *S3 {
 		Env:  processtest.Environment(s.Dir, env...), Dir: s.Dir, Log: filepath.Join(t.TempDir(), "minio.log"),
 		Probe:  s.URL() + "/minio/health/cluster",
 		Status: http.StatusOK, // it answers before it can serve everything
-		Client: cert.Client(t),
+		Client: cert.Client(t), Shared: o.shared,
 	})
 	return s
 }

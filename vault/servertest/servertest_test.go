@@ -18,8 +18,13 @@ import (
 	"muniment/vault/servertest"
 )
 
+var shared servertest.Shared
+
+func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
+
 // Servers, with and without TLS, come back with what they held after a crash.
 func TestS3(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(servertest.Options, testing.TB) *servertest.S3{
 		"versitygw": servertest.Options.Versitygw, "minio": servertest.Options.MinIO,
 	} {
@@ -46,6 +51,7 @@ func TestS3(t *testing.T) {
 
 // The options that leave something out do so.
 func TestS3LeavesOut(t *testing.T) {
+	t.Parallel()
 	t.Run("versioning", func(t *testing.T) {
 		s := servertest.Options{NoVersioning: true}.Versitygw(t)
 		c := client(t, s, s.Endpoint, "")
@@ -67,20 +73,23 @@ func TestS3LeavesOut(t *testing.T) {
 
 // A proxy is as good as the server to a client that signs its requests.
 func TestS3ByProxy(t *testing.T) {
-	s := servertest.Versitygw(t)
+	t.Parallel()
+	s := shared.Versitygw(t)
 	plain, tls := proxytest.New(t, s.URL()), proxytest.NewTLS(t, s.Endpoint)
-	makeLockedBucket(t, client(t, s, plain.Address, ""), "bucket")
+	bucket := s.BucketName()
+	makeLockedBucket(t, client(t, s, plain.Address, ""), bucket)
 	for _, p := range []*proxytest.Proxy{plain, tls} {
 		c := client(t, s, p.Address, p.CAFile())
 		content := strings.Repeat("content ", 1<<20)
-		version := putObject(t, c, "bucket", "a key/with ünusual %2F characters", content, false)
-		if got := getObject(t, c, "bucket", "a key/with ünusual %2F characters", version); got != content {
+		version := putObject(t, c, bucket, "a key/with ünusual %2F characters", content, false)
+		if got := getObject(t, c, bucket, "a key/with ünusual %2F characters", version); got != content {
 			t.Errorf("%s: the object has %d bytes, want %d", p.URL(), len(got), len(content))
 		}
 	}
 }
 
 func TestVault(t *testing.T) {
+	t.Parallel()
 	for _, tls := range []bool{false, true} {
 		t.Run(fmt.Sprintf("tls=%t", tls), func(t *testing.T) {
 			v := servertest.Options{TLS: tls}.Vault(t)
@@ -110,6 +119,7 @@ func TestVault(t *testing.T) {
 }
 
 func TestVaultCredentials(t *testing.T) {
+	t.Parallel()
 	v := servertest.NewVault(t)
 	v.Do(t, http.MethodPost, "transit/keys/k", v.RootToken, nil)
 	const policy = `path "transit/encrypt/k" { capabilities = ["update"] }`
@@ -133,6 +143,7 @@ func TestVaultCredentials(t *testing.T) {
 
 // A server dies with the test binary, even one that has no time for its cleanups.
 func TestServerEndsWithItsTest(t *testing.T) {
+	t.Parallel()
 	const told = "SERVERTEST_DIES"
 	if file := os.Getenv(told); file != "" {
 		s := servertest.Versitygw(t)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"muniment/anchor/processtest"
@@ -22,9 +23,15 @@ type Vault struct {
 	UnsealKey string // the only share
 	AuditLog  string // the file of its audit device: one JSON object a line, a request and a response each
 	Dir       string // its storage
+
+	Transit      string // where its Transit engine is mounted
+	AppRoleMount string // where its AppRole method is mounted, below auth/
+
 	*processtest.Process
 
-	client *http.Client
+	client     *http.Client
+	part       string // begins the names and paths that are one test's in a shared Vault: "test-3/"; "" otherwise
+	auditBegin int64  // of the audit log: what was written before does not count
 }
 
 // NewVault starts a Vault.
@@ -54,7 +61,7 @@ func (o Options) vault(t testing.TB, node string) *Vault {
 	endpoint, files := processtest.Reserve(t), t.TempDir()
 	v := &Vault{
 		Address: cert.Scheme() + "://" + endpoint, CAFile: cert.CAFile(), Dir: t.TempDir(),
-		AuditLog: filepath.Join(files, "audit.log"), client: cert.Client(t),
+		AuditLog: filepath.Join(files, "audit.log"), Transit: "transit", AppRoleMount: "approle", client: cert.Client(t),
 	}
 	listener := map[string]any{"address": endpoint, "tls_disable": cert == nil}
 	if cert != nil {
@@ -81,7 +88,7 @@ func (o Options) vault(t testing.TB, node string) *Vault {
 	v.Process = processtest.Start(t, processtest.Command{
 		Name: "vault", Path: program, Args: []string{"server", "-config", file},
 		Env: processtest.Environment(files), Dir: files, Log: filepath.Join(files, "vault.log"),
-		Probe: v.Address + "/v1/sys/health", Client: v.client,
+		Probe: v.Address + "/v1/sys/health", Client: v.client, Shared: o.shared,
 	})
 	return v
 }
@@ -99,13 +106,20 @@ func (v *Vault) enable(t testing.TB) {
 	t.Helper()
 	device := map[string]any{"type": "file", "options": map[string]any{"file_path": v.AuditLog}}
 	v.Do(t, http.MethodPut, "sys/audit/file", v.RootToken, device)
-	v.Do(t, http.MethodPost, "sys/mounts/transit", v.RootToken, map[string]any{"type": "transit"})
-	v.Do(t, http.MethodPost, "sys/auth/approle", v.RootToken, map[string]any{"type": "approle"})
+	v.mount(t)
+}
+
+// mount mounts the Transit engine and the AppRole method.
+func (v *Vault) mount(t testing.TB) {
+	t.Helper()
+	v.Do(t, http.MethodPost, "sys/mounts/"+v.Transit, v.RootToken, map[string]any{"type": "transit"})
+	v.Do(t, http.MethodPost, "sys/auth/"+v.AppRoleMount, v.RootToken, map[string]any{"type": "approle"})
 }
 
 // Seal seals it: until Unseal it answers every other call with 503.
 func (v *Vault) Seal(t testing.TB) {
 	t.Helper()
+	v.MustNotBeShared(t, "sealing")
 	v.Do(t, http.MethodPut, "sys/seal", v.RootToken, nil)
 }
 
@@ -150,15 +164,18 @@ func (v *Vault) health(t testing.TB) int {
 // WritePolicy makes or replaces a policy.
 func (v *Vault) WritePolicy(t testing.TB, name, hcl string) {
 	t.Helper()
-	v.Do(t, http.MethodPut, "sys/policies/acl/"+name, v.RootToken, map[string]any{"policy": hcl})
+	v.Do(t, http.MethodPut, "sys/policies/acl/"+v.policyName(name), v.RootToken, map[string]any{"policy": hcl})
 }
+
+// policyName is what Vault calls a policy: for a test in a shared Vault a name of the test's own.
+func (v *Vault) policyName(name string) string { return strings.ReplaceAll(v.part, "/", "-") + name }
 
 // AppRole makes a role whose tokens have a policy and nothing more, writing that policy first under the role's name.
 // Settings are further parameters of the role, such as token_ttl; nil for none. Login takes what is returned.
 func (v *Vault) AppRole(t testing.TB, name, hcl string, settings map[string]any) (roleID, secretID string) {
 	t.Helper()
 	v.WritePolicy(t, name, hcl)
-	role := map[string]any{"token_policies": []string{name}, "token_no_default_policy": true}
+	role := map[string]any{"token_policies": []string{v.policyName(name)}, "token_no_default_policy": true}
 	for key, value := range settings {
 		role[key] = value
 	}
@@ -192,7 +209,7 @@ func text(t testing.TB, answer map[string]any, object, field string) string {
 func (v *Vault) Token(t testing.TB, policy, hcl string, settings map[string]any) string {
 	t.Helper()
 	v.WritePolicy(t, policy, hcl)
-	body := map[string]any{"policies": []string{policy}, "no_default_policy": true}
+	body := map[string]any{"policies": []string{v.policyName(policy)}, "no_default_policy": true}
 	for key, value := range settings {
 		body[key] = value
 	}

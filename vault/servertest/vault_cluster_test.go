@@ -8,6 +8,7 @@ import (
 )
 
 func TestVaultClusterGoesOnWithoutItsActiveNode(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short leaves out the elections of a cluster")
 	}

@@ -15,8 +15,9 @@ import (
 // callTimeout is how long one call to Vault may take.
 const callTimeout = 30 * time.Second
 
-// Do calls Vault's HTTP API and returns the answer's object; nil when there is no body. The path is what follows /v1/.
-// An answer other than 2xx fails the test.
+// Do calls Vault's HTTP API and returns the answer's object; nil when there is no body. The path is what follows /v1/; transit/
+// and auth/approle/ in it are the mounts of the test's own where the Vault is shared. An answer other than 2xx fails the
+// test.
 func (v *Vault) Do(t testing.TB, method, path, token string, body any) map[string]any {
 	t.Helper()
 	status, answer := v.Try(t, method, path, token, body)
@@ -49,7 +50,7 @@ func (v *Vault) call(ctx context.Context, method, path, token string, body any) 
 		}
 		content = bytes.NewReader(encoded)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, v.Address+"/v1/"+strings.TrimPrefix(path, "/"), content)
+	req, err := http.NewRequestWithContext(ctx, method, v.Address+"/v1/"+v.mounted(path), content)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -74,4 +75,16 @@ func (v *Vault) call(ctx context.Context, method, path, token string, body any) 
 		return 0, nil, fmt.Errorf("reading the answer, status %d: %w", resp.StatusCode, err)
 	}
 	return resp.StatusCode, answer, nil
+}
+
+// mounted puts the mounts of the Vault into a path that begins with transit/ or auth/approle/.
+func (v *Vault) mounted(path string) string {
+	path = strings.TrimPrefix(path, "/")
+	if rest, ok := strings.CutPrefix(path, "transit/"); ok {
+		return v.Transit + "/" + rest
+	}
+	if rest, ok := strings.CutPrefix(path, "auth/approle/"); ok {
+		return "auth/" + v.AppRoleMount + "/" + rest
+	}
+	return path
 }
