@@ -10,7 +10,7 @@ import (
 	"muniment/openapi"
 )
 
-func (p *program) anchorCommand() *cobra.Command {
+func anchorCommand(p *program) *cobra.Command {
 	c := &cobra.Command{Use: "anchor", Short: "Anchors: where the journal's head is made known to others"}
 	c.AddCommand(
 		&cobra.Command{
@@ -19,23 +19,23 @@ func (p *program) anchorCommand() *cobra.Command {
 			Long: `Anchors the newest checkpoint without waiting for the next time that one is due. When nothing but anchoring has
 happened since the last anchor, there is nothing to anchor.`,
 			Args: cobra.NoArgs,
-			RunE: p.anchorsOf((*remote).anchorNow),
+			RunE: anchorsOf(p, (*remote).anchorNow),
 		},
 		&cobra.Command{
 			Use:   "ls",
 			Short: "List anchors and their state, newest first",
 			Args:  cobra.NoArgs,
-			RunE:  p.anchorsOf((*remote).anchors),
+			RunE:  anchorsOf(p, (*remote).anchors),
 		},
 	)
 	return group(c)
 }
 
 // anchorsOf runs a call that answers with anchors.
-func (p *program) anchorsOf(call func(*remote, context.Context) (*openapi.AnchorList,
+func anchorsOf(p *program, call func(*remote, context.Context) (*openapi.AnchorList,
 	error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, _ []string) error {
-		r, err := p.server()
+		r, err := connect(p)
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ type backupOptions struct {
 	record                bool
 }
 
-func (p *program) backupCommand() *cobra.Command {
+func backupCommand(p *program) *cobra.Command {
 	var o backupOptions
 	var noRecord bool
 	c := &cobra.Command{
@@ -60,7 +60,7 @@ its own. The key file is copied with --with-keys only: whoever has both can read
 				return err
 			}
 			o.record = !noRecord
-			return p.backup(c.Context(), cfg, o)
+			return runBackup(p, c.Context(), cfg, o)
 		},
 	}
 	f := c.Flags()
@@ -110,7 +110,7 @@ type backupRun struct {
 	report backupReport
 }
 
-func (p *program) backup(ctx context.Context, cfg config.Config, o backupOptions) error {
+func runBackup(p *program, ctx context.Context, cfg config.Config, o backupOptions) error {
 	began := time.Now()
 	b := &backupRun{program: p, backupOptions: o, cfg: cfg, at: folder(o.to + o.verify)}
 	b.report = backupReport{Folder: string(b.at), Checkpoints: []uint64{}, Anchors: []anchor.Audited{},

@@ -19,7 +19,7 @@ func (b *backupRun) connect() (err error) {
 	if !b.record {
 		return nil
 	}
-	if b.server, err = b.program.server(); err != nil {
+	if b.server, err = connect(b.program); err != nil {
 		return err
 	}
 	if b.connection.Token.IsZero() {

@@ -51,7 +51,7 @@ func parts() []part {
 	}
 }
 
-func (p *program) benchCommand() *cobra.Command {
+func benchCommand(p *program) *cobra.Command {
 	b := &bench{p: p, size: 1 << 30}
 	var names []string
 	long := "Measures this machine with this program, in folders of its own that it removes. The parts:\n"

@@ -25,7 +25,7 @@ type remote struct {
 }
 
 // server is the one that flags and environment name.
-func (p *program) server() (*remote, error) {
+func connect(p *program) (*remote, error) {
 	if err := p.connection.Resolve(p.getenv); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ const completionPatience = time.Second
 
 // complete says what a shell may offer for the flags and arguments of a command and those below it. What takes a file
 // or a folder is left to the shell.
-func (p *program) complete(c *cobra.Command) {
+func complete(p *program, c *cobra.Command) {
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp),
 		"state":  cobra.FixedCompletions([]string{"kept", "erased"}, cobra.ShellCompDirectiveNoFileComp),
@@ -39,7 +39,7 @@ func (p *program) complete(c *cobra.Command) {
 		c.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	for _, below := range c.Commands() {
-		p.complete(below)
+		complete(p, below)
 	}
 }
 
@@ -50,7 +50,7 @@ func takesFiles(name string) bool { return name == "put" || name == "demo" || na
 func (p *program) offerSeries(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(c.Context(), completionPatience)
 	defer cancel()
-	r, err := p.server()
+	r, err := connect(p)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

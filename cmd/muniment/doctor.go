@@ -84,7 +84,7 @@ func (r *report) end() []diagnosis {
 	return slices.Clone(r.lines)
 }
 
-func (p *program) doctorCommand() *cobra.Command {
+func doctorCommand(p *program) *cobra.Command {
 	var at place
 	d := doctor{program: p}
 	c := &cobra.Command{

@@ -64,7 +64,7 @@ func (d *doctor) attestation(ctx context.Context, r *report) {
 }
 
 func (d *doctor) attestByServer(ctx context.Context, r *report) {
-	server, err := d.program.server()
+	server, err := connect(d.program)
 	if err != nil {
 		r.refused("", err, "check --url and --token")
 		return

@@ -10,7 +10,7 @@ import (
 	"muniment/openapi"
 )
 
-func (p *program) evidenceCommand() *cobra.Command {
+func evidenceCommand(p *program) *cobra.Command {
 	var external string
 	var disclose bool
 	c := &cobra.Command{
@@ -21,7 +21,7 @@ record; with --disclose it also ties a copy of the content to it, which needs a 
 		Example: "  muniment evidence --disclose 0190b5a0-7c1e-7000-8000-000000000001 > evidence.json",
 		Args:    idOrExternal(&external),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ type checked struct {
 	Findings []finding `json:"findings"`
 }
 
-func (p *program) fsckCommand() *cobra.Command {
+func fsckCommand(p *program) *cobra.Command {
 	var at place
 	var content, keys bool
 	c := &cobra.Command{
@@ -51,7 +51,7 @@ The server must not be running. It exits 0 when all agrees, and 1 when there is 
 			if err != nil {
 				return err
 			}
-			return p.fsck(c.Context(), cfg, content, keys)
+			return runFsck(p, c.Context(), cfg, content, keys)
 		},
 	}
 	at.flags(c.Flags())
@@ -60,7 +60,7 @@ The server must not be running. It exits 0 when all agrees, and 1 when there is 
 	return c
 }
 
-func (p *program) fsck(ctx context.Context, cfg config.Config, content, keys bool) error {
+func runFsck(p *program, ctx context.Context, cfg config.Config, content, keys bool) error {
 	result, err := check(ctx, cfg, content, keys)
 	if err != nil {
 		return err

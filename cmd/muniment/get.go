@@ -20,7 +20,7 @@ type reading struct {
 	progress                          io.Writer // where a bar may be shown; nil for nowhere
 }
 
-func (p *program) getCommand() *cobra.Command {
+func getCommand(p *program) *cobra.Command {
 	var g reading
 	c := &cobra.Command{
 		Use:   "get ID --purpose CODE",
@@ -38,7 +38,7 @@ house, and is on record before the first byte leaves the server. The file appear
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}

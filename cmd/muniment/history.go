@@ -13,14 +13,14 @@ import (
 	"muniment/openapi"
 )
 
-func (p *program) historyCommand() *cobra.Command {
+func historyCommand(p *program) *cobra.Command {
 	var external string
 	c := &cobra.Command{
 		Use:   "history ID",
 		Short: "Tell a document's story: every event about it, oldest first",
 		Args:  idOrExternal(&external),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}

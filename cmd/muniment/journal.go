@@ -11,19 +11,19 @@ import (
 	"muniment/openapi"
 )
 
-func (p *program) journalCommand() *cobra.Command {
+func journalCommand(p *program) *cobra.Command {
 	c := &cobra.Command{Use: "journal", Short: "The log of everything that happened"}
-	c.AddCommand(p.checkpointCommand(), p.entriesCommand(), p.tailCommand())
+	c.AddCommand(checkpointCommand(p), entriesCommand(p), tailCommand(p))
 	return group(c)
 }
 
-func (p *program) checkpointCommand() *cobra.Command {
+func checkpointCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Write the newest signed checkpoint (C2SP tlog-checkpoint)",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ func (p *program) checkpointCommand() *cobra.Command {
 	}
 }
 
-func (p *program) entriesCommand() *cobra.Command {
+func entriesCommand(p *program) *cobra.Command {
 	var after uint64
 	var limit int
 	c := &cobra.Command{
@@ -53,7 +53,7 @@ func (p *program) entriesCommand() *cobra.Command {
 		Short: "Write the tenant's events in the order of their numbers",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
@@ -72,7 +72,7 @@ func (p *program) entriesCommand() *cobra.Command {
 // tailWait is how long one call waits for news, in seconds.
 const tailWait = 30
 
-func (p *program) tailCommand() *cobra.Command {
+func tailCommand(p *program) *cobra.Command {
 	var after uint64
 	c := &cobra.Command{
 		Use:   "tail",
@@ -80,7 +80,7 @@ func (p *program) tailCommand() *cobra.Command {
 		Long:  `Writes a line for each event, and waits for more. With -o json each line is one entry, with its body and nonce.`,
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
@@ -92,7 +92,7 @@ func (p *program) tailCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := p.writeEntries(page.Entries); err != nil {
+				if err := writeEntries(p, page.Entries); err != nil {
 					return err
 				}
 				after = page.Next
@@ -104,7 +104,7 @@ func (p *program) tailCommand() *cobra.Command {
 	return c
 }
 
-func (p *program) writeEntries(entries []openapi.Entry) error {
+func writeEntries(p *program, entries []openapi.Entry) error {
 	for _, e := range entries {
 		if p.format == "json" {
 			if err := json.NewEncoder(p.stdout).Encode(e); err != nil {

@@ -12,7 +12,7 @@ import (
 	"muniment/openapi"
 )
 
-func (p *program) keyCommand() *cobra.Command {
+func keyCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "key",
 		Short: "The life of the tenant's key: rotate, rewrap, trim",
@@ -29,18 +29,18 @@ of the key that it needs are destroyed, which takes these steps, by at least two
 Where the keys are in HashiCorp Vault, rotate and "trim run" act there with your own credentials: VAULT_ADDR, VAULT_TOKEN and,
 where they are needed, VAULT_CACERT and VAULT_NAMESPACE, as for the vault command. The server's own may not.`,
 	}
-	c.AddCommand(p.keyStatusCommand(), p.keyRotateCommand(), p.keyRewrapCommand(), p.keyTrimCommand(),
-		p.keyPolicyCommand())
+	c.AddCommand(keyStatusCommand(p), keyRotateCommand(p), keyRewrapCommand(p), keyTrimCommand(p),
+		keyPolicyCommand(p))
 	return group(c)
 }
 
-func (p *program) keyStatusCommand() *cobra.Command {
+func keyStatusCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Say which versions there are, and how far rewraps and trims have come",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
@@ -90,7 +90,7 @@ func rewrappedText(s *openapi.KeyStatus) string {
 	return text
 }
 
-func (p *program) keyRotateCommand() *cobra.Command {
+func keyRotateCommand(p *program) *cobra.Command {
 	var place custodyPlace
 	c := &cobra.Command{
 		Use:   "rotate",
@@ -101,11 +101,11 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 		Example: "  muniment key rotate\n  VAULT_ADDR=https://vault.example.org:8200 VAULT_TOKEN=hvs.… muniment key rotate",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
-			done, err := p.rotate(c.Context(), r, place)
+			done, err := rotate(p, c.Context(), r, place)
 			if err != nil {
 				return err
 			}
@@ -120,13 +120,13 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 }
 
 // rotate rotates in the key service, where that is ours to do, and has the server put it on record.
-func (p *program) rotate(ctx context.Context, r *remote, place custodyPlace) (*openapi.Rotation, error) {
+func rotate(p *program, ctx context.Context, r *remote, place custodyPlace) (*openapi.Rotation, error) {
 	status, err := r.keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if status.Custody == openapi.Elsewhere {
-		custodian, err := p.custodian(ctx, place)
+		custodian, err := custodian(p, ctx, place)
 		if err != nil {
 			return nil, err
 		}

@@ -10,7 +10,7 @@ import (
 	"muniment/vault/keys/transit"
 )
 
-func (p *program) keyPolicyCommand() *cobra.Command {
+func keyPolicyCommand(p *program) *cobra.Command {
 	var place custodyPlace
 	c := &cobra.Command{
 		Use:   "policy gateway|custodian",

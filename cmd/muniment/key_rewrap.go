@@ -15,7 +15,7 @@ import (
 // rewrapLook is how often the server is asked how far a rewrap has come.
 const rewrapLook = 200 * time.Millisecond
 
-func (p *program) keyRewrapCommand() *cobra.Command {
+func keyRewrapCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rewrap",
 		Short: "Wrap everything that is kept with the newest version of the key",
@@ -24,11 +24,11 @@ broken off. Where the server was, the same command takes it up again, and passes
 		Example: "  muniment key rewrap",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
-			done, err := p.rewrap(c.Context(), r)
+			done, err := rewrap(p, c.Context(), r)
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ broken off. Where the server was, the same command takes it up again, and passes
 }
 
 // rewrap starts or joins the server's rewrap and follows it to its end.
-func (p *program) rewrap(ctx context.Context, r *remote) (*openapi.Rewrap, error) {
+func rewrap(p *program, ctx context.Context, r *remote) (*openapi.Rewrap, error) {
 	res, err := r.api.RewrapKeysWithResponse(ctx)
 	if err != nil {
 		return nil, r.unreached(err)
@@ -53,7 +53,7 @@ func (p *program) rewrap(ctx context.Context, r *remote) (*openapi.Rewrap, error
 	if err := answered(res.StatusCode(), res.Body, http.StatusAccepted); err != nil {
 		return nil, err
 	}
-	done, err := p.follow(ctx, r, res.JSON202)
+	done, err := follow(p, ctx, r, res.JSON202)
 	if err != nil || done.State != openapi.RewrapStateFailed {
 		return done, err
 	}
@@ -61,7 +61,7 @@ func (p *program) rewrap(ctx context.Context, r *remote) (*openapi.Rewrap, error
 }
 
 // follow shows how far a rewrap has come until it has ended.
-func (p *program) follow(ctx context.Context, r *remote, now *openapi.Rewrap) (*openapi.Rewrap, error) {
+func follow(p *program, ctx context.Context, r *remote, now *openapi.Rewrap) (*openapi.Rewrap, error) {
 	bar := startProgress(p.stderr, "rewrap", 0)
 	tick := time.NewTicker(rewrapLook)
 	defer tick.Stop()

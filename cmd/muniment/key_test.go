@@ -69,11 +69,11 @@ func TestRewrapIsLeft(t *testing.T) {
 	var stderr bytes.Buffer
 	p := &program{surroundings: surroundings{stdout: &stderr, stderr: &stderr,
 		getenv: func(n string) string { return custodian.env[n] }}}
-	remote, err := p.server()
+	remote, err := connect(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.follow(ctx, remote,
+	if _, err := follow(p, ctx, remote,
 		&openapi.Rewrap{State: openapi.RewrapStateRunning, BeganAt: time.Now()}); err == nil ||
 		!strings.Contains(err.Error(), "no longer following") {
 		t.Errorf("left: %v", err)

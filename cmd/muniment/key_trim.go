@@ -12,7 +12,7 @@ import (
 	"muniment/openapi"
 )
 
-func (p *program) keyTrimCommand() *cobra.Command {
+func keyTrimCommand(p *program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trim",
 		Short: "Destroy old versions of the key, and with them what was erased in every backup",
@@ -26,7 +26,7 @@ func (p *program) keyTrimCommand() *cobra.Command {
 one for fewer.`,
 		Example: "  muniment key trim propose\n  muniment key trim propose --oldest 4",
 		Args:    cobra.NoArgs,
-		RunE: p.trimsOf(func(ctx context.Context, r *remote, _ []string) (*openapi.Trim, error) {
+		RunE: trimsOf(p, func(ctx context.Context, r *remote, _ []string) (*openapi.Trim, error) {
 			res, err := r.api.ProposeTrimWithResponse(ctx, openapi.NewTrim{Oldest: &oldest})
 			if err != nil {
 				return nil, r.unreached(err)
@@ -40,7 +40,7 @@ one for fewer.`,
 		Short: "Approve what somebody else has proposed",
 		Long:  `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever approves may not carry it out.`,
 		Args:  one("which trim? give its id, which muniment key status shows"),
-		RunE: p.trimsOf(func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
+		RunE: trimsOf(p, func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
 			res, err := r.api.ApproveTrimWithResponse(ctx, args[0])
 			if err != nil {
 				return nil, r.unreached(err)
@@ -60,8 +60,8 @@ that was broken off is brought to its end by the same command, of any key custod
 		Example: "  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1\n" +
 			"  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1 --oldest 4",
 		Args: one("which trim? give its id, which muniment key status shows"),
-		RunE: p.trimsOf(func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
-			return p.runTrim(ctx, r, args[0], place, agreed)
+		RunE: trimsOf(p, func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
+			return runTrim(p, ctx, r, args[0], place, agreed)
 		}),
 	}
 	place.flags(run.Flags())
@@ -73,10 +73,10 @@ that was broken off is brought to its end by the same command, of any key custod
 }
 
 // trimsOf runs a call that answers with a trim.
-func (p *program) trimsOf(call func(context.Context, *remote, []string) (*openapi.Trim,
+func trimsOf(p *program, call func(context.Context, *remote, []string) (*openapi.Trim,
 	error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		r, err := p.server()
+		r, err := connect(p)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (a agreedTrim) check(tenant string, oldest int) error {
 }
 
 // runTrim has the server begin, trims in the key service where that is ours to do, and has the server put it on record.
-func (p *program) runTrim(ctx context.Context, r *remote, id string, place custodyPlace,
+func runTrim(p *program, ctx context.Context, r *remote, id string, place custodyPlace,
 	agreed agreedTrim) (*openapi.Trim, error) {
 	status, err := r.keys(ctx)
 	if err != nil {
@@ -144,7 +144,7 @@ func (p *program) runTrim(ctx context.Context, r *remote, id string, place custo
 		return nil, hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you to say"),
 			"give --oldest, the oldest version to keep, as it was proposed and approved")
 	}
-	custodian, err := p.custodian(ctx, place) // before anything begins that cannot go on
+	custodian, err := custodian(p, ctx, place) // before anything begins that cannot go on
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ type listing struct {
 	limit                                            int
 }
 
-func (p *program) lsCommand() *cobra.Command {
+func lsCommand(p *program) *cobra.Command {
 	var l listing
 	c := &cobra.Command{
 		Use:   "ls",
@@ -35,7 +35,7 @@ taken as midnight UTC.`,
 			return cobra.NoArgs(c, args)
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,7 @@ import (
 	"muniment/openapi"
 )
 
-func (p *program) principalCommand() *cobra.Command {
+func principalCommand(p *program) *cobra.Command {
 	c := &cobra.Command{Use: "principal", Short: "Principals: who may do what"}
 	var roles []string
 	create := &cobra.Command{
@@ -28,7 +28,7 @@ principals.`,
 			return cobra.NoArgs(c, args)
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ principals.`,
 		Long:  `From then on no key speaks for the principal. Its roles and its record stay. Nobody can revoke their own keys.`,
 		Args:  one("which principal? give its id, which principal create has printed"),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}

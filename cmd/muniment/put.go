@@ -45,7 +45,7 @@ type putOptions struct {
 	manifest, receipts string
 }
 
-func (p *program) putCommand() *cobra.Command {
+func putCommand(p *program) *cobra.Command {
 	var o putOptions
 	c := &cobra.Command{
 		Use:   "put FILE|FOLDER|-… | put --manifest IN.csv --receipts OUT.csv",
@@ -61,14 +61,14 @@ func (p *program) putCommand() *cobra.Command {
 			if o.deposit.attributes, err = pairs(o.attributes); err != nil {
 				return err
 			}
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
 			if o.manifest != "" {
-				return p.putManifest(c.Context(), r, o)
+				return putManifest(p, c.Context(), r, o)
 			}
-			return p.put(c.Context(), r, o, args)
+			return putFiles(p, c.Context(), r, o, args)
 		},
 	}
 	f := c.Flags()
@@ -128,7 +128,7 @@ func (o *putOptions) checkManifest(c *cobra.Command, args []string) error {
 }
 
 // put deposits what the arguments name and writes the receipts of what was deposited, also when something was not.
-func (p *program) put(ctx context.Context, r *remote, o putOptions, args []string) error {
+func putFiles(p *program, ctx context.Context, r *remote, o putOptions, args []string) error {
 	items, skipped, err := gather(o.deposit, args, o.hidden, p.stdin)
 	if err != nil {
 		return err

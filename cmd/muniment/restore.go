@@ -30,7 +30,7 @@ type restoreOptions struct {
 	origin             string
 }
 
-func (p *program) restoreCommand() *cobra.Command {
+func restoreCommand(p *program) *cobra.Command {
 	var o restoreOptions
 	c := &cobra.Command{
 		Use:   "restore",
@@ -61,7 +61,7 @@ broken off.`,
 			if err != nil {
 				return err
 			}
-			return p.restore(c.Context(), cfg, o)
+			return runRestore(p, c.Context(), cfg, o)
 		},
 	}
 	f := c.Flags()
@@ -103,7 +103,7 @@ type restoreRun struct {
 	report restoreReport
 }
 
-func (p *program) restore(ctx context.Context, cfg config.Config, o restoreOptions) error {
+func runRestore(p *program, ctx context.Context, cfg config.Config, o restoreOptions) error {
 	began := time.Now()
 	r := &restoreRun{program: p, restoreOptions: o, cfg: cfg}
 	r.report = restoreReport{Data: cfg.Data, Checkpoints: []uint64{}, Anchors: []anchor.Audited{}}

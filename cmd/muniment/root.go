@@ -86,14 +86,14 @@ by which your shell completes commands, flags, files and series; its --help says
 	flags.StringVar(&p.token, "token", "", "the API key, mun_… (MUNIMENT_TOKEN)")
 	flags.StringVar(&p.connection.TokenFile, "token-file", "", "a file that holds the API key (MUNIMENT_TOKEN_FILE)")
 	root.AddCommand(
-		p.demoCommand(), p.serveCommand(),
-		p.putCommand(), p.getCommand(), p.lsCommand(), p.evidenceCommand(), p.historyCommand(),
-		p.anchorCommand(), p.journalCommand(), p.seriesCommand(), p.keyCommand(), p.principalCommand(),
-		p.doctorCommand(), p.fsckCommand(), p.backupCommand(), p.restoreCommand(), p.benchCommand(), p.versionCommand(),
+		demoCommand(p), serveCommand(p),
+		putCommand(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
+		anchorCommand(p), journalCommand(p), seriesCommand(p), keyCommand(p), principalCommand(p),
+		doctorCommand(p), fsckCommand(p), backupCommand(p), restoreCommand(p), benchCommand(p), versionCommand(p),
 	)
 	refuseUnknownHelp(root)
 	root.InitDefaultCompletionCmd()
-	p.complete(root)
+	complete(p, root)
 	return root
 }
 

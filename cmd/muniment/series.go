@@ -10,7 +10,7 @@ import (
 	"muniment/openapi"
 )
 
-func (p *program) seriesCommand() *cobra.Command {
+func seriesCommand(p *program) *cobra.Command {
 	c := &cobra.Command{Use: "series", Short: "Record series: what documents are filed in"}
 	var immutable bool
 	create := &cobra.Command{
@@ -23,7 +23,7 @@ its start and once a week, and "muniment doctor" whenever it is run with --url.`
 		Example: "  muniment series create --immutable permits",
 		Args:    one("which series? give its code, such as permits"),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ its start and once a week, and "muniment doctor" whenever it is run with --url.`
 		Short:   "List the record series",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := p.server()
+			r, err := connect(p)
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,7 @@ import (
 	"muniment/cmd/muniment/config"
 )
 
-func (p *program) serveCommand() *cobra.Command {
+func serveCommand(p *program) *cobra.Command {
 	var file, data, listen, admin string
 	c := &cobra.Command{
 		Use:   "serve",
@@ -40,7 +40,7 @@ the first start a second line with the bootstrap API key, which is shown this on
 			if err := cfg.Check(); err != nil {
 				return fmt.Errorf("checking the configuration: %w", err)
 			}
-			return p.serve(c.Context(), cfg)
+			return serve(p, c.Context(), cfg)
 		},
 	}
 	def := config.Default()
@@ -52,7 +52,7 @@ the first start a second line with the bootstrap API key, which is shown this on
 	return c
 }
 
-func (p *program) serve(ctx context.Context, cfg config.Config) error {
+func serve(p *program, ctx context.Context, cfg config.Config) error {
 	log, err := newLogger(p.stderr, cfg.Log)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (p *program) serve(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	err = p.announce(s)
+	err = announce(p, s)
 	if err == nil {
 		err = s.run(ctx)
 	}
@@ -70,7 +70,7 @@ func (p *program) serve(ctx context.Context, cfg config.Config) error {
 }
 
 // announce prints the URL and, of a folder that was just made, the bootstrap API key.
-func (p *program) announce(s *service) error {
+func announce(p *program, s *service) error {
 	out := s.url() + "\n"
 	if s.node.created {
 		out += s.node.bootstrap.Reveal() + "\n"
