@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,20 +49,4 @@ func anchorsOf(p *program, call func(*remote, context.Context) (*openapi.AnchorL
 			}
 		})
 	}
-}
-
-func (r *remote) anchorNow(ctx context.Context) (*openapi.AnchorList, error) {
-	res, err := r.api.AnchorNowWithResponse(ctx)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
-}
-
-func (r *remote) anchors(ctx context.Context) (*openapi.AnchorList, error) {
-	res, err := r.api.ListAnchorsWithResponse(ctx, &openapi.ListAnchorsParams{})
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"slices"
 
@@ -34,11 +33,7 @@ func (b *backupRun) signedNow(ctx context.Context) ([]byte, error) {
 	if b.server == nil {
 		return nil, nil
 	}
-	res, err := b.server.api.GetCheckpointWithResponse(ctx)
-	if err != nil {
-		return nil, b.server.unreached(err)
-	}
-	return res.Body, answered(res.StatusCode(), res.Body, http.StatusOK)
+	return b.server.checkpoint(ctx)
 }
 
 // signedBefore is the checkpoint that an earlier backup was held against; nil when there is none.
@@ -58,13 +53,10 @@ func (b *backupRun) putOnRecord(ctx context.Context) error {
 	if b.server == nil {
 		return nil
 	}
-	res, err := b.server.api.RecordBackupWithResponse(ctx, openapi.NewBackup{
+	err := b.server.recordBackup(ctx, openapi.NewBackup{
 		Size: b.report.Size, Root: b.report.Root.String(), Label: optional(b.label),
 	})
 	if err != nil {
-		return b.server.unreached(err)
-	}
-	if err := answered(res.StatusCode(), res.Body, http.StatusCreated); err != nil {
 		return fmt.Errorf("the backup is whole, but could not be put on record: %w", err)
 	}
 	b.report.Recorded = true

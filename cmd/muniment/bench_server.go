@@ -65,7 +65,7 @@ func spawn(ctx context.Context, data, token string) (*child, error) {
 		return nil, fmt.Errorf("starting a server: it printed no URL or key: %w\n%s", err, c.log.text)
 	}
 	c.token = strings.TrimSpace(c.token)
-	c.remote, err = newRemote(strings.TrimSpace(url), c.token, newTransport())
+	c.remote, err = newRemote(strings.TrimSpace(url), c.token, newTransport(clients))
 	return c, err
 }
 

@@ -7,24 +7,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"time"
 
-	"muniment/openapi"
 	"muniment/openapi/client"
 )
 
-// maxProblem is more than any problem's size.
-const maxProblem = 64 << 10
-
-// remote is a server, seen by a client.
+// remote calls one server, as one principal.
 type remote struct {
 	base string
 	http *http.Client
-	api  *client.ClientWithResponses
+	api  *client.Client
 }
 
-// server is the one that flags and environment name.
+// connect is a client of the server that the flags and the environment name.
 func connect(p *program) (*remote, error) {
 	if err := p.connection.Resolve(p.getenv); err != nil {
 		return nil, err
@@ -32,9 +26,10 @@ func connect(p *program) (*remote, error) {
 	return newRemote(p.connection.URL, p.connection.Token.Reveal(), http.DefaultTransport)
 }
 
+// newRemote is a client of the server at a URL, which sends the API key with every request.
 func newRemote(url, token string, transport http.RoundTripper) (*remote, error) {
 	r := &remote{base: url, http: &http.Client{Transport: bearer{token, transport}}}
-	api, err := client.NewClientWithResponses(url, client.WithHTTPClient(r.http))
+	api, err := client.NewClient(url, client.WithHTTPClient(r.http))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the client: %w", err)
 	}
@@ -60,84 +55,6 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.next.RoundTrip(r)
 }
 
-// problemError is a refusal of the server's.
-type problemError struct {
-	openapi.Problem
-	after time.Duration // how long it asks to wait; 0 if it does not say
-}
-
-// foreignError is an answer that is not a Muniment server's: a proxy's, most likely.
-type foreignError struct {
-	status int
-	after  time.Duration
-}
-
-func (e *foreignError) Error() string {
-	return fmt.Sprintf("the server answers %d, and not with a problem of ours", e.status)
-}
-
-func (e *problemError) Error() string {
-	text := fmt.Sprintf("the server answers %d: %s", e.Status, e.Title)
-	if e.Detail != nil && *e.Detail != "" {
-		text += ": " + *e.Detail
-	}
-	return text
-}
-
-// answered makes an error of an answer that is not one of those wanted.
-func answered(status int, body []byte, wanted ...int) error {
-	for _, w := range wanted {
-		if status == w {
-			return nil
-		}
-	}
-	var e problemError
-	if err := json.Unmarshal(body, &e.Problem); err != nil || e.Title == "" {
-		return hint(&foreignError{status: status},
-			"check --url: is there a Muniment server behind it, or a proxy that answers for it?")
-	}
-	switch {
-	case e.Status == http.StatusUnauthorized:
-		return hint(&e, "give the API key with --token-file, MUNIMENT_TOKEN or --token; serve prints one the first time")
-	case e.Retry:
-		return hint(&e, "the same command may succeed later; request "+e.RequestID+" in the server's log says why")
-	case e.Status >= http.StatusInternalServerError:
-		return hint(&e, "look for request "+e.RequestID+" in the server's log")
-	}
-	return &e
-}
-
-// failure makes an error of an answer whose body was not read yet, and reads it.
-func failure(res *http.Response, wanted ...int) error {
-	for _, w := range wanted {
-		if res.StatusCode == w {
-			return nil
-		}
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxProblem))
-	if err != nil {
-		return fmt.Errorf("reading the server's answer: %w", err)
-	}
-	err = answered(res.StatusCode, body, wanted...)
-	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // a date is not used by us
-	after := time.Duration(max(0, seconds)) * time.Second
-	if problem := new(problemError); errors.As(err, &problem) {
-		problem.after = after
-	}
-	if foreign := new(foreignError); errors.As(err, &foreign) {
-		foreign.after = after
-	}
-	return err
-}
-
-// unreached explains why a call had no answer.
-func (r *remote) unreached(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("interrupted: %w", err)
-	}
-	return hint(fmt.Errorf("calling %s: %w", r.base, err), "is the server running, and is --url (MUNIMENT_URL) right?")
-}
-
 // CloseIdleConnections passes on what [http.Client] asks its transport.
 func (b bearer) CloseIdleConnections() {
 	if c, ok := b.next.(interface{ CloseIdleConnections() }); ok {
@@ -145,17 +62,47 @@ func (b bearer) CloseIdleConnections() {
 	}
 }
 
-// find resolves an argument to a document's id: the id itself, or the caller's own after --external-id.
-func (r *remote) find(ctx context.Context, args []string, external string) (string, error) {
-	if external == "" {
-		return args[0], nil
+// newTransport keeps as many connections open as there are clients that call at once.
+func newTransport(clients int) *http.Transport {
+	return &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}
+}
+
+// answer passes on an answer whose status is 2xx. Any other answer, and none, is an error; its body is then closed.
+func (r *remote) answer(res *http.Response, err error) (*http.Response, error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return nil, fmt.Errorf("interrupted: %w", err)
+	case err != nil:
+		return nil, hint(fmt.Errorf("calling %s: %w", r.base, err),
+			"is the server running, and is --url (MUNIMENT_URL) right?")
+	case res.StatusCode/100 != 2:
+		defer res.Body.Close()
+		return nil, failure(res)
 	}
-	res, err := r.api.GetDocumentByExternalIDWithResponse(ctx, external)
+	return res, nil
+}
+
+// body is the whole body of an answer.
+func (r *remote) body(res *http.Response, err error) ([]byte, error) {
+	if res, err = r.answer(res, err); err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		return "", r.unreached(err)
+		return nil, fmt.Errorf("reading the server's answer: %w", err)
 	}
-	if err := answered(res.StatusCode(), res.Body, http.StatusOK); err != nil {
-		return "", err
+	return body, nil
+}
+
+// decode reads the JSON of an answer's body.
+func decode[T any](body []byte, err error) (*T, error) {
+	if err != nil {
+		return nil, err
 	}
-	return res.JSON200.ID, nil
+	var out T
+	if err := json.Unmarshal(body, &out); err != nil {
+		return nil, hint(fmt.Errorf("reading the server's answer: %w", err), otherServer)
+	}
+	return &out, nil
 }

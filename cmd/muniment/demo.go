@@ -163,7 +163,7 @@ func (d *demo) start(ctx context.Context, data string) error {
 		return errors.Join(err, s.stop(patience))
 	}
 	s.start()
-	if d.remote, err = newRemote(s.url(), token, newTransport()); err != nil {
+	if d.remote, err = newRemote(s.url(), token, newTransport(clients)); err != nil {
 		return errors.Join(err, s.stop(patience))
 	}
 	d.service = s

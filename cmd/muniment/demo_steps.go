@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -166,8 +165,3 @@ func (d *demo) verify(ctx context.Context) error {
 
 // proofFile is where the paper's evidence is kept.
 func (p *paper) proofFile(d *demo) string { return filepath.Join(d.proofs(), p.id+".json") }
-
-// newTransport keeps as many connections as there are clients.
-func newTransport() *http.Transport {
-	return &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}
-}

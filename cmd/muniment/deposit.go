@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,19 +50,7 @@ func (r *remote) send(ctx context.Context, d deposit) (*openapi.Deposit, error) 
 	if err != nil {
 		return nil, fmt.Errorf("preparing a deposit: %w", err)
 	}
-	res, err := r.http.Do(req)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	defer res.Body.Close()
-	if err := failure(res, http.StatusCreated, http.StatusOK); err != nil {
-		return nil, err
-	}
-	var out openapi.Deposit
-	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
-		return nil, fmt.Errorf("reading the receipt: %w", err)
-	}
-	return &out, nil
+	return decode[openapi.Deposit](r.body(r.http.Do(req)))
 }
 
 func (r *remote) depositRequest(ctx context.Context, d deposit) (*http.Request, error) {

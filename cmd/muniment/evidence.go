@@ -1,13 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/spf13/cobra"
-
-	"muniment/openapi"
 )
 
 func evidenceCommand(p *program) *cobra.Command {
@@ -25,7 +21,7 @@ record; with --disclose it also ties a copy of the content to it, which needs a 
 			if err != nil {
 				return err
 			}
-			id, err := r.find(c.Context(), args, external)
+			id, err := documentID(c.Context(), r, args, external)
 			if err != nil {
 				return err
 			}
@@ -42,17 +38,4 @@ record; with --disclose it also ties a copy of the content to it, which needs a 
 	externalFlag(c.Flags(), &external)
 	c.Flags().BoolVar(&disclose, "disclose", false, "add the content's digest and salt")
 	return c
-}
-
-// evidence is a document's evidence file.
-func (r *remote) evidence(ctx context.Context, id string, disclose bool) ([]byte, error) {
-	var params openapi.GetEvidenceParams
-	if disclose {
-		params.Disclose = &disclose
-	}
-	res, err := r.api.GetEvidenceWithResponse(ctx, id, &params)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.Body, answered(res.StatusCode(), res.Body, http.StatusOK)
 }

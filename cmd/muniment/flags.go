@@ -11,32 +11,6 @@ import (
 	"muniment/cmd/muniment/config"
 )
 
-// externalFlag lets a command take the caller's own id instead of ours.
-func externalFlag(f *pflag.FlagSet, external *string) {
-	f.StringVar(external, "external-id", "", "find the document by your own id instead")
-}
-
-// idOrExternal wants a document's id, unless --external-id names it.
-func idOrExternal(external *string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		switch {
-		case *external == "" && len(args) != 1:
-			return errors.New("which document? give its id, or --external-id with your own")
-		case *external != "" && len(args) != 0:
-			return errors.New("give either the document's id or --external-id, not both")
-		}
-		return nil
-	}
-}
-
-// optional is a pointer to s, or nil when it is empty.
-func optional[T ~string](s T) *T {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
 // group makes a command that only holds others: it says which, instead of doing nothing.
 func group(c *cobra.Command) *cobra.Command {
 	c.Args = func(_ *cobra.Command, args []string) error {

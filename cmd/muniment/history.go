@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -24,7 +22,7 @@ func historyCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			id, err := r.find(c.Context(), args, external)
+			id, err := documentID(c.Context(), r, args, external)
 			if err != nil {
 				return err
 			}
@@ -42,14 +40,6 @@ func historyCommand(p *program) *cobra.Command {
 	}
 	externalFlag(c.Flags(), &external)
 	return c
-}
-
-func (r *remote) history(ctx context.Context, id string) (*openapi.History, error) {
-	res, err := r.api.GetHistoryWithResponse(ctx, id)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
 }
 
 // entryRows are events as a table.

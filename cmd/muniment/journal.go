@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -27,17 +25,14 @@ func checkpointCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			res, err := r.api.GetCheckpointWithResponse(c.Context())
+			checkpoint, err := r.checkpoint(c.Context())
 			if err != nil {
-				return r.unreached(err)
-			}
-			if err := answered(res.StatusCode(), res.Body, http.StatusOK); err != nil {
 				return err
 			}
 			if p.format == "json" {
-				return writeJSON(p.stdout, map[string]string{"checkpoint": string(res.Body)})
+				return writeJSON(p.stdout, map[string]string{"checkpoint": string(checkpoint)})
 			}
-			if _, err := p.stdout.Write(res.Body); err != nil {
+			if _, err := p.stdout.Write(checkpoint); err != nil {
 				return fmt.Errorf("writing the checkpoint: %w", err)
 			}
 			return nil
@@ -85,7 +80,7 @@ func tailCommand(p *program) *cobra.Command {
 				return err
 			}
 			for c.Context().Err() == nil {
-				page, err := r.entries(c.Context(), after, pageSize, tailWait)
+				page, err := r.entries(c.Context(), after, maxPage, tailWait)
 				if c.Context().Err() != nil {
 					return nil
 				}
@@ -119,14 +114,4 @@ func writeEntries(p *program, entries []openapi.Entry) error {
 		}
 	}
 	return nil
-}
-
-// entries is a piece of the feed. wait is in seconds.
-func (r *remote) entries(ctx context.Context, after uint64, limit, wait int) (*openapi.EntryPage, error) {
-	res, err := r.api.ListEntriesWithResponse(ctx,
-		&openapi.ListEntriesParams{After: &after, Limit: &limit, Wait: &wait})
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
 }

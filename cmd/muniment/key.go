@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -135,17 +134,5 @@ func rotate(p *program, ctx context.Context, r *remote, place custodyPlace) (*op
 			return nil, fmt.Errorf("rotating the key in Vault: %w", err)
 		}
 	}
-	res, err := r.api.RotateKeyWithResponse(ctx)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
-}
-
-func (r *remote) keys(ctx context.Context) (*openapi.KeyStatus, error) {
-	res, err := r.api.GetKeysWithResponse(ctx)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+	return r.rotateKey(ctx)
 }

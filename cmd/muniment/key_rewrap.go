@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,14 +45,11 @@ broken off. Where the server was, the same command takes it up again, and passes
 
 // rewrap starts or joins the server's rewrap and follows it to its end.
 func rewrap(p *program, ctx context.Context, r *remote) (*openapi.Rewrap, error) {
-	res, err := r.api.RewrapKeysWithResponse(ctx)
+	started, err := r.rewrapKeys(ctx)
 	if err != nil {
-		return nil, r.unreached(err)
-	}
-	if err := answered(res.StatusCode(), res.Body, http.StatusAccepted); err != nil {
 		return nil, err
 	}
-	done, err := follow(p, ctx, r, res.JSON202)
+	done, err := follow(p, ctx, r, started)
 	if err != nil || done.State != openapi.RewrapStateFailed {
 		return done, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,11 +26,7 @@ one for fewer.`,
 		Example: "  muniment key trim propose\n  muniment key trim propose --oldest 4",
 		Args:    cobra.NoArgs,
 		RunE: trimsOf(p, func(ctx context.Context, r *remote, _ []string) (*openapi.Trim, error) {
-			res, err := r.api.ProposeTrimWithResponse(ctx, openapi.NewTrim{Oldest: &oldest})
-			if err != nil {
-				return nil, r.unreached(err)
-			}
-			return res.JSON201, answered(res.StatusCode(), res.Body, http.StatusCreated)
+			return r.proposeTrim(ctx, oldest)
 		}),
 	}
 	propose.Flags().IntVar(&oldest, "oldest", 0, "the oldest version to keep; 0 for the newest")
@@ -41,11 +36,7 @@ one for fewer.`,
 		Long:  `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever approves may not carry it out.`,
 		Args:  one("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
-			res, err := r.api.ApproveTrimWithResponse(ctx, args[0])
-			if err != nil {
-				return nil, r.unreached(err)
-			}
-			return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
+			return r.approveTrim(ctx, args[0])
 		}),
 	}
 	var place custodyPlace
@@ -160,15 +151,4 @@ func runTrim(p *program, ctx context.Context, r *remote, id string, place custod
 		return nil, hint(fmt.Errorf("trimming the key in Vault: %w", err), "the same command goes on from here")
 	}
 	return r.runTrim(ctx, id)
-}
-
-func (r *remote) runTrim(ctx context.Context, id string) (*openapi.Trim, error) {
-	res, err := r.api.RunTrimWithResponse(ctx, id)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	if res.JSON202 != nil {
-		return res.JSON202, nil
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,14 +10,9 @@ import (
 	"muniment/openapi"
 )
 
-// listing says which documents to list.
-type listing struct {
-	series, state, chain, transaction, after, before string
-	limit                                            int
-}
-
 func lsCommand(p *program) *cobra.Command {
-	var l listing
+	var f filter
+	var after, before string
 	c := &cobra.Command{
 		Use:   "ls",
 		Short: "List documents in the order of their deposits",
@@ -27,9 +20,9 @@ func lsCommand(p *program) *cobra.Command {
 taken as midnight UTC.`,
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
-			case l.chain != "" && l.transaction == "":
+			case f.chain != "" && f.transaction == "":
 				return errors.New("--chain needs --transaction")
-			case l.transaction != "" && l.chain == "":
+			case f.transaction != "" && f.chain == "":
 				return errors.New("--transaction needs --chain")
 			}
 			return cobra.NoArgs(c, args)
@@ -39,7 +32,13 @@ taken as midnight UTC.`,
 			if err != nil {
 				return err
 			}
-			docs, err := r.list(c.Context(), l)
+			if f.after, err = parseTime("--after", after); err != nil {
+				return err
+			}
+			if f.before, err = parseTime("--before", before); err != nil {
+				return err
+			}
+			docs, err := r.list(c.Context(), f)
 			if err != nil {
 				return err
 			}
@@ -52,57 +51,20 @@ taken as midnight UTC.`,
 			})
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&l.series, "series", "", "only of this record series")
-	f.StringVar(&l.state, "state", "", "only kept or erased ones")
-	f.StringVar(&l.chain, "chain", "",
+	flags := c.Flags()
+	flags.StringVar(&f.series, "series", "", "only of this record series")
+	flags.StringVar(&f.state, "state", "", "only kept or erased ones")
+	flags.StringVar(&f.chain, "chain", "",
 		"only those that support transactions on this chain (CAIP-2); with --transaction")
-	f.StringVar(&l.transaction, "transaction", "", "only those that support this transaction; with --chain")
-	f.StringVar(&l.after, "after", "", "only those deposited at or after this time or date")
-	f.StringVar(&l.before, "before", "", "only those deposited before this time or date")
-	f.IntVar(&l.limit, "limit", 0, "at most so many (default: all)")
+	flags.StringVar(&f.transaction, "transaction", "", "only those that support this transaction; with --chain")
+	flags.StringVar(&after, "after", "", "only those deposited at or after this time or date")
+	flags.StringVar(&before, "before", "", "only those deposited before this time or date")
+	flags.IntVar(&f.limit, "limit", 0, "at most so many (default: all)")
 	return c
 }
 
-// pageSize is the largest page that the server gives.
-const pageSize = 500
-
-// list follows the pages to the end, or to the limit.
-func (r *remote) list(ctx context.Context, l listing) ([]openapi.Document, error) {
-	params := openapi.ListDocumentsParams{
-		Series: optional(l.series), State: optional(openapi.DocumentState(l.state)),
-		Chain: optional(l.chain), Transaction: optional(l.transaction),
-	}
-	var err error
-	if params.DepositedAfter, err = moment("--after", l.after); err != nil {
-		return nil, err
-	}
-	if params.DepositedBefore, err = moment("--before", l.before); err != nil {
-		return nil, err
-	}
-	docs := []openapi.Document{}
-	for {
-		limit := pageSize
-		if l.limit > 0 {
-			limit = min(limit, l.limit-len(docs))
-		}
-		params.Limit = &limit
-		res, err := r.api.ListDocumentsWithResponse(ctx, &params)
-		if err != nil {
-			return nil, r.unreached(err)
-		}
-		if err := answered(res.StatusCode(), res.Body, http.StatusOK); err != nil {
-			return nil, err
-		}
-		docs = append(docs, res.JSON200.Documents...)
-		if params.Cursor = res.JSON200.Next; params.Cursor == nil || l.limit > 0 && len(docs) >= l.limit {
-			return docs, nil
-		}
-	}
-}
-
-// moment reads a time or a date.
-func moment(flag, s string) (*time.Time, error) {
+// parseTime reads a time or a date.
+func parseTime(flag, s string) (*time.Time, error) {
 	if s == "" {
 		return nil, nil
 	}

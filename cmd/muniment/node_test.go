@@ -56,7 +56,7 @@ func TestWiringAsksForPermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRemote(s.url(), key.Reveal(), newTransport())
+	r, err := newRemote(s.url(), key.Reveal(), newTransport(clients))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestWiringAsksForPermission(t *testing.T) {
 		"evidence":   func() error { _, err := r.evidence(ctx, out.ID, false); return err },
 		"history":    func() error { _, err := r.history(ctx, out.ID); return err },
 		"entries":    func() error { _, err := r.entries(ctx, 0, 10, 0); return err },
-		"ls":         func() error { _, err := r.list(ctx, listing{}); return err },
+		"ls":         func() error { _, err := r.list(ctx, filter{}); return err },
 		"get":        func() error { return r.read(ctx, out.ID, reading{purpose: "test"}, io.Discard) },
 	} {
 		var problem *problemError

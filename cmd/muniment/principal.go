@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -76,20 +74,4 @@ func grantsOf(roles []string) []openapi.Grant {
 		grants[i] = openapi.Grant{Role: openapi.GrantRole(role), Series: optional(series)}
 	}
 	return grants
-}
-
-func (r *remote) createPrincipal(ctx context.Context, grants []openapi.Grant) (*openapi.Principal, error) {
-	res, err := r.api.CreatePrincipalWithResponse(ctx, openapi.NewPrincipal{Grants: grants})
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON201, answered(res.StatusCode(), res.Body, http.StatusCreated)
-}
-
-func (r *remote) revokeKeys(ctx context.Context, id string) (*openapi.Revocation, error) {
-	res, err := r.api.RevokeKeysWithResponse(ctx, id)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
 }

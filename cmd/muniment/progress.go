@@ -122,15 +122,25 @@ func (b *progress) clear() {
 	}
 }
 
-// moving counts the bytes that are read from a reader.
-type moving struct {
+// bytes is how many bytes were moved so far.
+func (b *progress) bytes() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.moved
+}
+
+// reader counts the bytes that are read from r.
+func (b *progress) reader(r io.Reader) *countingReader { return &countingReader{Reader: r, bar: b} }
+
+// countingReader counts what is read from it, on a bar and by itself.
+type countingReader struct {
 	io.Reader
 	bar *progress
 	n   int64
 }
 
 // Read implements [io.Reader].
-func (m *moving) Read(p []byte) (int, error) {
+func (m *countingReader) Read(p []byte) (int, error) {
 	n, err := m.Reader.Read(p)
 	m.n += int64(n)
 	m.bar.move(int64(n))

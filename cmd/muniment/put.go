@@ -180,11 +180,3 @@ func pairs(in []string) (map[string]string, error) {
 	}
 	return out, nil
 }
-
-// text is the string that s points to, or "".
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}

@@ -69,7 +69,7 @@ func (u *uploads) run(ctx context.Context) *outcome {
 	u.outcome.interrupted = ctx.Err() != nil
 	if u.outcome.total > 1 {
 		u.bar.end(fmt.Sprintf("%s, %s, in %.1f s",
-			u.outcome.counts(), size(u.bar.moved), time.Since(u.began).Seconds()))
+			u.outcome.counts(), size(u.bar.bytes()), time.Since(u.began).Seconds()))
 	} else {
 		u.bar.clear()
 	}
@@ -122,7 +122,7 @@ func (u *uploads) one(ctx context.Context, it *item) (*openapi.Deposit, error) {
 
 // stream deposits what can be read once only. After no answer nobody can send it again.
 func (u *uploads) stream(ctx context.Context, d deposit) (*openapi.Deposit, error) {
-	d.content = &moving{Reader: d.content, bar: u.bar}
+	d.content = u.bar.reader(d.content)
 	out, err := u.remote.deposit(ctx, d)
 	if errors.Is(err, context.Canceled) {
 		err = hint(err, "whether it was kept is not known; muniment ls shows it; "+
@@ -149,7 +149,7 @@ func (u *uploads) file(ctx context.Context, it *item, f *os.File) (*openapi.Depo
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		sent := &moving{Reader: &exactly{f, d.length}, bar: u.bar}
+		sent := u.bar.reader(&exactly{f, d.length})
 		d.content = sent
 		var err error
 		if out, err = u.remote.deposit(ctx, d); err != nil {
@@ -205,12 +205,6 @@ func (e *exactly) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// sourceError says that it was the file that failed, not the server.
-type sourceError struct{ err error }
-
-func (e *sourceError) Error() string { return "reading the file: " + e.err.Error() }
-func (e *sourceError) Unwrap() error { return e.err }
 
 // interruptible reads until the context ends.
 type interruptible struct {

@@ -83,7 +83,7 @@ func (r *real) demo(v *victim, sizes []int) *demo {
 
 func (r *real) remote(v *victim) *remote {
 	r.t.Helper()
-	out, err := newRemote(v.url, v.token, newTransport())
+	out, err := newRemote(v.url, v.token, newTransport(clients))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -109,3 +109,9 @@ func mayHelp(err error) (asked time.Duration, again bool) {
 	}
 	return 0, errors.As(err, &call)
 }
+
+// sourceError says that what was to be sent could not be read: no repetition helps.
+type sourceError struct{ err error }
+
+func (e *sourceError) Error() string { return "reading the file: " + e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,28 +67,4 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-func (r *remote) createSeries(ctx context.Context, wanted openapi.NewSeries) (*openapi.Series, error) {
-	res, err := r.api.CreateSeriesWithResponse(ctx, wanted)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON201, answered(res.StatusCode(), res.Body, http.StatusCreated)
-}
-
-func (r *remote) series(ctx context.Context) (*openapi.SeriesList, error) {
-	res, err := r.api.ListSeriesWithResponse(ctx)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
-}
-
-func (r *remote) attest(ctx context.Context) (*openapi.Attestation, error) {
-	res, err := r.api.AttestStorageWithResponse(ctx)
-	if err != nil {
-		return nil, r.unreached(err)
-	}
-	return res.JSON200, answered(res.StatusCode(), res.Body, http.StatusOK)
 }

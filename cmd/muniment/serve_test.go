@@ -58,7 +58,7 @@ func startCommand(t *testing.T, serve *exec.Cmd, data, token string, env ...stri
 	if token == "" && lines.Scan() {
 		p.token = lines.Text()
 	}
-	if p.remote, err = newRemote(url, p.token, newTransport()); err != nil {
+	if p.remote, err = newRemote(url, p.token, newTransport(clients)); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -78,7 +78,7 @@ func (p *process) upload(ctx context.Context) (*io.PipeWriter, chan error) {
 
 func (p *process) documents(t *testing.T) int {
 	t.Helper()
-	docs, err := p.remote.list(context.Background(), listing{})
+	docs, err := p.remote.list(context.Background(), filter{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"muniment/openapi"
+)
+
+// reading says what of a document to read, and why.
+type reading struct {
+	purpose  string    // a code
+	note     string    // the purpose in words; may be empty
+	span     string    // a byte range, such as bytes=0-1023; empty for all
+	progress io.Writer // where a bar may be shown; nil for nowhere
+}
+
+// largeRead is the size from which a read shows its progress, in bytes.
+const largeRead = 1 << 20
+
+// read writes a document's content to w. The read goes on record.
+func (r *remote) read(ctx context.Context, id string, g reading, w io.Writer) error {
+	params := openapi.GetContentParams{MunimentPurpose: optional(g.purpose), Range: optional(g.span)}
+	res, err := r.answer(r.api.GetContent(ctx, id, &params, func(_ context.Context, req *http.Request) error {
+		if g.note != "" {
+			req.Header.Set("Muniment-Purpose-Note", headerValue(g.note, false))
+		}
+		return nil
+	}))
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	var from io.Reader = res.Body
+	if g.progress != nil && res.ContentLength >= largeRead {
+		bar := startTransfer(g.progress, "get", 1, res.ContentLength)
+		defer bar.clear()
+		from = bar.reader(res.Body)
+	}
+	if _, err := io.Copy(w, from); err != nil {
+		return hint(fmt.Errorf("reading %s: the content broke off: %w", id, err),
+			"the part that came is no whole document; if it happens again, the server's log and fsck say why")
+	}
+	return nil
+}
