@@ -10,6 +10,7 @@ import (
 
 	"muniment/anchor"
 	"muniment/anchor/journal"
+	"muniment/anchor/ledger"
 	"muniment/cmd/muniment/config"
 	"muniment/gateway"
 	"muniment/gateway/authn"
@@ -184,7 +185,7 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.publisher, err = anchor.New(anchor.Config{
-		Journal: n.journal, Ledgers: blocks.all(), Interval: time.Duration(cfg.Anchor.Every),
+		Journal: n.journal, Ledgers: []ledger.Ledger{blocks}, Interval: time.Duration(cfg.Anchor.Every),
 		Asked: time.Duration(cfg.Anchor.Asked),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Ask: n.door.For(access.AnchorNow), Show: n.door.For(access.ViewAnchors),

@@ -150,6 +150,14 @@ func count(n uint64, one, more string) string {
 	return fmt.Sprint(n, " ", more)
 }
 
+// yesNo writes a truth value for people.
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
 // isTerminal says whether w is one, and how wide.
 func isTerminal(w io.Writer) (width int, ok bool) {
 	f, ok := w.(interface{ Fd() uintptr })

@@ -10,33 +10,28 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
-	"muniment/anchor/ledger"
 	ledgerlocal "muniment/anchor/ledger/local"
 	"muniment/vault/keys/local"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
-// blocks is the local ledger.
-type blocks struct{ *ledgerlocal.Ledger }
-
-func (b blocks) all() []ledger.Ledger { return []ledger.Ledger{b.Ledger} }
-
 // openLedger opens the local ledger. Its name follows from its key, so that there is nothing to lose.
-func (s *storage) openLedger() (blocks, error) {
+func (s *storage) openLedger() (*ledgerlocal.Ledger, error) {
 	signer, err := s.keys.Signer(local.Ledger)
 	if err != nil {
-		return blocks{}, err
+		return nil, err
 	}
 	digest := sha256.Sum256(signer.PublicKey())
-	l, err := ledgerlocal.Open(ledgerlocal.Config{
+	return ledgerlocal.Open(ledgerlocal.Config{
 		Dir: s.folder.ledger(), ID: "local/" + hex.EncodeToString(digest[:8]), Signer: signer,
 		Clock: journal.SystemClock{},
 	})
-	return blocks{l}, err
 }
 
 // writePolicy says what a verifier must trust to believe this folder's evidence, and puts it into the folder if it is
 // not there yet. An auditor keeps a copy elsewhere: one that is read from here proves nothing.
-func (s *storage) writePolicy(j *journal.Journal, b blocks) (*evidence.Policy, error) {
+func (s *storage) writePolicy(j *journal.Journal, b *ledgerlocal.Ledger) (*evidence.Policy, error) {
 	policy := evidence.Policy{
 		V:       evidence.Version,
 		Ledgers: []evidence.Pin{{Kind: b.Kind(), ID: b.ID(), Pin: b.VerifierKey()}},
@@ -61,6 +56,28 @@ func (s *storage) writePolicy(j *journal.Journal, b blocks) (*evidence.Policy, e
 		return nil, fmt.Errorf("writing the policy: %w", err)
 	}
 	return &policy, nil
+}
+
+// configuredPolicy trusts the keys of the key service that is configured.
+func (s *storage) configuredPolicy(origin string) (*evidence.Policy, error) {
+	signer, err := s.keys.Signer(local.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	key, err := note.NewEd25519VerifierKey(origin, signer.PublicKey())
+	if err != nil {
+		return nil, fmt.Errorf("naming the checkpoints' key: %w", err)
+	}
+	b, err := s.openLedger()
+	if err != nil {
+		return nil, err
+	}
+	return &evidence.Policy{
+		V:       evidence.Version,
+		Origins: []evidence.Origin{{Origin: origin, Keys: []string{key}}},
+		Ledgers: []evidence.Pin{{Kind: b.Kind(), ID: b.ID(), Pin: b.VerifierKey()}},
+		Require: 1,
+	}, nil
 }
 
 // readPolicy reads a folder's policy as an auditor would.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
 	"muniment/anchor"
 	"muniment/anchor/evidence"
@@ -18,7 +17,6 @@ import (
 	"muniment/anchor/ledger"
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
-	"muniment/vault/keys/local"
 	"muniment/vault/objects"
 )
 
@@ -241,28 +239,6 @@ func (r *restoreRun) readPolicy() (*evidence.Policy, error) {
 		return nil, fmt.Errorf("reading the policy: %w", err)
 	}
 	return evidence.ParsePolicy(data)
-}
-
-// configuredPolicy trusts the keys of the key service that is configured.
-func (s *storage) configuredPolicy(origin string) (*evidence.Policy, error) {
-	signer, err := s.keys.Signer(local.Checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	key, err := note.NewEd25519VerifierKey(origin, signer.PublicKey())
-	if err != nil {
-		return nil, fmt.Errorf("naming the checkpoints' key: %w", err)
-	}
-	b, err := s.openLedger()
-	if err != nil {
-		return nil, err
-	}
-	return &evidence.Policy{
-		V:       evidence.Version,
-		Origins: []evidence.Origin{{Origin: origin, Keys: []string{key}}},
-		Ledgers: []evidence.Pin{{Kind: b.Kind(), ID: b.ID(), Pin: b.VerifierKey()}},
-		Require: 1,
-	}, nil
 }
 
 // count counts what has come back.

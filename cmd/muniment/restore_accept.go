@@ -97,7 +97,7 @@ func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, err
 		return nil, err
 	}
 	var heads []journal.LostHead
-	for _, l := range chain.all() {
+	for _, l := range []ledger.Ledger{chain} {
 		head, err := l.Head(ctx, standing.Origin)
 		if errors.Is(err, ledger.ErrUnknown) {
 			continue

@@ -61,10 +61,3 @@ func seriesTable(t *tableWriter, all []openapi.Series) {
 		t.row(s.Code, s.CreatedAt.Format(time.DateTime), yesNo(s.Default), yesNo(s.Immutable))
 	}
 }
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}

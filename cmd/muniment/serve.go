@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,110 +90,4 @@ func newLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
 	return slog.New(slog.NewTextHandler(w, options)), nil
-}
-
-// service is a node that listens.
-type service struct {
-	node          *node
-	public, admin *http.Server
-	listeners     [2]net.Listener
-	ended         chan error
-}
-
-// startService listens before it opens the folder, so that a port that is taken is noticed before anything is made.
-func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open opener) (*service, error) {
-	s := &service{ended: make(chan error, 2)}
-	var lc net.ListenConfig
-	for i, address := range []string{cfg.Listen, cfg.AdminListen} {
-		l, err := lc.Listen(ctx, "tcp", address)
-		if err != nil {
-			s.unlisten()
-			return nil, hint(fmt.Errorf("listening: %w", err),
-				"choose another address with --listen and --admin-listen; port 0 takes a free one")
-		}
-		s.listeners[i] = l
-	}
-	err := s.limit(cfg)
-	if err != nil {
-		s.unlisten()
-		return nil, err
-	}
-	if s.node, err = openNode(ctx, cfg, log, open); err != nil {
-		s.unlisten()
-		return nil, err
-	}
-	s.public, s.admin = s.node.gateway.HTTP(), s.node.gateway.AdminHTTP()
-	log.Info("serving", "url", s.url(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version",
-		version)
-	return s, nil
-}
-
-// limit bounds the connections of both listeners.
-func (s *service) limit(cfg config.Config) error {
-	proxies, err := cfg.Proxies()
-	if err != nil {
-		return err
-	}
-	most, err := maxConnections(cfg.Limits.Connections)
-	if err != nil {
-		return err
-	}
-	s.listeners[0] = limitListener(s.listeners[0], most, max(1, most/4), proxies)
-	s.listeners[1] = limitListener(s.listeners[1], adminConnections, adminConnections, nil)
-	return nil
-}
-
-// unlisten closes the listeners of a service that did not come to serve.
-func (s *service) unlisten() {
-	for _, l := range s.listeners {
-		if l != nil {
-			l.Close()
-		}
-	}
-}
-
-func (s *service) url() string { return "http://" + s.listeners[0].Addr().String() }
-
-// settle ends the first start: the key has been shown.
-func (s *service) settle() error {
-	if s.node.store.found != fresh {
-		return nil
-	}
-	return s.node.store.folder.settled()
-}
-
-// run serves until ctx ends, which is no error, or until the journal may not write any more.
-func (s *service) run(ctx context.Context) error {
-	s.start()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-s.node.journal.Stopped():
-		return hint(fmt.Errorf("the journal has stopped: %w", s.node.journal.Err()),
-			"start again: the journal reads what was really written; if the disk has failed, restore from release/ on another")
-	case err := <-s.ended:
-		return fmt.Errorf("serving: %w", err)
-	}
-}
-
-// start serves in the background.
-func (s *service) start() {
-	for i, server := range []*http.Server{s.public, s.admin} {
-		go func() {
-			if err := server.Serve(s.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
-				s.ended <- err
-			}
-		}()
-	}
-}
-
-// stop takes no more calls, lets those that are being served end until the deadline, and closes the node.
-func (s *service) stop(patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	err := s.public.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.public.Close() // what is cut off was not acknowledged
-	}
-	return errors.Join(err, s.admin.Close(), s.node.close())
 }
