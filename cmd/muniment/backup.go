@@ -60,7 +60,7 @@ its own. The key file is copied with --with-keys only: whoever has both can read
 				return err
 			}
 			o.record = !noRecord
-			return runBackup(p, c.Context(), cfg, o)
+			return runBackup(c.Context(), p, cfg, o)
 		},
 	}
 	f := c.Flags()
@@ -110,7 +110,7 @@ type backupRun struct {
 	report backupReport
 }
 
-func runBackup(p *program, ctx context.Context, cfg config.Config, o backupOptions) error {
+func runBackup(ctx context.Context, p *program, cfg config.Config, o backupOptions) error {
 	began := time.Now()
 	b := &backupRun{program: p, backupOptions: o, cfg: cfg, at: folder(o.to + o.verify)}
 	b.report = backupReport{Folder: string(b.at), Checkpoints: []uint64{}, Anchors: []anchor.Audited{},

@@ -32,7 +32,7 @@ a copy of the data, and shows how that is caught. It changes none of the files g
 			if err != nil {
 				return err
 			}
-			return demonstrate(p, c.Context(), sources, dir, once)
+			return demonstrate(c.Context(), p, sources, dir, once)
 		},
 	}
 	c.Flags().BoolVar(&once, "once", false, "end when everything has been shown, instead of serving on")
@@ -60,7 +60,7 @@ type paper struct {
 	evidence []byte // the evidence file
 }
 
-func demonstrate(p *program, ctx context.Context, sources []source, dir string, once bool) (err error) {
+func demonstrate(ctx context.Context, p *program, sources []source, dir string, once bool) (err error) {
 	temporary := dir == ""
 	if temporary {
 		if dir, err = os.MkdirTemp("", "muniment-demo-*"); err != nil {

@@ -70,9 +70,8 @@ func (r *report) fail(part, next, found string, args ...any) {
 
 // refused adds an error as a failure, with its own advice if it has one.
 func (r *report) refused(part string, err error, otherwise string) {
-	var hinted *hintedError
-	if errors.As(err, &hinted) {
-		otherwise = hinted.next
+	if next, ok := hintOf(err); ok {
+		otherwise = next
 	}
 	r.fail(part, otherwise, "%v", err)
 }

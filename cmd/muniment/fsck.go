@@ -51,7 +51,7 @@ The server must not be running. It exits 0 when all agrees, and 1 when there is 
 			if err != nil {
 				return err
 			}
-			return runFsck(p, c.Context(), cfg, content, keys)
+			return runFsck(c.Context(), p, cfg, content, keys)
 		},
 	}
 	at.flags(c.Flags())
@@ -60,7 +60,7 @@ The server must not be running. It exits 0 when all agrees, and 1 when there is 
 	return c
 }
 
-func runFsck(p *program, ctx context.Context, cfg config.Config, content, keys bool) error {
+func runFsck(ctx context.Context, p *program, cfg config.Config, content, keys bool) error {
 	result, err := check(ctx, cfg, content, keys)
 	if err != nil {
 		return err

@@ -28,10 +28,10 @@ func TestGetLeavesNoPart(t *testing.T) {
 	to := filepath.Join(dir, "plan.pdf")
 	get := func() (int, string) {
 		var out, errs bytes.Buffer
-		around := surroundings{
+		around := &program{
 			stdout: &out, stderr: &errs, getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": server.URL}[name] },
 		}
-		return run(t.Context(), around, []string{"get", "some-id", "--purpose", "audit", "--to", to}), errs.String()
+		return run(t.Context(), around, openStorage, []string{"get", "some-id", "--purpose", "audit", "--to", to}), errs.String()
 	}
 	if code, errs := get(); code != exitFailed || !strings.Contains(errs, "the content broke off") {
 		t.Errorf("exit code %d: %s", code, errs)

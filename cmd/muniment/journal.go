@@ -29,7 +29,7 @@ func checkpointCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if p.format == "json" {
+			if p.json() {
 				return writeJSON(p.stdout, map[string]string{"checkpoint": string(checkpoint)})
 			}
 			if _, err := p.stdout.Write(checkpoint); err != nil {
@@ -101,7 +101,7 @@ func tailCommand(p *program) *cobra.Command {
 
 func writeEntries(p *program, entries []openapi.Entry) error {
 	for _, e := range entries {
-		if p.format == "json" {
+		if p.json() {
 			if err := json.NewEncoder(p.stdout).Encode(e); err != nil {
 				return fmt.Errorf("writing an entry: %w", err)
 			}

@@ -104,7 +104,7 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 			if err != nil {
 				return err
 			}
-			done, err := rotate(p, c.Context(), r, place)
+			done, err := rotate(c.Context(), p, r, place)
 			if err != nil {
 				return err
 			}
@@ -119,13 +119,13 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 }
 
 // rotate rotates in the key service, where that is ours to do, and has the server put it on record.
-func rotate(p *program, ctx context.Context, r *remote, place custodyPlace) (*openapi.Rotation, error) {
+func rotate(ctx context.Context, p *program, r *remote, place custodyPlace) (*openapi.Rotation, error) {
 	status, err := r.keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if status.Custody == openapi.Elsewhere {
-		custodian, err := custodian(p, ctx, place)
+		custodian, err := custodian(ctx, p, place)
 		if err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func (c *custodyPlace) flags(f *pflag.FlagSet) {
 }
 
 // custodian logs in to Vault as the vault command would.
-func custodian(p *program, ctx context.Context, place custodyPlace) (custody, error) {
+func custodian(ctx context.Context, p *program, place custodyPlace) (custody, error) {
 	address, token := p.getenv("VAULT_ADDR"), p.getenv("VAULT_TOKEN")
 	if address == "" || token == "" {
 		return nil, hint(errors.New("the keys are in Vault, which the server may not change: this takes your own credentials there"),

@@ -27,7 +27,7 @@ broken off. Where the server was, the same command takes it up again, and passes
 			if err != nil {
 				return err
 			}
-			done, err := rewrap(p, c.Context(), r)
+			done, err := rewrap(c.Context(), p, r)
 			if err != nil {
 				return err
 			}
@@ -44,12 +44,12 @@ broken off. Where the server was, the same command takes it up again, and passes
 }
 
 // rewrap starts or joins the server's rewrap and follows it to its end.
-func rewrap(p *program, ctx context.Context, r *remote) (*openapi.Rewrap, error) {
+func rewrap(ctx context.Context, p *program, r *remote) (*openapi.Rewrap, error) {
 	started, err := r.rewrapKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	done, err := follow(p, ctx, r, started)
+	done, err := follow(ctx, p, r, started)
 	if err != nil || done.State != openapi.RewrapStateFailed {
 		return done, err
 	}
@@ -57,7 +57,7 @@ func rewrap(p *program, ctx context.Context, r *remote) (*openapi.Rewrap, error)
 }
 
 // follow shows how far a rewrap has come until it has ended.
-func follow(p *program, ctx context.Context, r *remote, now *openapi.Rewrap) (*openapi.Rewrap, error) {
+func follow(ctx context.Context, p *program, r *remote, now *openapi.Rewrap) (*openapi.Rewrap, error) {
 	bar := startProgress(p.stderr, "rewrap", 0)
 	tick := time.NewTicker(rewrapLook)
 	defer tick.Stop()

@@ -24,12 +24,10 @@ type keeper struct {
 func (k keeper) run(into any, args ...string) (string, bool) {
 	k.t.Helper()
 	var stdout, stderr bytes.Buffer
-	around := surroundings{
+	around := &program{
 		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
-		getenv: func(name string) string { return k.env[name] },
-		open:   openStorage,
-	}
-	ok := run(k.t.Context(), around, append(args, "-o", "json")) == exitDone
+		getenv: func(name string) string { return k.env[name] }}
+	ok := run(k.t.Context(), around, openStorage, append(args, "-o", "json")) == exitDone
 	if ok && into != nil {
 		if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
 			k.t.Fatalf("%v: %s", err, stdout.String())
@@ -67,13 +65,13 @@ func TestRewrapIsLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stderr bytes.Buffer
-	p := &program{surroundings: surroundings{stdout: &stderr, stderr: &stderr,
-		getenv: func(n string) string { return custodian.env[n] }}}
+	p := &program{stdout: &stderr, stderr: &stderr,
+		getenv: func(n string) string { return custodian.env[n] }}
 	remote, err := connect(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := follow(p, ctx, remote,
+	if _, err := follow(ctx, p, remote,
 		&openapi.Rewrap{State: openapi.RewrapStateRunning, BeganAt: time.Now()}); err == nil ||
 		!strings.Contains(err.Error(), "no longer following") {
 		t.Errorf("left: %v", err)

@@ -52,7 +52,7 @@ that was broken off is brought to its end by the same command, of any key custod
 			"  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1 --oldest 4",
 		Args: one("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
-			return runTrim(p, ctx, r, args[0], place, agreed)
+			return runTrim(ctx, p, r, args[0], place, agreed)
 		}),
 	}
 	place.flags(run.Flags())
@@ -122,7 +122,7 @@ func (a agreedTrim) check(tenant string, oldest int) error {
 }
 
 // runTrim has the server begin, trims in the key service where that is ours to do, and has the server put it on record.
-func runTrim(p *program, ctx context.Context, r *remote, id string, place custodyPlace,
+func runTrim(ctx context.Context, p *program, r *remote, id string, place custodyPlace,
 	agreed agreedTrim) (*openapi.Trim, error) {
 	status, err := r.keys(ctx)
 	if err != nil {
@@ -135,7 +135,7 @@ func runTrim(p *program, ctx context.Context, r *remote, id string, place custod
 		return nil, hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you to say"),
 			"give --oldest, the oldest version to keep, as it was proposed and approved")
 	}
-	custodian, err := custodian(p, ctx, place) // before anything begins that cannot go on
+	custodian, err := custodian(ctx, p, place) // before anything begins that cannot go on
 	if err != nil {
 		return nil, err
 	}

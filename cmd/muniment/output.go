@@ -13,7 +13,7 @@ import (
 
 // emit writes a result: v as JSON, or what table adds.
 func (p *program) emit(v any, table func(*tableWriter)) error {
-	if p.format == "json" {
+	if p.json() {
 		return writeJSON(p.stdout, v)
 	}
 	t := &tableWriter{}

@@ -66,9 +66,9 @@ func putCommand(p *program) *cobra.Command {
 				return err
 			}
 			if o.manifest != "" {
-				return putManifest(p, c.Context(), r, o)
+				return putManifest(c.Context(), p, r, o)
 			}
-			return putFiles(p, c.Context(), r, o, args)
+			return putFiles(c.Context(), p, r, o, args)
 		},
 	}
 	f := c.Flags()
@@ -128,7 +128,7 @@ func (o *putOptions) checkManifest(c *cobra.Command, args []string) error {
 }
 
 // put deposits what the arguments name and writes the receipts of what was deposited, also when something was not.
-func putFiles(p *program, ctx context.Context, r *remote, o putOptions, args []string) error {
+func putFiles(ctx context.Context, p *program, r *remote, o putOptions, args []string) error {
 	items, skipped, err := gather(o.deposit, args, o.hidden, p.stdin)
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func putFiles(p *program, ctx context.Context, r *remote, o putOptions, args []s
 	up := newUploads(p.stderr, r, o, items)
 	kept := make([]*openapi.Deposit, len(items))
 	up.done = func(i int, out *openapi.Deposit, _ error) error {
-		if out != nil && p.format != "json" {
+		if out != nil && !p.json() {
 			out.Receipt = openapi.Receipt{Index: out.Receipt.Index} // the table shows no more, and there may be many
 		}
 		kept[i] = out

@@ -20,7 +20,7 @@ type manifestResult struct {
 }
 
 // putManifest deposits what a manifest lists and has no receipt yet.
-func putManifest(p *program, ctx context.Context, r *remote, o putOptions) (err error) {
+func putManifest(ctx context.Context, p *program, r *remote, o putOptions) (err error) {
 	if same(o.manifest, o.receipts) {
 		return errors.New("--manifest and --receipts name the same file")
 	}

@@ -97,9 +97,8 @@ func why(err error) string {
 
 // remedy is what to do about an error.
 func remedy(err error) string {
-	var hinted *hintedError
-	if errors.As(err, &hinted) {
-		return hinted.next
+	if next, ok := hintOf(err); ok {
+		return next
 	}
 	var problem *problemError
 	switch {

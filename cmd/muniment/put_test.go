@@ -17,11 +17,11 @@ import (
 func putting(t *testing.T, ctx context.Context, url string, stdin io.Reader, args ...string) (int, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	around := surroundings{
+	around := &program{
 		stdin: stdin, stdout: &out, stderr: &errs,
 		getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": url}[name] },
 	}
-	return run(ctx, around, append([]string{"put"}, args...)), errs.String()
+	return run(ctx, around, openStorage, append([]string{"put"}, args...)), errs.String()
 }
 
 // TestPutInterrupted: whoever stops a deposit learns that it may have been kept, and how to find out.

@@ -40,8 +40,8 @@ func environment(pairs ...string) func(string) string {
 func examined(t *testing.T, getenv func(string) string, args ...string) ([]diagnosis, int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	around := surroundings{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: getenv, open: openStorage}
-	code := run(t.Context(), around, append([]string{"doctor", "-o", "json"}, args...))
+	around := &program{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: getenv}
+	code := run(t.Context(), around, openStorage, append([]string{"doctor", "-o", "json"}, args...))
 	var lines []diagnosis
 	if err := json.Unmarshal(out.Bytes(), &lines); err != nil {
 		t.Fatalf("%v: %s%s", err, out.String(), errs.String())
@@ -67,9 +67,8 @@ func started(t *testing.T, path string) string {
 	var errs bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	code := run(ctx, surroundings{
-		stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, getenv: environment(), open: openStorage,
-	}, []string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"})
+	code := run(ctx, &program{
+		stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, getenv: environment()}, openStorage, []string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"})
 	if code != exitFailed {
 		t.Errorf("serve ends with %d: it has started", code)
 	}

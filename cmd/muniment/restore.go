@@ -59,7 +59,7 @@ broken off.`,
 			if err != nil {
 				return err
 			}
-			return runRestore(p, c.Context(), cfg, o)
+			return runRestore(c.Context(), p, cfg, o)
 		},
 	}
 	f := c.Flags()
@@ -101,7 +101,7 @@ type restoreRun struct {
 	report restoreReport
 }
 
-func runRestore(p *program, ctx context.Context, cfg config.Config, o restoreOptions) error {
+func runRestore(ctx context.Context, p *program, cfg config.Config, o restoreOptions) error {
 	began := time.Now()
 	r := &restoreRun{program: p, restoreOptions: o, cfg: cfg}
 	r.report = restoreReport{Data: cfg.Data, Checkpoints: []uint64{}, Anchors: []anchor.Audited{}}

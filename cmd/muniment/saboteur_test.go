@@ -40,8 +40,7 @@ func crashingMain() {
 	}
 	s := &saboteur{point: os.Getenv(crashPoint)}
 	s.left.Store(int64(count))
-	code := run(ctx, surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
-		open: s.open}, os.Args[1:])
+	code := run(ctx, &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, s.open, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

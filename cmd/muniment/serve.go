@@ -13,7 +13,7 @@ import (
 	"muniment/cmd/muniment/config"
 )
 
-func serveCommand(p *program) *cobra.Command {
+func serveCommand(p *program, open opener) *cobra.Command {
 	var file, data, listen, admin string
 	c := &cobra.Command{
 		Use:   "serve",
@@ -38,7 +38,7 @@ the first start a second line with the bootstrap API key, which is shown this on
 			if err := cfg.Check(); err != nil {
 				return fmt.Errorf("checking the configuration: %w", err)
 			}
-			return serve(p, c.Context(), cfg)
+			return serve(c.Context(), p, open, cfg)
 		},
 	}
 	def := config.Default()
@@ -50,12 +50,12 @@ the first start a second line with the bootstrap API key, which is shown this on
 	return c
 }
 
-func serve(p *program, ctx context.Context, cfg config.Config) error {
+func serve(ctx context.Context, p *program, open opener, cfg config.Config) error {
 	log, err := newLogger(p.stderr, cfg.Log)
 	if err != nil {
 		return err
 	}
-	s, err := startService(ctx, cfg, log, p.open)
+	s, err := startService(ctx, cfg, log, open)
 	if err != nil {
 		return err
 	}

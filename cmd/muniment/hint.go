@@ -1,0 +1,24 @@
+package main
+
+import "errors"
+
+// hintedError is an error with what to do next.
+type hintedError struct {
+	err  error
+	next string
+}
+
+func (e *hintedError) Error() string { return e.err.Error() }
+func (e *hintedError) Unwrap() error { return e.err }
+
+// hint adds what to do next to an error.
+func hint(err error, next string) error { return &hintedError{err, next} }
+
+// hintOf is what to do next about an error, by the outermost hint; false if it has none.
+func hintOf(err error) (next string, ok bool) {
+	var hinted *hintedError
+	if !errors.As(err, &hinted) {
+		return "", false
+	}
+	return hinted.next, true
+}

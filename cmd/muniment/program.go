@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/config"
+)
+
+// The exit codes, which README.md explains.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 3 // as muniment-verify has it
+)
+
+// program is one run of the program: its streams, its environment, and the flags that every command has. Data goes to
+// stdout, everything else to stderr.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	connection     config.Connection // as the flags gave it
+	format         string            // table or json
+	token          string            // as the flag gave it
+	running        bool              // the arguments were understood
+}
+
+// json says whether results are written as JSON, not as tables.
+func (p *program) json() bool { return p.format == "json" }
+
+// flags gives a root command the flags that every command has.
+func (p *program) flags(root *cobra.Command) {
+	root.SilenceUsage, root.SilenceErrors = true, true // run writes both, in its own way
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if p.format != "table" && p.format != "json" {
+			return fmt.Errorf("-o %s is unknown; write -o table or -o json", p.format)
+		}
+		if p.token != "" {
+			p.connection.Token = config.NewSecret(p.token)
+		}
+		p.running = true
+		return nil
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&p.format, "output", "o", "table", "how to write results: table or json")
+	flags.StringVar(&p.connection.URL, "url", "", "the server's URL (MUNIMENT_URL; default "+config.DefaultURL+")")
+	flags.StringVar(&p.token, "token", "", "the API key, mun_… (MUNIMENT_TOKEN)")
+	flags.StringVar(&p.connection.TokenFile, "token-file", "", "a file that holds the API key (MUNIMENT_TOKEN_FILE)")
+}
+
+// run runs a root command, which flags was given, with the arguments after the program's name. It says what went wrong
+// and what to do about it, and returns the exit code.
+func (p *program) run(ctx context.Context, root *cobra.Command, args []string) int {
+	refuseUnknownHelp(root)
+	root.SetArgs(args)
+	root.SetIn(p.stdin)
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	about, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(p.stderr, "muniment: %v\n", err)
+	if next, ok := hintOf(err); ok {
+		fmt.Fprintf(p.stderr, "  → %s\n", next)
+	}
+	if !p.running {
+		fmt.Fprintf(p.stderr, "  → %s says what there is\n", helpOn(about))
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// helpOn is the command line that shows a command's help.
+func helpOn(c *cobra.Command) string {
+	name := strings.TrimPrefix(c.CommandPath(), c.Root().Name())
+	if c.Name() == "help" {
+		name = ""
+	}
+	return c.Root().Name() + " help" + name
+}
+
+// refuseUnknownHelp has "help" fail for what is no command, as a command that is not there does.
+func refuseUnknownHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil {
+		return
+	}
+	help.Args = func(_ *cobra.Command, args []string) error {
+		found, rest, err := root.Find(args)
+		if err != nil {
+			return err
+		}
+		if len(rest) > 0 {
+			return fmt.Errorf("there is no command %s %s", found.CommandPath(), rest[0])
+		}
+		return nil
+	}
+}
