@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"muniment/cmd/muniment/config"
 	"muniment/openapi"
 	"muniment/vault/objects"
 )
@@ -61,22 +60,6 @@ func TestATrialThatALockDidNotStand(t *testing.T) {
 			!strings.HasSuffix(line.Found, "on record at 7") {
 			t.Errorf("%q: %+v", broken, line)
 		}
-	}
-}
-
-// TestStoresHaveNamesOfTheirOwn, which do not tell where they are.
-func TestStoresHaveNamesOfTheirOwn(t *testing.T) {
-	at := func(endpoint, bucket string) string {
-		return storeName(config.Storage{Kind: config.StorageS3, S3: config.S3{Endpoint: endpoint, Bucket: bucket}})
-	}
-	one := at("https://s3.example.org", "documents")
-	if one != at("https://s3.example.org/", "documents") || one == at("https://s3.example.org", "other") ||
-		one == at("https://s3.example.com", "documents") {
-		t.Errorf("%s is the name of another store too", one)
-	}
-	if strings.Contains(one, "example") || !strings.HasPrefix(one, "s3/") ||
-		storeName(config.Storage{Kind: config.StorageFolder}) != "folder" {
-		t.Errorf("the name is %s", one)
 	}
 }
 

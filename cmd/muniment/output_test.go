@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -173,53 +171,5 @@ func TestTransfersOnATerminal(t *testing.T) {
 	if line := strings.TrimSuffix(strings.TrimPrefix(out.String(), "\r"), "\x1b[K"); cells(line) > 19 ||
 		strings.Contains(line, "0/1") {
 		t.Errorf("%d columns in %q", cells(line), line)
-	}
-}
-
-func TestHeaderValues(t *testing.T) {
-	for _, test := range []struct {
-		text string
-		list bool
-		want string
-	}{
-		{"plain text", false, "plain text"},
-		{"a, b", false, "a, b"},
-		{"a, b", true, "UTF-8''a%2C%20b"},
-		{"Zürich", false, "UTF-8''Z%C3%BCrich"},
-		{"UTF-8''x", false, "UTF-8''UTF-8%27%27x"},
-		{"utf-8'x", false, "UTF-8''utf-8%27x"},
-		{" padded ", false, "UTF-8''%20padded%20"},
-		{"line\r\nbreak: x", false, "UTF-8''line%0D%0Abreak%3A%20x"},
-	} {
-		if got := headerValue(test.text, test.list); got != test.want {
-			t.Errorf("headerValue(%q, %v) = %q, want %q", test.text, test.list, got, test.want)
-		}
-	}
-}
-
-func TestMeasure(t *testing.T) {
-	seen := make([]bool, 100)
-	r, err := measure(context.Background(), 1, limit{count: 100}, func(_ context.Context, n int) error {
-		seen[n] = true
-		return nil
-	})
-	if err != nil || len(r.took) != 100 {
-		t.Fatalf("%d times, %v", len(r.took), err)
-	}
-	for n, s := range seen {
-		if !s {
-			t.Errorf("number %d was left out", n)
-		}
-	}
-	failure := errors.New("no")
-	if _, err := measure(context.Background(), 8, limit{time: time.Hour},
-		func(context.Context, int) error { return failure }); !errors.Is(err, failure) {
-		t.Errorf("error %v, want the work's", err)
-	}
-	if got := (rate{took: []time.Duration{1, 2, 3, 4, 5}}).percentile(50); got != 3 {
-		t.Errorf("median %d, want 3", got)
-	}
-	if got := (rate{}).percentile(99); got != 0 {
-		t.Errorf("percentile of nothing %d, want 0", got)
 	}
 }
