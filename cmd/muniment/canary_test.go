@@ -74,6 +74,8 @@ func (c canaries) look(t *testing.T, place string, found []byte) {
 // and looks for them in the log at its most talkative, in metrics, in problems, in what is public, and in every file
 // and its name.
 func TestCanary(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	c := newCanaries(t)
 	if form := traces("x" + c["title"])["base64 at 1"]; !bytes.Contains([]byte(base64.StdEncoding.EncodeToString([]byte("\x00x"+c["title"]))), form) {
 		t.Fatalf("the test would not find base64: %s", form)

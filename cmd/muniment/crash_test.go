@@ -342,9 +342,8 @@ func (v *victim) fsck() {
 
 // TestCrash kills the server at every step of a deposit, again and again over the same data.
 func TestCrash(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short leaves out the crash rounds")
-	}
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "crashing-muniment")
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
@@ -387,9 +386,8 @@ func killed(err error) bool {
 
 // TestCrashAtSyscalls kills the server at its n-th write and its n-th sync of a file, by strace.
 func TestCrashAtSyscalls(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short leaves out the crash rounds")
-	}
+	long(t, processes)
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		processtest.Missing(t, "strace is missing", "apt-get install strace")

@@ -67,6 +67,8 @@ func (v *victim) status(method, path string, content string, header map[string]s
 // TestFullDisk: while the journal's disk is full, deposits and content reads are 507, and what needs no record goes on;
 // afterwards everything does.
 func TestFullDisk(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
@@ -106,6 +108,8 @@ func TestFullDisk(t *testing.T) {
 // TestFailedSync: a sync that fails leaves the outcome unknown. The server acknowledges nothing any more and ends, and
 // the next one has all that was acknowledged.
 func TestFailedSync(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
@@ -145,6 +149,8 @@ func TestFailedSync(t *testing.T) {
 // TestLostFolder: with everything gone but the release bucket, the objects and the key file, serve comes back with all
 // documents, their ids of the caller's, and the evidence.
 func TestLostFolder(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)

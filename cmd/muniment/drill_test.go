@@ -150,6 +150,8 @@ func (v *victim) journalFile() string { return filepath.Join(v.dir, "journal.db"
 // TestDrillOldDatabase puts a database file back to an earlier time, after a crash under load: it catches up with what
 // was released since, loses nothing that was acknowledged, and goes on with one history.
 func TestDrillOldDatabase(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
@@ -201,6 +203,8 @@ func (v *victim) replaceJournal(from string) {
 // TestDrillTornDatabase puts back a copy that was taken while the file was written to, which is no backup: whatever is
 // wrong with it shows at the start or by fsck, and moving it away brings everything back.
 func TestDrillTornDatabase(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
@@ -287,6 +291,8 @@ func (v *victim) copyTorn(cut int64, restFirst bool) string {
 // TestDrillDamagedBucket damages each object of a release bucket in turn: a lost journal does not come back from it,
 // what is at fault is named, and it does once the object is back.
 func TestDrillDamagedBucket(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "muniment")
 	if !v.start(nil, "MUNIMENT_LOG_LEVEL=error") {
 		t.Fatalf("the server did not start\n%s", v.stderr)

@@ -30,6 +30,8 @@ func guideBlocks(t *testing.T, language string) []string {
 // follows it, against a versitygw and a Vault in which nothing is prepared. Addresses and folders alone are other ones,
 // and between two of the blocks the test does what systemd would.
 func TestRealGuide(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	blocks := guideBlocks(t, "sh")
 	if len(blocks) < 10 {
 		t.Fatalf("only %d blocks of shell commands", len(blocks))
@@ -84,15 +86,10 @@ func guidePath(t *testing.T, programs ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, program := range append(programs, muniment) {
+	for _, program := range append(programs, muniment, verifier(t)) {
 		if err := os.Symlink(program, filepath.Join(dir, filepath.Base(program))); err != nil {
 			t.Fatal(err)
 		}
-	}
-	verify := filepath.Join(dir, "muniment-verify")
-	if out, err := exec.Command("go",
-		"build", "-o", verify, "muniment/cmd/muniment-verify").CombinedOutput(); err != nil {
-		t.Fatalf("building the verifier: %v\n%s", err, out)
 	}
 	return dir + string(filepath.ListSeparator) + os.Getenv("PATH")
 }
@@ -114,6 +111,8 @@ func freePort(t *testing.T) string {
 
 // TestGuideUnit: systemd understands the unit of the guide, and calls it little exposed.
 func TestGuideUnit(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		processtest.Missing(t, "systemd-analyze is missing", "it comes with systemd")

@@ -21,6 +21,7 @@ const root = "../.."
 // TestReadmeNamesEveryDependency: each module that our packages import stands in the README with what it is for, and no
 // other does.
 func TestReadmeNamesEveryDependency(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +70,7 @@ func TestReadmeNamesEveryDependency(t *testing.T) {
 
 // TestGuidesLinkToWhatIsThere: relative links in the guides lead to files.
 func TestGuidesLinkToWhatIsThere(t *testing.T) {
+	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	guides, err := filepath.Glob(filepath.Join(root, "*.md"))
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 
 // TestHalfSentHeadersStopNobody: a client without a credential opens what it may, and another client still deposits.
 func TestHalfSentHeadersStopNobody(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	shell, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip("there is no sh, which lowers the limit of open files")

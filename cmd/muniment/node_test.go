@@ -16,6 +16,7 @@ import (
 )
 
 func TestEveryWorksUntilItsContextEnds(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	times := 0
 	every(ctx, time.Microsecond, func(context.Context) {
@@ -31,6 +32,7 @@ func TestEveryWorksUntilItsContextEnds(t *testing.T) {
 
 // TestWiringAsksForPermission: who may only deposit is refused everything else, by whatever package decides it.
 func TestWiringAsksForPermission(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	cfg := config.Default()
 	cfg.Data, cfg.Listen, cfg.AdminListen = filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", "127.0.0.1:0"

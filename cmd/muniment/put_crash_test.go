@@ -101,6 +101,8 @@ func (j *job) lines() map[string]map[string]string {
 // TestManifestSurvivesKill kills a job in the middle, several times and at different places, and lets it go on: each
 // row is exactly one document, and each has its receipt, whose leaf is the one that the server has.
 func TestManifestSurvivesKill(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
@@ -166,6 +168,8 @@ func (j *job) check() {
 // TestManifestSurvivesServer kills the server in the middle of a job, and starts it again elsewhere: what the job could
 // not do, and says so, the next run does.
 func TestManifestSurvivesServer(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	v := newVictim(t, "muniment")
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)

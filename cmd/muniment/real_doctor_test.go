@@ -88,6 +88,8 @@ func stateOf(lines []diagnosis, check string) string {
 // TestRealDoctor follows a vault on S3 and HashiCorp Vault from its buckets on: before its first start, while it is
 // served, and after that.
 func TestRealDoctor(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	path := r.configure("data")
 	text := strings.NewReplacer("bucket: documents",
@@ -148,6 +150,8 @@ func TestRealDoctor(t *testing.T) {
 
 // TestRealTokenLife: a token that will end whatever the server does is named before it has.
 func TestRealTokenLife(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	path := r.configure("token")
 	text := strings.Replace(read(t, path), "auth: approle", "auth: token", 1)
@@ -225,6 +229,8 @@ type spoiled struct {
 // TestRealMistakes: with each mistake that an operator makes, the doctor and the start-up name the thing and what to
 // do.
 func TestRealMistakes(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	r.moreBuckets()
 	r.bucket("spare", false)

@@ -123,10 +123,8 @@ const (
 // TestRealStoreFaults: each fault between us and the object store, before and after it took effect. One that passes is
 // not noticed; one that lasts is answered 503, and the retry leaves exactly one document.
 func TestRealStoreFaults(t *testing.T) {
+	long(t, realServers)
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("-short leaves out the faults of real servers")
-	}
 	r := newReal(t)
 	v := r.victim()
 	if !v.start(nil) {

@@ -19,6 +19,8 @@ import (
 // TestRealKeyLife leads a key in Vault through its life by the command line: the server's own login may not act on it,
 // the key custodian's may.
 func TestRealKeyLife(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	cfg := r.config("data")
 	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"

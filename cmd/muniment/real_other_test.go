@@ -12,6 +12,8 @@ import (
 // TestRealOthersDocuments: a vault does not begin over the documents of another, which its sweep would take for
 // leavings.
 func TestRealOthersDocuments(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	path := r.configure("first")
 	c := r.config("first").Storage.S3

@@ -51,6 +51,8 @@ func (v *victim) refuses(args []string, says ...string) {
 // TestRealDrill loses the machine in the middle of its work, and brings it back from the release bucket and Vault
 // alone; then it loses the release bucket too, and brings back the backup.
 func TestRealDrill(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	v := r.victim()
 	if !v.start(nil) {

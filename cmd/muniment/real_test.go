@@ -25,6 +25,8 @@ import (
 // TestRealMainJob does the whole main job on S3 and Vault: documents of many sizes are deposited, anchored, read,
 // verified down to the ledger, listed and told of; and all of it again after a restart.
 func TestRealMainJob(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	v := r.victim()
 	if !v.start(nil) {
@@ -39,7 +41,7 @@ func TestRealMainJob(t *testing.T) {
 			}
 		}
 		r.ranges(v, d)
-		r.verifier(d)
+		r.verify(d)
 		if n := len(v.list()); n != len(d.papers) {
 			t.Errorf("%d documents are listed, want %d", n, len(d.papers))
 		}
@@ -116,14 +118,10 @@ func (r *real) ranges(v *victim, d *demo) {
 	}
 }
 
-// verifier runs the auditor's own program over evidence and documents.
-func (r *real) verifier(d *demo) {
+// verify runs the auditor's own program over evidence and documents.
+func (r *real) verify(d *demo) {
 	r.t.Helper()
-	program := filepath.Join(r.t.TempDir(), "muniment-verify")
-	if out, err := exec.Command("go",
-		"build", "-o", program, "muniment/cmd/muniment-verify").CombinedOutput(); err != nil {
-		r.t.Fatalf("building the verifier: %v\n%s", err, out)
-	}
+	program := verifier(r.t)
 	for _, p := range d.papers {
 		content, _, err := p.open()
 		if err != nil {
@@ -145,6 +143,8 @@ func (r *real) verifier(d *demo) {
 // TestRealCanary: what must stay secret is nowhere in the bucket's files, in Vault's storage, in its audit log, or in
 // anything of ours.
 func TestRealCanary(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	c := newCanaries(t)
 	v := r.victim()
@@ -213,6 +213,8 @@ func (c canaries) lookThrough(t *testing.T, folder string) (files int) {
 // TestRealTwoServers: of two servers that find the same empty buckets, one begins a journal there, and the other says
 // so and does not serve.
 func TestRealTwoServers(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	for name, between := range map[string]func(*storage, func()){
 		"after it has looked":          func(_ *storage, other func()) { other() },
 		"after it has begun a journal": func(s *storage, other func()) { s.release = &lateStore{store: s.release, before: sync.OnceFunc(other)} },
@@ -263,6 +265,8 @@ func (s *lateStore) Put(ctx context.Context, key string, body io.Reader, opt obj
 
 // TestRealStarts: what is missing or wrong is named at the start, with what to do.
 func TestRealStarts(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	v := r.victim()
 	if !v.start(nil) {
@@ -335,6 +339,8 @@ func TestRealStarts(t *testing.T) {
 
 // TestRealRestore: a server whose folder is lost comes back from the release bucket by itself.
 func TestRealRestore(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
 	r := newReal(t)
 	v := r.victim()
 	if !v.start(nil) {
@@ -362,10 +368,8 @@ func TestRealRestore(t *testing.T) {
 
 // TestRealCrash kills the server under load, again and again over the same data.
 func TestRealCrash(t *testing.T) {
+	long(t, realServers)
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("-short leaves out the crash rounds")
-	}
 	r := newReal(t)
 	v := r.victim()
 	if !v.start(nil) {

@@ -13,10 +13,8 @@ import (
 // TestRealVaultFaults: each fault between us and Vault, before and after it took effect. One that passes is not
 // noticed; one that lasts is answered 503, and the retry leaves exactly one document.
 func TestRealVaultFaults(t *testing.T) {
+	long(t, realServers)
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("-short leaves out the faults of real servers")
-	}
 	r := newReal(t)
 	v := r.victim()
 	if !v.start(nil) {

@@ -15,17 +15,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"muniment": main, "crashing-muniment": crashingMain,
-		"profiled-muniment": profiledMain})
-}
-
-// TestScripts runs the program itself, as a user would.
+// TestScripts runs the program itself, as a user would. A -short run has the whole way of a document alone.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	t.Parallel()
+	params := testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TZ", "UTC")
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Values[serverKey{}] = &server{}
 			e.Defer(func() { e.Values[serverKey{}].(*server).kill(syscall.SIGKILL) })
 			return nil
@@ -35,7 +32,11 @@ func TestScripts(t *testing.T) {
 			"verify": verifyEvidence,
 		},
 		RequireExplicitExec: true,
-	})
+	}
+	if testing.Short() {
+		params.Dir, params.Files = "", []string{"testdata/script/path.txtar"}
+	}
+	testscript.Run(t, params)
 }
 
 type serverKey struct{}

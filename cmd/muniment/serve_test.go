@@ -106,6 +106,8 @@ func (p *process) term(t *testing.T, w io.Writer) {
 }
 
 func TestAnUploadUnderWayAtSIGTERMMayEnd(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	p := startProcess(t, data, "", "MUNIMENT_SHUTDOWN=1m")
 	w, done := p.upload(context.Background())
@@ -127,6 +129,8 @@ func TestAnUploadUnderWayAtSIGTERMMayEnd(t *testing.T) {
 }
 
 func TestAnUploadThatStallsAtSIGTERMIsCutOff(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	p := startProcess(t, data, "", "MUNIMENT_SHUTDOWN=200ms")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -151,6 +155,8 @@ func TestAnUploadThatStallsAtSIGTERMIsCutOff(t *testing.T) {
 
 // TestAJournalThatHasStoppedEndsTheProcess: an unknown outcome is never followed by more writes.
 func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		processtest.Missing(t, "strace, which makes the disk's syncs fail, is missing", "apt-get install strace")
