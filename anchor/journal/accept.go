@@ -65,7 +65,7 @@ func Eras(r Reader) ([]Era, error) {
 	}
 	eras := []Era{{Origin: data.Origin, Key: data.Key}}
 	err = r.Scan(eraTable, Range{}, func(key, row []byte) error {
-		at, err := index(key)
+		at, err := parseIndex(key)
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted,
 	if err != nil {
 		return LossAccepted{}, err
 	}
-	begun, err := j.begunLoss(ctx)
+	begun, err := j.unfinishedLoss(ctx)
 	if err != nil {
 		return LossAccepted{}, err
 	}
@@ -144,10 +144,10 @@ func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted,
 	if err != nil {
 		return LossAccepted{}, err
 	}
-	if err := salvage(ctx, cfg, j.schema); err != nil {
+	if err := recoverShipped(ctx, cfg, j.schema); err != nil {
 		return LossAccepted{}, err
 	}
-	if err := shipAgain(ctx, cfg.Backend); err != nil {
+	if err := refillOutbox(ctx, cfg.Backend); err != nil {
 		return LossAccepted{}, err
 	}
 	data := LossAccepted{Lost: loss.Head, Origin: next, Key: verifierKey(next, cfg.Signer)}
@@ -157,8 +157,8 @@ func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted,
 	return data, setAside(ctx, cfg.Bucket, data.Lost)
 }
 
-// begunLoss is the loss that was accepted before, if the bucket still has the head that was lost, or none.
-func (j *Journal) begunLoss(ctx context.Context) (begun *LossAccepted, err error) {
+// unfinishedLoss is the loss that was accepted before, if the bucket still has the head that was lost, or none.
+func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err error) {
 	released, err := readReleased(ctx, j.cfg.Bucket)
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return nil, err
@@ -201,7 +201,7 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 	if released != nil && released.Size >= shipped { // else the bucket has gone back from a head that is not known
 		loss.Head = LostHead{Origin: released.Origin, Size: released.Size, Root: released.Root}
 	}
-	if _, _, loss.Why = j.settle(ctx); loss.Why != nil && released != nil && released.Size >= shipped {
+	if _, _, loss.Why = j.synchronize(ctx); loss.Why != nil && released != nil && released.Size >= shipped {
 		_, err := chainTo(ctx, j.cfg.Bucket, released, 0)
 		if err != nil && !errors.Is(err, ErrDamaged) {
 			return loss, err
@@ -211,10 +211,10 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 		if head, _, _, err = readState(ctx, j.cfg.Backend); err != nil {
 			return loss, err
 		}
-		if c, ok := readCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer); ok {
+		if c, ok := parseCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer); ok {
 			seen = append([]LostHead{{Origin: c.Origin, Size: c.Size, Root: c.Root}}, seen...)
 		}
-		loss, err = j.missing(ctx, head, seen)
+		loss, err = j.missingHead(ctx, head, seen)
 		if err != nil {
 			return loss, err
 		}
@@ -230,7 +230,7 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 
 // missing is the largest head that was seen elsewhere and that the journal does not lead to; the zero Loss when it
 // leads to all.
-func (j *Journal) missing(ctx context.Context, head Head, seen []LostHead) (loss Loss, err error) {
+func (j *Journal) missingHead(ctx context.Context, head Head, seen []LostHead) (loss Loss, err error) {
 	err = j.cfg.Backend.View(ctx, func(r Reader) error {
 		loss = Loss{}
 		for _, s := range seen {
@@ -298,13 +298,13 @@ func moveAside(ctx context.Context, b Bucket, name string, lost LostHead) error 
 	return b.Delete(ctx, name)
 }
 
-// shipAgain puts every sealed row into the outbox, beside the event that binds it, so that all of them are shipped from
+// refillOutbox puts every sealed row into the outbox, beside the event that binds it, so that all of them are shipped from
 // the first entry on. It may be repeated.
-func shipAgain(ctx context.Context, b Backend) error {
+func refillOutbox(ctx context.Context, b Backend) error {
 	bound := &cursor{backend: b, table: boundTable}
 	for {
 		var rows []*row
-		for len(rows) < fsckChunk {
+		for len(rows) < chunkRows {
 			next, err := bound.next(ctx)
 			if err != nil {
 				return fmt.Errorf("listing the sealed rows: %w", err)
@@ -319,7 +319,7 @@ func shipAgain(ctx context.Context, b Backend) error {
 		}
 		err := b.Update(ctx, func(tx Txn) error {
 			for _, bound := range rows {
-				if err := sendAgain(tx, bound.key, bound.value); err != nil {
+				if err := refillOutboxRow(tx, bound.key, bound.value); err != nil {
 					return err
 				}
 			}
@@ -331,18 +331,18 @@ func shipAgain(ctx context.Context, b Backend) error {
 	}
 }
 
-func sendAgain(tx Txn, key, at []byte) error {
-	first, err := index(at)
+func refillOutboxRow(tx Txn, key, at []byte) error {
+	first, err := parseIndex(at)
 	if err != nil {
 		return err
 	}
-	out := outgoing{First: first}
+	out := outboxRow{First: first}
 	row, err := tx.Get(outboxTable, at)
 	if err != nil {
 		return err
 	}
 	if row != nil {
-		if out, err = parseOutgoing(row); err != nil {
+		if out, err = parseOutboxRow(row); err != nil {
 			return err
 		}
 	}
@@ -378,7 +378,7 @@ func (j *Journal) beginEra(ctx context.Context, data LossAccepted) error {
 		g := &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge}
 		time, _ := j.time.read(head.At)
 		s := g.begin()
-		if err := s.take(j, Actor{System, "operator"}, Change{Events: []Event{lossAccepted.New(ID{}, data)}},
+		if err := s.write(j, Actor{System, "operator"}, Change{Events: []Event{lossAccepted.New(ID{}, data)}},
 			time); err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func (g *group) begin() *step {
 // rows and runs the reducer. b has type, at, wall, tenant, actor, doc and data.
 func (s *step) append(b body, nonce [NonceSize]byte) error {
 	b.Index = s.group.edge.size + uint64(len(s.entries))
-	if err := s.place(&b); err != nil {
+	if err := s.number(&b); err != nil {
 		return err
 	}
 	if err := b.check(); err != nil {
@@ -103,14 +103,14 @@ func (s *step) append(b body, nonce [NonceSize]byte) error {
 }
 
 // place finds an event's number in its tenant and its predecessor in its document's story, and moves both on.
-func (s *step) place(b *body) error {
+func (s *step) number(b *body) error {
 	row, err := s.Get(tenantTable, []byte(b.Tenant))
 	if err != nil {
 		return err
 	}
 	b.Seq = 1
 	if row != nil {
-		last, err := index(row)
+		last, err := parseIndex(row)
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func (s *step) place(b *body) error {
 		return err
 	}
 	if row != nil {
-		prev, err := index(row)
+		prev, err := parseIndex(row)
 		if err != nil {
 			return err
 		}

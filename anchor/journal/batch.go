@@ -99,8 +99,8 @@ func batchName(h batchHeader, raw []byte) string {
 	return fmt.Sprintf("%s%016d-%d-%s", batchPrefix, h.First, h.Count, hex.EncodeToString(sum[:8]))
 }
 
-// batchPlace reads the place out of a batch's name.
-func batchPlace(name string) (first, count uint64, err error) {
+// parseBatchName reads the place out of a batch's name.
+func parseBatchName(name string) (first, count uint64, err error) {
 	parts := strings.Split(strings.TrimPrefix(name, batchPrefix), "-")
 	if len(parts) == 3 {
 		first, err = strconv.ParseUint(parts[0], 10, 64)

@@ -2,22 +2,22 @@ package journal
 
 import "sync"
 
-// bell wakes everybody who waits for it.
-type bell struct {
+// broadcast wakes everybody who waits for it.
+type broadcast struct {
 	mu   sync.Mutex
 	next chan struct{}
 }
 
-func newBell() *bell { return &bell{next: make(chan struct{})} }
+func newBroadcast() *broadcast { return &broadcast{next: make(chan struct{})} }
 
-// wait returns a channel that is closed at the next ring. Take it before looking at what the bell tells about.
-func (b *bell) wait() <-chan struct{} {
+// wait returns a channel that is closed at the next ring. Take it before looking at what the broadcast tells about.
+func (b *broadcast) wait() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.next
 }
 
-func (b *bell) ring() {
+func (b *broadcast) notify() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	close(b.next)

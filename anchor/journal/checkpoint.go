@@ -20,7 +20,7 @@ type Checkpoint struct {
 }
 
 // Checkpoint is the newest released head.
-func (j *Journal) Checkpoint() Checkpoint { return *j.released.Load() }
+func (j *Journal) Checkpoint() Checkpoint { return *j.checkpoint.Load() }
 
 // VerifierKey is the key that checkpoints are verified with, as golang.org/x/mod/sumdb/note writes it: what a policy
 // names.
@@ -85,9 +85,9 @@ func (j *Journal) Released(ctx context.Context, r Receipt) (Receipt, error) {
 	if r.Body == nil {
 		return r, nil // of a change without events
 	}
-	j.want(r.Index)
+	j.requestRelease(r.Index)
 	for {
-		signed := j.releases.wait()
+		signed := j.checkpoints.wait()
 		if c := j.Checkpoint(); c.Size > r.Index {
 			err := j.View(ctx, func(reader Reader) (err error) {
 				r.Proof, err = proveLeaf(reader, r.Index, c.Size, c.Root, leafHash(r.Leaf))
@@ -108,7 +108,7 @@ func (j *Journal) Released(ctx context.Context, r Receipt) (Receipt, error) {
 // Shipped waits until the receipt's entry is shipped and in the head object: it will survive the loss of this machine.
 // This needs no signature.
 func (j *Journal) Shipped(ctx context.Context, r Receipt) error {
-	j.want(r.Index)
+	j.requestRelease(r.Index)
 	for {
 		swapped := j.swaps.wait()
 		if j.swapped.Load().Size > r.Index {
@@ -120,14 +120,14 @@ func (j *Journal) Shipped(ctx context.Context, r Receipt) error {
 	}
 }
 
-// await waits for a bell, or for a reason not to.
-func (j *Journal) await(ctx context.Context, rung <-chan struct{}) error {
+// await waits for a broadcast, or for a reason not to.
+func (j *Journal) await(ctx context.Context, changed <-chan struct{}) error {
 	select {
-	case <-rung:
+	case <-changed:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-j.died:
+	case <-j.stopped:
 		return ErrStopped
 	case <-j.ctx.Done():
 		return ErrClosed

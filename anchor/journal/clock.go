@@ -52,7 +52,7 @@ func (k *timekeeper) read(head time.Time) (reading, time.Time) {
 }
 
 // keep notes a reading whose group was committed.
-func (k *timekeeper) keep(r reading, raw time.Time) {
+func (k *timekeeper) advance(r reading, raw time.Time) {
 	k.last = raw
 	k.behind = r.now.Sub(r.wall) > stepSize
 }

@@ -50,7 +50,7 @@ func (j *Journal) Commit(ctx context.Context, a Actor, decide func(View) (Change
 	case j.requests <- r:
 	case <-j.ctx.Done():
 		return Receipt{}, ErrClosed
-	case <-j.died:
+	case <-j.stopped:
 		return Receipt{}, ErrStopped
 	case <-ctx.Done():
 		return Receipt{}, fmt.Errorf("committing: %w", ctx.Err())
@@ -156,7 +156,7 @@ func (j *Journal) commitGroup(batch []*request) {
 	case errors.Is(err, errNothing):
 		// Every commit was refused or changed nothing; each has its own answer already.
 	case errors.Is(err, ErrUnknown):
-		if j.committed(g) {
+		if j.confirmCommit(g) {
 			break
 		}
 		answer(batch, ErrStopped)
@@ -169,8 +169,8 @@ func (j *Journal) commitGroup(batch []*request) {
 		return
 	}
 	if err == nil || errors.Is(err, ErrUnknown) {
-		j.time.keep(time, raw)
-		j.accept(g)
+		j.time.advance(time, raw)
+		j.advance(g)
 	}
 	for _, r := range batch {
 		close(r.done)
@@ -194,10 +194,10 @@ func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
 func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	before := g.edge.size
 	stepped := time.step == 0
-	seen := memo{}
+	cache := rowCache{}
 	for _, r := range batch {
 		r.receipt, r.err = Receipt{}, nil
-		change, err := decide(j, r, view{g.overlay, time.now, seen})
+		change, err := decide(j, r, view{g.overlay, time.now, cache})
 		r.err = err
 		if len(change.Events) == 0 && len(change.Sealed) == 0 {
 			continue
@@ -209,7 +209,7 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 			stepped = true
 		}
 		s := g.begin()
-		if err := s.take(j, r.actor, change, time); err != nil {
+		if err := s.write(j, r.actor, change, time); err != nil {
 			r.err = err
 			continue
 		}
@@ -219,7 +219,7 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	if g.edge.size == before {
 		return errNothing
 	}
-	if err := g.tidy(j); err != nil {
+	if err := g.pruneOutbox(j); err != nil {
 		return err
 	}
 	if err := g.seal(); err != nil {
@@ -232,7 +232,7 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 func (g *group) recordStep(j *Journal, time reading) error {
 	s := g.begin()
 	event := clockStepped.New(ID{}, ClockStepped{By: time.step.String()})
-	if err := s.take(j, Actor{System, "clock"}, Change{Events: []Event{event}}, time); err != nil {
+	if err := s.write(j, Actor{System, "clock"}, Change{Events: []Event{event}}, time); err != nil {
 		return err
 	}
 	s.finish()
@@ -242,8 +242,8 @@ func (g *group) recordStep(j *Journal, time reading) error {
 // view is what decide sees.
 type view struct {
 	Reader
-	now  time.Time
-	memo memo
+	now   time.Time
+	cache rowCache
 }
 
 // Now is the time of the group.
@@ -260,7 +260,7 @@ func decide(j *Journal, r *request, v View) (change Change, err error) {
 }
 
 // take writes one change: its events in order, then its sealed rows.
-func (s *step) take(j *Journal, a Actor, change Change, time reading) (err error) {
+func (s *step) write(j *Journal, a Actor, change Change, time reading) (err error) {
 	for _, e := range change.Events {
 		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}
 		b.At, b.Tenant, b.Actor, b.Doc = time.now, a.Tenant, a.ID, e.Doc
@@ -283,7 +283,7 @@ func (s *step) take(j *Journal, a Actor, change Change, time reading) (err error
 // committed settles an unknown outcome by reading the head again, in a transaction of its own: that waits for one that
 // may still be under way, and a backend whose disk cannot be trusted any more refuses it. Where the head is not the
 // expected one, the journal stops: nothing may be reported as a failure that may have happened.
-func (j *Journal) committed(g *group) bool {
+func (j *Journal) confirmCommit(g *group) bool {
 	var head Head
 	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) (err error) {
 		if head, _, err = readHead(tx); err != nil {
@@ -310,12 +310,12 @@ func (j *Journal) update(ctx context.Context, fn func(Txn) error) error {
 }
 
 // accept makes a committed group the state that the next one begins with, and tells of it.
-func (j *Journal) accept(g *group) {
+func (j *Journal) advance(g *group) {
 	j.edge = g.edge
 	j.size.Store(g.edge.size)
-	fresh := g.head.News > j.known.Swap(g.head.News)
-	j.commits.ring()
+	fresh := g.head.News > j.lastNews.Swap(g.head.News)
+	j.commits.notify()
 	if fresh {
-		j.news.ring()
+		j.news.notify()
 	}
 }

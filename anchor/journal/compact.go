@@ -21,7 +21,7 @@ type shipment struct {
 
 // remember notes a shipped batch for compaction. Only runs without gaps can be merged: another gateway's batch ends
 // one.
-func (j *Journal) remember(name string, h batchHeader, size int) {
+func (j *Journal) recordShipment(name string, h batchHeader, size int) {
 	j.shipmentsMu.Lock()
 	defer j.shipmentsMu.Unlock()
 	if n := len(j.shipments); n > 0 && j.shipments[n-1].end != h.First {
@@ -34,8 +34,8 @@ func (j *Journal) remember(name string, h batchHeader, size int) {
 	j.shipments = append(j.shipments, shipment{name, h.First + h.Count, size})
 }
 
-// ripe takes the batches to be merged next. The newest batch is never among them, for the head object names it.
-func (j *Journal) ripe() []string {
+// nextMerge takes the batches to be merged next. The newest batch is never among them, for the head object names it.
+func (j *Journal) nextMerge() []string {
 	j.shipmentsMu.Lock()
 	defer j.shipmentsMu.Unlock()
 	var names []string
@@ -56,7 +56,7 @@ func (j *Journal) compact() {
 	defer j.workers.Done()
 	for {
 		swapped := j.swaps.wait()
-		for names := j.ripe(); names != nil; names = j.ripe() {
+		for names := j.nextMerge(); names != nil; names = j.nextMerge() {
 			if len(names) < 2 {
 				continue // one that is as large as several
 			}

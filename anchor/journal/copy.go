@@ -49,14 +49,14 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 		if c.Head, err = ReadReleased(ctx, cfg.From); err != nil {
 			return nil, fmt.Errorf("copying what was released: %w", err)
 		}
-		if err := succeeds(c.Head, c.Before); err != nil {
+		if err := checkSuccessor(c.Head, c.Before); err != nil {
 			return nil, fmt.Errorf("copying what was released: %w", err)
 		}
 		names, err := cfg.From.List(ctx, batchPrefix)
 		if err != nil {
 			return nil, fmt.Errorf("copying what was released: listing the shipped batches: %w", err)
 		}
-		_, err = chainTo(ctx, &fetching{CopyConfig: cfg, copied: c}, c.Head.object, 0)
+		_, err = chainTo(ctx, &fetchingBucket{CopyConfig: cfg, copied: c}, c.Head.object, 0)
 		// While batches are merged the list is out of date for a moment; a list that stays the same has lost what it
 		// lacks.
 		if !errors.Is(err, ErrDamaged) || slices.Equal(names, last) {
@@ -70,8 +70,8 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 	return nil, fmt.Errorf("copying what was released: it changed under the copy %d times; try again", copyTries)
 }
 
-// succeeds refuses a head that cannot take the place of the one that a copy has.
-func succeeds(next, old ReleasedHead) error {
+// checkSuccessor refuses a head that cannot take the place of the one that a copy has.
+func checkSuccessor(next, old ReleasedHead) error {
 	switch {
 	case old.Size == 0:
 	case next.Origin != old.Origin:
@@ -101,15 +101,15 @@ func (c *Copied) Finish(ctx context.Context) error {
 	return nil
 }
 
-// fetching is both buckets as one: what the copy lacks is copied when it is read. Only batches are read and listed.
-type fetching struct {
+// fetchingBucket is both buckets as one: what the copy lacks is copied when it is read. Only batches are read and listed.
+type fetchingBucket struct {
 	Bucket // nothing else is called
 	CopyConfig
 	copied *Copied
 }
 
 // List returns the names that either bucket has.
-func (f *fetching) List(ctx context.Context, prefix string) ([]string, error) {
+func (f *fetchingBucket) List(ctx context.Context, prefix string) ([]string, error) {
 	names, err := f.From.List(ctx, prefix)
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (f *fetching) List(ctx context.Context, prefix string) ([]string, error) {
 
 // Get reads a batch from the copy, or copies it. A batch that is not whole in the copy is replaced if the bucket has
 // it.
-func (f *fetching) Get(ctx context.Context, name string) ([]byte, string, error) {
+func (f *fetchingBucket) Get(ctx context.Context, name string) ([]byte, string, error) {
 	raw, tag, err := f.To.Get(ctx, name)
 	if errors.Is(err, ErrDamaged) {
 		err = f.To.Delete(ctx, name) // it cannot be read, so there is no tag to replace it by
@@ -133,13 +133,13 @@ func (f *fetching) Get(ctx context.Context, name string) ([]byte, string, error)
 	if err != nil && !errors.Is(err, ErrNoObject) {
 		return nil, "", fmt.Errorf("the copy: %w", err)
 	}
-	h, whole := wholeBatch(raw, name)
+	h, whole := intactBatch(raw, name)
 	if !whole {
 		damaged := tag
 		if raw, tag, err = f.From.Get(ctx, name); err != nil {
 			return nil, "", err
 		}
-		if h, whole = wholeBatch(raw, name); !whole {
+		if h, whole = intactBatch(raw, name); !whole {
 			return raw, tag, nil // for the reader to refuse
 		}
 		if tag, err = f.To.Put(ctx, name, raw, damaged); err != nil {
@@ -154,8 +154,8 @@ func (f *fetching) Get(ctx context.Context, name string) ([]byte, string, error)
 	return raw, tag, nil
 }
 
-// wholeBatch says whether bytes are the batch of a name.
-func wholeBatch(raw []byte, name string) (h batchHeader, whole bool) {
+// intactBatch says whether bytes are the batch of a name.
+func intactBatch(raw []byte, name string) (h batchHeader, whole bool) {
 	h, _, err := parseBatch(raw)
 	return h, err == nil && batchName(h, raw) == name
 }

@@ -112,7 +112,7 @@ func (j *Journal) Work(ctx context.Context, w Worker) error {
 			return ctx.Err()
 		case <-j.ctx.Done():
 			return ErrClosed
-		case <-j.died:
+		case <-j.stopped:
 			return ErrStopped
 		}
 		n, err := j.WorkOnce(ctx, w)

@@ -18,14 +18,14 @@ func tileKey(level int, n uint64) []byte {
 // edge is the right edge of the tree: at each tile level the hashes of the last tile, which is not full. It is all that
 // appending needs, so that it stays in memory and a commit reads no tile.
 type edge struct {
-	size   uint64
-	levels [][]Hash
-	known  *Hash // the root, once it has been asked for
+	size       uint64
+	levels     [][]Hash
+	cachedRoot *Hash // the root, once it has been asked for
 }
 
 // clone copies the edge, so that an abort loses nothing.
 func (e *edge) clone() *edge {
-	c := &edge{size: e.size, levels: make([][]Hash, len(e.levels)), known: e.known}
+	c := &edge{size: e.size, levels: make([][]Hash, len(e.levels)), cachedRoot: e.cachedRoot}
 	for i, level := range e.levels {
 		c.levels[i] = append(make([]Hash, 0, TileWidth), level...)
 	}
@@ -36,7 +36,7 @@ func (e *edge) clone() *edge {
 func (e *edge) append(entry Hash, full func(level int, n uint64, hashes []Hash)) {
 	hash := leafHash(entry)
 	e.size++
-	e.known = nil
+	e.cachedRoot = nil
 	for level := 0; ; level++ {
 		if level == len(e.levels) {
 			e.levels = append(e.levels, make([]Hash, 0, TileWidth))
@@ -63,11 +63,11 @@ func (e *edge) partial(fn func(level int, n uint64, hashes []Hash)) {
 
 // root is the Merkle tree hash of the whole tree (RFC 6962, section 2.1).
 func (e *edge) root() Hash {
-	if e.known == nil {
+	if e.cachedRoot == nil {
 		root := e.hash()
-		e.known = &root
+		e.cachedRoot = &root
 	}
-	return *e.known
+	return *e.cachedRoot
 }
 
 func (e *edge) hash() Hash {

@@ -97,7 +97,7 @@ func (j *Journal) Records(ctx context.Context, tenant string, after uint64, limi
 			if len(records) == limit {
 				return Stop
 			}
-			at, err := index(row)
+			at, err := parseIndex(row)
 			if err != nil {
 				return err
 			}
@@ -128,7 +128,7 @@ func StoryOf(r Reader, doc ID) ([]Record, error) {
 		return nil, err
 	}
 	var story []Record
-	at, err := index(row)
+	at, err := parseIndex(row)
 	if err != nil {
 		return nil, err
 	}
@@ -153,16 +153,16 @@ func StoryOf(r Reader, doc ID) ([]Record, error) {
 }
 
 // LastNews is the size just after the last event that is not quiet.
-func (j *Journal) LastNews() uint64 { return j.known.Load() }
+func (j *Journal) LastNews() uint64 { return j.lastNews.Load() }
 
 // News waits until an event that is not quiet stands at the index size or later.
 func (j *Journal) News(ctx context.Context, size uint64) error {
 	for {
-		rung := j.news.wait()
+		changed := j.news.wait()
 		if j.LastNews() > size {
 			return nil
 		}
-		if err := j.await(ctx, rung); err != nil {
+		if err := j.await(ctx, changed); err != nil {
 			return err
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"log/slog"
 )
 
-// fsckChunk is how many rows fsck reads, and replays, at a time.
-const fsckChunk = 2048
+// chunkRows is how many rows fsck reads, and replays, at a time.
+const chunkRows = 2048
 
 // Finding is a state that the log does not explain.
 type Finding struct {
@@ -51,7 +51,7 @@ type fsck struct {
 	released *releasedHead
 	// untold are the sealed rows whose tokens cannot be told: they wait to be computed again, or the row cannot be
 	// opened.
-	untold map[string]bool
+	unknownTokens map[string]bool
 }
 
 // Fsck replays the bodies into scratch tables and compares them with the journal's, row by row; it holds sealed rows
@@ -62,10 +62,10 @@ func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fsck{cfg: cfg, schema: s, untold: map[string]bool{}}
+	f := &fsck{cfg: cfg, schema: s, unknownTokens: map[string]bool{}}
 	for _, check := range []func(context.Context) error{
 		f.readHead, f.replay, f.compareLog, f.compareSealed, f.compareVolatile, f.compareIndex,
-		f.compareStrangers, f.compareReleased} {
+		f.compareUnknownTables, f.compareReleased} {
 		if err := check(ctx); err != nil {
 			return f.findings, fmt.Errorf("checking the journal: %w", err)
 		}
@@ -148,7 +148,7 @@ func (f *fsck) replay(ctx context.Context) error {
 func (f *fsck) readBodies(r Reader, from uint64) (items []batchItem, err error) {
 	next := from
 	err = r.Scan(bodyTable, Range{From: indexKey(from)}, func(key, row []byte) error {
-		if len(items) == fsckChunk {
+		if len(items) == chunkRows {
 			return Stop
 		}
 		if !bytes.Equal(key, indexKey(next)) {

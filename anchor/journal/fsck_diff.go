@@ -20,7 +20,7 @@ func (c *cursor) next(ctx context.Context) (*row, error) {
 		err := c.backend.View(ctx, func(r Reader) error {
 			c.chunk = nil
 			return r.Scan(c.table, Range{From: c.from}, func(key, value []byte) error {
-				if len(c.chunk) == fsckChunk {
+				if len(c.chunk) == chunkRows {
 					return Stop
 				}
 				c.chunk = append(c.chunk, row{bytes.Clone(key), bytes.Clone(value)})
@@ -30,7 +30,7 @@ func (c *cursor) next(ctx context.Context) (*row, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.ended = len(c.chunk) < fsckChunk; !c.ended {
+		if c.ended = len(c.chunk) < chunkRows; !c.ended {
 			c.from = append(bytes.Clone(c.chunk[len(c.chunk)-1].key), 0)
 		}
 	}

@@ -9,11 +9,11 @@ import (
 )
 
 // whole says whether every body could be replayed; where not, everything after it would differ, and says nothing more.
-func (f *fsck) whole() bool { return f.replayed.size >= f.head.Size }
+func (f *fsck) complete() bool { return f.replayed.size >= f.head.Size }
 
 // compareLog compares the log's own tables and the projections with those of the replay.
 func (f *fsck) compareLog(ctx context.Context) error {
-	if !f.whole() {
+	if !f.complete() {
 		if f.replayed.size < f.head.Size && !f.foundIn(bodyTable) {
 			f.found(bodyTable, indexKey(f.replayed.size), "it and all that follow are missing; the head says %d",
 				f.head.Size)

@@ -8,7 +8,7 @@ import (
 
 // compareSealed holds the sealed rows against the events that bind them.
 func (f *fsck) compareSealed(ctx context.Context) error {
-	if !f.whole() {
+	if !f.complete() {
 		return nil
 	}
 	sealed := &cursor{backend: f.cfg.Backend, table: sealedTable}
@@ -27,7 +27,7 @@ func (f *fsck) compareSealed(ctx context.Context) error {
 // compareIndex compares the lookup tokens with the sealed rows that they lead to. Without keys it can only see tokens
 // that lead nowhere.
 func (f *fsck) compareIndex(ctx context.Context) error {
-	if !f.whole() {
+	if !f.complete() {
 		return nil
 	}
 	c := &cursor{backend: f.cfg.Backend, table: tokenTable}
@@ -55,7 +55,7 @@ func (f *fsck) compareIndex(ctx context.Context) error {
 	want := &cursor{backend: f.cfg.Scratch, table: tokenTable}
 	return diff(ctx, have, want, func(token, have, want []byte) error {
 		switch {
-		case f.untold[string(have)] || f.untold[string(want)]:
+		case f.unknownTokens[string(have)] || f.unknownTokens[string(want)]:
 		case have == nil:
 			f.found(tokenTable, token, "it is missing")
 		case !bytes.Equal(have, want):
@@ -85,7 +85,7 @@ func (f *fsck) computeTokens(ctx context.Context) error {
 			for i, row := range batch {
 				if want[i].Problem != "" {
 					f.found(sealedTable, row.Key, "%s", want[i].Problem)
-					f.untold[string(row.Key)] = true
+					f.unknownTokens[string(row.Key)] = true
 				}
 				for _, token := range want[i].Tokens {
 					if err := tx.Put(tokenTable, token, row.Key); err != nil {

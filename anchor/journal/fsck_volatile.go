@@ -14,7 +14,7 @@ func (f *fsck) compareVolatile(ctx context.Context) error {
 	return f.cfg.Backend.View(ctx, func(r Reader) error {
 		waiting := map[string]bool{}
 		err := r.Scan(outboxTable, Range{}, func(key, value []byte) error {
-			out, err := parseOutgoing(value)
+			out, err := parseOutboxRow(value)
 			if err != nil || len(key) != 8 {
 				f.found(outboxTable, key, "it cannot be read")
 			}
@@ -51,13 +51,13 @@ func (f *fsck) checkUnindexed(r Reader) error {
 		if err == nil && (row == nil || !bytes.Equal(value, []byte{1})) {
 			f.found(unindexedTable, key, "it names no sealed row")
 		}
-		f.untold[string(key)] = true
+		f.unknownTokens[string(key)] = true
 		return err
 	})
 }
 
-// compareStrangers names the rows of tables that nothing of ours writes.
-func (f *fsck) compareStrangers(ctx context.Context) error {
+// compareUnknownTables names the rows of tables that nothing of ours writes.
+func (f *fsck) compareUnknownTables(ctx context.Context) error {
 	tables, err := f.cfg.Backend.Tables(ctx)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (f *fsck) checkShipped(r Reader) error {
 	if err != nil || row == nil {
 		return err
 	}
-	size, err := index(row)
+	size, err := parseIndex(row)
 	switch {
 	case err != nil:
 		f.found(shippedTable, shippedKey, "it cannot be read")
@@ -107,9 +107,9 @@ func (f *fsck) checkOutbox(r Reader, waiting map[string]bool) error {
 	if f.released != nil {
 		released = f.released.Size
 	}
-	for _, t := range []Table{boundTable, releasedRows} {
+	for _, t := range []Table{boundTable, unboundTable} {
 		err := r.Scan(t, Range{}, func(key, row []byte) error {
-			if at, err := index(row); err == nil && at >= released && !waiting[string(key)] {
+			if at, err := parseIndex(row); err == nil && at >= released && !waiting[string(key)] {
 				f.found(outboxTable, indexKey(at),
 					"it is missing: a sealed row, or its erasure, would never be shipped")
 			}
@@ -137,7 +137,7 @@ func (f *fsck) compareReleased(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
-	if !f.whole() {
+	if !f.complete() {
 		return nil
 	}
 	return f.cfg.Scratch.View(ctx, func(r Reader) error {

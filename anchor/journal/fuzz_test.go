@@ -116,7 +116,7 @@ func FuzzHead(f *testing.F) {
 		f.Fatal(err)
 	}
 	h := releasedHead{Origin: "o", Size: 4, LastBatch: "batch/0-3-00", Tail: tail}
-	if err := h.write(); err != nil {
+	if err := h.encode(); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(h.raw)
@@ -130,7 +130,7 @@ func FuzzHead(f *testing.F) {
 			t.Errorf("the head is at %d, its tail elsewhere", h.Size)
 		}
 		again := *h
-		if err := again.write(); err != nil {
+		if err := again.encode(); err != nil {
 			t.Fatal(err)
 		}
 		if h2, err := parseReleased(again.raw, "tag"); err != nil || h2.Size != h.Size || h2.Root != h.Root {

@@ -75,7 +75,7 @@ func parseReleased(raw []byte, tag string) (*releasedHead, error) {
 }
 
 // write makes the object of a head.
-func (h *releasedHead) write() (err error) {
+func (h *releasedHead) encode() (err error) {
 	h.V = headPlain
 	if h.Tail != nil {
 		h.V = headTail

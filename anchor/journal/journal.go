@@ -122,23 +122,23 @@ type Journal struct {
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup
 
-	size  atomic.Uint64 // committed
-	known atomic.Uint64 // the size just after the last event that is not quiet
+	size     atomic.Uint64 // committed
+	lastNews atomic.Uint64 // the size just after the last event that is not quiet
 
 	// The committer's own.
 	edge *edge
 	time timekeeper
 
-	swapped  atomic.Pointer[releasedHead] // the head object as it stands in the bucket
-	released atomic.Pointer[Checkpoint]   // the last signed checkpoint
+	swapped    atomic.Pointer[releasedHead] // the head object as it stands in the bucket
+	checkpoint atomic.Pointer[Checkpoint]   // the last signed checkpoint
 
-	news     *bell // rings at every commit with an event that is not quiet
-	commits  *bell // rings at every commit
-	swaps    *bell // rings at every swap of the head object
-	releases *bell // rings at every new checkpoint
+	news        *broadcast // rings at every commit with an event that is not quiet
+	commits     *broadcast // rings at every commit
+	swaps       *broadcast // rings at every swap of the head object
+	checkpoints *broadcast // rings at every new checkpoint
 
-	wanted atomic.Uint64 // somebody waits for the release of all entries below this index
-	hurry  *bell         // rings when that has grown
+	requested atomic.Uint64 // somebody waits for the release of all entries below this index
+	urgent    *broadcast    // rings when that has grown
 
 	shipmentsMu sync.Mutex
 	shipments   []shipment // not yet compacted
@@ -147,19 +147,19 @@ type Journal struct {
 	leaseMu sync.Mutex
 	leases  map[string]time.Time // until when we hold the lease of a kind of duty
 
-	stop sync.Once
-	died chan struct{} // closed when the journal may not write any more
-	why  error         // read after died is closed
+	stop    sync.Once
+	stopped chan struct{} // closed when the journal may not write any more
+	stopErr error         // read after stopped is closed
 }
 
 // Stopped is closed when the journal may not write any more; Err then says why.
-func (j *Journal) Stopped() <-chan struct{} { return j.died }
+func (j *Journal) Stopped() <-chan struct{} { return j.stopped }
 
 // Err says why the journal has stopped; nil while it has not.
 func (j *Journal) Err() error {
 	select {
-	case <-j.died:
-		return j.why
+	case <-j.stopped:
+		return j.stopErr
 	default:
 		return nil
 	}
@@ -168,8 +168,8 @@ func (j *Journal) Err() error {
 // halt stops the journal for good.
 func (j *Journal) halt(why error) {
 	j.stop.Do(func() {
-		j.why = why
-		close(j.died)
+		j.stopErr = why
+		close(j.stopped)
 	})
 }
 

@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// lostBatch says of a chain of shipped batches that is broken below a size which batch is at fault, and from which leaf
+// missingBatch says of a chain of shipped batches that is broken below a size which batch is at fault, and from which leaf
 // on the history is lost. want is the name of the batch that was shipped there; it may have been merged with others
 // since. ending has the names of all batches by the size that they lead to.
-func lostBatch(ctx context.Context, b Bucket, want string, end uint64, ending map[uint64][]string) error {
+func missingBatch(ctx context.Context, b Bucket, want string, end uint64, ending map[uint64][]string) error {
 	fault := fmt.Sprintf("%s, or the batch that it was merged into, is missing", want)
 	for _, name := range ending[end] {
 		switch _, _, err := getBatch(ctx, b, name); {
@@ -21,7 +21,7 @@ func lostBatch(ctx context.Context, b Bucket, want string, end uint64, ending ma
 			fault = name + " is damaged"
 		}
 	}
-	whole, err := wholeFrom(ctx, b, ending)
+	whole, err := intactSize(ctx, b, ending)
 	if err != nil {
 		return err
 	}
@@ -29,8 +29,8 @@ func lostBatch(ctx context.Context, b Bucket, want string, end uint64, ending ma
 		fault, whole, ErrDamaged)
 }
 
-// wholeFrom is how far a chain of whole batches reaches from the first leaf on.
-func wholeFrom(ctx context.Context, b Bucket, ending map[uint64][]string) (reached uint64, err error) {
+// intactSize is how far a chain of whole batches reaches from the first leaf on.
+func intactSize(ctx context.Context, b Bucket, ending map[uint64][]string) (reached uint64, err error) {
 	beginning := map[uint64][]batchHeader{}
 	for end, names := range ending {
 		for _, name := range names {

@@ -25,7 +25,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
-	head, released, err := j.settle(ctx)
+	head, released, err := j.synchronize(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
@@ -50,9 +50,9 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 
 // awaitRelease waits for a checkpoint of the size.
 func (j *Journal) awaitRelease(ctx context.Context, size uint64) {
-	j.want(size - 1)
+	j.requestRelease(size - 1)
 	for j.Checkpoint().Size < size {
-		signed := j.releases.wait()
+		signed := j.checkpoints.wait()
 		if j.Checkpoint().Size >= size {
 			return
 		}
@@ -86,13 +86,13 @@ func prepare(cfg Config) (*Journal, error) {
 	return &Journal{
 		cfg: cfg, schema: s, holder: holder.String(), leases: map[string]time.Time{},
 		time:     timekeeper{clock: cfg.Clock},
-		requests: make(chan *request, maxGroup), died: make(chan struct{}),
-		news: newBell(), commits: newBell(), swaps: newBell(), releases: newBell(), hurry: newBell(),
+		requests: make(chan *request, maxGroup), stopped: make(chan struct{}),
+		news: newBroadcast(), commits: newBroadcast(), swaps: newBroadcast(), checkpoints: newBroadcast(), urgent: newBroadcast(),
 	}, nil
 }
 
 // settle brings backend and released head together, or says why that cannot be.
-func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
+func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) {
 	released, err := readReleased(ctx, j.cfg.Bucket)
 	if err != nil {
 		return Head{}, nil, err
@@ -103,7 +103,7 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 		return head, nil, err
 	case !ok && released == nil:
 		// Batches without a head are somebody's history: no other may be begun beside them.
-		if err := noHead(ctx, j.cfg.Bucket); !errors.Is(err, ErrMissing) || !j.cfg.Create {
+		if err := headMissing(ctx, j.cfg.Bucket); !errors.Is(err, ErrMissing) || !j.cfg.Create {
 			return head, nil, err
 		}
 		if err := j.create(ctx); err != nil {
@@ -113,7 +113,7 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 		if err := contradiction(ctx, j.cfg.Backend, j.cfg.Bucket, head, shipped, released); err != nil {
 			return head, nil, err
 		}
-		if err := j.follow(ctx, head, shipped, released); err != nil {
+		if err := j.catchUpTo(ctx, head, shipped, released); err != nil {
 			return head, nil, err
 		}
 	}
@@ -124,16 +124,16 @@ func (j *Journal) settle(ctx context.Context) (Head, *releasedHead, error) {
 	return head, released, err
 }
 
-// nothingBeyond refuses to begin a head where there is none, though batches lead beyond the backend: they are the rest
+// checkNothingBeyond refuses to begin a head where there is none, though batches lead beyond the backend: they are the rest
 // of its history, of which an old copy of it does not know that anything was released. A first release that broke off
 // before its head leaves no such batch.
-func nothingBeyond(ctx context.Context, b Bucket, head Head) error {
+func checkNothingBeyond(ctx context.Context, b Bucket, head Head) error {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
 		return fmt.Errorf("listing the shipped batches: %w", err)
 	}
 	for _, name := range names {
-		if first, count, err := batchPlace(name); err == nil && first+count > head.Size {
+		if first, count, err := parseBatchName(name); err == nil && first+count > head.Size {
 			return fmt.Errorf("the release bucket has lost its head, and the shipped batch %s leads beyond the journal's, at %d: %w", name, head.Size, ErrContradicts)
 		}
 	}
@@ -148,7 +148,7 @@ func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, sh
 	case released == nil && shipped > 0:
 		return fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
 	case released == nil:
-		return nothingBeyond(ctx, b, head)
+		return checkNothingBeyond(ctx, b, head)
 	case released.Size < shipped:
 		return fmt.Errorf("the released head is at %d, and was at %d or later: %w",
 			released.Size, shipped, ErrContradicts)
@@ -169,7 +169,7 @@ func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, sh
 }
 
 // follow brings the backend up to a released head that it does not contradict, if it is behind.
-func (j *Journal) follow(ctx context.Context, head Head, shipped uint64, released *releasedHead) error {
+func (j *Journal) catchUpTo(ctx context.Context, head Head, shipped uint64, released *releasedHead) error {
 	if released == nil {
 		return nil
 	}
@@ -181,12 +181,12 @@ func (j *Journal) follow(ctx context.Context, head Head, shipped uint64, release
 				head.Size, head.Root, released.Size, released.Root, err)
 		}
 	}
-	return j.noteShipped(ctx, released.Size, shipped)
+	return j.recordShipped(ctx, released.Size, shipped)
 }
 
-// noteShipped notes how far the released head is: a journal that was restored would not know that it had one. Where the
+// recordShipped notes how far the released head is: a journal that was restored would not know that it had one. Where the
 // disk is full a later commit notes it.
-func (j *Journal) noteShipped(ctx context.Context, released, noted uint64) error {
+func (j *Journal) recordShipped(ctx context.Context, released, noted uint64) error {
 	if released <= noted {
 		return nil
 	}
@@ -205,7 +205,7 @@ func readState(ctx context.Context, b Backend) (head Head, ok bool, shipped uint
 		}
 		row, err := r.Get(shippedTable, shippedKey)
 		if err == nil && row != nil {
-			shipped, err = index(row)
+			shipped, err = parseIndex(row)
 		}
 		return err
 	})
@@ -225,7 +225,7 @@ func (j *Journal) create(ctx context.Context) error {
 		time, _ := j.time.read(g.head.At)
 		event := created.New(ID{}, Created{Origin: j.cfg.Origin, Key: verifierKey(j.cfg.Origin, j.cfg.Signer)})
 		s := g.begin()
-		if err := s.take(j, Actor{System, "journal"}, Change{Events: []Event{event}}, time); err != nil {
+		if err := s.write(j, Actor{System, "journal"}, Change{Events: []Event{event}}, time); err != nil {
 			return err
 		}
 		s.finish()
@@ -259,15 +259,15 @@ func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) e
 	if err != nil {
 		return err
 	}
-	recalled, err := j.recall(ctx, head)
+	checkpoint, err := j.loadCheckpoint(ctx, head)
 	if err != nil {
 		return err
 	}
 	j.origin = head.Origin
 	j.size.Store(head.Size)
-	j.known.Store(head.News)
+	j.lastNews.Store(head.News)
 	j.swapped.Store(released)
-	j.released.Store(recalled)
+	j.checkpoint.Store(checkpoint)
 	return nil
 }
 

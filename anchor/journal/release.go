@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	// lingerTime is how long an entry that nobody waits for may wait for its release.
-	lingerTime = 100 * time.Millisecond
+	// releaseDelay is how long an entry that nobody waits for may wait for its release.
+	releaseDelay = 100 * time.Millisecond
 
-	firstPause = 50 * time.Millisecond // after a failed release
-	pauseLimit = 5 * time.Second
+	firstRetry = 50 * time.Millisecond // after a failed release
+	maxRetry   = 5 * time.Second
 )
 
 // ship releases what has been committed, again and again: ship, then swap the head object.
 func (j *Journal) ship() {
-	j.pursue("releasing", j.commits, func(ctx context.Context) (bool, error) {
+	j.retryLoop("releasing", j.commits, func(ctx context.Context) (bool, error) {
 		if j.swapped.Load().Size == j.Size() {
 			return true, nil
 		}
-		j.linger(ctx)
+		j.delayRelease(ctx)
 		err := j.shipBatch(ctx)
 		if errors.Is(err, ErrContradicts) {
 			j.cfg.Log.Error("the released head was changed by another journal; stopping", "error", err)
@@ -34,18 +34,18 @@ func (j *Journal) ship() {
 	})
 }
 
-// linger lets more gather while nobody waits for a release: reads and denials do not, and a release for each few of
+// delayRelease lets more gather while nobody waits for a release: reads and denials do not, and a release for each few of
 // them would cost more than they do.
-func (j *Journal) linger(ctx context.Context) {
-	timer := time.NewTimer(lingerTime)
+func (j *Journal) delayRelease(ctx context.Context) {
+	timer := time.NewTimer(releaseDelay)
 	defer timer.Stop()
 	for {
-		rung := j.hurry.wait()
-		if j.wanted.Load() > j.swapped.Load().Size {
+		changed := j.urgent.wait()
+		if j.requested.Load() > j.swapped.Load().Size {
 			return
 		}
 		select {
-		case <-rung:
+		case <-changed:
 		case <-timer.C:
 			return
 		case <-ctx.Done():
@@ -55,26 +55,26 @@ func (j *Journal) linger(ctx context.Context) {
 }
 
 // want says that somebody waits for the release of the entry at an index.
-func (j *Journal) want(at uint64) {
+func (j *Journal) requestRelease(at uint64) {
 	for {
-		before := j.wanted.Load()
+		before := j.requested.Load()
 		if before > at {
 			return
 		}
-		if j.wanted.CompareAndSwap(before, at+1) {
-			j.hurry.ring()
+		if j.requested.CompareAndSwap(before, at+1) {
+			j.urgent.notify()
 			return
 		}
 	}
 }
 
-// pursue does work again and again, and waits for the bell when there is none left. What fails is tried again after a
+// retryLoop does work again and again, and waits for the broadcast when there is none left. What fails is tried again after a
 // pause.
-func (j *Journal) pursue(what string, news *bell, work func(context.Context) (none bool, err error)) {
+func (j *Journal) retryLoop(what string, news *broadcast, work func(context.Context) (none bool, err error)) {
 	defer j.workers.Done()
-	pause := firstPause
+	pause := firstRetry
 	for {
-		rung := news.wait()
+		changed := news.wait()
 		none, err := work(j.ctx)
 		switch {
 		case j.ctx.Err() != nil || j.Err() != nil:
@@ -84,13 +84,13 @@ func (j *Journal) pursue(what string, news *bell, work func(context.Context) (no
 			if !j.sleep(pause) {
 				return
 			}
-			pause = min(2*pause, pauseLimit)
+			pause = min(2*pause, maxRetry)
 		case none:
-			if j.await(j.ctx, rung) != nil {
+			if j.await(j.ctx, changed) != nil {
 				return
 			}
 		default:
-			pause = firstPause
+			pause = firstRetry
 		}
 	}
 }
@@ -104,7 +104,7 @@ func (j *Journal) sleep(pause time.Duration) bool {
 		return true
 	case <-j.ctx.Done():
 		return false
-	case <-j.died:
+	case <-j.stopped:
 		return false
 	}
 }
@@ -144,16 +144,16 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 		return fmt.Errorf("swapping the released head: %w", err)
 	}
 	if next.Tail == nil && swapped.LastBatch == next.LastBatch {
-		j.remember(next.LastBatch, h, len(raw))
+		j.recordShipment(next.LastBatch, h, len(raw))
 	}
 	j.swapped.Store(swapped)
-	j.swaps.ring()
+	j.swaps.notify()
 	return nil
 }
 
 // swap puts the next head object in the place of the one before, and returns the one that stands there now.
 func (j *Journal) swap(ctx context.Context, before, next *releasedHead) (*releasedHead, error) {
-	err := next.write()
+	err := next.encode()
 	if err == nil {
 		next.tag, err = j.cfg.Bucket.Put(ctx, headObject, next.raw, before.tag)
 	}
@@ -248,7 +248,7 @@ func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchIte
 // insideChange says whether the entry at belongs to a change that began before it.
 func insideChange(r Reader, at uint64) (inside bool, err error) {
 	err = r.Scan(outboxTable, Range{From: indexKey(at)}, func(_, row []byte) error {
-		out, err := parseOutgoing(row)
+		out, err := parseOutboxRow(row)
 		if err != nil {
 			return err
 		}
@@ -258,7 +258,7 @@ func insideChange(r Reader, at uint64) (inside bool, err error) {
 	return inside, err
 }
 
-func parseOutgoing(row []byte) (out outgoing, err error) {
+func parseOutboxRow(row []byte) (out outboxRow, err error) {
 	if err := json.Unmarshal(row, &out); err != nil {
 		return out, fmt.Errorf("an outbox row is not one: %w", ErrDamaged)
 	}
@@ -267,7 +267,7 @@ func parseOutgoing(row []byte) (out outgoing, err error) {
 
 // entryItem is the item of a body's row, which must be the one that is expected next.
 func entryItem(key, row []byte, want uint64) (batchItem, error) {
-	at, err := index(key)
+	at, err := parseIndex(key)
 	if err != nil || at != want {
 		return batchItem{}, fmt.Errorf("body %d is missing: %w", want, ErrDamaged)
 	}
@@ -285,7 +285,7 @@ func sealedItems(r Reader, at uint64) (items []batchItem, size int, erased uint6
 	if err != nil || row == nil {
 		return nil, 0, 0, err
 	}
-	out, err := parseOutgoing(row)
+	out, err := parseOutboxRow(row)
 	if err != nil {
 		return nil, 0, 0, err
 	}
@@ -298,7 +298,7 @@ func sealedItems(r Reader, at uint64) (items []batchItem, size int, erased uint6
 		if value != nil {
 			item.kind, item.value = 's', bytes.Clone(value)
 		} else {
-			by, err := releasedBy(r, key)
+			by, err := unboundBy(r, key)
 			if err != nil {
 				return nil, 0, 0, err
 			}
@@ -310,21 +310,21 @@ func sealedItems(r Reader, at uint64) (items []batchItem, size int, erased uint6
 	return items, size, erased, nil
 }
 
-// releasedBy is the index of the event that has released a sealed row.
-func releasedBy(r Reader, key []byte) (uint64, error) {
-	row, err := r.Get(releasedRows, key)
+// unboundBy is the index of the event that has released a sealed row.
+func unboundBy(r Reader, key []byte) (uint64, error) {
+	row, err := r.Get(unboundTable, key)
 	if err != nil {
 		return 0, err
 	}
 	if row == nil {
 		return 0, fmt.Errorf("a sealed row is missing, and no event has erased it: %w", ErrDamaged)
 	}
-	return index(row)
+	return parseIndex(row)
 }
 
 // sign signs the newest swapped head, again and again. A signer that is down for long delays checkpoints, not shipping.
 func (j *Journal) sign() {
-	j.pursue("signing a checkpoint", j.swaps, func(ctx context.Context) (bool, error) {
+	j.retryLoop("signing a checkpoint", j.swaps, func(ctx context.Context) (bool, error) {
 		head := j.swapped.Load()
 		if j.Checkpoint().Size >= head.Size {
 			return true, nil
@@ -339,9 +339,9 @@ func (j *Journal) publish(ctx context.Context, head *releasedHead) error {
 	if err != nil {
 		return err
 	}
-	j.released.Store(&Checkpoint{Origin: j.origin, Size: head.Size, Root: head.Root, Note: signed,
+	j.checkpoint.Store(&Checkpoint{Origin: j.origin, Size: head.Size, Root: head.Root, Note: signed,
 		At: j.cfg.Clock.Now().UTC()})
-	j.releases.ring()
+	j.checkpoints.notify()
 	return nil
 }
 
@@ -352,7 +352,7 @@ var (
 )
 
 // tidy drops from the outbox what has been shipped; it rides on a commit that is made anyway.
-func (g *group) tidy(j *Journal) error {
+func (g *group) pruneOutbox(j *Journal) error {
 	shipped := j.swapped.Load()
 	if shipped == nil || shipped.Size == 0 {
 		return nil

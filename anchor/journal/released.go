@@ -21,7 +21,7 @@ type ReleasedHead struct {
 func ReadReleased(ctx context.Context, b Bucket) (ReleasedHead, error) {
 	h, err := readReleased(ctx, b)
 	if err == nil && h == nil {
-		err = noHead(ctx, b)
+		err = headMissing(ctx, b)
 	}
 	if err != nil {
 		return ReleasedHead{}, fmt.Errorf("reading the release bucket: %w", err)
@@ -29,8 +29,8 @@ func ReadReleased(ctx context.Context, b Bucket) (ReleasedHead, error) {
 	return ReleasedHead{Origin: h.Origin, Size: h.Size, Root: h.Root, object: h}, nil
 }
 
-// noHead says what it means that a bucket has no head object.
-func noHead(ctx context.Context, b Bucket) error {
+// headMissing says what it means that a bucket has no head object.
+func headMissing(ctx context.Context, b Bucket) error {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
 		return fmt.Errorf("listing the shipped batches: %w", err)
@@ -74,7 +74,7 @@ func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 	// scratch.
 	f := &fsck{
 		cfg:  FsckConfig{Backend: cfg.Scratch, Scratch: cfg.Scratch, Tokens: cfg.Tokens},
-		head: Head{Size: cfg.Head.Size}, replayed: &edge{size: cfg.Head.Size}, untold: map[string]bool{},
+		head: Head{Size: cfg.Head.Size}, replayed: &edge{size: cfg.Head.Size}, unknownTokens: map[string]bool{},
 	}
 	if err := f.compareSealed(ctx); err != nil {
 		return f.findings, fmt.Errorf("checking what was released: %w", err)

@@ -13,9 +13,9 @@ import (
 // recall makes the checkpoint that the caller has remembered the newest one, until another is signed: without it
 // nothing could be proved after a start while the signer is down. One that is not of this origin, or not signed with
 // its key, counts for nothing; one that is signed and of another history is ErrContradicts.
-func (j *Journal) recall(ctx context.Context, head Head) (*Checkpoint, error) {
+func (j *Journal) loadCheckpoint(ctx context.Context, head Head) (*Checkpoint, error) {
 	none := &Checkpoint{Origin: head.Origin}
-	c, ok := readCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer)
+	c, ok := parseCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer)
 	if !ok {
 		return none, nil
 	}
@@ -36,8 +36,8 @@ func (j *Journal) recall(ctx context.Context, head Head) (*Checkpoint, error) {
 	return c, nil
 }
 
-// readCheckpoint reads a signed checkpoint of the origin; false if it is none. When it was signed is not known.
-func readCheckpoint(signed []byte, origin string, s Signer) (*Checkpoint, bool) {
+// parseCheckpoint reads a signed checkpoint of the origin; false if it is none. When it was signed is not known.
+func parseCheckpoint(signed []byte, origin string, s Signer) (*Checkpoint, bool) {
 	verifier, err := note.NewVerifier(verifierKey(origin, s))
 	if err != nil {
 		return nil, false

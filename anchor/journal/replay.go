@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// errPlace says that a body and its place in the log do not belong together.
-var errPlace = fmt.Errorf("names another place than the one it stands in: %w", ErrDamaged)
+// errMisplaced says that a body and its place in the log do not belong together.
+var errMisplaced = fmt.Errorf("names another place than the one it stands in: %w", ErrDamaged)
 
 // errDangling says that a token leads to no row.
 var errDangling = errors.New("the token leads nowhere")
@@ -45,7 +45,7 @@ func (g *group) replayEntry(item batchItem) error {
 		return fmt.Errorf("body %d: %w", at, err)
 	}
 	if !bytes.Equal(s.lastRaw, item.value) {
-		return fmt.Errorf("body %d %w", at, errPlace)
+		return fmt.Errorf("body %d %w", at, errMisplaced)
 	}
 	s.finish()
 	return nil
@@ -130,7 +130,7 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 	}
 	ending := map[uint64][]string{}
 	for _, name := range names {
-		first, count, err := batchPlace(name)
+		first, count, err := parseBatchName(name)
 		if err != nil || count == 0 || first+count < first {
 			continue // not one of ours
 		}
@@ -144,7 +144,7 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 	for end > from {
 		name, h, err := findBatch(ctx, b, want, ending[end], root)
 		if errors.Is(err, ErrDamaged) {
-			err = lostBatch(ctx, b, want, end, ending)
+			err = missingBatch(ctx, b, want, end, ending)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("looking for the batch that ends at %d: %w", end, err)
@@ -206,8 +206,8 @@ func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h bat
 		if head.Size == h.First && head.Size > 0 && edge.root() != h.PrevRoot {
 			return fmt.Errorf("it follows another history than the one here: %w", ErrContradicts)
 		}
-		if err := g.replay(after(items, head.Size-h.First)); err != nil {
-			if errors.Is(err, errPlace) { // by its digest the batch is whole, so the rows before it are not what it follows
+		if err := g.replay(skipEntries(items, head.Size-h.First)); err != nil {
+			if errors.Is(err, errMisplaced) { // by its digest the batch is whole, so the rows before it are not what it follows
 				err = fmt.Errorf("%w: %w", ErrContradicts, err)
 			}
 			return err
@@ -223,7 +223,7 @@ func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h bat
 }
 
 // after leaves out the first n entries and the sealed rows that follow them.
-func after(items []batchItem, n uint64) []batchItem {
+func skipEntries(items []batchItem, n uint64) []batchItem {
 	for i, item := range items {
 		if item.kind != 'e' {
 			continue

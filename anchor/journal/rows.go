@@ -37,13 +37,13 @@ func (t Rows[V]) Get(r Reader, key []byte) (v V, ok bool, err error) {
 		return v, false, err
 	}
 	shared, _ := r.(view)
-	if v, ok := recall[V](shared.memo, t.table, key, raw); ok {
+	if v, ok := cached[V](shared.cache, t.table, key, raw); ok {
 		return v, true, nil
 	}
 	if v, err = t.decode(raw); err != nil {
 		return v, false, err
 	}
-	shared.memo.keep(t.table, key, raw, v)
+	shared.cache.store(t.table, key, raw, v)
 	return v, true, nil
 }
 

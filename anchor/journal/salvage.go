@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// salvage takes over what the bucket has beyond the backend, as far as it follows from what is there without a gap.
-func salvage(ctx context.Context, cfg Config, s *schema) error {
+// recoverShipped takes over what the bucket has beyond the backend, as far as it follows from what is there without a gap.
+func recoverShipped(ctx context.Context, cfg Config, s *schema) error {
 	origin := ""
 	var tail *batch
 	released, err := readReleased(ctx, cfg.Bucket)
@@ -19,7 +19,7 @@ func salvage(ctx context.Context, cfg Config, s *schema) error {
 	if released != nil {
 		origin, tail = released.Origin, released.tail
 	}
-	names, err := byReach(ctx, cfg.Bucket, released)
+	names, err := orderByReach(ctx, cfg.Bucket, released)
 	if err != nil {
 		return err
 	}
@@ -55,10 +55,10 @@ func salvage(ctx context.Context, cfg Config, s *schema) error {
 	return dropTokens(ctx, cfg.Backend)
 }
 
-// byReach lists the batches, those first that lead to the released head, and then those that lead furthest. Where two
+// orderByReach lists the batches, those first that lead to the released head, and then those that lead furthest. Where two
 // follow from one place, one is what a release left that broke off before the head was swapped, and another server went
 // on without it: what was never released must not take the place of what was.
-func byReach(ctx context.Context, b Bucket, released *releasedHead) ([]string, error) {
+func orderByReach(ctx context.Context, b Bucket, released *releasedHead) ([]string, error) {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing the shipped batches: %w", err)

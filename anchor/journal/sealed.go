@@ -38,7 +38,7 @@ func BoundBy(r Reader, key []byte) (Record, error) {
 	if row == nil {
 		return Record{}, fmt.Errorf("what binds a sealed row: %w", ErrNotFound)
 	}
-	at, err := index(row)
+	at, err := parseIndex(row)
 	if err != nil {
 		return Record{}, err
 	}
@@ -53,9 +53,9 @@ func LookupAll(r Reader, prefix []byte, fn func(token, sealedKey []byte) error) 
 	return r.Scan(tokenTable, Prefix(prefix), fn)
 }
 
-// outgoing is an outbox row: a change that must not be cut when it is shipped, for it has sealed rows or several
+// outboxRow is an outbox row: a change that must not be cut when it is shipped, for it has sealed rows or several
 // events.
-type outgoing struct {
+type outboxRow struct {
 	First uint64   `json:"first"` // the index of the change's first event
 	Rows  [][]byte `json:"rows"`  // the keys of the sealed rows that it touched
 }
@@ -65,7 +65,7 @@ func (s *step) seal(rows []Row) error {
 	if len(rows) > 0 && len(s.entries) == 0 {
 		return fmt.Errorf("sealed rows without an event: %w", errUnbound)
 	}
-	out := outgoing{First: s.group.edge.size}
+	out := outboxRow{First: s.group.edge.size}
 	size := 0
 	for _, row := range rows {
 		if err := s.sealRow(row); err != nil {
@@ -77,7 +77,7 @@ func (s *step) seal(rows []Row) error {
 		out.Rows = append(out.Rows, row.Key)
 	}
 	for _, key := range append(s.bound, s.unbound...) {
-		if err := s.agree(key); err != nil {
+		if err := s.checkBound(key); err != nil {
 			return err
 		}
 	}
@@ -119,11 +119,11 @@ func (s *step) sealRow(row Row) error {
 			s.set(tokenTable, token, row.Key)
 		}
 	}
-	return s.agree(row.Key)
+	return s.checkBound(row.Key)
 }
 
 // agree checks that a sealed row is there if and only if it is bound.
-func (s *step) agree(key []byte) error {
+func (s *step) checkBound(key []byte) error {
 	row, err := s.Get(sealedTable, key)
 	if err != nil {
 		return err

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Standing is how a journal that nobody has open stands to what was released.
-type Standing struct {
+// Comparison is how a journal that nobody has open stands to what was released.
+type Comparison struct {
 	Origin   string
 	Size     uint64 // committed
 	Released uint64 // the released head's; more than Size where the next Open catches up
@@ -15,7 +15,7 @@ type Standing struct {
 // Compare reads both heads and changes nothing. Either may be missing: backend may be nil, and the bucket may be empty.
 // ErrMissing when both are; ErrContradicts when they hold different histories, or the bucket lost a head that it had;
 // ErrDamaged.
-func Compare(ctx context.Context, backend Backend, bucket Bucket) (Standing, error) {
+func Compare(ctx context.Context, backend Backend, bucket Bucket) (Comparison, error) {
 	s, err := compare(ctx, backend, bucket)
 	if err != nil {
 		return s, fmt.Errorf("comparing the journal with the released head: %w", err)
@@ -23,7 +23,7 @@ func Compare(ctx context.Context, backend Backend, bucket Bucket) (Standing, err
 	return s, nil
 }
 
-func compare(ctx context.Context, backend Backend, bucket Bucket) (s Standing, err error) {
+func compare(ctx context.Context, backend Backend, bucket Bucket) (s Comparison, err error) {
 	released, err := readReleased(ctx, bucket)
 	if err != nil {
 		return s, err

@@ -20,7 +20,7 @@ func TestCompare(t *testing.T) {
 		journal.ErrMissing) {
 		t.Errorf("an empty journal and no head: %v", err)
 	}
-	compare := func(when string, backend journal.Backend, bucket journal.Bucket, want journal.Standing) {
+	compare := func(when string, backend journal.Backend, bucket journal.Bucket, want journal.Comparison) {
 		t.Helper()
 		if got, err := journal.Compare(t.Context(), backend, bucket); err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", when, got, err, want)
@@ -34,10 +34,10 @@ func TestCompare(t *testing.T) {
 	k.close(t, j)
 	size := newer.Index + 1
 	compare("as it was closed", k.backend, k.bucket,
-		journal.Standing{Origin: "muniment/test", Size: size, Released: size})
-	compare("without the journal", nil, k.bucket, journal.Standing{Origin: "muniment/test", Released: size})
+		journal.Comparison{Origin: "muniment/test", Size: size, Released: size})
+	compare("without the journal", nil, k.bucket, journal.Comparison{Origin: "muniment/test", Released: size})
 	compare("an empty journal", memory.New(memory.Config{}), k.bucket,
-		journal.Standing{Origin: "muniment/test", Released: size})
+		journal.Comparison{Origin: "muniment/test", Released: size})
 	if _, err := journal.Compare(t.Context(), k.backend, earlier); !errors.Is(err, journal.ErrContradicts) {
 		t.Errorf("a bucket that was set back to %d: %v", older.Index+1, err)
 	}
@@ -70,7 +70,7 @@ func TestCompareBehind(t *testing.T) {
 	newer := released(t, j, commit(t, j, noted.New(docID(1), noteData{"b", "2"})))
 	k.close(t, j)
 	got, err := journal.Compare(t.Context(), old, k.bucket)
-	want := journal.Standing{Origin: "muniment/test", Size: newer.Index, Released: newer.Index + 1}
+	want := journal.Comparison{Origin: "muniment/test", Size: newer.Index, Released: newer.Index + 1}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}

@@ -12,8 +12,8 @@ import (
 // released it is an alarm.
 var boundTable = Table{Projection, "journal.bound"}
 
-// releasedRows remembers the sealed rows that an event has released, and which event.
-var releasedRows = Table{Projection, "journal.released"}
+// unboundTable remembers the sealed rows that an event has released, and which event.
+var unboundTable = Table{Projection, "journal.released"}
 
 // Writer is what a reducer writes to.
 type Writer struct {
@@ -56,7 +56,7 @@ func (w *Writer) Bind(sealedKey []byte) error {
 // Unbind says that from this event on there must be no sealed row under the key.
 func (w *Writer) Unbind(sealedKey []byte) error {
 	w.unbound = append(w.unbound, slices.Clone(sealedKey))
-	if err := w.Put(releasedRows, sealedKey, indexKey(w.entry.Index)); err != nil {
+	if err := w.Put(unboundTable, sealedKey, indexKey(w.entry.Index)); err != nil {
 		return err
 	}
 	return w.Delete(boundTable, sealedKey)
@@ -73,7 +73,7 @@ func (w *Writer) Owe(kind string, due time.Time) error {
 }
 
 // index reads an index from a row.
-func index(row []byte) (uint64, error) {
+func parseIndex(row []byte) (uint64, error) {
 	if len(row) != 8 {
 		return 0, fmt.Errorf("a number's row has %d bytes: %w", len(row), ErrDamaged)
 	}
