@@ -159,3 +159,11 @@ func unpackBody(row []byte) (nonce [NonceSize]byte, raw []byte, err error) {
 	copy(nonce[:], row[1:])
 	return nonce, row[1+NonceSize:], nil
 }
+
+// index reads an index from a row.
+func parseIndex(row []byte) (uint64, error) {
+	if len(row) != 8 {
+		return 0, fmt.Errorf("a number's row has %d bytes: %w", len(row), ErrDamaged)
+	}
+	return binary.BigEndian.Uint64(row), nil
+}

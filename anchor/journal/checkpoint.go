@@ -5,9 +5,12 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Checkpoint is a released head of the log.
@@ -120,16 +123,76 @@ func (j *Journal) Shipped(ctx context.Context, r Receipt) error {
 	}
 }
 
-// await waits for a broadcast, or for a reason not to.
-func (j *Journal) await(ctx context.Context, changed <-chan struct{}) error {
-	select {
-	case <-changed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-j.stopped:
-		return ErrStopped
-	case <-j.ctx.Done():
-		return ErrClosed
+// sign signs the newest swapped head, again and again. A signer that is down for long delays checkpoints, not shipping.
+func (j *Journal) sign() {
+	j.retryLoop("signing a checkpoint", j.swaps, func(ctx context.Context) (bool, error) {
+		head := j.swapped.Load()
+		if j.Checkpoint().Size >= head.Size {
+			return true, nil
+		}
+		return false, j.publish(ctx, head)
+	})
+}
+
+// publish signs a released head and makes it the newest checkpoint.
+func (j *Journal) publish(ctx context.Context, head *releasedHead) error {
+	signed, err := signCheckpoint(ctx, j.cfg.Signer, j.origin, head.Size, head.Root)
+	if err != nil {
+		return err
 	}
+	j.checkpoint.Store(&Checkpoint{Origin: j.origin, Size: head.Size, Root: head.Root, Note: signed,
+		At: j.cfg.Clock.Now().UTC()})
+	j.checkpoints.notify()
+	return nil
+}
+
+// recall makes the checkpoint that the caller has remembered the newest one, until another is signed: without it
+// nothing could be proved after a start while the signer is down. One that is not of this origin, or not signed with
+// its key, counts for nothing; one that is signed and of another history is ErrContradicts.
+func (j *Journal) loadCheckpoint(ctx context.Context, head Head) (*Checkpoint, error) {
+	none := &Checkpoint{Origin: head.Origin}
+	c, ok := parseCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer)
+	if !ok {
+		return none, nil
+	}
+	if c.Size > head.Size {
+		return nil, fmt.Errorf("its head is at %d, and a checkpoint was signed at %d: %w",
+			head.Size, c.Size, ErrContradicts)
+	}
+	err := j.cfg.Backend.View(ctx, func(r Reader) error {
+		root, err := rootAt(r, c.Size)
+		if err == nil && root != c.Root {
+			err = fmt.Errorf("at size %d its root is another than the signed one: %w", c.Size, ErrContradicts)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// parseCheckpoint reads a signed checkpoint of the origin; false if it is none. When it was signed is not known.
+func parseCheckpoint(signed []byte, origin string, s Signer) (*Checkpoint, bool) {
+	verifier, err := note.NewVerifier(verifierKey(origin, s))
+	if err != nil {
+		return nil, false
+	}
+	opened, err := note.Open(signed, note.VerifierList(verifier))
+	if err != nil {
+		return nil, false
+	}
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) != 4 || lines[0] != origin {
+		return nil, false
+	}
+	size, err := strconv.ParseUint(lines[1], 10, 63)
+	if err != nil || size == 0 {
+		return nil, false
+	}
+	root, err := tlog.ParseHash(lines[2])
+	if err != nil {
+		return nil, false
+	}
+	return &Checkpoint{Origin: origin, Size: size, Root: root, Note: signed}, true
 }

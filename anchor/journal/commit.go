@@ -2,12 +2,9 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
-	"time"
 )
 
 // maxGroup bounds how many commits share one transaction.
@@ -175,109 +172,6 @@ func (j *Journal) commitGroup(batch []*request) {
 	for _, r := range batch {
 		close(r.done)
 	}
-}
-
-// newGroup begins a group above a transaction. The cached edge is used only if the head row matches it: another gateway
-// may have committed since.
-func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
-	edge := j.edge
-	if edge == nil || edge.size != head.Size || edge.root() != head.Root {
-		var err error
-		if edge, err = loadEdge(tx, head.Size); err != nil {
-			return nil, err
-		}
-	}
-	return &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge.clone()}, nil
-}
-
-// run decides each commit of a batch and writes what they returned.
-func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
-	before := g.edge.size
-	stepped := time.step == 0
-	cache := rowCache{}
-	for _, r := range batch {
-		r.receipt, r.err = Receipt{}, nil
-		change, err := decide(j, r, view{g.overlay, time.now, cache})
-		r.err = err
-		if len(change.Events) == 0 && len(change.Sealed) == 0 {
-			continue
-		}
-		if !stepped {
-			if err := g.recordStep(j, time); err != nil {
-				return err
-			}
-			stepped = true
-		}
-		s := g.begin()
-		if err := s.write(j, r.actor, change, time); err != nil {
-			r.err = err
-			continue
-		}
-		s.finish()
-		r.receipt = Receipt{Index: s.last.Index, Leaf: s.entries[len(s.entries)-1], Nonce: s.nonce, Body: s.lastRaw}
-	}
-	if g.edge.size == before {
-		return errNothing
-	}
-	if err := g.pruneOutbox(j); err != nil {
-		return err
-	}
-	if err := g.seal(); err != nil {
-		return err
-	}
-	return g.flush(tx)
-}
-
-// recordStep puts a step of the clock on record, before the first event that it could concern.
-func (g *group) recordStep(j *Journal, time reading) error {
-	s := g.begin()
-	event := clockStepped.New(ID{}, ClockStepped{By: time.step.String()})
-	if err := s.write(j, Actor{System, "clock"}, Change{Events: []Event{event}}, time); err != nil {
-		return err
-	}
-	s.finish()
-	return nil
-}
-
-// view is what decide sees.
-type view struct {
-	Reader
-	now   time.Time
-	cache rowCache
-}
-
-// Now is the time of the group.
-func (v view) Now() time.Time { return v.now }
-
-// decide runs a decide function; a panic is its own failure only.
-func decide(j *Journal, r *request, v View) (change Change, err error) {
-	defer func() {
-		if recover() != nil {
-			change, err = Change{}, j.schema.panicked()
-		}
-	}()
-	return r.decide(v)
-}
-
-// take writes one change: its events in order, then its sealed rows.
-func (s *step) write(j *Journal, a Actor, change Change, time reading) (err error) {
-	for _, e := range change.Events {
-		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}
-		b.At, b.Tenant, b.Actor, b.Doc = time.now, a.Tenant, a.ID, e.Doc
-		if e.Data != nil {
-			if b.Data, err = json.Marshal(e.Data); err != nil {
-				return fmt.Errorf("writing the data of %s: %w", e.Type, err)
-			}
-		}
-		var nonce [NonceSize]byte
-		if _, err := io.ReadFull(j.cfg.Rand, nonce[:]); err != nil {
-			return fmt.Errorf("drawing a nonce: %w", err)
-		}
-		if err := s.append(b, nonce); err != nil {
-			return err
-		}
-	}
-	return s.seal(change.Sealed)
 }
 
 // committed settles an unknown outcome by reading the head again, in a transaction of its own: that waits for one that

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -20,9 +18,6 @@ var (
 
 // maxDuties is how many duties fit into the event that settles them.
 const maxDuties = 1000
-
-// leaseTime is how long a worker may work without renewing its lease.
-const leaseTime = time.Minute
 
 // Duty is something owed.
 type Duty struct {
@@ -208,45 +203,4 @@ func (j *Journal) Owed(ctx context.Context, kind string) (n int, err error) {
 		})
 	})
 	return n, err
-}
-
-// lease is who may perform the duties of a kind, and until when. Leases keep gateways out of each other's way; they
-// guard nothing, for duties are idempotent.
-type lease struct {
-	Holder string    `json:"holder"`
-	Until  time.Time `json:"until"`
-}
-
-// lease takes or renews the lease of a kind; false when somebody else holds it.
-func (j *Journal) lease(ctx context.Context, kind string) (held bool, err error) {
-	now := j.cfg.Clock.Now().UTC()
-	j.leaseMu.Lock()
-	defer j.leaseMu.Unlock()
-	if now.Add(leaseTime / 2).Before(j.leases[kind]) {
-		return true, nil
-	}
-	err = j.update(ctx, func(tx Txn) error {
-		var l lease
-		row, err := tx.Get(leaseTable, []byte(kind))
-		if err != nil {
-			return err
-		}
-		if row != nil && json.Unmarshal(row, &l) == nil && l.Holder != j.holder && now.Before(l.Until) {
-			held = false
-			return errNothing
-		}
-		held = true
-		row, err = json.Marshal(lease{Holder: j.holder, Until: now.Add(leaseTime)})
-		if err != nil {
-			return err
-		}
-		return tx.Put(leaseTable, []byte(kind), row)
-	})
-	if err != nil && !errors.Is(err, errNothing) {
-		return false, fmt.Errorf("taking the lease of %s: %w", kind, err)
-	}
-	if held {
-		j.leases[kind] = now.Add(leaseTime)
-	}
-	return held, nil
 }

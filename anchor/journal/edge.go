@@ -1,19 +1,10 @@
 package journal
 
 import (
-	"encoding/binary"
-	"fmt"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
-
-var tileTable = Table{Log, "tile"}
-
-// tileKey orders tiles by level, then by place.
-func tileKey(level int, n uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{byte(level)}, n)
-}
 
 // edge is the right edge of the tree: at each tile level the hashes of the last tile, which is not full. It is all that
 // appending needs, so that it stays in memory and a commit reads no tile.
@@ -101,29 +92,4 @@ func loadEdge(r Reader, size uint64) (*edge, error) {
 		e.levels = append(e.levels, hashes)
 	}
 	return e, nil
-}
-
-// readTile reads the first width hashes of a tile.
-func readTile(r Reader, level int, n uint64, width int) ([]Hash, error) {
-	row, err := r.Get(tileTable, tileKey(level, n))
-	if err != nil {
-		return nil, fmt.Errorf("reading tile %d/%d: %w", level, n, err)
-	}
-	if len(row)%len(Hash{}) != 0 || len(row)/len(Hash{}) < width {
-		return nil, fmt.Errorf("tile %d/%d holds %d bytes, not %d hashes: %w", level, n, len(row), width, ErrDamaged)
-	}
-	hashes := make([]Hash, width)
-	for i := range hashes {
-		copy(hashes[i][:], row[i*len(Hash{}):])
-	}
-	return hashes, nil
-}
-
-// packTile is a tile's row.
-func packTile(hashes []Hash) []byte {
-	row := make([]byte, 0, len(hashes)*len(Hash{}))
-	for _, h := range hashes {
-		row = append(row, h[:]...)
-	}
-	return row
 }

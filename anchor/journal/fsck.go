@@ -8,9 +8,6 @@ import (
 	"log/slog"
 )
 
-// chunkRows is how many rows fsck reads, and replays, at a time.
-const chunkRows = 2048
-
 // Finding is a state that the log does not explain.
 type Finding struct {
 	Table   Table

@@ -1,93 +1,46 @@
 package journal
 
 import (
-	"context"
-	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"time"
 )
 
-const (
-	headObject = "head"
-	// The versions of the head object: one with a tail cannot be read by a program that does not know of tails.
-	headPlain = 1
-	headTail  = 2
-
-	// defaultTail is some ten to twenty deposits: enough to make batches rare under load, and little to write again
-	// each time.
-	defaultTail = 64 << 10
+// The log's own rows besides bodies and tiles.
+var (
+	headTable   = Table{Log, "head"}   // "head" → Head
+	tenantTable = Table{Log, "tenant"} // tenant → its last number
+	seqTable    = Table{Log, "seq"}    // tenant, 0, number → index
+	storyTable  = Table{Log, "story"}  // document → index of the last event about it
+	headKey     = []byte("head")
 )
 
-// releasedHead is the head object in the release bucket.
-type releasedHead struct {
-	V            int    `json:"v"`
-	Origin       string `json:"origin"`
-	Size         uint64 `json:"size"`
-	Root         Hash   `json:"root"`
-	LastBatch    string `json:"lastBatch"`
-	PrevHeadHash Hash   `json:"prevHeadHash"` // SHA-256 of the head object before; zero for the first
-	// Tail is the batch that follows LastBatch and ends at Size; empty when LastBatch itself ends there.
-	Tail []byte `json:"tail,omitempty"`
-
-	raw  []byte // as it stands in the bucket
-	tag  string // its tag there
-	tail *batch // Tail, read
+// Head is the state of the log after a commit.
+type Head struct {
+	V      int       `json:"v"`
+	Origin string    `json:"origin"`
+	Size   uint64    `json:"size"`
+	Root   Hash      `json:"root"`
+	At     time.Time `json:"at"`
+	News   uint64    `json:"news"` // the size just after the last event that is not quiet
 }
 
-// batch is what a batch holds.
-type batch struct {
-	header batchHeader
-	items  []batchItem
+// readHead reads the head row; ok is false in an empty backend.
+func readHead(r Reader) (h Head, ok bool, err error) {
+	row, err := r.Get(headTable, headKey)
+	if err != nil || row == nil {
+		return h, false, err
+	}
+	if err := json.Unmarshal(row, &h); err != nil {
+		return h, false, fmt.Errorf("the head row is not one: %w", ErrDamaged)
+	}
+	if h.V > 1 {
+		return h, false, fmt.Errorf("the journal is of format %d, this program knows 1: a newer program is needed", h.V)
+	}
+	return h, true, nil
 }
 
-// readReleased reads the head object; nil when there is none.
-func readReleased(ctx context.Context, b Bucket) (*releasedHead, error) {
-	raw, tag, err := b.Get(ctx, headObject)
-	if errors.Is(err, ErrNoObject) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the released head: %w", err)
-	}
-	return parseReleased(raw, tag)
-}
-
-// parseReleased reads a head object and its tail, which must lead to the head's size and root.
-func parseReleased(raw []byte, tag string) (*releasedHead, error) {
-	h := &releasedHead{raw: raw, tag: tag}
-	if err := json.Unmarshal(raw, h); err != nil {
-		return nil, fmt.Errorf("the released head is not one: %w", ErrDamaged)
-	}
-	if h.V > headTail {
-		return nil, fmt.Errorf("the released head is of format %d, this program knows %d: a newer program is needed",
-			h.V, headTail)
-	}
-	if h.Tail == nil {
-		return h, nil
-	}
-	header, items, err := parseBatch(h.Tail)
-	if err != nil || header.First+header.Count != h.Size || header.Root != h.Root || header.Prev != h.LastBatch {
-		return nil, fmt.Errorf("the tail of the released head is not a batch that leads to it: %w", ErrDamaged)
-	}
-	h.tail = &batch{header, items}
-	return h, nil
-}
-
-// write makes the object of a head.
-func (h *releasedHead) encode() (err error) {
-	h.V = headPlain
-	if h.Tail != nil {
-		h.V = headTail
-	}
-	h.raw, err = json.Marshal(h)
-	return err
-}
-
-// hash is what the next head names this one by.
-func (h *releasedHead) hash() Hash {
-	if h.raw == nil {
-		return Hash{}
-	}
-	return sha256.Sum256(h.raw)
+func seqKey(tenant string, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(append([]byte(tenant), 0), seq)
 }

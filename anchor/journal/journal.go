@@ -191,3 +191,31 @@ func (j *Journal) Close() error {
 	j.workers.Wait()
 	return j.cfg.Backend.Close()
 }
+
+// await waits for a broadcast, or for a reason not to.
+func (j *Journal) await(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-j.stopped:
+		return ErrStopped
+	case <-j.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// sleep pauses; false when the journal is closing.
+func (j *Journal) sleep(pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-j.ctx.Done():
+		return false
+	case <-j.stopped:
+		return false
+	}
+}

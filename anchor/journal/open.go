@@ -124,50 +124,6 @@ func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) 
 	return head, released, err
 }
 
-// checkNothingBeyond refuses to begin a head where there is none, though batches lead beyond the backend: they are the rest
-// of its history, of which an old copy of it does not know that anything was released. A first release that broke off
-// before its head leaves no such batch.
-func checkNothingBeyond(ctx context.Context, b Bucket, head Head) error {
-	names, err := b.List(ctx, batchPrefix)
-	if err != nil {
-		return fmt.Errorf("listing the shipped batches: %w", err)
-	}
-	for _, name := range names {
-		if first, count, err := parseBatchName(name); err == nil && first+count > head.Size {
-			return fmt.Errorf("the release bucket has lost its head, and the shipped batch %s leads beyond the journal's, at %d: %w", name, head.Size, ErrContradicts)
-		}
-	}
-	return nil
-}
-
-// contradiction says why a backend with that head, or none, and what was released cannot be of one history; nil when
-// they may be: whether the batches lead from one to the other is for catching up to see. It changes nothing.
-func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, shipped uint64,
-	released *releasedHead) error {
-	switch {
-	case released == nil && shipped > 0:
-		return fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
-	case released == nil:
-		return checkNothingBeyond(ctx, b, head)
-	case released.Size < shipped:
-		return fmt.Errorf("the released head is at %d, and was at %d or later: %w",
-			released.Size, shipped, ErrContradicts)
-	case head.Origin != "" && head.Origin != released.Origin:
-		return fmt.Errorf("its origin is %s, that of the released head %s: %w",
-			head.Origin, released.Origin, ErrContradicts)
-	case head.Size < released.Size:
-		return nil
-	}
-	return backend.View(ctx, func(r Reader) error {
-		root, err := rootAt(r, released.Size)
-		if err == nil && root != released.Root {
-			err = fmt.Errorf("its head is at size %d, and at %d its root is %s, that of the released head %s: %w",
-				head.Size, released.Size, root, released.Root, ErrContradicts)
-		}
-		return err
-	})
-}
-
 // follow brings the backend up to a released head that it does not contradict, if it is behind.
 func (j *Journal) catchUpTo(ctx context.Context, head Head, shipped uint64, released *releasedHead) error {
 	if released == nil {
@@ -192,49 +148,6 @@ func (j *Journal) recordShipped(ctx context.Context, released, noted uint64) err
 	}
 	err := j.cfg.Backend.Update(ctx, func(tx Txn) error { return tx.Put(shippedTable, shippedKey, indexKey(released)) })
 	if errors.Is(err, ErrFull) {
-		return nil
-	}
-	return err
-}
-
-// readState reads the head and how far it is known to have been shipped.
-func readState(ctx context.Context, b Backend) (head Head, ok bool, shipped uint64, err error) {
-	err = b.View(ctx, func(r Reader) error {
-		if head, ok, err = readHead(r); err != nil {
-			return err
-		}
-		row, err := r.Get(shippedTable, shippedKey)
-		if err == nil && row != nil {
-			shipped, err = parseIndex(row)
-		}
-		return err
-	})
-	return head, ok, shipped, err
-}
-
-// create writes the first event of a new journal.
-func (j *Journal) create(ctx context.Context) error {
-	if err := checkOrigin(j.cfg.Origin); err != nil {
-		return err
-	}
-	err := j.cfg.Backend.Update(ctx, func(tx Txn) error {
-		if _, there, err := readHead(tx); err != nil || there {
-			return errors.Join(err, errNothing) // another process was faster
-		}
-		g := &group{overlay: newOverlay(tx), schema: j.schema, head: Head{Origin: j.cfg.Origin}, edge: &edge{}}
-		time, _ := j.time.read(g.head.At)
-		event := created.New(ID{}, Created{Origin: j.cfg.Origin, Key: verifierKey(j.cfg.Origin, j.cfg.Signer)})
-		s := g.begin()
-		if err := s.write(j, Actor{System, "journal"}, Change{Events: []Event{event}}, time); err != nil {
-			return err
-		}
-		s.finish()
-		if err := g.seal(); err != nil {
-			return err
-		}
-		return g.flush(tx)
-	})
-	if errors.Is(err, errNothing) && !errors.Is(err, ErrDamaged) {
 		return nil
 	}
 	return err
@@ -282,4 +195,32 @@ func (j *Journal) checkKey(r Reader, origin string) error {
 	}
 	j.eras = eras
 	return nil
+}
+
+// create writes the first event of a new journal.
+func (j *Journal) create(ctx context.Context) error {
+	if err := checkOrigin(j.cfg.Origin); err != nil {
+		return err
+	}
+	err := j.cfg.Backend.Update(ctx, func(tx Txn) error {
+		if _, there, err := readHead(tx); err != nil || there {
+			return errors.Join(err, errNothing) // another process was faster
+		}
+		g := &group{overlay: newOverlay(tx), schema: j.schema, head: Head{Origin: j.cfg.Origin}, edge: &edge{}}
+		time, _ := j.time.read(g.head.At)
+		event := created.New(ID{}, Created{Origin: j.cfg.Origin, Key: verifierKey(j.cfg.Origin, j.cfg.Signer)})
+		s := g.begin()
+		if err := s.write(j, Actor{System, "journal"}, Change{Events: []Event{event}}, time); err != nil {
+			return err
+		}
+		s.finish()
+		if err := g.seal(); err != nil {
+			return err
+		}
+		return g.flush(tx)
+	})
+	if errors.Is(err, errNothing) && !errors.Is(err, ErrDamaged) {
+		return nil
+	}
+	return err
 }

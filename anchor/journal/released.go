@@ -124,15 +124,3 @@ func contains(r Reader, head ReleasedHead) error {
 	}
 	return err
 }
-
-// TreeRoot is the Merkle tree hash of the first size leaves of a snapshot; ErrNotFound when there are fewer.
-func TreeRoot(r Reader, size uint64) (Hash, error) {
-	head, _, err := readHead(r)
-	if err != nil {
-		return Hash{}, err
-	}
-	if size > head.Size {
-		return Hash{}, fmt.Errorf("size %d of %d: %w", size, head.Size, ErrNotFound)
-	}
-	return rootAt(r, size)
-}

@@ -72,29 +72,6 @@ func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, fro
 	return dropTokens(ctx, cfg.Backend)
 }
 
-// eachBatch reads the batches from the one in which the leaf at from lies to the released head, oldest first, its tail
-// included.
-func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64,
-	fn func(name string, h batchHeader, items []batchItem) error) error {
-	chain, err := chainTo(ctx, b, head, from)
-	if err != nil {
-		return err
-	}
-	for _, name := range chain {
-		h, items, err := getBatch(ctx, b, name)
-		if err != nil {
-			return err
-		}
-		if err := fn(name, h, items); err != nil {
-			return err
-		}
-	}
-	if head.tail == nil {
-		return nil
-	}
-	return fn("in the head", head.tail.header, head.tail.items)
-}
-
 // dropTokens removes the tokens of the rows that were erased after the backend's own time: which they were is nowhere
 // on record, for an erased row's tokens go without a trace.
 func dropTokens(ctx context.Context, b Backend) error {
@@ -118,70 +95,6 @@ func dropTokens(ctx context.Context, b Backend) error {
 			return fmt.Errorf("removing the lookup tokens of erased rows: %w", err)
 		}
 	}
-}
-
-// chainTo lists the batches from the one in which the leaf at from lies to the released head or its tail, oldest first.
-// Each batch names the one before it; where that has been compacted away, the one that took its place ends at the same
-// leaf with the same root.
-func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]string, error) {
-	names, err := b.List(ctx, batchPrefix)
-	if err != nil {
-		return nil, fmt.Errorf("listing the shipped batches: %w", err)
-	}
-	ending := map[uint64][]string{}
-	for _, name := range names {
-		first, count, err := parseBatchName(name)
-		if err != nil || count == 0 || first+count < first {
-			continue // not one of ours
-		}
-		ending[first+count] = append(ending[first+count], name)
-	}
-	var chain []string
-	want, end, root := head.LastBatch, head.Size, head.Root
-	if head.tail != nil {
-		end, root = head.tail.header.First, head.tail.header.PrevRoot
-	}
-	for end > from {
-		name, h, err := findBatch(ctx, b, want, ending[end], root)
-		if errors.Is(err, ErrDamaged) {
-			err = missingBatch(ctx, b, want, end, ending)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("looking for the batch that ends at %d: %w", end, err)
-		}
-		chain = append(chain, name)
-		want, end, root = h.Prev, h.First, h.PrevRoot
-	}
-	slices.Reverse(chain)
-	return chain, nil
-}
-
-// findBatch finds the batch that leads to a root: the one named, or one that replaces it.
-func findBatch(ctx context.Context, b Bucket, want string, candidates []string, root Hash) (string, batchHeader,
-	error) {
-	// The one that is named is tried first: the others may be the leavings of a broken release.
-	slices.SortStableFunc(candidates, func(x, y string) int {
-		switch {
-		case x == want && y != want:
-			return -1
-		case y == want && x != want:
-			return 1
-		}
-		return 0
-	})
-	for _, name := range candidates {
-		h, _, err := getBatch(ctx, b, name)
-		if unusable(err) {
-			continue
-		}
-		if err != nil {
-			return "", batchHeader{}, err
-		}
-		if h.Root == root {
-			return name, h, nil
-		}
-	}
-	return "", batchHeader{}, fmt.Errorf("no shipped batch leads there: %w", ErrDamaged)
 }
 
 // applyBatch applies a batch in one transaction. The part of it that the backend has already is skipped.

@@ -53,13 +53,6 @@ func LookupAll(r Reader, prefix []byte, fn func(token, sealedKey []byte) error) 
 	return r.Scan(tokenTable, Prefix(prefix), fn)
 }
 
-// outboxRow is an outbox row: a change that must not be cut when it is shipped, for it has sealed rows or several
-// events.
-type outboxRow struct {
-	First uint64   `json:"first"` // the index of the change's first event
-	Rows  [][]byte `json:"rows"`  // the keys of the sealed rows that it touched
-}
-
 // seal writes a change's sealed rows and tokens after its events, and holds both against what the events have bound.
 func (s *step) seal(rows []Row) error {
 	if len(rows) > 0 && len(s.entries) == 0 {

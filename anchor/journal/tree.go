@@ -163,3 +163,15 @@ func (j *Journal) reaches(level int, n uint64, width int) bool {
 	size := j.Checkpoint().Size
 	return n*TileWidth+uint64(width) <= size>>(8*level)
 }
+
+// TreeRoot is the Merkle tree hash of the first size leaves of a snapshot; ErrNotFound when there are fewer.
+func TreeRoot(r Reader, size uint64) (Hash, error) {
+	head, _, err := readHead(r)
+	if err != nil {
+		return Hash{}, err
+	}
+	if size > head.Size {
+		return Hash{}, fmt.Errorf("size %d of %d: %w", size, head.Size, ErrNotFound)
+	}
+	return rootAt(r, size)
+}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -70,12 +69,4 @@ func (w *Writer) Owe(kind string, due time.Time) error {
 	}
 	d := Duty{Kind: kind, Due: due.UTC().Truncate(time.Microsecond), Index: w.entry.Index, Doc: w.entry.Doc}
 	return w.Put(dutyTable, d.key(), d.Doc[:])
-}
-
-// index reads an index from a row.
-func parseIndex(row []byte) (uint64, error) {
-	if len(row) != 8 {
-		return 0, fmt.Errorf("a number's row has %d bytes: %w", len(row), ErrDamaged)
-	}
-	return binary.BigEndian.Uint64(row), nil
 }

@@ -89,3 +89,6 @@ func compareRows(x, y *row) int {
 	}
 	return bytes.Compare(x.key, y.key)
 }
+
+// chunkRows is how many rows fsck reads, and replays, at a time.
+const chunkRows = 2048

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -98,4 +99,36 @@ func (p TilePath) String() string {
 		number += ".p/" + strconv.Itoa(p.Width)
 	}
 	return "tile/" + level + "/" + number
+}
+
+var tileTable = Table{Log, "tile"}
+
+// tileKey orders tiles by level, then by place.
+func tileKey(level int, n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{byte(level)}, n)
+}
+
+// readTile reads the first width hashes of a tile.
+func readTile(r Reader, level int, n uint64, width int) ([]Hash, error) {
+	row, err := r.Get(tileTable, tileKey(level, n))
+	if err != nil {
+		return nil, fmt.Errorf("reading tile %d/%d: %w", level, n, err)
+	}
+	if len(row)%len(Hash{}) != 0 || len(row)/len(Hash{}) < width {
+		return nil, fmt.Errorf("tile %d/%d holds %d bytes, not %d hashes: %w", level, n, len(row), width, ErrDamaged)
+	}
+	hashes := make([]Hash, width)
+	for i := range hashes {
+		copy(hashes[i][:], row[i*len(Hash{}):])
+	}
+	return hashes, nil
+}
+
+// packTile is a tile's row.
+func packTile(hashes []Hash) []byte {
+	row := make([]byte, 0, len(hashes)*len(Hash{}))
+	for _, h := range hashes {
+		row = append(row, h[:]...)
+	}
+	return row
 }

@@ -1,64 +1,10 @@
 package journal
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"time"
+	"io"
 )
-
-// The log's own rows besides bodies and tiles.
-var (
-	headTable   = Table{Log, "head"}   // "head" → Head
-	tenantTable = Table{Log, "tenant"} // tenant → its last number
-	seqTable    = Table{Log, "seq"}    // tenant, 0, number → index
-	storyTable  = Table{Log, "story"}  // document → index of the last event about it
-	headKey     = []byte("head")
-)
-
-// Head is the state of the log after a commit.
-type Head struct {
-	V      int       `json:"v"`
-	Origin string    `json:"origin"`
-	Size   uint64    `json:"size"`
-	Root   Hash      `json:"root"`
-	At     time.Time `json:"at"`
-	News   uint64    `json:"news"` // the size just after the last event that is not quiet
-}
-
-// readHead reads the head row; ok is false in an empty backend.
-func readHead(r Reader) (h Head, ok bool, err error) {
-	row, err := r.Get(headTable, headKey)
-	if err != nil || row == nil {
-		return h, false, err
-	}
-	if err := json.Unmarshal(row, &h); err != nil {
-		return h, false, fmt.Errorf("the head row is not one: %w", ErrDamaged)
-	}
-	if h.V > 1 {
-		return h, false, fmt.Errorf("the journal is of format %d, this program knows 1: a newer program is needed", h.V)
-	}
-	return h, true, nil
-}
-
-func seqKey(tenant string, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(append([]byte(tenant), 0), seq)
-}
-
-// group is the work of one transaction: what its commits have written so far, above the backend's rows.
-type group struct {
-	*overlay
-	schema *schema
-	head   Head
-	edge   *edge
-	full   []tile // completed by this group
-}
-
-type tile struct {
-	level int
-	n     uint64
-	row   []byte
-}
 
 // step is the work of one commit in a group. It is merged into the group when the commit succeeds.
 type step struct {
@@ -69,10 +15,6 @@ type step struct {
 	last    body // of the last event
 	lastRaw []byte
 	nonce   [NonceSize]byte
-}
-
-func (g *group) begin() *step {
-	return &step{Writer: Writer{overlay: newOverlay(g.overlay)}, group: g}
 }
 
 // append gives an event its place: it fills in the tenant's number and the story's previous event, writes the log's
@@ -151,19 +93,23 @@ func (s *step) finish() {
 	s.mergeInto(g.overlay)
 }
 
-// seal writes the tree's rows and the head, so that the group can be flushed.
-func (g *group) seal() error {
-	for _, t := range g.full {
-		g.set(tileTable, tileKey(t.level, t.n), t.row)
+// take writes one change: its events in order, then its sealed rows.
+func (s *step) write(j *Journal, a Actor, change Change, time reading) (err error) {
+	for _, e := range change.Events {
+		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}
+		b.At, b.Tenant, b.Actor, b.Doc = time.now, a.Tenant, a.ID, e.Doc
+		if e.Data != nil {
+			if b.Data, err = json.Marshal(e.Data); err != nil {
+				return fmt.Errorf("writing the data of %s: %w", e.Type, err)
+			}
+		}
+		var nonce [NonceSize]byte
+		if _, err := io.ReadFull(j.cfg.Rand, nonce[:]); err != nil {
+			return fmt.Errorf("drawing a nonce: %w", err)
+		}
+		if err := s.append(b, nonce); err != nil {
+			return err
+		}
 	}
-	g.edge.partial(func(level int, n uint64, hashes []Hash) {
-		g.set(tileTable, tileKey(level, n), packTile(hashes))
-	})
-	g.head.V, g.head.Size, g.head.Root = 1, g.edge.size, g.edge.root()
-	row, err := json.Marshal(g.head)
-	if err != nil {
-		return fmt.Errorf("writing the head: %w", err)
-	}
-	g.set(headTable, headKey, row)
-	return nil
+	return s.seal(change.Sealed)
 }

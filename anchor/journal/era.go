@@ -1,0 +1,110 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// lossAccepted is the first event after a loss that an operator has accepted: the history goes on under a new origin,
+// so that nothing is ever signed under the old one that contradicts what was signed under it before.
+const lossAccepted Type[LossAccepted] = "journal.loss_accepted/1"
+
+// LossAccepted is the data of journal.loss_accepted/1.
+type LossAccepted struct {
+	Lost   LostHead `json:"lost"`
+	Origin string   `json:"origin"` // the log's name from this entry on
+	Key    string   `json:"key"`    // the verifier key of the checkpoints from this entry on
+}
+
+// LostHead is the head that the journal does not lead to any more.
+type LostHead struct {
+	Origin string `json:"origin"`
+	Size   uint64 `json:"size"` // it was at this size, or at a larger one that is not known
+	// Root is the lost head's; zero when it is not known.
+	Root Hash `json:"root"`
+}
+
+// Era is a part of the log's history under one origin.
+type Era struct {
+	From   uint64 // index of the first entry that was written under it
+	Origin string
+	Key    string    // verifier key of its checkpoints
+	Lost   *LostHead // what was lost before; nil for the first
+}
+
+// eraTable holds the eras but for the first: index of the event → its data.
+var eraTable = Table{Projection, "journal.eras"}
+
+func reduceLossAccepted(w *Writer, e Entry, data LossAccepted) error {
+	row, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return w.Put(eraTable, indexKey(e.Index), row)
+}
+
+// Eras lists the origins that the log has had, oldest first. There is more than one where a loss was accepted; a
+// checkpoint of an earlier one holds for the entries that survived.
+func Eras(r Reader) ([]Era, error) {
+	first, err := readRecord(r, 0)
+	if err != nil {
+		return nil, err
+	}
+	var data Created
+	if err := json.Unmarshal(first.Data, &data); err != nil || first.Type != string(created) {
+		return nil, fmt.Errorf("the first entry is not %s: %w", created, ErrDamaged)
+	}
+	eras := []Era{{Origin: data.Origin, Key: data.Key}}
+	err = r.Scan(eraTable, Range{}, func(key, row []byte) error {
+		at, err := parseIndex(key)
+		if err != nil {
+			return err
+		}
+		var data LossAccepted
+		if err := json.Unmarshal(row, &data); err != nil {
+			return fmt.Errorf("a row of %s cannot be read: %w", eraTable, ErrDamaged)
+		}
+		eras = append(eras, Era{From: at, Origin: data.Origin, Key: data.Key, Lost: &data.Lost})
+		return nil
+	})
+	return eras, err
+}
+
+// Eras are the origins that the log has had when the journal was opened, oldest first.
+func (j *Journal) Eras() []Era { return slices.Clone(j.eras) }
+
+// beginEra appends the event, under the new origin, and forgets what was released under the old one.
+func (j *Journal) beginEra(ctx context.Context, data LossAccepted) error {
+	return j.cfg.Backend.Update(ctx, func(tx Txn) error {
+		head, ok, err := readHead(tx)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrMissing
+		}
+		if head.Origin == data.Origin {
+			return fmt.Errorf("%s is the origin already; name a new one", head.Origin)
+		}
+		edge, err := loadEdge(tx, head.Size)
+		if err != nil {
+			return err
+		}
+		head.Origin = data.Origin
+		g := &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge}
+		time, _ := j.time.read(head.At)
+		s := g.begin()
+		if err := s.write(j, Actor{System, "operator"}, Change{Events: []Event{lossAccepted.New(ID{}, data)}},
+			time); err != nil {
+			return err
+		}
+		s.finish()
+		g.set(shippedTable, shippedKey, nil)
+		if err := g.seal(); err != nil {
+			return err
+		}
+		return g.flush(tx)
+	})
+}

@@ -1,0 +1,182 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrNothingLost says that there is no loss to accept: the journal and what was released agree.
+var ErrNothingLost = errors.New("nothing is lost: the journal and the released head agree")
+
+// Loss is a head that was released and that the journal does not lead to any more.
+type Loss struct {
+	Head LostHead
+	Size uint64 // of the journal as it stands
+	Why  error  // ErrContradicts or ErrDamaged
+	// Whole says that all that was released is in the bucket: only the backend stands in the way, and without it a
+	// restore would lose nothing of that.
+	Whole bool
+}
+
+// FindLoss says what AcceptLoss would accept. seen are heads that others have, such as ledgers, and that the journal
+// must lead to. Where nothing is lost it may bring the backend up to the released head, as Open does, and returns
+// ErrNothingLost.
+func FindLoss(ctx context.Context, cfg Config, seen ...LostHead) (Loss, error) {
+	cfg.Origin, cfg.Create = "", false
+	j, err := prepare(cfg)
+	if err != nil {
+		return Loss{}, fmt.Errorf("looking for a loss: %w", err)
+	}
+	loss, err := j.findLoss(ctx, seen)
+	if err != nil {
+		return loss, fmt.Errorf("looking for a loss: %w", err)
+	}
+	return loss, nil
+}
+
+// AcceptLoss puts on record that released entries are lost, because the backend contradicts the released head or cannot
+// be brought up to it, and makes the surviving ones the beginning of a new history: it first takes over what can be
+// from the bucket, then appends journal.loss_accepted under cfg.Origin, which must be a new name, and moves all that
+// the bucket has to lost/. The next Open ships the whole history to the bucket anew. cfg.Backend may be empty: then
+// only what the bucket has survives. It can be repeated when it was broken off. seen is as in FindLoss.
+//
+// ErrNothingLost when an Open would succeed, and what was seen is there; ErrMissing when nothing survives.
+func AcceptLoss(ctx context.Context, cfg Config, seen ...LostHead) (LossAccepted, error) {
+	accepted, err := acceptLoss(ctx, cfg, seen)
+	if err != nil {
+		return accepted, fmt.Errorf("accepting the loss: %w", err)
+	}
+	return accepted, nil
+}
+
+func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted, error) {
+	if err := checkOrigin(cfg.Origin); err != nil {
+		return LossAccepted{}, err
+	}
+	next := cfg.Origin
+	cfg.Origin, cfg.Create = "", false
+	j, err := prepare(cfg)
+	if err != nil {
+		return LossAccepted{}, err
+	}
+	begun, err := j.unfinishedLoss(ctx)
+	if err != nil {
+		return LossAccepted{}, err
+	}
+	if begun != nil {
+		return *begun, setAside(ctx, cfg.Bucket, begun.Lost)
+	}
+	loss, err := j.findLoss(ctx, seen)
+	if err != nil {
+		return LossAccepted{}, err
+	}
+	if err := recoverShipped(ctx, cfg, j.schema); err != nil {
+		return LossAccepted{}, err
+	}
+	if err := refillOutbox(ctx, cfg.Backend); err != nil {
+		return LossAccepted{}, err
+	}
+	data := LossAccepted{Lost: loss.Head, Origin: next, Key: verifierKey(next, cfg.Signer)}
+	if err := j.beginEra(ctx, data); err != nil {
+		return LossAccepted{}, err
+	}
+	return data, setAside(ctx, cfg.Bucket, data.Lost)
+}
+
+// unfinishedLoss is the loss that was accepted before, if the bucket still has the head that was lost, or none.
+func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err error) {
+	released, err := readReleased(ctx, j.cfg.Bucket)
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return nil, err
+	}
+	err = j.cfg.Backend.View(ctx, func(r Reader) error {
+		begun = nil
+		if head, ok, err := readHead(r); err != nil || !ok || head.Size == 0 {
+			return err
+		}
+		eras, err := Eras(r)
+		if err != nil {
+			return err
+		}
+		last := eras[len(eras)-1]
+		if last.Lost == nil || released != nil && released.Origin == last.Origin {
+			return nil
+		}
+		if row, err := r.Get(shippedTable, shippedKey); err != nil || row != nil {
+			return err // something was released since: this is another loss
+		}
+		begun = &LossAccepted{Lost: *last.Lost, Origin: last.Origin, Key: last.Key}
+		return nil
+	})
+	return begun, err
+}
+
+// findLoss says which head is lost; ErrNothingLost when none is.
+func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err error) {
+	released, err := readReleased(ctx, j.cfg.Bucket)
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return loss, err
+	}
+	head, ok, shipped, err := readState(ctx, j.cfg.Backend)
+	if err != nil {
+		return loss, err
+	}
+	if ok {
+		loss = Loss{Head: LostHead{Origin: head.Origin, Size: shipped}, Size: head.Size}
+	}
+	if released != nil && released.Size >= shipped { // else the bucket has gone back from a head that is not known
+		loss.Head = LostHead{Origin: released.Origin, Size: released.Size, Root: released.Root}
+	}
+	if _, _, loss.Why = j.synchronize(ctx); loss.Why != nil && released != nil && released.Size >= shipped {
+		_, err := chainTo(ctx, j.cfg.Bucket, released, 0)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return loss, err
+		}
+		loss.Whole = err == nil
+	} else if loss.Why == nil {
+		if head, _, _, err = readState(ctx, j.cfg.Backend); err != nil {
+			return loss, err
+		}
+		if c, ok := parseCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer); ok {
+			seen = append([]LostHead{{Origin: c.Origin, Size: c.Size, Root: c.Root}}, seen...)
+		}
+		loss, err = j.missingHead(ctx, head, seen)
+		if err != nil {
+			return loss, err
+		}
+	}
+	switch {
+	case loss.Why == nil:
+		return loss, ErrNothingLost
+	case !errors.Is(loss.Why, ErrContradicts) && !errors.Is(loss.Why, ErrDamaged):
+		return loss, loss.Why
+	}
+	return loss, nil
+}
+
+// missing is the largest head that was seen elsewhere and that the journal does not lead to; the zero Loss when it
+// leads to all.
+func (j *Journal) missingHead(ctx context.Context, head Head, seen []LostHead) (loss Loss, err error) {
+	err = j.cfg.Backend.View(ctx, func(r Reader) error {
+		loss = Loss{}
+		for _, s := range seen {
+			if s.Origin != head.Origin || s.Size == 0 || s.Size < loss.Head.Size {
+				continue
+			}
+			var root Hash
+			if s.Size <= head.Size {
+				if root, err = rootAt(r, s.Size); err != nil {
+					return err
+				}
+			}
+			if root != s.Root {
+				why := fmt.Errorf("its head is at size %d, and a head was seen at %d, root %s: %w",
+					head.Size, s.Size, s.Root, ErrContradicts)
+				loss = Loss{Head: s, Size: head.Size, Why: why}
+			}
+		}
+		return nil
+	})
+	return loss, err
+}

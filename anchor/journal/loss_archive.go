@@ -1,0 +1,55 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// asidePrefix begins the names of what was set aside.
+const asidePrefix = "lost/"
+
+// setAside moves a bucket's history to names of its own, the head last: until then a repetition can see what was lost.
+func setAside(ctx context.Context, b Bucket, lost LostHead) error {
+	names, err := b.List(ctx, "")
+	if err != nil {
+		return fmt.Errorf("setting the lost history aside: %w", err)
+	}
+	names = append(slices.DeleteFunc(names, func(name string) bool {
+		return name == headObject || strings.HasPrefix(name, asidePrefix)
+	}), headObject)
+	for _, name := range names {
+		if err := moveAside(ctx, b, name, lost); err != nil {
+			return fmt.Errorf("setting the lost history aside: %w", err)
+		}
+	}
+	return nil
+}
+
+func moveAside(ctx context.Context, b Bucket, name string, lost LostHead) error {
+	raw, _, err := b.Get(ctx, name)
+	if errors.Is(err, ErrDamaged) || errors.Is(err, ErrNoObject) {
+		raw, err = nil, nil // nothing to keep
+	}
+	if err != nil {
+		return err
+	}
+	if raw != nil {
+		aside := fmt.Sprintf("%s%016d-%s/%s", asidePrefix, lost.Size, hex.EncodeToString(lost.Root[:8]), name)
+		if _, err := b.Put(ctx, aside, raw, ""); err != nil && !errors.Is(err, ErrConflict) {
+			return err
+		}
+		kept, _, err := b.Get(ctx, aside)
+		if err == nil && !bytes.Equal(kept, raw) {
+			err = fmt.Errorf("%s is there with another content: %w", aside, ErrConflict)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return b.Delete(ctx, name)
+}
