@@ -1,9 +1,11 @@
 package servertest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -18,6 +20,10 @@ import (
 // A test keeps to buckets of its own (S3.BucketName); of a Vault it is given mounts of its own. A shared server cannot be
 // stopped, restarted or sealed: a test that does so starts one for itself.
 type Shared struct {
+	// Parallel is how many tests run at once, where -parallel does not say: tests that wait for servers and for time limits
+	// take less time when they are more than the processors. 0 is the usual number.
+	Parallel int
+
 	versitygw, minio lazy[S3]
 	vault            lazy[Vault]
 
@@ -43,6 +49,10 @@ func (l *lazy[S]) get(start func() *S) *S {
 
 // Run runs the tests, ends the servers and returns the exit code.
 func (s *Shared) Run(m *testing.M) int {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); s.Parallel > 0 && f.Value.String() == f.DefValue {
+		_ = flag.Set(f.Name, strconv.Itoa(s.Parallel)) // a number is what it takes
+	}
 	code := m.Run()
 	s.mu.Lock()
 	defer s.mu.Unlock()

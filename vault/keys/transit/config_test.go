@@ -14,6 +14,7 @@ import (
 )
 
 func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
 	good := transit.Config{
 		Address: "https://127.0.0.1:1", Auth: transit.Auth{Method: transit.Token, Token: keys.Secret("x")},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler), RetryTime: 1,
@@ -60,6 +61,7 @@ func TestConfigIsChecked(t *testing.T) {
 }
 
 func TestNothingIsPrinted(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	signer, custodian := mustSigner(t, svc, transit.Checkpoint), k.custodian(t)
@@ -73,7 +75,8 @@ func TestNothingIsPrinted(t *testing.T) {
 
 // The custodian's login does the custodian's acts and nothing else; and without Vault there is no custodian.
 func TestCustodianLogin(t *testing.T) {
-	k := newKit(t)
+	t.Parallel()
+	k := newOwnKit(t)
 	if err := k.gateway(t).CreateTenant(t.Context(), "default"); err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +88,14 @@ func TestCustodianLogin(t *testing.T) {
 	t.Cleanup(func() { _ = c.Close() })
 	_, err = c.Rotate(t.Context(), "default", 1)
 	checkIs(t, "rotating with the gateway's login", err, keys.ErrDenied,
-		"update on transit/keys/muniment-tenant-default/rotate")
+		"update on "+k.vault.Transit+"/keys/muniment-tenant-default/rotate")
 	custodian := k.custodian(t)
 	if _, err := custodian.Rotate(t.Context(), "default", 1); err != nil {
 		t.Error(err)
 	}
 	err = c.Trim(t.Context(), "default", 2)
 	checkIs(t, "trimming with the gateway's login", err, keys.ErrDenied,
-		"update on transit/keys/muniment-tenant-default/config")
+		"update on "+k.vault.Transit+"/keys/muniment-tenant-default/config")
 	if v, err := custodian.Versions(t.Context(), "default"); err != nil ||
 		v != (keys.Versions{Newest: 2, Oldest: 1, Kept: 1}) {
 		t.Errorf("the versions are %+v, %v", v, err)

@@ -10,6 +10,7 @@ import (
 
 // The suite runs under the shipped policies, each test with keys of its own in one Vault.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	k, n := newKit(t), 0
 	keystest.Run(t, func(t *testing.T) (keys.Service, keys.Custodian) {
 		n++

@@ -35,7 +35,8 @@ func checkFinding(t *testing.T, findings []transit.Finding, name, text string) {
 }
 
 func TestDiagnose(t *testing.T) {
-	k := newKit(t)
+	t.Parallel()
+	k := newOwnKit(t)
 	svc := k.gateway(t)
 	for _, tenant := range []string{"default", "second"} {
 		if err := svc.CreateTenant(t.Context(), tenant); err != nil {
@@ -65,25 +66,27 @@ func TestDiagnose(t *testing.T) {
 }
 
 func TestDiagnoseLogins(t *testing.T) {
-	k := newKit(t)
+	t.Parallel()
+	k := newOwnKit(t)
 	cfg := k.config(t, nil)
 
 	root := cfg
 	root.Auth = rootAuth(t, k)
 	checkFinding(t, mustOpen(t, root).Diagnose(t.Context(), nil), "separation of duties",
-		"update on transit/keys/muniment-tenant-example/rotate")
+		"update on "+k.vault.Transit+"/keys/muniment-tenant-example/rotate")
 
 	lacking := cfg
 	hcl := strings.Replace(k.policy(t, "muniment-gateway"), `"transit/rewrap`, `"none/rewrap`, 1)
 	lacking.Auth = transit.Auth{Method: transit.Token, Token: keys.Secret(k.vault.Token(t, "lacking", hcl, nil))}
 	checkFinding(t, mustOpen(t, lacking).Diagnose(t.Context(), nil), "permissions",
-		"update on transit/rewrap/muniment-tenant-example")
+		"update on "+k.vault.Transit+"/rewrap/muniment-tenant-example")
 
 	k.vault.Stop(t)
 	checkFinding(t, mustOpen(t, cfg).Diagnose(t.Context(), []string{"default"}), "login", "start or unseal")
 }
 
 func TestDiagnoseSaysWhenATrimWasBrokenOff(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
@@ -100,12 +103,13 @@ func TestDiagnoseSaysWhenATrimWasBrokenOff(t *testing.T) {
 }
 
 func TestCheckNamesTheMount(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	if err := svc.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	k.do(t, http.MethodDelete, "sys/mounts/transit", nil)
+	k.do(t, http.MethodDelete, "sys/mounts/"+k.vault.Transit, nil)
 	checkIs(t, "Check without a Transit engine", svc.Check(t.Context()), keys.ErrDenied,
-		"vault secrets enable -path=transit")
+		"vault secrets enable -path="+k.vault.Transit)
 }

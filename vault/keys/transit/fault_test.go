@@ -19,34 +19,28 @@ import (
 
 const canary = "canary-5d20c7"
 
-// behind is a service, and a custodian, that reach a Vault through a proxy and have short times.
+// behind is a service that reaches a Vault through a proxy and has short times.
 type behind struct {
 	*kit
-	tenant    string
-	proxy     *proxytest.Proxy
-	svc       *transit.Service
-	custodian *transit.Custodian
-	wrapped   string
+	cfg     transit.Config
+	tenant  string
+	proxy   *proxytest.Proxy
+	svc     *transit.Service
+	wrapped string
 }
 
 // behind makes one with a tenant of its own.
 func (k *kit) behind(t *testing.T, tenant string) *behind {
 	t.Helper()
+	return k.behindBy(t, k.config(t, nil), tenant)
+}
+
+// behindBy does so with the configuration of a gateway, which many may share.
+func (k *kit) behindBy(t *testing.T, cfg transit.Config, tenant string) *behind {
+	t.Helper()
 	b := &behind{kit: k, tenant: tenant, proxy: proxytest.New(t, k.vault.Address)}
-	cfg := k.config(t, nil)
 	cfg.Address, cfg.RequestTimeout, cfg.RetryTime = b.proxy.URL(), 2*time.Second, 3*time.Second
-	b.svc = mustOpen(t, cfg)
-	token := k.vault.Token(t, "muniment-custodian", k.policy(t, "muniment-custodian"), nil)
-	cfg.Auth = transit.Auth{Method: transit.Token, Token: keys.Secret(token)}
-	var err error
-	if b.custodian, err = transit.OpenCustodian(t.Context(), cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.custodian.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	b.cfg, b.svc = cfg, mustOpen(t, cfg)
 	if err := b.svc.CreateTenant(t.Context(), tenant); err != nil {
 		t.Fatal(err)
 	}
@@ -152,17 +146,18 @@ func understood(name string) bool {
 // TestFaultsOnTheWay has each call meet each fault once, which it gets over, and then again and again, which it
 // reports.
 func TestFaultsOnTheWay(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	n := 0
+	cfg, n := k.config(t, nil), 0
 	for _, c := range calls() {
 		for name, fault := range faults() {
 			if fault.Kind == proxytest.CutRequest && c.name == "Versions" {
 				continue // it sends nothing that could be cut
 			}
 			n++
-			b := k.behind(t, fmt.Sprintf("t%d", n))
+			b := k.behindBy(t, cfg, fmt.Sprintf("t%d", n))
 			fault.Match = proxytest.On("", c.path)
 			wg.Go(func() { b.meet(t, c, name, fault) })
 		}
@@ -212,6 +207,7 @@ func checkQuiet(t *testing.T, what string, err error) {
 
 // TestAnswersThatLie has Vault, or a proxy before it, give what was not asked for.
 func TestAnswersThatLie(t *testing.T) {
+	t.Parallel()
 	b := newKit(t).behind(t, "default")
 	good := mustWrap(t, b.svc, "default", "another")
 	results := func(items string) string { return `{"data":{"batch_results":[` + items + `]}}` }
@@ -255,6 +251,7 @@ func TestAnswersThatLie(t *testing.T) {
 
 // An error of one of a batch is that one's.
 func TestItemsFailAlone(t *testing.T) {
+	t.Parallel()
 	b := newKit(t).behind(t, "default")
 	other := mustWrap(t, b.svc, "default", "other")
 	answers := map[string]error{
@@ -277,14 +274,16 @@ func TestItemsFailAlone(t *testing.T) {
 
 // A custodian's acts are not repeated blindly: one that took effect although its answer was lost is a success.
 func TestCustodianFaults(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	n := 0
+	cfg, n := k.config(t, nil), 0
 	for name, fault := range faults() {
 		n++
-		b := k.behind(t, fmt.Sprintf("t%d", n))
-		wg.Go(func() { b.meetCustodian(t, name, fault) })
+		b := k.behindBy(t, cfg, fmt.Sprintf("t%d", n))
+		custodian := k.custodianBy(t, b.cfg)
+		wg.Go(func() { b.meetCustodian(t, custodian, name, fault) })
 	}
 }
 
@@ -299,11 +298,11 @@ func tookEffect(kind proxytest.Kind) bool {
 	}
 }
 
-func (b *behind) meetCustodian(t *testing.T, name string, fault proxytest.Fault) {
+func (b *behind) meetCustodian(t *testing.T, custodian *transit.Custodian, name string, fault proxytest.Fault) {
 	ctx := t.Context()
-	trim := func(tenant string) error { return b.custodian.Trim(ctx, tenant, 2) }
+	trim := func(tenant string) error { return custodian.Trim(ctx, tenant, 2) }
 	rotate := func(tenant string) error {
-		newest, err := b.custodian.Rotate(ctx, tenant, 1)
+		newest, err := custodian.Rotate(ctx, tenant, 1)
 		if err == nil && newest != 2 {
 			return fmt.Errorf("rotated to %d", newest)
 		}

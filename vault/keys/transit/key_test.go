@@ -28,6 +28,7 @@ func checkIs(t *testing.T, what string, err, want error, texts ...string) {
 }
 
 func TestKeyAsVaultHasIt(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	if err := k.gateway(t).CreateTenant(t.Context(), "default"); err != nil {
 		t.Fatal(err)
@@ -45,6 +46,7 @@ func TestKeyAsVaultHasIt(t *testing.T) {
 }
 
 func TestKeyDeleted(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
@@ -77,6 +79,7 @@ func TestKeyDeleted(t *testing.T) {
 
 // Somebody raises the minimum version without a trim.
 func TestMinimumVersionRaised(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc, custodian := k.gateway(t), k.custodian(t)
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
@@ -111,6 +114,7 @@ func TestMinimumVersionRaised(t *testing.T) {
 }
 
 func TestWrongTypeOfTenantKey(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	for tenant, body := range map[string]map[string]any{
@@ -129,6 +133,7 @@ func TestWrongTypeOfTenantKey(t *testing.T) {
 }
 
 func TestTenantNames(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	for _, good := range []string{"a", "0", "a-b", strings.Repeat("x", 63)} {
@@ -154,6 +159,7 @@ func TestTenantNames(t *testing.T) {
 
 // A permission that is missing is named.
 func TestMissingPermission(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	if err := k.gateway(t).CreateTenant(t.Context(), "default"); err != nil {
 		t.Fatal(err)
@@ -163,7 +169,7 @@ func TestMissingPermission(t *testing.T) {
 		"encrypt/muniment-tenant-*", "decrypt/muniment-tenant-*", "rewrap/muniment-tenant-*", "keys/+",
 		"sign/muniment-checkpoint",
 	} {
-		hcl := strings.Replace(full, `"transit/`+path, `"elsewhere/`+path, 1)
+		hcl := strings.Replace(full, `"`+k.vault.Transit+`/`+path, `"elsewhere/`+path, 1)
 		if hcl == full {
 			t.Fatalf("the policy has no path %s", path)
 		}
@@ -171,7 +177,7 @@ func TestMissingPermission(t *testing.T) {
 		cfg.Auth = transit.Auth{Method: transit.Token, Token: keys.Secret(k.vault.Token(t, "cut", hcl, nil))}
 		svc := mustOpen(t, cfg)
 		operation, _, _ := strings.Cut(path, "/")
-		want := "update on transit/" + operation + "/muniment-"
+		want := "update on " + k.vault.Transit + "/" + operation + "/muniment-"
 		checkIs(t, "Check without "+path, svc.Check(t.Context()), keys.ErrDenied, want)
 		b := &behind{kit: k, tenant: "default", svc: svc, wrapped: "vault:v1:AAAA"}
 		for _, c := range calls() {
@@ -184,6 +190,7 @@ func TestMissingPermission(t *testing.T) {
 
 // A rewrap that stops halfway loses nothing: what it was given still opens, and it can be done again.
 func TestRewrapStoppedHalfway(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	b := k.behind(t, "default")
 	const n = 3500 // four requests
@@ -195,7 +202,7 @@ func TestRewrapStoppedHalfway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.custodian.Rotate(t.Context(), "default", 1); err != nil {
+	if _, err := k.custodian(t).Rotate(t.Context(), "default", 1); err != nil {
 		t.Fatal(err)
 	}
 	for _, kind := range []proxytest.Kind{proxytest.Answer, proxytest.AnswerAfter} {
@@ -233,6 +240,7 @@ func TestRewrapStoppedHalfway(t *testing.T) {
 
 // Large secrets are spread over several requests.
 func TestLargeBatch(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {

@@ -17,15 +17,31 @@ import (
 
 var _ journal.Signer = (*transit.Signer)(nil)
 
+var shared = servertest.Shared{Parallel: 8}
+
+func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
+
 // kit is a Vault with the shipped policies in it, for as many services as a test needs.
 type kit struct {
 	vault  *servertest.Vault
 	prefix string
 }
 
+// newKit is a test's own part of the Vault that the tests share.
 func newKit(t testing.TB) *kit {
 	t.Helper()
-	k := &kit{vault: servertest.NewVault(t), prefix: "muniment"}
+	return kitOf(t, shared.Vault(t))
+}
+
+// newOwnKit starts a Vault that the test may seal and stop, and in which it finds no other test's tokens and requests.
+func newOwnKit(t testing.TB) *kit {
+	t.Helper()
+	return kitOf(t, servertest.NewVault(t))
+}
+
+func kitOf(t testing.TB, vault *servertest.Vault) *kit {
+	t.Helper()
+	k := &kit{vault: vault, prefix: "muniment"}
 	k.makeSigners(t)
 	return k
 }
@@ -53,7 +69,7 @@ func (k *kit) do(t testing.TB, method, path string, body any) map[string]any {
 // policy is the shipped policy of that name, for the kit's prefix.
 func (k *kit) policy(t testing.TB, name string) string {
 	t.Helper()
-	policies, err := transit.Policies("", k.prefix)
+	policies, err := transit.Policies(k.vault.Transit, k.prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +87,10 @@ func (k *kit) config(t testing.TB, settings map[string]any) transit.Config {
 	t.Helper()
 	role, secret := k.vault.AppRole(t, k.prefix+"-gateway", k.policy(t, "muniment-gateway"), settings)
 	return transit.Config{
-		Address: k.vault.Address, CA: k.vault.CAFile, Prefix: k.prefix,
-		Auth:  transit.Auth{Method: transit.AppRole, RoleID: role, SecretIDFile: secretFile(t, secret)},
+		Address: k.vault.Address, CA: k.vault.CAFile, Mount: k.vault.Transit, Prefix: k.prefix,
+		Auth: transit.Auth{
+			Method: transit.AppRole, Mount: k.vault.AppRoleMount, RoleID: role, SecretIDFile: secretFile(t, secret),
+		},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		RequestTimeout: 5 * time.Second, RetryTime: time.Second,
 	}
@@ -109,7 +127,12 @@ func (k *kit) gateway(t testing.TB) *transit.Service {
 // custodian logs in with a token that has the custodian's policy.
 func (k *kit) custodian(t testing.TB) *transit.Custodian {
 	t.Helper()
-	cfg := k.config(t, nil)
+	return k.custodianBy(t, k.config(t, nil))
+}
+
+// custodianBy does so with the configuration of a gateway.
+func (k *kit) custodianBy(t testing.TB, cfg transit.Config) *transit.Custodian {
+	t.Helper()
 	token := k.vault.Token(t, k.prefix+"-custodian", k.policy(t, "muniment-custodian"), nil)
 	cfg.Auth = transit.Auth{Method: transit.Token, Token: keys.Secret(token)}
 	c, err := transit.OpenCustodian(t.Context(), cfg)

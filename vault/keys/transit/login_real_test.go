@@ -22,10 +22,11 @@ func (k *kit) logins(t *testing.T) int {
 // revokeAll ends every token that AppRole has given.
 func (k *kit) revokeAll(t *testing.T) {
 	t.Helper()
-	k.do(t, http.MethodPut, "sys/leases/revoke-prefix/auth/approle/login", nil)
+	k.do(t, http.MethodPut, "sys/leases/revoke-prefix/auth/"+k.vault.AppRoleMount+"/login", nil)
 }
 
 func TestTokenRevoked(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
@@ -45,7 +46,7 @@ func TestTokenRevoked(t *testing.T) {
 }
 
 // A login that is refused is not tried again and again.
-func TestLoginNeverSpins(t *testing.T) {
+func TestLoginNeverSpins(t *testing.T) { // alone, for its point is how long something takes
 	k := newKit(t)
 	svc := k.gateway(t)
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
@@ -68,7 +69,7 @@ func TestLoginNeverSpins(t *testing.T) {
 // A token that Vault lets live for seconds is renewed until its maximum age, and then replaced, and no call fails.
 func TestTokenAtItsMaximumAge(t *testing.T) {
 	t.Parallel()
-	k := newKit(t)
+	k := newOwnKit(t)
 	svc := mustOpen(t, k.config(t, map[string]any{"token_ttl": "4s", "token_max_ttl": "8s"}))
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
 		t.Fatal(err)
@@ -104,6 +105,7 @@ func TestBatchTokens(t *testing.T) {
 
 // A token from a file is read again when it is refused.
 func TestTokenFile(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	cfg := k.config(t, nil)
 	hcl := k.policy(t, "muniment-gateway")
@@ -140,6 +142,7 @@ func TestTokenFile(t *testing.T) {
 
 // A token may do its work although it may not look at itself.
 func TestTokenWithoutLookup(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	cfg := k.config(t, nil)
 	hcl := strings.Replace(k.policy(t, "muniment-gateway"), "auth/token/lookup-self", "none", 1)
@@ -159,7 +162,8 @@ func readSecret(t *testing.T, path string) string {
 }
 
 func TestCloseGivesTheLoginBack(t *testing.T) {
-	k := newKit(t)
+	t.Parallel()
+	k := newOwnKit(t)
 	svc := k.gateway(t)
 	accessors := func() int {
 		list := k.do(t, "LIST", "auth/token/accessors", nil)
@@ -183,6 +187,7 @@ func TestCloseGivesTheLoginBack(t *testing.T) {
 
 // What Vault definitely refuses stops a start.
 func TestOpenIsRefused(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	for text, change := range map[string]func(*transit.Config){
 		"refuses our login":               func(c *transit.Config) { c.Auth.RoleID = "nobody" },
@@ -223,6 +228,7 @@ func openFile(t *testing.T) string {
 // Kubernetes is called untested, since there is no API to ask: this shows only that the login is sent and its refusal
 // told.
 func TestKubernetesWithoutKubernetes(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	cfg := k.config(t, nil)
 	cfg.Auth = transit.Auth{Method: transit.Kubernetes, Role: "muniment", JWTFile: openFile(t)}

@@ -52,8 +52,8 @@ func (b *behind) checkUp(t *testing.T, what string) {
 	}
 }
 
-func TestSealed(t *testing.T) {
-	k := newKit(t)
+func TestSealed(t *testing.T) { // alone, for its point is how long something takes
+	k := newOwnKit(t)
 	b := k.behind(t, "default")
 	k.vault.Seal(t)
 	begin := time.Now()
@@ -66,7 +66,8 @@ func TestSealed(t *testing.T) {
 }
 
 func TestDown(t *testing.T) {
-	k := newKit(t)
+	t.Parallel()
+	k := newOwnKit(t)
 	b := k.behind(t, "default")
 	b.proxy.Down()
 	b.checkDown(t, "down", "cannot be reached")
@@ -82,7 +83,8 @@ func TestDown(t *testing.T) {
 
 // A start while Vault is sealed succeeds with the public keys that an earlier one has left.
 func TestOpenWhileSealed(t *testing.T) {
-	k := newKit(t)
+	t.Parallel()
+	k := newOwnKit(t)
 	cfg := k.config(t, nil)
 	cfg.PublicKeys = filepath.Join(t.TempDir(), "public-keys.json")
 	first := mustOpen(t, cfg)
@@ -123,11 +125,12 @@ func TestOpenWhileSealed(t *testing.T) {
 }
 
 func TestRedirects(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	b := k.behind(t, "default")
 	to := func(address string, status int) proxytest.Fault {
 		return proxytest.Fault{Kind: proxytest.Answer, Status: status, Times: -1,
-			Header: http.Header{"Location": {address + "/v1/transit/encrypt/muniment-tenant-default"}},
+			Header: http.Header{"Location": {address + "/v1/" + k.vault.Transit + "/encrypt/muniment-tenant-default"}},
 			Match:  proxytest.On("", "/encrypt/")}
 	}
 	for _, status := range []int{301, 302, 307, 308} {
@@ -152,6 +155,7 @@ func TestRedirects(t *testing.T) {
 
 // A secret that was to go over TLS does not go in the clear to where an answer says.
 func TestRedirectOutOfTLS(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	plain := proxytest.New(t, k.vault.Address)
 	secure := proxytest.NewTLS(t, k.vault.Address)
@@ -163,7 +167,7 @@ func TestRedirectOutOfTLS(t *testing.T) {
 	}
 	secure.Inject(proxytest.Fault{Kind: proxytest.Answer, Status: http.StatusTemporaryRedirect,
 		Match:  proxytest.On("", "/encrypt/"),
-		Header: http.Header{"Location": {plain.URL() + "/v1/transit/encrypt/muniment-tenant-default"}}})
+		Header: http.Header{"Location": {plain.URL() + "/v1/" + k.vault.Transit + "/encrypt/muniment-tenant-default"}}})
 	if _, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret(canary)}); !errors.Is(err,
 		keys.ErrUnavailable) {
 		t.Errorf("a redirect out of TLS: %v, want ErrUnavailable", err)
@@ -211,6 +215,7 @@ func TestTLS(t *testing.T) {
 
 // A step-down in the midst of requests is got over.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	cluster := servertest.NewVaultCluster(t)
 	k := &kit{vault: cluster.Active(t), prefix: "muniment"}
 	k.makeSigners(t)
@@ -248,7 +253,7 @@ func TestFailover(t *testing.T) {
 }
 
 // Vault says when to come back: not earlier, and not at all if that is too late for who waits.
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfter(t *testing.T) { // alone, for its point is how long something takes
 	b := newKit(t).behind(t, "default")
 	quota := func(after string) proxytest.Fault {
 		return proxytest.Fault{Kind: proxytest.Answer, Status: http.StatusTooManyRequests,
@@ -272,6 +277,7 @@ func TestRetryAfter(t *testing.T) {
 
 // The namespace goes with every request, the login's too. What Vault Enterprise makes of it is untested.
 func TestNamespaceIsSent(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	proxy := proxytest.New(t, k.vault.Address)
 	named := proxy.Inject(proxytest.Fault{Kind: proxytest.Delay, Times: -1, Match: func(r *http.Request) bool {

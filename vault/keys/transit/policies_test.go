@@ -82,6 +82,7 @@ func acts(wrapped string) []act {
 }
 
 func TestPoliciesGrantThatAndNoMore(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	gateway := k.gateway(t)
 	if err := gateway.CreateTenant(t.Context(), "default"); err != nil {
@@ -125,6 +126,7 @@ func mustWrap(t testing.TB, svc keys.Service, tenant, secret string) string {
 }
 
 func TestPoliciesFollowMountAndPrefix(t *testing.T) {
+	t.Parallel()
 	policies, err := transit.Policies("/agency/keys/", "archive")
 	if err != nil || len(policies) != 2 {
 		t.Fatalf("%d policies, %v", len(policies), err)

@@ -21,7 +21,7 @@ func (b *behind) encryptions(t *testing.T) int {
 }
 
 // What comes while a request is under way shares the next one.
-func TestConcurrentWrapsShareRequests(t *testing.T) {
+func TestConcurrentWrapsShareRequests(t *testing.T) { // alone, for its point is how long something takes
 	b := newKit(t).behind(t, "default")
 	before := b.encryptions(t)
 	slow := b.proxy.Inject(proxytest.Fault{
@@ -51,7 +51,7 @@ func TestConcurrentWrapsShareRequests(t *testing.T) {
 }
 
 // One who leaves is let go at once, and spoils nothing for the others of the batch.
-func TestCallersLeave(t *testing.T) {
+func TestCallersLeave(t *testing.T) { // alone, for its point is how long something takes
 	b := newKit(t).behind(t, "default")
 	slow := b.proxy.Inject(proxytest.Fault{Kind: proxytest.Delay, Match: proxytest.On("", "/decrypt/"),
 		For: 500 * time.Millisecond, Times: -1})

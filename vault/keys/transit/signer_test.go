@@ -24,6 +24,7 @@ func mustSigner(t *testing.T, svc *transit.Service, name string) *transit.Signer
 }
 
 func TestSigners(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc := k.gateway(t)
 	public := map[string]string{}
@@ -47,6 +48,7 @@ func TestSigners(t *testing.T) {
 
 // After a rotation it still signs with the version that is pinned.
 func TestSignerKeepsItsVersion(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	cfg := k.config(t, nil)
 	before := mustSigner(t, mustOpen(t, cfg), transit.Checkpoint)
@@ -76,6 +78,7 @@ func TestSignerKeepsItsVersion(t *testing.T) {
 }
 
 func TestSignersThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	for prefix, body := range map[string]map[string]any{
 		"none": nil, "aes": {"type": "aes256-gcm96"}, "curve": {"type": "ecdsa-p256"},
@@ -93,6 +96,7 @@ func TestSignersThatCannotBeUsed(t *testing.T) {
 
 // What another key has signed, or an answer that is no signature, never leaves Sign.
 func TestSignatureIsVerified(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	b := k.behind(t, "default")
 	signer := mustSigner(t, b.svc, transit.Checkpoint)
@@ -125,6 +129,7 @@ func TestSignatureIsVerified(t *testing.T) {
 
 // The public keys that are remembered are held against what Vault says.
 func TestPublicKeysAreRemembered(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	cfg := k.config(t, nil)
 	cfg.PublicKeys = filepath.Join(t.TempDir(), "public-keys.json")

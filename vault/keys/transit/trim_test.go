@@ -10,6 +10,7 @@ import (
 // A trim destroys what it was asked to and nothing else: a minimum that somebody has raised further makes versions
 // unreadable until it is lowered again, and living documents may need them.
 func TestTrimSparesWhatIsOnlyRetired(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	svc, custodian := k.gateway(t), k.custodian(t)
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
