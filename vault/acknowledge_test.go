@@ -15,6 +15,7 @@ import (
 // TestCommitted: a deposit that asks not to wait is answered while nothing can be released, without a proof, and so is
 // the same again; asked in the usual way it waits, and has its proof once it is released.
 func TestCommitted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(r *rig, _ *vault.Config) { r.releaseWait = 20 * time.Millisecond })
 	r.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
 	deposit := func(committed bool) (vault.Deposited, error) {
@@ -46,6 +47,7 @@ func TestCommitted(t *testing.T) {
 
 // TestMayDeposit: whoever may deposit somewhere is let on; whoever may nowhere is denied, on record.
 func TestMayDeposit(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for name, c := range map[string]struct {
 		who  access.Who
@@ -69,6 +71,7 @@ func TestMayDeposit(t *testing.T) {
 
 // TestFaults: all that is wrong is told at once, by field, and without what stands there.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	d := vault.Deposit{FileName: "a/b", Series: "A", RecordDate: "2026-02-30", Title: "fine", Length: -2}
 	var fields []string
 	for _, fault := range d.Faults() {

@@ -86,6 +86,7 @@ func (r *rig) await(what string, ok func() bool) {
 
 // TestAStartAttestsTheStoreOnceAWeek: an idle restart neither touches the store nor writes an event.
 func TestAStartAttestsTheStoreOnceAWeek(t *testing.T) {
+	t.Parallel()
 	store := &trials{}
 	store.now(true, nil)
 	r := newRig(t, tried(store))
@@ -112,6 +113,7 @@ func TestAStartAttestsTheStoreOnceAWeek(t *testing.T) {
 
 // TestATrialWithoutResultIsNotOnRecord: a store that is down has neither passed nor failed.
 func TestATrialWithoutResultIsNotOnRecord(t *testing.T) {
+	t.Parallel()
 	store := &trials{}
 	down := errors.New("the store is down")
 	store.now(false, down)
@@ -127,6 +129,7 @@ func TestATrialWithoutResultIsNotOnRecord(t *testing.T) {
 
 // TestAttestAsksForPermission before the store is touched, and puts the refusal on record.
 func TestAttestAsksForPermission(t *testing.T) {
+	t.Parallel()
 	store := &trials{}
 	store.now(true, nil)
 	r := newRig(t, tried(store))
@@ -156,6 +159,7 @@ func TestAttestAsksForPermission(t *testing.T) {
 // TestAnImmutableSeriesFollowsTheNewestAttestation: it takes nothing before one, after one that failed, or from a store
 // that cannot be tried; and refuses before a byte is read. What is there already can be read.
 func TestAnImmutableSeriesFollowsTheNewestAttestation(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	store := &trials{}
 	store.now(false, errors.New("the store is down"))
@@ -196,6 +200,7 @@ func TestAnImmutableSeriesFollowsTheNewestAttestation(t *testing.T) {
 }
 
 func TestAStoreThatCannotBeTriedEnforcesNothing(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r := newRig(t, func(_ *rig, c *vault.Config) { c.Store = "folder" })
 	if _, err := retention.CreateSeries(ctx, r.cfg.Door, r.who,
@@ -215,6 +220,7 @@ func TestAStoreThatCannotBeTriedEnforcesNothing(t *testing.T) {
 }
 
 func TestAStoreToBeAttestedNeedsAName(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	cfg := r.config(func(c *vault.Config) { c.Attest = (&trials{}).try })
 	if v, err := vault.Open(context.Background(), cfg); err == nil {

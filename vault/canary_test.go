@@ -96,6 +96,7 @@ func (r *rig) everything() map[string][]byte {
 
 // Nothing that was deposited, and no secret, shows anywhere but in ciphertext.
 func TestCanary(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	canaries := map[string]string{
 		"content": "CANARY-content-930-12-0001", "file name": "CANARY-file-930-12-0002.txt",
@@ -178,6 +179,7 @@ func TestCanary(t *testing.T) {
 
 // The search of the canary test finds what it looks for.
 func TestCanaryIsFound(t *testing.T) {
+	t.Parallel()
 	const canary = "CANARY-1"
 	sum := sha256.Sum256([]byte(canary))
 	for i, text := range []string{

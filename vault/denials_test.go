@@ -12,6 +12,7 @@ import (
 
 // A flood of refusals is on record by its first ones and its number.
 func TestDenialsCoalesced(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := context.Background()
 	who, other := r.principal(access.Grant{Role: access.KeyCustodian}), r.principal()

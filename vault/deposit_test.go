@@ -22,6 +22,7 @@ import (
 )
 
 func TestDepositAndRead(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for _, size := range []int{0, 1, 1000, 300 << 10, 1 << 20, 1<<20 + 1, 5<<20 + 17} {
 		for _, known := range []bool{true, false} {
@@ -58,6 +59,7 @@ func TestDepositAndRead(t *testing.T) {
 }
 
 func TestDepositRefuses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(_ *rig, c *vault.Config) { c.MaxSize = 100 })
 	content := "some content"
 	digest := sha256.Sum256([]byte(content))
@@ -110,6 +112,7 @@ func TestDepositRefuses(t *testing.T) {
 
 // A client that drops after any byte leaves nothing behind.
 func TestDepositDropsAtAnyByte(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := bytes.Repeat([]byte("muniment"), 40)
 	before := r.journal.Size()
@@ -132,6 +135,7 @@ func TestDepositDropsAtAnyByte(t *testing.T) {
 }
 
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	first := vault.Deposit{FileName: "a.txt", IdempotencyKey: "key-1", ExternalID: "EXT-1", RecordDate: "2026-01-31"}
 	one, two := []byte("one"), []byte("two")
@@ -203,6 +207,7 @@ func (g *gate) Read(p []byte) (int, error) {
 
 // Deposits of several processes race for one token: in one process they would follow each other.
 func TestRace(t *testing.T) {
+	t.Parallel()
 	for _, d := range []vault.Deposit{{IdempotencyKey: "k"}, {ExternalID: "x"},
 		{IdempotencyKey: "k", ExternalID: "x"}} {
 		r := newRig(t)
@@ -272,6 +277,7 @@ func (s *lateStore) Put(ctx context.Context, key string, body io.Reader, opt obj
 
 // The sweep comes between an upload and its commit.
 func TestAbandoned(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	late := &lateStore{Store: r.objects}
 	late.after = func() {
@@ -298,6 +304,7 @@ func TestAbandoned(t *testing.T) {
 }
 
 func TestUnreleased(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(r *rig, _ *vault.Config) { r.releaseWait = 20 * time.Millisecond })
 	r.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
 	d := vault.Deposit{IdempotencyKey: "k", Length: 1}
@@ -319,6 +326,7 @@ func TestUnreleased(t *testing.T) {
 }
 
 func TestDepositDenied(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.series("other")
 	who := r.principal(access.Grant{Role: access.Depositor, Series: "other"}, access.Grant{Role: access.Administrator})

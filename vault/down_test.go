@@ -45,6 +45,7 @@ func (u untouched) Read([]byte) (int, error) {
 
 // TestKeysDown: while the key service is down or refuses us, what needs a key is refused, and all else goes on.
 func TestKeysDown(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []struct {
 		how  keystest.Fault
 		want error
@@ -110,6 +111,7 @@ func (r *rig) goOn(id journal.ID) {
 // TestStartWithoutKeys: a vault that is opened while the key service is down has no index key. It describes and lists
 // all the same, page by page, and goes on by itself.
 func TestStartWithoutKeys(t *testing.T) {
+	t.Parallel()
 	r, svc, _ := newDownRig(t)
 	ctx := context.Background()
 	var want []journal.ID
@@ -164,6 +166,7 @@ func TestStartWithoutKeys(t *testing.T) {
 
 // TestAWrapThatWasLostLeavesNothing: the key service did it, and its answer was lost.
 func TestAWrapThatWasLostLeavesNothing(t *testing.T) {
+	t.Parallel()
 	r, svc, store := newDownRig(t)
 	ctx := context.Background()
 	svc.Arm(keystest.Wrap, keystest.FailAfter)
@@ -185,6 +188,7 @@ func TestAWrapThatWasLostLeavesNothing(t *testing.T) {
 // TestStoreDown: while the store is down, deposits and reads are refused; a put whose answer was lost leaves an orphan
 // that the sweep takes, and the retry leaves exactly one document.
 func TestStoreDown(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []objectstest.Kind{objectstest.Failed, objectstest.TookEffect} {
 		r, _, store := newDownRig(t)
 		ctx := context.Background()

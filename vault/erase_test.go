@@ -37,6 +37,7 @@ func (l *lifeRig) tokens() (n int) {
 // What is erased answers as erased everywhere, and leaves nothing but its record and, until an order takes it, its
 // external id.
 func TestErase(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	deposit := vault.Deposit{ExternalID: "x/1", IdempotencyKey: "k", Title: "a title", FileName: "a.txt"}
@@ -81,6 +82,7 @@ func TestErase(t *testing.T) {
 
 // An order that takes the external id at once leaves no tombstone.
 func TestEraseExternalID(t *testing.T) {
+	t.Parallel()
 	l := newLifeRig(t, localHouse(t))
 	doc := l.deposit(vault.Deposit{ExternalID: "x/1"}, []byte("content"))
 	l.erase(doc.ID, true)
@@ -93,6 +95,7 @@ func TestEraseExternalID(t *testing.T) {
 
 // Nothing is erased against the rules, by whom it may not be, or without an authority.
 func TestEraseRefused(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	doc := l.deposit(vault.Deposit{Title: "a title"}, []byte("content"))
@@ -113,6 +116,7 @@ func TestEraseRefused(t *testing.T) {
 
 // Retention's own rules let nothing go yet: there are no schedules.
 func TestUnscheduledIsKept(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	doc := r.deposit(vault.Deposit{}, []byte("content"))
 	_, err := r.vault.Erase(context.Background(), r.who, doc.ID, vault.EraseRequest{Authority: "order-7"})
@@ -123,6 +127,7 @@ func TestUnscheduledIsKept(t *testing.T) {
 
 // A read that is under way ends with the document.
 func TestEraseEndsReads(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<17) // 2 MiB: streamed
@@ -160,6 +165,7 @@ func (w *erasingWriter) Write(p []byte) (int, error) {
 
 // The ciphertext goes when its lock has ended, and that is on record.
 func TestEraseObject(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	doc := l.deposit(vault.Deposit{ExternalID: "x"}, []byte("content"))
@@ -217,6 +223,7 @@ func TestEraseObject(t *testing.T) {
 
 // A legal hold keeps the ciphertext, without a date.
 func TestEraseHeldObject(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	doc := l.deposit(vault.Deposit{}, []byte("content"))
@@ -245,6 +252,7 @@ func TestEraseHeldObject(t *testing.T) {
 
 // The evidence of an erased document tells of its end.
 func TestEraseEvidence(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	doc := l.deposit(vault.Deposit{}, []byte("content"))
@@ -269,6 +277,7 @@ func TestEraseEvidence(t *testing.T) {
 
 // A document whose row is lost can be erased all the same, and nothing is left of it.
 func TestEraseDamaged(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	for name, damage := range map[string]func(journal.Txn, []byte) error{
@@ -293,6 +302,7 @@ func TestEraseDamaged(t *testing.T) {
 // wrapped with the newest that there is, on record or not, so that nothing is said to be erased in backups that can be
 // opened there.
 func TestEraseDamagedVersion(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	l.rotate()

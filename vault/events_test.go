@@ -83,6 +83,7 @@ func golden() map[string]any {
 // The data of each event type is written as the golden file has it, and what was written once is read with the same
 // meaning.
 func TestGoldenEvents(t *testing.T) {
+	t.Parallel()
 	samples := golden()
 	for _, d := range append(vault.Definitions(), retention.Definitions()...) {
 		sample, ok := samples[d.Type]

@@ -21,6 +21,7 @@ import (
 )
 
 func TestEvidence(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := []byte("content")
 	done := r.deposit(vault.Deposit{}, content)
@@ -68,6 +69,7 @@ func TestEvidence(t *testing.T) {
 
 // An auditor who has the file, the document and a policy verifies an anchored deposit down to the ledger.
 func TestEvidenceVerifies(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := context.Background()
 	ledger, err := local.Open(local.Config{Dir: t.TempDir(), ID: "local/test", Signer: journaltest.Signer(),

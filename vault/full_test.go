@@ -15,6 +15,7 @@ import (
 
 // While the journal's disk is full, nothing that must be on record is given; what holds nothing sealed is.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	var full atomic.Bool
 	r := newRig(t, func(r *rig, _ *vault.Config) {
 		r.backend = memory.New(memory.Config{Commit: func(int) memory.Outcome {

@@ -18,6 +18,7 @@ import (
 // A deposit under a known external id does not tell whether a guess at the content is right, unless the content is open
 // to the principal anyway; then the answer is on record.
 func TestGuessingContent(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.series("a")
 	id := r.deposit(vault.Deposit{ExternalID: "claim", Title: "T"}, []byte("pin=4711")).ID
@@ -70,6 +71,7 @@ func TestGuessingContent(t *testing.T) {
 
 // Of many deposits at once under one token, one uploads.
 func TestRaceLeavesNoOrphans(t *testing.T) {
+	t.Parallel()
 	for _, d := range []vault.Deposit{{IdempotencyKey: "k"}, {ExternalID: "x"},
 		{IdempotencyKey: "k", ExternalID: "x"}} {
 		r := newRig(t)
@@ -96,6 +98,7 @@ func TestRaceLeavesNoOrphans(t *testing.T) {
 
 // A deposit that hangs, or has failed, does not keep others from its token.
 func TestClaimEnds(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(r *rig, c *vault.Config) { r.releaseWait, c.LockWait = 50*time.Millisecond, 50*time.Millisecond })
 	d := vault.Deposit{ExternalID: "x", Length: 4, Content: iotest.ErrReader(io.ErrUnexpectedEOF)}
 	if _, err := r.vault.Deposit(context.Background(), r.who, d); !errors.Is(err, vault.ErrInterrupted) {
@@ -135,6 +138,7 @@ func (s *signal) Read([]byte) (int, error) {
 
 // A principal of one series cannot tell other series' documents from none, and what it tries is on record.
 func TestGuessingIDs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.series("a")
 	mine := r.deposit(vault.Deposit{ExternalID: "mine", Series: "a"}, []byte("x")).ID

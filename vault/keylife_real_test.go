@@ -66,10 +66,14 @@ func vaultServer(t testing.TB) (house, *servertest.Vault) {
 }
 
 // TestKeyLifeInVault leads a key through its life in a real Vault.
-func TestKeyLifeInVault(t *testing.T) { testKeyLife(t, vaultHouse(t)) }
+func TestKeyLifeInVault(t *testing.T) {
+	t.Parallel()
+	testKeyLife(t, vaultHouse(t))
+}
 
 // A Vault that is sealed in the middle of a rewrap stops it; unsealed, it is taken up again where it was.
 func TestRewrapStopsWithVault(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	h, server := vaultServer(t)
 	m := &meddling{Service: h.service}

@@ -56,6 +56,7 @@ func newMeddlingRig(t testing.TB) (*lifeRig, *meddling) {
 
 // A rewrap that is broken off is taken up again, and does nothing twice.
 func TestRewrapResumes(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l, m := newMeddlingRig(t)
 	doc := l.deposit(vault.Deposit{Title: "kept"}, []byte("kept"))
@@ -96,6 +97,7 @@ func TestRewrapResumes(t *testing.T) {
 
 // While a rewrap runs, a second call joins it, and one of somebody else's is asked for permission all the same.
 func TestRewrapJoins(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l, m := newMeddlingRig(t)
 	l.deposit(vault.Deposit{}, []byte("x"))
@@ -126,6 +128,7 @@ func TestRewrapJoins(t *testing.T) {
 // Two gateways rewrap at a time, and the key is rotated between: whoever comes too late with an older version wraps
 // once more.
 func TestRewrapOvertaken(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l, m := newMeddlingRig(t)
 	for i := range 5 {
@@ -157,6 +160,7 @@ func TestRewrapOvertaken(t *testing.T) {
 
 // Another tenant's rows are none of a rewrap's business.
 func TestRewrapLeavesOthers(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	doc := l.deposit(vault.Deposit{}, []byte("x"))
@@ -185,6 +189,7 @@ func TestRewrapLeavesOthers(t *testing.T) {
 // A row that cannot be unwrapped is counted and reported, and keeps the rewrap from being complete; the others are
 // rewrapped.
 func TestRewrapUnreadable(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	broken := l.deposit(vault.Deposit{}, []byte("a"))
@@ -216,6 +221,7 @@ func TestRewrapUnreadable(t *testing.T) {
 // A document whose keys were wrapped before a rotation, and which is committed after everything has been rewrapped, is
 // wrapped anew: it can be read after the old version is gone.
 func TestDepositDuringKeyLife(t *testing.T) {
+	t.Parallel()
 	l := newLifeRig(t, localHouse(t))
 	content := "slow content"
 	slow := &acting{Reader: strings.NewReader(content), act: func() {
@@ -258,6 +264,7 @@ func (a *acting) Read(p []byte) (int, error) {
 // However erasures and rotations fall into a rewrap, no erased row comes back, no living one is lost, and none stays
 // behind.
 func TestEraseRacesRewrap(t *testing.T) {
+	t.Parallel()
 	l, m := newMeddlingRig(t)
 	ctx := context.Background()
 	gone, living := map[journal.ID]bool{}, map[journal.ID]string{}
@@ -340,6 +347,7 @@ func (s shifting) Rewrap(ctx context.Context, tenant string, wrapped []string) (
 // Rewraps that are not of the rows that they were asked for are not kept: nobody would notice before the versions that
 // the rows need are destroyed.
 func TestRewrapMixedUp(t *testing.T) {
+	t.Parallel()
 	h := localHouse(t)
 	h.service = shifting{h.service}
 	l := newLifeRig(t, h)

@@ -13,6 +13,7 @@ import (
 // Nothing is destroyed before it is shipped that this begins, however often the command is given: what this machine
 // alone knows would be destroyed without a record if it were lost.
 func TestTrimWaitsForShipping(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t), func(r *rig, _ *vault.Config) { r.releaseWait = 300 * time.Millisecond })
 	trim := l.proposed()

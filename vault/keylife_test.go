@@ -238,7 +238,10 @@ func (l *lifeRig) fsck() {
 	l.t.Fatal("the journal does not come to rest")
 }
 
-func TestKeyLife(t *testing.T) { testKeyLife(t, localHouse(t)) }
+func TestKeyLife(t *testing.T) {
+	t.Parallel()
+	testKeyLife(t, localHouse(t))
+}
 
 // testKeyLife leads a key from its rotation to the end of its first version: what was erased before is gone in every
 // backup, and what was kept is not.

@@ -14,12 +14,14 @@ import (
 
 // Where the gateway does not hold the keys, it records what the key custodian has done there, and nothing else.
 func TestKeyLifeElsewhere(t *testing.T) {
+	t.Parallel()
 	h := localHouse(t)
 	h.ours = false
 	testKeyLife(t, h)
 }
 
 func TestRotateElsewhere(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	h := localHouse(t)
 	h.ours = false
@@ -36,6 +38,7 @@ func TestRotateElsewhere(t *testing.T) {
 
 // A rotation that was broken off before its record is recorded by the next call, which does not rotate once more.
 func TestRotateTwice(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	if _, err := l.house.custodian.Rotate(ctx, l.tenant, 1); err != nil {
@@ -52,6 +55,7 @@ func TestRotateTwice(t *testing.T) {
 
 // Nobody without the role acts on keys, and every refusal is on record.
 func TestKeyActsDenied(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	id, err := journal.NewID(l.clock.Now(), journalRand{})
@@ -100,6 +104,7 @@ func (l *lifeRig) proposed() vault.Trim {
 
 // Approvals lapse after 90 days, and proposals 90 days after their waiting period.
 func TestTrimLapses(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	trim := l.proposed()
@@ -124,6 +129,7 @@ func TestTrimLapses(t *testing.T) {
 
 // A proposal for more versions takes the place of an earlier one; nothing takes the place of one that has begun.
 func TestTrimSuperseded(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	h := localHouse(t)
 	h.ours = false
@@ -167,6 +173,7 @@ func TestTrimSuperseded(t *testing.T) {
 
 // The conditions of a trim are looked at again when it is carried out.
 func TestTrimChecksAgain(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	doc := l.deposit(vault.Deposit{}, []byte("x"))
@@ -194,6 +201,7 @@ func TestTrimChecksAgain(t *testing.T) {
 
 // The trim is on record as begun before anything is destroyed, so that a broken one can always be brought to its end.
 func TestTrimBreaks(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	h := localHouse(t)
 	breaking := &breakingCustodian{Custodian: h.custodian}
@@ -235,6 +243,7 @@ func (b *breakingCustodian) Trim(ctx context.Context, tenant string, oldest int)
 }
 
 func TestBackups(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	size := l.journal.Size()
@@ -268,6 +277,7 @@ func TestBackups(t *testing.T) {
 }
 
 func TestRevokeKeys(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	who, key, err := l.vault.CreatePrincipal(ctx, l.operator, []access.Grant{{Role: access.Auditor}})
@@ -293,6 +303,7 @@ func TestRevokeKeys(t *testing.T) {
 
 // A key service that knows fewer versions than the record has lost some: nothing is recorded.
 func TestRotateAfterLoss(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	for _, ours := range []bool{true, false} {
 		h := localHouse(t)

@@ -11,6 +11,7 @@ import (
 // A document whose version of the tenant's key was destroyed or retired behind our back spoils no other's listing, and
 // is described without what cannot be opened.
 func TestKeyVersionLost(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	lost := l.deposit(vault.Deposit{Title: "lost"}, []byte("x"))

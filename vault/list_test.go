@@ -36,6 +36,7 @@ func (r *rig) listAll(who access.Who, q vault.Query) (titles []string, pages int
 }
 
 func TestList(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.series("a")
 	r.series("b")
@@ -87,6 +88,7 @@ func TestList(t *testing.T) {
 }
 
 func TestListRefuses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.series("a")
 	for range 3 {
@@ -141,6 +143,7 @@ func TestListRefuses(t *testing.T) {
 }
 
 func TestListRecorded(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for range 3 {
 		r.deposit(vault.Deposit{}, []byte("content"))
@@ -171,6 +174,7 @@ func TestListRecorded(t *testing.T) {
 }
 
 func TestDescribeAndFind(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	done := r.deposit(vault.Deposit{ExternalID: "a/b?c", Title: "T"}, []byte("content"))
 	ctx := context.Background()
@@ -203,6 +207,7 @@ func TestDescribeAndFind(t *testing.T) {
 }
 
 func TestConsulted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	done := r.deposit(vault.Deposit{}, []byte("content"))
 	ctx := context.Background()

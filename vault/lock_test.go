@@ -43,6 +43,7 @@ func (r *rig) lockedUntil() time.Time {
 }
 
 func TestLockRollsForward(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	start := r.clock.Now()
 	near := func(want time.Time) {
@@ -69,6 +70,7 @@ func TestLockRollsForward(t *testing.T) {
 }
 
 func TestLockUntilRetentionDate(t *testing.T) {
+	t.Parallel()
 	until := time.Date(2040, 9, 30, 0, 0, 0, 0, time.UTC)
 	r := newRig(t, func(_ *rig, c *vault.Config) { c.Rules = scheduled{c.Rules, until} })
 	if out := r.deposit(vault.Deposit{}, []byte("x")); !out.Document.RetainUntil.Equal(until) {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestMetadata(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	many := map[string]string{}
 	for i := range 65 {

@@ -202,6 +202,7 @@ func (m *model) rewrap(t *rapid.T) {
 
 // A vault does what the model does, whatever the order.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	h := localHouse(t)
 	r := newRig(t, func(r *rig, c *vault.Config) {
 		r.keys, c.Keys, c.Custodian, c.Rules = h.service, h.service, h.custodian, letting{}

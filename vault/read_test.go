@@ -30,6 +30,7 @@ func (r *rig) last(kind string) (rec journal.Record, n int) {
 }
 
 func TestReadSession(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{}, []byte("0123456789")).ID
 	other := r.deposit(vault.Deposit{}, []byte("other")).ID
@@ -106,6 +107,7 @@ func TestReadSession(t *testing.T) {
 
 // An open session gives nothing to somebody whose permission ended meanwhile; here, to whom it never was given.
 func TestReadDenied(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.series("a")
 	id := r.deposit(vault.Deposit{Series: "a"}, []byte("secret")).ID
@@ -140,6 +142,7 @@ func TestReadDenied(t *testing.T) {
 
 // Nothing tells another tenant's document from none.
 func TestOtherTenant(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{ExternalID: "EXT"}, []byte("ours")).ID
 	who, _, err := r.vault.CreateTenant(context.Background(), "other",
@@ -185,6 +188,7 @@ func TestOtherTenant(t *testing.T) {
 }
 
 func TestReadSpans(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	content := make([]byte, 3<<20+5)
 	for i := range content {
@@ -262,6 +266,7 @@ func (s *swapped) Get(ctx context.Context, key, version string, span *objects.Sp
 }
 
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{0, 1000, 3 << 20} {
 		for name, spoil := range map[string]func(body, other []byte) ([]byte, error){
 			"missing":   func([]byte, []byte) ([]byte, error) { return nil, objects.ErrNotFound },
@@ -325,6 +330,7 @@ func TestDamage(t *testing.T) {
 
 // unavailable keys or objects are no damage.
 func TestReadUnavailable(t *testing.T) {
+	t.Parallel()
 	store := &swapped{}
 	r := newRig(t, func(r *rig, c *vault.Config) { store.Store = c.Objects; c.Objects = store })
 	id := r.deposit(vault.Deposit{}, []byte("x")).ID
@@ -339,6 +345,7 @@ func TestReadUnavailable(t *testing.T) {
 
 // A document whose wrapped key stands in another's place cannot be read.
 func TestForeignKey(t *testing.T) {
+	t.Parallel()
 	swap := &swappedKeys{}
 	r := newRig(t, func(r *rig, c *vault.Config) { swap.Service = c.Keys; c.Keys = swap })
 	a := r.deposit(vault.Deposit{}, []byte("a")).ID
@@ -367,6 +374,7 @@ func (s *swappedKeys) Unwrap(ctx context.Context, tenant string, wrapped []strin
 }
 
 func TestPurpose(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{}, []byte("x")).ID
 	before := r.journal.Size()

@@ -11,6 +11,7 @@ import (
 
 // The tokens of every sealed row can be computed again from the row alone.
 func TestIndexer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	want := map[journal.ID]int{
 		r.deposit(vault.Deposit{}, []byte("a")).ID:                                      1,

@@ -11,6 +11,7 @@ import (
 
 // However many purposes there are, a bounded number of sessions is kept open: the newest.
 func TestSessionsBounded(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{}, []byte("x")).ID
 	ctx := context.Background()
@@ -40,6 +41,7 @@ func TestSessionsBounded(t *testing.T) {
 
 // Sessions are told apart by their notes.
 func TestSessionNotes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{}, []byte("x")).ID
 	indexes := map[uint64]bool{}

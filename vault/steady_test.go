@@ -13,6 +13,7 @@ import (
 // TestReadsGoOnWhereTheStoreBreaksOff: a body that is cut now and then is read whole; one that is cut again and again
 // is not, and raises no alarm.
 func TestReadsGoOnWhereTheStoreBreaksOff(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{100 << 10, 5 << 20} {
 		r, _, store := newDownRig(t)
 		content := bytes.Repeat([]byte("0123456789abcdef"), size/16)

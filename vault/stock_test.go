@@ -25,6 +25,7 @@ func stocked(t *testing.T) (*rig, *keystest.Faulty) {
 // TestKeysAreWrappedAhead: while deposits are frequent one call to the key service serves many; each document has keys
 // of its own.
 func TestKeysAreWrappedAhead(t *testing.T) {
+	t.Parallel()
 	const deposits = 90
 	r, faulty := stocked(t)
 	before := faulty.Calls(keystest.Wrap)
@@ -43,6 +44,7 @@ func TestKeysAreWrappedAhead(t *testing.T) {
 
 // TestALoneDepositHasItsOwnKeysWrapped: nothing is drawn for nobody.
 func TestALoneDepositHasItsOwnKeysWrapped(t *testing.T) {
+	t.Parallel()
 	r, faulty := stocked(t)
 	before := faulty.Calls(keystest.Wrap)
 	for range 10 {
@@ -57,6 +59,7 @@ func TestALoneDepositHasItsOwnKeysWrapped(t *testing.T) {
 // TestTheStockEndsWithTheKeyService: what was wrapped ahead outlives a key service that is down for a second, no
 // longer.
 func TestTheStockEndsWithTheKeyService(t *testing.T) {
+	t.Parallel()
 	r, faulty := stocked(t)
 	for range 40 {
 		r.deposit(vault.Deposit{}, []byte("content"))

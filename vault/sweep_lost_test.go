@@ -36,6 +36,7 @@ func (r *rig) noHeads(down bool) {
 // Objects are deleted only when the head that says so is released: a server that has been overtaken, and does not know
 // the newer documents, learns of it there.
 func TestSweepWaitsForTheHead(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, quick)
 	orphan := r.orphan("default/orphan", objects.PutOptions{})
 	r.clock.Advance(25 * time.Hour)
@@ -57,6 +58,7 @@ func TestSweepWaitsForTheHead(t *testing.T) {
 
 // The same holds for the ciphertext of a document that was erased.
 func TestEraseWaitsForTheHead(t *testing.T) {
+	t.Parallel()
 	l := newLifeRig(t, localHouse(t), quick)
 	doc := l.deposit(vault.Deposit{}, []byte("content"))
 	l.clock.Advance(25 * time.Hour)
@@ -99,6 +101,7 @@ func (r *rig) awaitHead() {
 // An object whose lock was extended belonged to a document once: the journal that does not know it is an older one, or
 // another vault's, and does not delete it, however long ago the lock has ended.
 func TestSweepSparesWhatADocumentHad(t *testing.T) {
+	t.Parallel()
 	r, _ := newServerRig(t)
 	content := []byte("of a newer history, or of another vault")
 	extended, err := r.objects.Put(context.Background(), "default/extended", bytes.NewReader(content),
@@ -133,6 +136,7 @@ func (unwatched) Errorf(string, ...any) {}
 // What was in the store when a loss was accepted may be the content of a document that was lost, and whose entries turn
 // up yet.
 func TestSweepSparesWhatWasLost(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r := newRig(t, func(r *rig, _ *vault.Config) { r.bucket = journaltest.NewBucket(unwatched{}) })
 	must := func(err error) {
@@ -170,6 +174,7 @@ func TestSweepSparesWhatWasLost(t *testing.T) {
 // Objects that the store refuses to lock, each time, keep no other from being locked: a new one's lock ends after a
 // day.
 func TestLocksRefused(t *testing.T) {
+	t.Parallel()
 	r, store := newServerRig(t)
 	var keys []string
 	for i := range 40 {

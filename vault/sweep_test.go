@@ -121,6 +121,7 @@ func (r *rig) abandonedKeys() (all [][]string) {
 
 // Orphans are swept in batches: one event for many, several calls at a time, and none of what a document has.
 func TestSweepInBatches(t *testing.T) {
+	t.Parallel()
 	r, store := newServerRig(t)
 	kept := r.deposit(vault.Deposit{}, []byte("kept"))
 	const orphans = 600
@@ -156,6 +157,7 @@ func TestSweepInBatches(t *testing.T) {
 
 // Keys that others have put there, as long as they can be, still fit into an event.
 func TestSweepLongKeys(t *testing.T) {
+	t.Parallel()
 	r, _ := newServerRig(t)
 	long := strings.Repeat(strings.Repeat("k", 160)+"/", 4)[:objects.MaxKey-len("default/")-4]
 	for i := range 200 {
@@ -172,6 +174,7 @@ func TestSweepLongKeys(t *testing.T) {
 
 // A lock or hold that the list does not show keeps an object, and no event calls it abandoned.
 func TestSweepAsksForLocks(t *testing.T) {
+	t.Parallel()
 	r, store := newServerRig(t)
 	r.orphan("default/locked", objects.PutOptions{RetainUntil: r.clock.Now().AddDate(0, 0, 90)})
 	held := r.orphan("default/held", objects.PutOptions{})
@@ -197,6 +200,7 @@ func TestSweepAsksForLocks(t *testing.T) {
 
 // A sweep that the store stops in the middle goes on with the next one, without a second event.
 func TestSweepStops(t *testing.T) {
+	t.Parallel()
 	r, store := newServerRig(t)
 	for i := range 50 {
 		r.orphan(fmt.Sprintf("default/%02d", i), objects.PutOptions{})
@@ -230,6 +234,7 @@ func TestSweepStops(t *testing.T) {
 
 // Probes of the store are swept too.
 func TestSweepTidiesProbes(t *testing.T) {
+	t.Parallel()
 	r, _ := newServerRig(t)
 	cfg := objects.AttestConfig{Clock: r.clock, Rand: r.cfg.Rand}
 	if _, err := objects.Attest(context.Background(), r.objects, cfg); err != nil {
@@ -246,6 +251,7 @@ func TestSweepTidiesProbes(t *testing.T) {
 
 // Locks are rolled many to an event, several calls at a time.
 func TestLocksInBatches(t *testing.T) {
+	t.Parallel()
 	r, store := newServerRig(t)
 	const documents = 40
 	for i := range documents {
@@ -281,6 +287,7 @@ func TestLocksInBatches(t *testing.T) {
 
 // A lock that fails stays due and holds up no other; a store that is away stops the batch.
 func TestLocksFail(t *testing.T) {
+	t.Parallel()
 	r, store := newServerRig(t)
 	var docs []vault.Deposited
 	for i := range 40 {
@@ -320,6 +327,7 @@ func TestLocksFail(t *testing.T) {
 
 // A retention date that has passed needs no lock, which stores would refuse.
 func TestLockUntilPassedDate(t *testing.T) {
+	t.Parallel()
 	var faulty *objectstest.Faulty
 	var until time.Time
 	r := newRig(t, func(r *rig, c *vault.Config) {

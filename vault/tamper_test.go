@@ -31,6 +31,7 @@ func rowKey(id journal.ID) []byte { return append([]byte{'d'}, id[:]...) }
 
 // A sealed row that is damaged, missing or another document's raises the alarm, is never opened, and spoils no listing.
 func TestSealedRowDamaged(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(x journal.Txn, id, other journal.ID) error{
 		"exchanged": func(x journal.Txn, id, other journal.ID) error {
 			row, err := x.Get(sealedRows, rowKey(other))
@@ -93,6 +94,7 @@ func TestSealedRowDamaged(t *testing.T) {
 
 // A row that a newer program wrote is no damage; it spoils no listing either.
 func TestSealedRowNewer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{Title: "T"}, []byte("content")).ID
 	r.deposit(vault.Deposit{Title: "O"}, []byte("other"))
@@ -117,6 +119,7 @@ func TestSealedRowNewer(t *testing.T) {
 
 // Rows of one tenant that an altered table calls another's are listed to nobody.
 func TestListRefusesForeignRows(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{Title: "T"}, []byte("content")).ID
 	r.tamper(func(x journal.Txn) error {
@@ -139,6 +142,7 @@ func TestListRefusesForeignRows(t *testing.T) {
 
 // The content's digest goes to those only to whom it may be disclosed.
 func TestDigestDisclosed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.series("a")
 	id := r.deposit(vault.Deposit{ExternalID: "EXT"}, []byte("content")).ID

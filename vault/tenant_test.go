@@ -13,6 +13,7 @@ import (
 )
 
 func TestBootstrap(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := context.Background()
 	var types []string
@@ -41,6 +42,7 @@ func TestBootstrap(t *testing.T) {
 }
 
 func TestCreatePrincipal(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := context.Background()
 	who, key, err := r.vault.CreatePrincipal(ctx, r.who, []access.Grant{{Role: access.Auditor}})
@@ -71,6 +73,7 @@ func TestCreatePrincipal(t *testing.T) {
 }
 
 func TestOpenAndCheck(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for name, check := range map[string]func(context.Context) error{"keys": r.vault.CheckKeys,
 		"objects": r.vault.CheckObjects} {

@@ -32,6 +32,7 @@ type vectors struct {
 }
 
 func TestVectors(t *testing.T) {
+	t.Parallel()
 	index := keys.Secret(bytes.Repeat([]byte{7}, indexKeySize))
 	doc := journal.ID{0x01, 0x90, 0xb5, 0xa0, 0x7c, 0x1e, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}
 	who := access.Who{Tenant: "default",
@@ -93,6 +94,7 @@ func TestVectors(t *testing.T) {
 
 // Parts cannot be shifted into each other.
 func TestKeyedIsInjective(t *testing.T) {
+	t.Parallel()
 	key := keys.Secret("k")
 	seen := map[string]bool{}
 	for _, parts := range [][][]byte{{}, {{}}, {{}, {}}, {[]byte("ab")}, {[]byte("a"), []byte("b")},
