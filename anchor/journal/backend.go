@@ -49,12 +49,13 @@ type Txn interface {
 
 // Backend is an ordered key-value store with transactions. Its obligations:
 //
-//   - Update transactions are serialized, across processes too: a backend with several writers first locks the head row,
-//     so fn sees every earlier commit. It may run fn again after an abort; fn must not keep anything from an earlier run.
+//   - Update transactions are serialized, across processes too: a backend with several writers first locks the head
+//     row, so fn sees every earlier commit. It may run fn again after an abort; fn must not keep anything from an
+//     earlier run.
 //   - When Update returns nil, the transaction is on stable storage. When it returns an error, it left nothing behind,
 //     unless the error wraps ErrUnknown. An error of fn aborts the transaction and is returned as it is.
-//   - fn may Get, Scan, Put and Delete inside a Scan's callback; the rows passed may be deleted or rewritten. An error that wraps
-//     Stop ends a scan as Stop does. Both methods honour ctx.
+//   - fn may Get, Scan, Put and Delete inside a Scan's callback; the rows passed may be deleted or rewritten. An error
+//     that wraps Stop ends a scan as Stop does. Both methods honour ctx.
 //   - Keys are of 1 to MaxKey bytes, values of 1 to MaxValue.
 //   - View gives a snapshot that does not change during fn and never blocks, or is blocked by, an Update for long.
 //   - A full disk is reported as an error that wraps ErrFull, with nothing written.

@@ -18,7 +18,7 @@ const (
 	batchMagic   = "muniment batch/1\n"
 	batchPrefix  = "batch/"
 	maxBatch     = 8 << 20  // bytes after which a batch is shipped though more is waiting
-	maxGrown     = 32 << 20 // bytes after which it is shipped though a row of it was erased later
+	maxGrown     = 32 << 20 // bytes after which it is shipped though a row of it is erased by a later entry
 	maxBatchFile = 64 << 20 // a longer object is not a batch
 )
 
@@ -76,7 +76,7 @@ func appendBatch(h batchHeader, items []batchItem) ([]byte, error) {
 	return append(out, sum[:]...), nil
 }
 
-// getBatch reads a shipped batch and holds it against its name.
+// getBatch reads a shipped batch and compares its content with its name.
 func getBatch(ctx context.Context, b Bucket, name string) (batchHeader, []batchItem, error) {
 	raw, _, err := b.Get(ctx, name)
 	if err != nil {
@@ -92,14 +92,14 @@ func getBatch(ctx context.Context, b Bucket, name string) (batchHeader, []batchI
 	return h, items, nil
 }
 
-// batchName names a batch by its place and its content: two writers who ship the same place cannot overwrite each
+// batchName names a batch by first leaf, count and content: two writers who ship the same entries cannot overwrite each
 // other.
 func batchName(h batchHeader, raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return fmt.Sprintf("%s%016d-%d-%s", batchPrefix, h.First, h.Count, hex.EncodeToString(sum[:8]))
 }
 
-// parseBatchName reads the place out of a batch's name.
+// parseBatchName reads first leaf and count out of a batch's name.
 func parseBatchName(name string) (first, count uint64, err error) {
 	parts := strings.Split(strings.TrimPrefix(name, batchPrefix), "-")
 	if len(parts) == 3 {

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// missingBatch says of a chain of shipped batches that is broken below a size which batch is at fault, and from which leaf
-// on the history is lost. want is the name of the batch that was shipped there; it may have been merged with others
-// since. ending has the names of all batches by the size that they lead to.
+// missingBatch makes the error for a chain of batches in which none ends at the size end: it names the batch at fault,
+// and the leaf from which on the history is lost. want is the batch that was shipped there, and may have been merged
+// with others since. ending has the names of all batches by the size at which they end.
 func missingBatch(ctx context.Context, b Bucket, want string, end uint64, ending map[uint64][]string) error {
 	fault := fmt.Sprintf("%s, or the batch that it was merged into, is missing", want)
 	for _, name := range ending[end] {
@@ -30,7 +30,7 @@ func missingBatch(ctx context.Context, b Bucket, want string, end uint64, ending
 		fault, whole, ErrDamaged)
 }
 
-// intactSize is how far a chain of whole batches reaches from the first leaf on.
+// intactSize is the size up to which a chain of whole batches leads from the first leaf.
 func intactSize(ctx context.Context, b Bucket, ending map[uint64][]string) (reached uint64, err error) {
 	beginning := map[uint64][]batchHeader{}
 	for end, names := range ending {
@@ -44,7 +44,7 @@ func intactSize(ctx context.Context, b Bucket, ending map[uint64][]string) (reac
 			}
 		}
 	}
-	// Of several that begin at one place, leavings of a broken release among them, each is followed.
+	// Several may begin at one leaf, orphans of an interrupted release among them: each is followed.
 	for open := beginning[0]; len(open) > 0; open = open[1:] {
 		end := open[0].First + open[0].Count
 		reached = max(reached, end)
@@ -57,13 +57,14 @@ func intactSize(ctx context.Context, b Bucket, ending map[uint64][]string) (reac
 	return reached, nil
 }
 
-// unusable says of an error that the batch is not there, or not whole: another may serve, and a retry would not help.
+// unusable says whether an error means that the batch is missing or damaged: a retry does not help, but another batch
+// may take its place.
 func unusable(err error) bool {
 	return errors.Is(err, ErrNoObject) || errors.Is(err, errBatch) || errors.Is(err, ErrDamaged)
 }
 
-// eachBatch reads the batches from the one in which the leaf at from lies to the released head, oldest first, its tail
-// included.
+// eachBatch calls fn for each batch from the one that holds the leaf from up to the released head, oldest first, the
+// head's tail included.
 func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64,
 	fn func(name string, h batchHeader, items []batchItem) error) error {
 	chain, err := chainTo(ctx, b, head, from)
@@ -85,9 +86,9 @@ func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64,
 	return fn("in the head", head.tail.header, head.tail.items)
 }
 
-// chainTo lists the batches from the one in which the leaf at from lies to the released head or its tail, oldest first.
-// Each batch names the one before it; where that has been compacted away, the one that took its place ends at the same
-// leaf with the same root.
+// chainTo lists the batches from the one that holds the leaf from up to the released head or its tail, oldest first.
+// Each batch names the one before it; if that was merged into another, the merged one ends at the same leaf with the
+// same root.
 func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]string, error) {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
@@ -124,7 +125,7 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 // findBatch finds the batch that leads to a root: the one named, or one that replaces it.
 func findBatch(ctx context.Context, b Bucket, want string, candidates []string, root Hash) (string, batchHeader,
 	error) {
-	// The one that is named is tried first: the others may be the leavings of a broken release.
+	// The batch that is named is tried first: the others may be orphans of an interrupted release.
 	slices.SortStableFunc(candidates, func(x, y string) int {
 		switch {
 		case x == want && y != want:
@@ -146,5 +147,5 @@ func findBatch(ctx context.Context, b Bucket, want string, candidates []string, 
 			return name, h, nil
 		}
 	}
-	return "", batchHeader{}, fmt.Errorf("no shipped batch leads there: %w", ErrDamaged)
+	return "", batchHeader{}, fmt.Errorf("no shipped batch ends there with the right root: %w", ErrDamaged)
 }

@@ -110,8 +110,8 @@ func parseBody(raw []byte) (*body, error) {
 	return b, nil
 }
 
-// check refuses what would not be read back as it is: names that would need escapes, and data that another reader could
-// take for something else. It stands before a body is written and after one is read.
+// check refuses names that would need escapes in JSON, and data that two readers could understand differently. It is
+// called before a body is written and after one is read.
 func (b *body) check() error {
 	switch {
 	case !plain(b.Type, 1, 64):

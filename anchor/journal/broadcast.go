@@ -2,7 +2,7 @@ package journal
 
 import "sync"
 
-// broadcast wakes everybody who waits for it.
+// broadcast wakes all goroutines that wait for it.
 type broadcast struct {
 	mu   sync.Mutex
 	next chan struct{}

@@ -25,8 +25,7 @@ type Checkpoint struct {
 // Checkpoint is the newest released head.
 func (j *Journal) Checkpoint() Checkpoint { return *j.checkpoint.Load() }
 
-// VerifierKey is the key that checkpoints are verified with, as golang.org/x/mod/sumdb/note writes it: what a policy
-// names.
+// VerifierKey is the key that verifies checkpoints, as golang.org/x/mod/sumdb/note writes it. Policies name it.
 func (j *Journal) VerifierKey() string { return verifierKey(j.origin, j.cfg.Signer) }
 
 func verifierKey(origin string, s Signer) string {
@@ -37,7 +36,7 @@ func verifierKey(origin string, s Signer) string {
 	return key
 }
 
-// checkOrigin refuses what cannot be the key name of a note.
+// checkOrigin refuses an origin that cannot be the key name of a note.
 func checkOrigin(origin string) error {
 	if !plain(origin, 1, 128) {
 		return errors.New("the origin is not 1 to 128 of [A-Za-z0-9._:/-]")
@@ -58,7 +57,8 @@ func signCheckpoint(ctx context.Context, s Signer, origin string, size uint64, r
 		return nil, fmt.Errorf("signing a checkpoint: %w", err)
 	}
 	if _, err := note.Open(signed, note.VerifierList(verifier)); err != nil {
-		return nil, errors.New("signing a checkpoint: the signature does not verify with the pinned key; has the signing key been rotated?")
+		return nil, errors.New("signing a checkpoint: the signature does not verify with the pinned key; " +
+			"has the signing key been rotated?")
 	}
 	return signed, nil
 }
@@ -86,7 +86,7 @@ func (s noteSigner) Sign(msg []byte) ([]byte, error) {
 // is committed all the same.
 func (j *Journal) Released(ctx context.Context, r Receipt) (Receipt, error) {
 	if r.Body == nil {
-		return r, nil // of a change without events
+		return r, nil // a change without events
 	}
 	j.requestRelease(r.Index)
 	for {
@@ -123,7 +123,7 @@ func (j *Journal) Shipped(ctx context.Context, r Receipt) error {
 	}
 }
 
-// sign signs the newest swapped head, again and again. A signer that is down for long delays checkpoints, not shipping.
+// sign signs the newest released head until the journal closes. A signer that is down delays checkpoints, not shipping.
 func (j *Journal) sign() {
 	j.retryLoop("signing a checkpoint", j.swaps, func(ctx context.Context) (bool, error) {
 		head := j.swapped.Load()
@@ -146,9 +146,9 @@ func (j *Journal) publish(ctx context.Context, head *releasedHead) error {
 	return nil
 }
 
-// recall makes the checkpoint that the caller has remembered the newest one, until another is signed: without it
-// nothing could be proved after a start while the signer is down. One that is not of this origin, or not signed with
-// its key, counts for nothing; one that is signed and of another history is ErrContradicts.
+// loadCheckpoint returns Config.Remembered, which is the newest checkpoint until another is signed: without it nothing
+// could be proved after a start while the signer is down. It returns a checkpoint of size 0 if the remembered one is of
+// another origin or not signed with its key, and ErrContradicts if it is signed and of another history.
 func (j *Journal) loadCheckpoint(ctx context.Context, head Head) (*Checkpoint, error) {
 	none := &Checkpoint{Origin: head.Origin}
 	c, ok := parseCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer)
@@ -156,13 +156,14 @@ func (j *Journal) loadCheckpoint(ctx context.Context, head Head) (*Checkpoint, e
 		return none, nil
 	}
 	if c.Size > head.Size {
-		return nil, fmt.Errorf("its head is at %d, and a checkpoint was signed at %d: %w",
+		return nil, fmt.Errorf("the journal is at size %d, and a checkpoint was signed at size %d: %w",
 			head.Size, c.Size, ErrContradicts)
 	}
 	err := j.cfg.Backend.View(ctx, func(r Reader) error {
 		root, err := rootAt(r, c.Size)
 		if err == nil && root != c.Root {
-			err = fmt.Errorf("at size %d its root is another than the signed one: %w", c.Size, ErrContradicts)
+			err = fmt.Errorf("at size %d the journal has another root than the signed checkpoint: %w",
+				c.Size, ErrContradicts)
 		}
 		return err
 	})
@@ -172,7 +173,8 @@ func (j *Journal) loadCheckpoint(ctx context.Context, head Head) (*Checkpoint, e
 	return c, nil
 }
 
-// parseCheckpoint reads a signed checkpoint of the origin; false if it is none. When it was signed is not known.
+// parseCheckpoint reads a signed checkpoint of the origin; false if it is none. It leaves At zero, for a note does not
+// say when it was signed.
 func parseCheckpoint(signed []byte, origin string, s Signer) (*Checkpoint, bool) {
 	verifier, err := note.NewVerifier(verifierKey(origin, s))
 	if err != nil {

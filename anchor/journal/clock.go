@@ -13,10 +13,10 @@ type SystemClock struct{}
 // Now is [time.Now].
 func (SystemClock) Now() time.Time { return time.Now() }
 
-// stepSize is by how much the clock may go astray between two commits without being put on record.
+// stepSize is by how much the clock may drift between two commits without an event about it.
 const stepSize = time.Minute
 
-// timekeeper makes the journal's time of the clock's: it never goes back, and steps of the clock are noticed.
+// timekeeper derives the journal's time from the clock's: it never goes back, and it notices steps of the clock.
 type timekeeper struct {
 	clock  Clock
 	last   time.Time // the clock's last reading, with its monotonic part
@@ -30,8 +30,8 @@ type reading struct {
 	step time.Duration // by how much the clock stepped, when that is to go on record
 }
 
-// read takes the time for a group whose head was written at the time given. It changes nothing, for the group may be
-// run again; keep does.
+// read takes the time for a group whose head was written at the time given. It changes nothing, because the group may
+// be run again; advance does.
 func (k *timekeeper) read(head time.Time) (reading, time.Time) {
 	raw := k.clock.Now()
 	r := reading{wall: raw.UTC().Round(0).Truncate(time.Microsecond)}
@@ -51,7 +51,7 @@ func (k *timekeeper) read(head time.Time) (reading, time.Time) {
 	return r, raw
 }
 
-// keep notes a reading whose group was committed.
+// advance stores the reading of a group that was committed.
 func (k *timekeeper) advance(r reading, raw time.Time) {
 	k.last = raw
 	k.behind = r.now.Sub(r.wall) > stepSize

@@ -63,11 +63,11 @@ func (j *Journal) Commit(ctx context.Context, a Actor, decide func(View) (Change
 	if gaveUp != nil && r.claimed.CompareAndSwap(false, true) {
 		return Receipt{}, gaveUp
 	}
-	<-r.done // once the committer has claimed it, the outcome is the committer's to tell
+	<-r.done // the committer has claimed the request, so only it knows the outcome
 	return r.receipt, r.err
 }
 
-// commitGroups takes what has gathered, commits it as one group, and begins again.
+// commitGroups commits all requests that wait as one group, again and again until the journal closes.
 func (j *Journal) commitGroups() {
 	defer j.workers.Done()
 	for {
@@ -105,7 +105,7 @@ func (j *Journal) gather(first *request) []*request {
 	}
 }
 
-// refuse answers everything that still waits.
+// refuse answers all requests that still wait with an error.
 func (j *Journal) refuse(err error) {
 	for {
 		select {
@@ -151,7 +151,7 @@ func (j *Journal) commitGroup(batch []*request) {
 	})
 	switch {
 	case errors.Is(err, errNothing):
-		// Every commit was refused or changed nothing; each has its own answer already.
+		// Every commit was refused or changed nothing, and has its answer already.
 	case errors.Is(err, ErrUnknown):
 		if j.confirmCommit(g) {
 			break
@@ -174,9 +174,10 @@ func (j *Journal) commitGroup(batch []*request) {
 	}
 }
 
-// committed settles an unknown outcome by reading the head again, in a transaction of its own: that waits for one that
-// may still be under way, and a backend whose disk cannot be trusted any more refuses it. Where the head is not the
-// expected one, the journal stops: nothing may be reported as a failure that may have happened.
+// confirmCommit resolves an unknown outcome by reading the head again, in an update transaction of its own: that one
+// waits for a transaction that may still be under way, and a backend that does not trust its disk any more refuses it.
+// If the head is not the expected one the journal stops, because a commit that may have happened must not be reported
+// as failed.
 func (j *Journal) confirmCommit(g *group) bool {
 	var head Head
 	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) (err error) {
@@ -203,7 +204,7 @@ func (j *Journal) update(ctx context.Context, fn func(Txn) error) error {
 	return err
 }
 
-// accept makes a committed group the state that the next one begins with, and tells of it.
+// advance makes a committed group the state that the next one begins with, and wakes those who wait for it.
 func (j *Journal) advance(g *group) {
 	j.edge = g.edge
 	j.size.Store(g.edge.size)

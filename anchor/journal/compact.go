@@ -9,7 +9,7 @@ import (
 const (
 	compactAfter = 256      // batches are merged into one
 	compactBytes = 32 << 20 // or as many as hold this much
-	largeBatch   = 4 << 20  // is left as it is: merging it would only move it
+	largeBatch   = 4 << 20  // a larger batch is not merged: that would only copy it
 )
 
 // shipment is a batch that this process has shipped and not yet compacted.
@@ -19,8 +19,8 @@ type shipment struct {
 	size int
 }
 
-// remember notes a shipped batch for compaction. Only runs without gaps can be merged: another gateway's batch ends
-// one.
+// recordShipment notes a shipped batch for compaction. Only batches that follow each other without a gap can be merged,
+// so a batch of another gateway in between starts the list anew.
 func (j *Journal) recordShipment(name string, h batchHeader, size int) {
 	j.shipmentsMu.Lock()
 	defer j.shipmentsMu.Unlock()
@@ -58,7 +58,7 @@ func (j *Journal) compact() {
 		swapped := j.swaps.wait()
 		for names := j.nextMerge(); names != nil; names = j.nextMerge() {
 			if len(names) < 2 {
-				continue // one that is as large as several
+				continue // a single batch near the size limit gains nothing
 			}
 			if err := mergeBatches(j.ctx, j.cfg.Bucket, names); err != nil {
 				if j.ctx.Err() == nil {
@@ -73,8 +73,8 @@ func (j *Journal) compact() {
 	}
 }
 
-// mergeBatches puts one batch in the place of several that follow each other, and then deletes these. Of several writes
-// of one sealed row only the last is kept, so what was erased meanwhile is not shipped any longer.
+// mergeBatches ships one batch that replaces several that follow each other, and then deletes these. It keeps the last
+// write of each sealed row only, so that erased rows leave the bucket.
 func mergeBatches(ctx context.Context, b Bucket, names []string) error {
 	var (
 		merged batchHeader
@@ -106,8 +106,8 @@ func mergeBatches(ctx context.Context, b Bucket, names []string) error {
 	if _, err := b.Put(ctx, batchName(merged, raw), raw, ""); err != nil {
 		return fmt.Errorf("shipping a merged batch: %w", err)
 	}
-	// Newest first: a restore walks back by names, and takes the merged batch as soon as a named one is gone. Were the
-	// oldest gone first, it would come to a name that is there, and from it to one that is not.
+	// They are deleted newest first. A restore walks back from name to name, and takes the merged batch when a named
+	// one is gone; if the oldest were gone first, it would follow names into the middle of the merged batch.
 	for _, name := range slices.Backward(names) {
 		if err := b.Delete(ctx, name); err != nil {
 			return fmt.Errorf("deleting a merged batch: %w", err)

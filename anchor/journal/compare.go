@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Comparison is how a journal that nobody has open stands to what was released.
+// Comparison tells the state of a journal that is not open beside that of its release bucket.
 type Comparison struct {
 	Origin   string
 	Size     uint64 // committed
@@ -53,9 +53,9 @@ func compare(ctx context.Context, backend Backend, bucket Bucket) (s Comparison,
 	return s, contradiction(ctx, backend, bucket, head, shipped, released)
 }
 
-// checkNothingBeyond refuses to begin a head where there is none, though batches lead beyond the backend: they are the rest
-// of its history, of which an old copy of it does not know that anything was released. A first release that broke off
-// before its head leaves no such batch.
+// checkNothingBeyond is asked where the bucket has no head object. It refuses a bucket whose batches end after the
+// backend's log: they are later parts of its history, and the backend is an old copy that was never told of a release.
+// A first release that broke off before it wrote its head leaves no such batch.
 func checkNothingBeyond(ctx context.Context, b Bucket, head Head) error {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
@@ -63,23 +63,25 @@ func checkNothingBeyond(ctx context.Context, b Bucket, head Head) error {
 	}
 	for _, name := range names {
 		if first, count, err := parseBatchName(name); err == nil && first+count > head.Size {
-			return fmt.Errorf("the release bucket has lost its head, and the shipped batch %s leads beyond the journal's, at %d: %w", name, head.Size, ErrContradicts)
+			return fmt.Errorf("the release bucket has no head object, and its batch %s ends after the local journal "+
+				"(size %d): %w", name, head.Size, ErrContradicts)
 		}
 	}
 	return nil
 }
 
-// contradiction says why a backend with that head, or none, and what was released cannot be of one history; nil when
-// they may be: whether the batches lead from one to the other is for catching up to see. It changes nothing.
+// contradiction returns an error if a backend with this head (or none) and the released head cannot be of one history.
+// Whether the batches really lead from one to the other shows when the journal catches up. It changes nothing.
 func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, shipped uint64,
 	released *releasedHead) error {
 	switch {
 	case released == nil && shipped > 0:
-		return fmt.Errorf("the release bucket has lost its head, which was at %d or later: %w", shipped, ErrContradicts)
+		return fmt.Errorf("the release bucket has lost its head object, which was at size %d or later: %w",
+			shipped, ErrContradicts)
 	case released == nil:
 		return checkNothingBeyond(ctx, b, head)
 	case released.Size < shipped:
-		return fmt.Errorf("the released head is at %d, and was at %d or later: %w",
+		return fmt.Errorf("the released head is at size %d, and was at %d or later: %w",
 			released.Size, shipped, ErrContradicts)
 	case head.Origin != "" && head.Origin != released.Origin:
 		return fmt.Errorf("its origin is %s, that of the released head %s: %w",
@@ -97,7 +99,7 @@ func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, sh
 	})
 }
 
-// readState reads the head and how far it is known to have been shipped.
+// readState reads the log's head, and the size up to which it was shipped as far as the backend knows.
 func readState(ctx context.Context, b Backend) (head Head, ok bool, shipped uint64, err error) {
 	err = b.View(ctx, func(r Reader) error {
 		if head, ok, err = readHead(r); err != nil {

@@ -29,7 +29,7 @@ type Copied struct {
 const copyTries = 100
 
 // CopyReleased copies the history of a release bucket, batch by batch, while others go on releasing to it: batches
-// never change and are named by their digest, so one that the copy has is not fetched again, and what was broken off
+// never change and are named by their digest, so one that the copy has is not fetched again, and an interrupted copy
 // goes on where it stopped. A batch of the copy that is damaged is replaced. The copy keeps its head until the caller,
 // who should have checked the batches (CheckReleased), calls Finish.
 //
@@ -57,8 +57,8 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 			return nil, fmt.Errorf("copying what was released: listing the shipped batches: %w", err)
 		}
 		_, err = chainTo(ctx, &fetchingBucket{CopyConfig: cfg, copied: c}, c.Head.object, 0)
-		// While batches are merged the list is out of date for a moment; a list that stays the same has lost what it
-		// lacks.
+		// While batches are merged the list is out of date for a moment. If a second list is the same, the batch that
+		// it lacks is lost.
 		if !errors.Is(err, ErrDamaged) || slices.Equal(names, last) {
 			if err != nil {
 				err = fmt.Errorf("copying what was released: %w", err)
@@ -67,18 +67,19 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 		}
 		last = names
 	}
-	return nil, fmt.Errorf("copying what was released: it changed under the copy %d times; try again", copyTries)
+	return nil, fmt.Errorf("copying what was released: batches were merged during each of %d tries; try again",
+		copyTries)
 }
 
-// checkSuccessor refuses a head that cannot take the place of the one that a copy has.
+// checkSuccessor refuses a head that cannot replace the one that a copy has.
 func checkSuccessor(next, old ReleasedHead) error {
 	switch {
 	case old.Size == 0:
 	case next.Origin != old.Origin:
-		return fmt.Errorf("the copy is of %s at %d, the bucket of %s at %d: %w",
+		return fmt.Errorf("the copy is of %s at size %d, the bucket of %s at size %d: %w",
 			old.Origin, old.Size, next.Origin, next.Size, ErrContradicts)
 	case next.Size < old.Size:
-		return fmt.Errorf("the copy is at %d, the bucket only at %d: %w", old.Size, next.Size, ErrContradicts)
+		return fmt.Errorf("the copy is at size %d, the bucket only at size %d: %w", old.Size, next.Size, ErrContradicts)
 	case next.Size == old.Size && next.Root != old.Root:
 		return fmt.Errorf("copy and bucket are both at %d, with the roots %s and %s: %w",
 			old.Size, old.Root, next.Root, ErrContradicts)
@@ -101,9 +102,10 @@ func (c *Copied) Finish(ctx context.Context) error {
 	return nil
 }
 
-// fetchingBucket is both buckets as one: what the copy lacks is copied when it is read. Only batches are read and listed.
+// fetchingBucket shows both buckets as one: a batch that the copy lacks is copied when it is read. Only batches are
+// read and listed.
 type fetchingBucket struct {
-	Bucket // nothing else is called
+	Bucket // nil: its other methods are not called
 	CopyConfig
 	copied *Copied
 }

@@ -329,7 +329,7 @@ func TestLostBatches(t *testing.T) {
 		{"head missing", func(b *journaltest.Bucket) { b.Tamper("head", nil) },
 			[]string{`the head object "head" is missing`}},
 		{"head damaged", func(b *journaltest.Bucket) { b.Tamper("head", []byte("{")) },
-			[]string{"the released head is not one"}},
+			[]string{"the released head cannot be read"}},
 		{"first missing", func(b *journaltest.Bucket) { b.Tamper(batchAt(t, b, 0), nil) },
 			[]string{"is missing", "leaves from 0 on"}},
 	} {

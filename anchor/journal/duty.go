@@ -36,7 +36,7 @@ func (d Duty) key() []byte {
 func parseDuty(kind string, key, row []byte) (Duty, error) {
 	rest, ok := bytes.CutPrefix(key, append([]byte(kind), 0))
 	if !ok || len(rest) != 16 || len(row) != len(ID{}) {
-		return Duty{}, fmt.Errorf("a row of %s is not what it should be: %w", dutyTable, ErrDamaged)
+		return Duty{}, fmt.Errorf("a row of %s cannot be read: %w", dutyTable, ErrDamaged)
 	}
 	micros := int64(binary.BigEndian.Uint64(rest))
 	return Duty{Kind: kind, Due: time.UnixMicro(micros).UTC(), Index: binary.BigEndian.Uint64(rest[8:]), Doc: ID(row)},
@@ -91,8 +91,8 @@ type Worker struct {
 	Kind  string
 	Batch int           // how many at most to perform before their completion is recorded; at most 1000
 	Every time.Duration // how often to look when nothing is known to be due
-	// Do performs duties, each of which may have been performed before, and returns those that are done. Those that it
-	// leaves out stay due. An error is logged; what was done is recorded all the same.
+	// Do performs duties, each of which may have been performed before, and returns those that are done; the others
+	// stay due. An error is logged, and the duties returned with it are recorded all the same.
 	Do func(ctx context.Context, due []Duty) ([]Done, error)
 }
 
@@ -149,13 +149,13 @@ func (j *Journal) WorkOnce(ctx context.Context, w Worker) (int, error) {
 	}
 	_, err = j.Commit(ctx, Actor{System, "duty"}, func(v View) (Change, error) {
 		owed := Settled{Kind: data.Kind}
-		seen := map[[3]int64]bool{}
+		seen := map[[2]int64]bool{}
 		for _, d := range data.Done { // somebody else may have settled some: leases expire
-			place := [3]int64{d[0], d[1]}
-			if seen[place] {
+			key := [2]int64{d[0], d[1]}
+			if seen[key] {
 				continue
 			}
-			seen[place] = true
+			seen[key] = true
 			row, err := v.Get(dutyTable, Duty{Kind: w.Kind, Due: time.UnixMicro(d[0]), Index: uint64(d[1])}.key())
 			if err != nil {
 				return Change{}, err

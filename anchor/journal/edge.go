@@ -6,8 +6,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// edge is the right edge of the tree: at each tile level the hashes of the last tile, which is not full. It is all that
-// appending needs, so that it stays in memory and a commit reads no tile.
+// edge is the right edge of the tree: at each tile level the hashes of the last tile, which is not full. Appending
+// needs nothing else, so with the edge in memory a commit reads no tile.
 type edge struct {
 	size       uint64
 	levels     [][]Hash

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// lossAccepted is the first event after a loss that an operator has accepted: the history goes on under a new origin,
-// so that nothing is ever signed under the old one that contradicts what was signed under it before.
+// lossAccepted is the first event after a loss that an operator has accepted. The history goes on under a new origin,
+// so that no checkpoint is ever signed under the old one that contradicts an earlier one.
 const lossAccepted Type[LossAccepted] = "journal.loss_accepted/1"
 
 // LossAccepted is the data of journal.loss_accepted/1.
@@ -18,11 +18,11 @@ type LossAccepted struct {
 	Key    string   `json:"key"`    // the verifier key of the checkpoints from this entry on
 }
 
-// LostHead is the head that the journal does not lead to any more.
+// LostHead is a head that the journal does not contain any more.
 type LostHead struct {
 	Origin string `json:"origin"`
-	Size   uint64 `json:"size"` // it was at this size, or at a larger one that is not known
-	// Root is the lost head's; zero when it is not known.
+	Size   uint64 `json:"size"` // at least: the lost head may have been larger, at a size that is not known
+	// Root is the root of the lost head; zero when it is not known.
 	Root Hash `json:"root"`
 }
 
@@ -31,7 +31,7 @@ type Era struct {
 	From   uint64 // index of the first entry that was written under it
 	Origin string
 	Key    string    // verifier key of its checkpoints
-	Lost   *LostHead // what was lost before; nil for the first
+	Lost   *LostHead // the loss after which it began; nil for the first
 }
 
 // eraTable holds the eras but for the first: index of the event → its data.
@@ -75,7 +75,7 @@ func Eras(r Reader) ([]Era, error) {
 // Eras are the origins that the log has had when the journal was opened, oldest first.
 func (j *Journal) Eras() []Era { return slices.Clone(j.eras) }
 
-// beginEra appends the event, under the new origin, and forgets what was released under the old one.
+// beginEra appends the event under the new origin, and deletes the size up to which the old one was released.
 func (j *Journal) beginEra(ctx context.Context, data LossAccepted) error {
 	return j.cfg.Backend.Update(ctx, func(tx Txn) error {
 		head, ok, err := readHead(tx)

@@ -44,16 +44,16 @@ func readRecord(r Reader, at uint64) (Record, error) {
 	return Record{Entry: b.Entry, Type: b.Type, Nonce: nonce, Body: raw, Data: b.Data}, nil
 }
 
-// checkLeaf holds an entry against the tree, so that a body that was changed is not given out. An entry that a decide
-// sees of its own group is not in the tree yet.
+// checkLeaf compares an entry with the tree, so that a changed body is not given out. An entry of the group in
+// progress, which a decide may read, is not in the tree yet.
 func checkLeaf(r Reader, at uint64, entry Hash) error {
 	row, err := r.Get(tileTable, tileKey(0, at/TileWidth))
 	if err != nil {
 		return fmt.Errorf("reading the leaf of body %d: %w", at, err)
 	}
-	place := int(at%TileWidth) * len(Hash{})
-	if len(row) >= place+len(Hash{}) {
-		if want := leafHash(entry); !bytes.Equal(row[place:place+len(want)], want[:]) {
+	offset := int(at%TileWidth) * len(Hash{})
+	if len(row) >= offset+len(Hash{}) {
+		if want := leafHash(entry); !bytes.Equal(row[offset:offset+len(want)], want[:]) {
 			return fmt.Errorf("body %d is not the one that the tree holds: %w", at, ErrDamaged)
 		}
 		return nil
@@ -103,7 +103,7 @@ func (j *Journal) Records(ctx context.Context, tenant string, after uint64, limi
 			}
 			rec, err := readRecord(r, at)
 			if err == nil && rec.Tenant != tenant {
-				err = fmt.Errorf("body %d is not of the tenant whose list it stands in: %w", at, ErrDamaged)
+				err = fmt.Errorf("body %d is listed under a tenant that it is not of: %w", at, ErrDamaged)
 			}
 			records = append(records, rec)
 			return err
@@ -121,7 +121,7 @@ func (j *Journal) Story(ctx context.Context, doc ID) (story []Record, err error)
 	return story, err
 }
 
-// StoryOf is Story in a snapshot. It follows the chain of previous events, so a page torn out shows as ErrNotFound.
+// StoryOf is Story in a snapshot. It follows the chain of previous events, so a missing body shows as ErrNotFound.
 func StoryOf(r Reader, doc ID) ([]Record, error) {
 	row, err := r.Get(storyTable, doc[:])
 	if err != nil || row == nil {
@@ -138,7 +138,7 @@ func StoryOf(r Reader, doc ID) ([]Record, error) {
 			return nil, err
 		}
 		if rec.Doc != doc {
-			return nil, fmt.Errorf("body %d is not about the document whose story it stands in: %w", at, ErrDamaged)
+			return nil, fmt.Errorf("body %d is in the story of a document that it is not about: %w", at, ErrDamaged)
 		}
 		story = append(story, rec)
 		if rec.Prev == nil {
@@ -146,7 +146,7 @@ func StoryOf(r Reader, doc ID) ([]Record, error) {
 			return story, nil
 		}
 		if *rec.Prev >= at {
-			return nil, fmt.Errorf("the story of body %d runs forward: %w", at, ErrDamaged)
+			return nil, fmt.Errorf("body %d names a later one as the previous event: %w", at, ErrDamaged)
 		}
 		at = *rec.Prev
 	}

@@ -46,14 +46,14 @@ type fsck struct {
 	replayed *edge
 	findings []Finding
 	released *releasedHead
-	// untold are the sealed rows whose tokens cannot be told: they wait to be computed again, or the row cannot be
-	// opened.
+	// unknownTokens are the sealed rows whose tokens are not known: a restore has not computed them again yet, or the
+	// row cannot be unwrapped.
 	unknownTokens map[string]bool
 }
 
 // Fsck replays the bodies into scratch tables and compares them with the journal's, row by row; it holds sealed rows
 // against the events that bind them, the index against the sealed rows, and the head against the released one. Findings
-// are what does not agree; an error says that the check itself could not be done.
+// are the differences; an error says that the check itself could not be done.
 func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
 	s, err := newSchema(cfg.Definitions, slog.New(slog.DiscardHandler))
 	if err != nil {

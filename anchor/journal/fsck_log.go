@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// whole says whether every body could be replayed; where not, everything after it would differ, and says nothing more.
+// complete says whether every body could be replayed. If not, all rows of later bodies differ, and comparing them would
+// say nothing more.
 func (f *fsck) complete() bool { return f.replayed.size >= f.head.Size }
 
 // compareLog compares the log's own tables and the projections with those of the replay.
@@ -68,8 +69,8 @@ func (f *fsck) tables(ctx context.Context) ([]Table, error) {
 	return slices.Compact(tables), nil
 }
 
-// foundTile says of a tile that is not what the bodies give which of the two is wrong: a tile that agrees with what
-// stands above it is right, and the bodies are not.
+// foundTile reports a tile that differs from the replay. If the tile agrees with the tile above it, the bodies are
+// wrong and it reports those; otherwise it reports the tile.
 func (f *fsck) foundTile(ctx context.Context, key, stored, replayed []byte) error {
 	level, n := int(key[0]), binary.BigEndian.Uint64(key[1:])
 	agrees := false

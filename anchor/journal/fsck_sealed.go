@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// compareSealed holds the sealed rows against the events that bind them.
+// compareSealed compares the sealed rows with the events that bind them.
 func (f *fsck) compareSealed(ctx context.Context) error {
 	if !f.complete() {
 		return nil

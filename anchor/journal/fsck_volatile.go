@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// compareVolatile checks that the rows that nothing explains are at least of their form, and that the outbox holds
-// every sealed row that is not shipped yet.
+// compareVolatile checks that the rows that no event explains can be read, and that the outbox holds every sealed row
+// that is not shipped yet.
 func (f *fsck) compareVolatile(ctx context.Context) error {
 	return f.cfg.Backend.View(ctx, func(r Reader) error {
 		waiting := map[string]bool{}
@@ -56,7 +56,7 @@ func (f *fsck) checkUnindexed(r Reader) error {
 	})
 }
 
-// compareUnknownTables names the rows of tables that nothing of ours writes.
+// compareUnknownTables reports the rows of tables that this program never writes.
 func (f *fsck) compareUnknownTables(ctx context.Context) error {
 	tables, err := f.cfg.Backend.Tables(ctx)
 	if err != nil {
@@ -76,7 +76,7 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 			if row == nil {
 				break
 			}
-			f.found(t, row.key, "nothing writes such a table")
+			f.found(t, row.key, "this program writes no such table")
 		}
 	}
 	return nil
@@ -92,7 +92,7 @@ func (f *fsck) checkShipped(r Reader) error {
 	case err != nil:
 		f.found(shippedTable, shippedKey, "it cannot be read")
 	case f.cfg.Bucket != nil && (f.released == nil || size > f.released.Size):
-		f.found(shippedTable, shippedKey, "it says that %d were shipped, which the release bucket does not bear out",
+		f.found(shippedTable, shippedKey, "it says that %d were shipped, and the release bucket has fewer",
 			size)
 	}
 	return nil
@@ -122,7 +122,7 @@ func (f *fsck) checkOutbox(r Reader, waiting map[string]bool) error {
 	return nil
 }
 
-// compareReleased holds the head against the released one.
+// compareReleased compares the log's head with the released one.
 func (f *fsck) compareReleased(ctx context.Context) error {
 	if f.released == nil {
 		return nil
@@ -133,7 +133,7 @@ func (f *fsck) compareReleased(ctx context.Context) error {
 		return nil
 	}
 	if _, err := chainTo(ctx, f.cfg.Bucket, f.released, 0); errors.Is(err, ErrDamaged) {
-		f.found(headTable, headKey, "what was shipped would not restore it: %v", err)
+		f.found(headTable, headKey, "the release bucket could not restore the journal: %v", err)
 	} else if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// group is the work of one transaction: what its commits have written so far, above the backend's rows.
+// group is one transaction in progress: the rows that its commits have written so far, above the backend's.
 type group struct {
 	*overlay
 	schema *schema
@@ -38,7 +38,7 @@ func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
 	return &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge.clone()}, nil
 }
 
-// run decides each commit of a batch and writes what they returned.
+// run calls each decide function of a batch and writes the changes that they return.
 func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	before := g.edge.size
 	stepped := time.step == 0
@@ -76,7 +76,7 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	return g.flush(tx)
 }
 
-// recordStep puts a step of the clock on record, before the first event that it could concern.
+// recordStep appends the event of a step of the clock, before the first event whose time it may have changed.
 func (g *group) recordStep(j *Journal, time reading) error {
 	s := g.begin()
 	event := clockStepped.New(ID{}, ClockStepped{By: time.step.String()})
@@ -97,7 +97,7 @@ type view struct {
 // Now is the time of the group.
 func (v view) Now() time.Time { return v.now }
 
-// decide runs a decide function; a panic is its own failure only.
+// decide runs a decide function. A panic fails this commit and no other of the group.
 func decide(j *Journal, r *request, v View) (change Change, err error) {
 	defer func() {
 		if recover() != nil {

@@ -33,7 +33,7 @@ func readHead(r Reader) (h Head, ok bool, err error) {
 		return h, false, err
 	}
 	if err := json.Unmarshal(row, &h); err != nil {
-		return h, false, fmt.Errorf("the head row is not one: %w", ErrDamaged)
+		return h, false, fmt.Errorf("the head row cannot be read: %w", ErrDamaged)
 	}
 	if h.V > 1 {
 		return h, false, fmt.Errorf("the journal is of format %d, this program knows 1: a newer program is needed", h.V)

@@ -44,11 +44,11 @@ type Config struct {
 	Rand        io.Reader
 	Log         *slog.Logger
 	Definitions []Definition
-	// Origin names the log: the key name of its checkpoints (C2SP tlog-checkpoint). It is used when a journal is
-	// created, and must then be given; afterwards it must be empty or the same.
+	// Origin names the log: the key name of its checkpoints (C2SP tlog-checkpoint). It must be given when a journal is
+	// created; afterwards it must be empty or the same.
 	Origin string
 	// Tail is how many bytes of the newest entries the released head may hold itself, so that a release writes one
-	// object and not two; 0 means 64 KiB. What does not fit is shipped as a batch.
+	// object and not two; 0 means 64 KiB. When the entries exceed it they are shipped as a batch.
 	Tail int
 	// Remembered is the note of a checkpoint of this journal that the caller has kept; may be empty. It is the newest
 	// one until another is signed, so that a start while the signer is down can still prove what it covers.
@@ -80,8 +80,8 @@ type Row struct {
 	Key   []byte
 	Value []byte // nil erases the row
 	// Tokens are index rows that lead to this row: those to add, or, of a row that is erased, all that there are. They
-	// are never shipped: a restore computes them again. What was erased and must still be found leaves its tokens to
-	// another row, which follows it in the change.
+	// are never shipped: a restore computes them again. To keep an erased row's tokens, name them in another row that
+	// follows it in the same change.
 	Tokens [][]byte
 }
 
@@ -137,7 +137,7 @@ type Journal struct {
 	swaps       *broadcast // rings at every swap of the head object
 	checkpoints *broadcast // rings at every new checkpoint
 
-	requested atomic.Uint64 // somebody waits for the release of all entries below this index
+	requested atomic.Uint64 // a caller waits for the release of all entries below this index
 	urgent    *broadcast    // rings when that has grown
 
 	shipmentsMu sync.Mutex
@@ -184,15 +184,16 @@ func (j *Journal) View(ctx context.Context, fn func(Reader) error) error {
 	return j.cfg.Backend.View(ctx, fn)
 }
 
-// Close lets the commits under way finish, stops the workers and closes the backend. What is not released yet is
-// released at the next start.
+// Close lets the commits under way finish, stops the workers and closes the backend. Entries that are not released yet
+// are released at the next start.
 func (j *Journal) Close() error {
 	j.cancel()
 	j.workers.Wait()
 	return j.cfg.Backend.Close()
 }
 
-// await waits for a broadcast, or for a reason not to.
+// await waits until changed is closed; the error says why it stopped waiting before: the end of ctx, ErrStopped or
+// ErrClosed.
 func (j *Journal) await(ctx context.Context, changed <-chan struct{}) error {
 	select {
 	case <-changed:

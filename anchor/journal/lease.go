@@ -11,8 +11,8 @@ import (
 // leaseTime is how long a worker may work without renewing its lease.
 const leaseTime = time.Minute
 
-// lease is who may perform the duties of a kind, and until when. Leases keep gateways out of each other's way; they
-// guard nothing, for duties are idempotent.
+// lease names the process that may perform the duties of a kind, and until when. Leases save gateways double work;
+// nothing depends on them, because duties are idempotent.
 type lease struct {
 	Holder string    `json:"holder"`
 	Until  time.Time `json:"until"`

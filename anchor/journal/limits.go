@@ -16,10 +16,10 @@ const (
 // ErrRow says that a row has an empty or too long key or value.
 var ErrRow = fmt.Errorf("a row's key is not of 1 to %d bytes, or its value not of 1 to %d", MaxKey, MaxValue)
 
-// errNotProjection is what a reducer gets for writing elsewhere than to projections.
+// errNotProjection refuses a reducer's write to a table that is not a projection.
 var errNotProjection = errors.New("a reducer writes to projections only")
 
-// checkKey and checkValue hold a row against the limits.
+// checkKey and checkValue refuse a row beyond the limits.
 func checkKey(key []byte) error {
 	if len(key) == 0 || len(key) > MaxKey {
 		return ErrRow

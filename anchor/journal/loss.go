@@ -9,18 +9,18 @@ import (
 // ErrNothingLost says that there is no loss to accept: the journal and what was released agree.
 var ErrNothingLost = errors.New("nothing is lost: the journal and the released head agree")
 
-// Loss is a head that was released and that the journal does not lead to any more.
+// Loss is a released head that the journal does not contain any more.
 type Loss struct {
 	Head LostHead
 	Size uint64 // of the journal as it stands
 	Why  error  // ErrContradicts or ErrDamaged
-	// Whole says that all that was released is in the bucket: only the backend stands in the way, and without it a
-	// restore would lose nothing of that.
+	// Whole says that the bucket still has everything that was released: a restore into an empty backend would lose
+	// none of it.
 	Whole bool
 }
 
-// FindLoss says what AcceptLoss would accept. seen are heads that others have, such as ledgers, and that the journal
-// must lead to. Where nothing is lost it may bring the backend up to the released head, as Open does, and returns
+// FindLoss finds the loss that AcceptLoss would accept. seen are heads that others have, such as ledgers, and that the
+// journal must contain. If nothing is lost it may bring the backend up to the released head, as Open does, and returns
 // ErrNothingLost.
 func FindLoss(ctx context.Context, cfg Config, seen ...LostHead) (Loss, error) {
 	cfg.Origin, cfg.Create = "", false
@@ -36,12 +36,12 @@ func FindLoss(ctx context.Context, cfg Config, seen ...LostHead) (Loss, error) {
 }
 
 // AcceptLoss puts on record that released entries are lost, because the backend contradicts the released head or cannot
-// be brought up to it, and makes the surviving ones the beginning of a new history: it first takes over what can be
-// from the bucket, then appends journal.loss_accepted under cfg.Origin, which must be a new name, and moves all that
-// the bucket has to lost/. The next Open ships the whole history to the bucket anew. cfg.Backend may be empty: then
-// only what the bucket has survives. It can be repeated when it was broken off. seen is as in FindLoss.
+// be brought up to it, and makes the surviving entries the beginning of a new history: it first applies the batches of
+// the bucket that follow the backend, then appends journal.loss_accepted under cfg.Origin, which must be a new name,
+// and moves all objects of the bucket to lost/. The next Open ships the whole history to the bucket anew. cfg.Backend
+// may be empty: then only the bucket's entries survive. Call it again if it was interrupted. seen is as in FindLoss.
 //
-// ErrNothingLost when an Open would succeed, and what was seen is there; ErrMissing when nothing survives.
+// ErrNothingLost when Open would succeed and the journal contains all heads of seen; ErrMissing when no entry survives.
 func AcceptLoss(ctx context.Context, cfg Config, seen ...LostHead) (LossAccepted, error) {
 	accepted, err := acceptLoss(ctx, cfg, seen)
 	if err != nil {
@@ -84,7 +84,8 @@ func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted,
 	return data, setAside(ctx, cfg.Bucket, data.Lost)
 }
 
-// unfinishedLoss is the loss that was accepted before, if the bucket still has the head that was lost, or none.
+// unfinishedLoss returns the loss that an interrupted AcceptLoss has put on record already: the bucket then still has
+// the lost head, or none. It returns nil if there is none.
 func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err error) {
 	released, err := readReleased(ctx, j.cfg.Bucket)
 	if err != nil && !errors.Is(err, ErrDamaged) {
@@ -112,7 +113,7 @@ func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err 
 	return begun, err
 }
 
-// findLoss says which head is lost; ErrNothingLost when none is.
+// findLoss finds the lost head; ErrNothingLost when there is none.
 func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err error) {
 	released, err := readReleased(ctx, j.cfg.Bucket)
 	if err != nil && !errors.Is(err, ErrDamaged) {
@@ -125,7 +126,7 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 	if ok {
 		loss = Loss{Head: LostHead{Origin: head.Origin, Size: shipped}, Size: head.Size}
 	}
-	if released != nil && released.Size >= shipped { // else the bucket has gone back from a head that is not known
+	if released != nil && released.Size >= shipped { // otherwise the bucket went back from a head that is not known
 		loss.Head = LostHead{Origin: released.Origin, Size: released.Size, Root: released.Root}
 	}
 	if _, _, loss.Why = j.synchronize(ctx); loss.Why != nil && released != nil && released.Size >= shipped {
@@ -155,8 +156,7 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 	return loss, nil
 }
 
-// missing is the largest head that was seen elsewhere and that the journal does not lead to; the zero Loss when it
-// leads to all.
+// missingHead finds the largest head of seen that the journal does not contain; the zero Loss when it contains all.
 func (j *Journal) missingHead(ctx context.Context, head Head, seen []LostHead) (loss Loss, err error) {
 	err = j.cfg.Backend.View(ctx, func(r Reader) error {
 		loss = Loss{}
@@ -171,7 +171,7 @@ func (j *Journal) missingHead(ctx context.Context, head Head, seen []LostHead) (
 				}
 			}
 			if root != s.Root {
-				why := fmt.Errorf("its head is at size %d, and a head was seen at %d, root %s: %w",
+				why := fmt.Errorf("its head is at size %d, and a head was seen at %d elsewhere, root %s: %w",
 					head.Size, s.Size, s.Root, ErrContradicts)
 				loss = Loss{Head: s, Size: head.Size, Why: why}
 			}

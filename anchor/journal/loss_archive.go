@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// asidePrefix begins the names of what was set aside.
+// asidePrefix begins the names of the objects of a lost history.
 const asidePrefix = "lost/"
 
-// setAside moves a bucket's history to names of its own, the head last: until then a repetition can see what was lost.
+// setAside moves a bucket's objects under asidePrefix, the head object last: as long as it is there, a repeated
+// AcceptLoss finds what was lost.
 func setAside(ctx context.Context, b Bucket, lost LostHead) error {
 	names, err := b.List(ctx, "")
 	if err != nil {
@@ -33,7 +34,7 @@ func setAside(ctx context.Context, b Bucket, lost LostHead) error {
 func moveAside(ctx context.Context, b Bucket, name string, lost LostHead) error {
 	raw, _, err := b.Get(ctx, name)
 	if errors.Is(err, ErrDamaged) || errors.Is(err, ErrNoObject) {
-		raw, err = nil, nil // nothing to keep
+		raw, err = nil, nil // there are no bytes to keep
 	}
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func moveAside(ctx context.Context, b Bucket, name string, lost LostHead) error 
 		}
 		kept, _, err := b.Get(ctx, aside)
 		if err == nil && !bytes.Equal(kept, raw) {
-			err = fmt.Errorf("%s is there with another content: %w", aside, ErrConflict)
+			err = fmt.Errorf("the object %s exists already with other content: %w", aside, ErrConflict)
 		}
 		if err != nil {
 			return err

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// recoverShipped takes over what the bucket has beyond the backend, as far as it follows from what is there without a gap.
+// recoverShipped applies the batches of the bucket that follow the backend's log without a gap.
 func recoverShipped(ctx context.Context, cfg Config, s *schema) error {
 	origin := ""
 	var tail *batch
@@ -55,22 +55,23 @@ func recoverShipped(ctx context.Context, cfg Config, s *schema) error {
 	return dropTokens(ctx, cfg.Backend)
 }
 
-// orderByReach lists the batches, those first that lead to the released head, and then those that lead furthest. Where two
-// follow from one place, one is what a release left that broke off before the head was swapped, and another server went
-// on without it: what was never released must not take the place of what was.
+// orderByReach lists the batches: first those of chains that end at the released head, then those of chains that end
+// furthest. If two batches begin at one leaf, one is the orphan of a release that was interrupted before it swapped the
+// head, and another server went on without it: entries that were never released must not take the place of released
+// ones.
 func orderByReach(ctx context.Context, b Bucket, released *releasedHead) ([]string, error) {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing the shipped batches: %w", err)
 	}
 	reach := map[string]uint64{}
-	following := map[uint64][]batchHeader{} // by where they begin
+	following := map[uint64][]batchHeader{} // by their first leaf
 	reached := map[batchHeader]uint64{}
 	if released != nil && released.tail != nil {
 		last := released.tail.header
 		following[last.First], reached[last] = []batchHeader{last}, ^uint64(0)
 	}
-	for _, name := range slices.Backward(names) { // they are in the order of their places, so what follows one is known
+	for _, name := range slices.Backward(names) { // in descending order, so that the batches that follow one are known
 		h, _, err := getBatch(ctx, b, name)
 		if unusable(err) {
 			continue

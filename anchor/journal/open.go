@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// How long Open waits for the first checkpoint at most: a signer that is down keeps nobody from reading. There is
-// little to wait for when an earlier checkpoint is remembered.
+// Open waits at most so long for the first checkpoint: a signer that is down must not keep anybody from reading. When
+// an earlier checkpoint is remembered it waits less, for that one proves nearly everything.
 const (
 	firstRelease = 10 * time.Second
 	nextRelease  = time.Second
@@ -87,11 +87,13 @@ func prepare(cfg Config) (*Journal, error) {
 		cfg: cfg, schema: s, holder: holder.String(), leases: map[string]time.Time{},
 		time:     timekeeper{clock: cfg.Clock},
 		requests: make(chan *request, maxGroup), stopped: make(chan struct{}),
-		news: newBroadcast(), commits: newBroadcast(), swaps: newBroadcast(), checkpoints: newBroadcast(), urgent: newBroadcast(),
+		news: newBroadcast(), commits: newBroadcast(), swaps: newBroadcast(), checkpoints: newBroadcast(),
+		urgent: newBroadcast(),
 	}, nil
 }
 
-// settle brings backend and released head together, or says why that cannot be.
+// synchronize brings the backend up to the released head, or creates the journal. It returns ErrContradicts, ErrMissing
+// or ErrDamaged where that cannot be.
 func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) {
 	released, err := readReleased(ctx, j.cfg.Bucket)
 	if err != nil {
@@ -102,7 +104,7 @@ func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) 
 	case err != nil:
 		return head, nil, err
 	case !ok && released == nil:
-		// Batches without a head are somebody's history: no other may be begun beside them.
+		// Batches without a head are an existing history: no other may be begun beside them.
 		if err := headMissing(ctx, j.cfg.Bucket); !errors.Is(err, ErrMissing) || !j.cfg.Create {
 			return head, nil, err
 		}
@@ -119,12 +121,13 @@ func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) 
 	}
 	head, _, _, err = readState(ctx, j.cfg.Backend)
 	if err == nil && j.cfg.Origin != "" && j.cfg.Origin != head.Origin {
-		err = fmt.Errorf("its origin is %s, not %s, and never changes", head.Origin, j.cfg.Origin)
+		err = fmt.Errorf("the journal's origin is %s, and the configuration says %s; the origin never changes",
+			head.Origin, j.cfg.Origin)
 	}
 	return head, released, err
 }
 
-// follow brings the backend up to a released head that it does not contradict, if it is behind.
+// catchUpTo brings the backend up to a released head that it does not contradict, if it is behind.
 func (j *Journal) catchUpTo(ctx context.Context, head Head, shipped uint64, released *releasedHead) error {
 	if released == nil {
 		return nil
@@ -133,15 +136,15 @@ func (j *Journal) catchUpTo(ctx context.Context, head Head, shipped uint64, rele
 		j.cfg.Log.Info("the journal is behind the released head; catching up",
 			"size", head.Size, "released", released.Size)
 		if err := catchUp(ctx, j.cfg, j.schema, released, head.Size); err != nil {
-			return fmt.Errorf("bringing it from its head (size %d, root %s) to the released one (size %d, root %s): %w",
+			return fmt.Errorf("catching up from size %d, root %s, to the released head at size %d, root %s: %w",
 				head.Size, head.Root, released.Size, released.Root, err)
 		}
 	}
 	return j.recordShipped(ctx, released.Size, shipped)
 }
 
-// recordShipped notes how far the released head is: a journal that was restored would not know that it had one. Where the
-// disk is full a later commit notes it.
+// recordShipped stores the released size in the backend: a journal that was just restored does not have it yet, and
+// would not notice a bucket that loses its head. If the disk is full a later commit stores it.
 func (j *Journal) recordShipped(ctx context.Context, released, noted uint64) error {
 	if released <= noted {
 		return nil
@@ -153,7 +156,7 @@ func (j *Journal) recordShipped(ctx context.Context, released, noted uint64) err
 	return err
 }
 
-// load reads what stays in memory, and checks the tree's edge and the signing key.
+// load reads the state that stays in memory, and checks the tree's edge and the signing key.
 func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) error {
 	if released == nil {
 		released = &releasedHead{}

@@ -8,8 +8,7 @@ import (
 	"slices"
 )
 
-// outboxRow is an outbox row: a change that must not be cut when it is shipped, for it has sealed rows or several
-// events.
+// outboxRow names a change that must be shipped whole, because it has sealed rows or several events.
 type outboxRow struct {
 	First uint64   `json:"first"` // the index of the change's first event
 	Rows  [][]byte `json:"rows"`  // the keys of the sealed rows that it touched
@@ -17,12 +16,12 @@ type outboxRow struct {
 
 func parseOutboxRow(row []byte) (out outboxRow, err error) {
 	if err := json.Unmarshal(row, &out); err != nil {
-		return out, fmt.Errorf("an outbox row is not one: %w", ErrDamaged)
+		return out, fmt.Errorf("an outbox row cannot be read: %w", ErrDamaged)
 	}
 	return out, nil
 }
 
-// insideChange says whether the entry at belongs to a change that began before it.
+// insideChange says whether the entry at index at belongs to a change that began before it.
 func insideChange(r Reader, at uint64) (inside bool, err error) {
 	err = r.Scan(outboxTable, Range{From: indexKey(at)}, func(_, row []byte) error {
 		out, err := parseOutboxRow(row)
@@ -35,13 +34,14 @@ func insideChange(r Reader, at uint64) (inside bool, err error) {
 	return inside, err
 }
 
-// shippedTable remembers how far the journal has been released, so that a bucket that lost its head is noticed.
+// shippedTable holds how far the journal was released, so that a bucket that lost its head is noticed.
 var (
 	shippedTable = Table{Volatile, "shipped"}
 	shippedKey   = []byte("size")
 )
 
-// tidy drops from the outbox what has been shipped; it rides on a commit that is made anyway.
+// pruneOutbox drops shipped changes from the outbox. It is part of a group's transaction, so that it costs none of its
+// own.
 func (g *group) pruneOutbox(j *Journal) error {
 	shipped := j.swapped.Load()
 	if shipped == nil || shipped.Size == 0 {
@@ -54,7 +54,7 @@ func (g *group) pruneOutbox(j *Journal) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("tidying the outbox: %w", err)
+		return fmt.Errorf("pruning the outbox: %w", err)
 	}
 	for _, key := range done {
 		g.set(outboxTable, key, nil)
@@ -62,8 +62,8 @@ func (g *group) pruneOutbox(j *Journal) error {
 	return nil
 }
 
-// refillOutbox puts every sealed row into the outbox, beside the event that binds it, so that all of them are shipped from
-// the first entry on. It may be repeated.
+// refillOutbox puts every sealed row into the outbox, beside the event that binds it, so that all of them are shipped
+// from the first entry on. It may be repeated.
 func refillOutbox(ctx context.Context, b Backend) error {
 	bound := &cursor{backend: b, table: boundTable}
 	for {

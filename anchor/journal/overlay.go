@@ -11,7 +11,7 @@ type row struct {
 	key, value []byte
 }
 
-// overlay holds writes above a reader until it is known whether they are to stand: bbolt has no savepoints.
+// overlay holds writes above a reader until they are committed or dropped: bbolt has no savepoints.
 type overlay struct {
 	base   Reader
 	tables map[Table]map[string][]byte // a nil value deletes
@@ -31,8 +31,8 @@ func (o *overlay) Get(t Table, key []byte) ([]byte, error) {
 	return o.base.Get(t, key)
 }
 
-// Scan merges the overlay's rows into the base's. It shows both as they were when it began: what fn writes comes too
-// late.
+// Scan merges the overlay's rows into the base's. It shows the overlay as it was when the scan began, without rows that
+// fn writes.
 func (o *overlay) Scan(t Table, r Range, fn func(key, value []byte) error) error {
 	own := o.within(t, r)
 	if len(own) == 0 {

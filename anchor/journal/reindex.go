@@ -25,8 +25,8 @@ type TokensOf struct {
 }
 
 // Reindex computes the tokens of the sealed rows that a restore has brought back. Until it has, lookups miss them, so
-// it comes before anything is served. tokens unwraps a batch; a row with a problem is left as it is, named by the
-// error, and tried again the next time. It returns how many rows have their tokens again.
+// call it before anything is served. tokens unwraps a batch; a row with a problem is left as it is, named by the error,
+// and tried again the next time. It returns how many rows have their tokens again.
 func (j *Journal) Reindex(ctx context.Context,
 	tokens func(context.Context, []SealedRowAt) ([]TokensOf, error)) (done int, err error) {
 	var broken error

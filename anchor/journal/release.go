@@ -17,7 +17,7 @@ const (
 	maxRetry   = 5 * time.Second
 )
 
-// ship releases what has been committed, again and again: ship, then swap the head object.
+// ship releases committed entries until the journal closes: it ships a batch, then swaps the head object.
 func (j *Journal) ship() {
 	j.retryLoop("releasing", j.commits, func(ctx context.Context) (bool, error) {
 		if j.swapped.Load().Size == j.Size() {
@@ -33,8 +33,8 @@ func (j *Journal) ship() {
 	})
 }
 
-// delayRelease lets more gather while nobody waits for a release: reads and denials do not, and a release for each few of
-// them would cost more than they do.
+// delayRelease lets more entries gather while no caller waits for a release. Reads and denials do not wait, and a
+// release for every few of them would cost more than they do.
 func (j *Journal) delayRelease(ctx context.Context) {
 	timer := time.NewTimer(releaseDelay)
 	defer timer.Stop()
@@ -53,7 +53,7 @@ func (j *Journal) delayRelease(ctx context.Context) {
 	}
 }
 
-// want says that somebody waits for the release of the entry at an index.
+// requestRelease notes that a caller waits for the release of the entry at an index, so that delayRelease ends.
 func (j *Journal) requestRelease(at uint64) {
 	for {
 		before := j.requested.Load()
@@ -67,8 +67,8 @@ func (j *Journal) requestRelease(at uint64) {
 	}
 }
 
-// retryLoop does work again and again, and waits for the broadcast when there is none left. What fails is tried again after a
-// pause.
+// retryLoop calls work until the journal closes. It waits for news when no work is left, and tries again after a
+// growing pause when work fails.
 func (j *Journal) retryLoop(what string, news *broadcast, work func(context.Context) (none bool, err error)) {
 	defer j.workers.Done()
 	pause := firstRetry
@@ -94,15 +94,14 @@ func (j *Journal) retryLoop(what string, news *broadcast, work func(context.Cont
 	}
 }
 
-// shipBatch ships what has been committed since the last release, as far as one batch holds it, and swaps the head
-// object to it. What is little goes into the head object itself, behind what stands there already, until that is worth
-// a batch.
+// shipBatch ships the entries committed since the last release, as many as one batch holds, and swaps the head object
+// to it. Small releases are appended to the head object; when it exceeds Config.Tail it is written as a batch.
 func (j *Journal) shipBatch(ctx context.Context) error {
 	before := j.swapped.Load()
 	h := batchHeader{First: before.Size, Prev: before.LastBatch, PrevRoot: before.Root}
 	items, err := j.collect(ctx, &h)
 	if err != nil {
-		return fmt.Errorf("collecting what is to be shipped: %w", err)
+		return fmt.Errorf("reading the entries to ship: %w", err)
 	}
 	if before.tail != nil {
 		h.First, h.Prev, h.PrevRoot = before.tail.header.First, before.tail.header.Prev, before.tail.header.PrevRoot
@@ -136,7 +135,8 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 	return nil
 }
 
-// swap puts the next head object in the place of the one before, and returns the one that stands there now.
+// swap replaces the head object by the next one, if it is unchanged, and returns the head object that is there
+// afterwards.
 func (j *Journal) swap(ctx context.Context, before, next *releasedHead) (*releasedHead, error) {
 	err := next.encode()
 	if err == nil {
@@ -148,9 +148,9 @@ func (j *Journal) swap(ctx context.Context, before, next *releasedHead) (*releas
 	return next, err
 }
 
-// reconcile looks at a head object that is not the one we meant to replace. It is ours if a swap took effect and its
-// answer was lost, and it is our history if another gateway has released what we have committed too; then we go on from
-// it.
+// reconcile reads a head object that is not the one we meant to replace. It is ours if the swap took effect and its
+// answer was lost. It is of our history if another gateway has released the same entries; then we go on from it.
+// ErrContradicts when it is neither.
 func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedHead, error) {
 	found, err := readReleased(ctx, j.cfg.Bucket)
 	if err != nil {
@@ -163,20 +163,22 @@ func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedH
 		return found, nil
 	}
 	if found.Origin != j.origin || found.Size < j.swapped.Load().Size {
-		return nil, fmt.Errorf("its head is of %s at %d, and was of %s at %d: %w",
+		return nil, fmt.Errorf("the head object is of %s at size %d, and was of %s at %d: %w",
 			found.Origin, found.Size, j.origin, j.swapped.Load().Size, ErrContradicts)
 	}
 	err = j.View(ctx, func(r Reader) error {
-		head, _, err := readHead(r) // not what this process has committed last: another gateway may have gone on
+		head, _, err := readHead(r) // read again, because another gateway may have committed since
 		if err != nil {
 			return err
 		}
 		if found.Size > head.Size {
-			return fmt.Errorf("its head is at %d, ours at %d: %w", found.Size, head.Size, ErrContradicts)
+			return fmt.Errorf("the head object is at size %d, beyond this journal at %d: %w",
+				found.Size, head.Size, ErrContradicts)
 		}
 		root, err := rootAt(r, found.Size)
 		if err == nil && root != found.Root {
-			err = fmt.Errorf("at size %d the roots differ: %w", found.Size, ErrContradicts)
+			err = fmt.Errorf("at size %d the head object has another root than this journal: %w",
+				found.Size, ErrContradicts)
 		}
 		return err
 	})

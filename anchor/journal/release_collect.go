@@ -6,15 +6,16 @@ import (
 	"fmt"
 )
 
-// collect reads the entries that follow the released head, and the sealed rows that their changes have touched, as they
-// are now; it fills in the header's count and root. A change is never cut in two, and a row that has been erased
-// meanwhile goes together with the event that erased it as far as a batch can hold both: without that a restore would
-// miss the row.
+// collect reads the entries that follow the released head and the current sealed rows of their changes, and fills in
+// the header's count and root. A change is never cut in two. A row that was erased since goes together with the event
+// that erased it, as far as a batch can hold both; otherwise a restore from this batch would miss a row that is still
+// bound.
 func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchItem, err error) {
 	err = j.View(ctx, func(r Reader) error {
 		items, h.Count = nil, 0
 		size, erased := 0, uint64(0)
-		// What the committer has not told of yet may be here already; it is left for the next batch.
+		// The snapshot may hold entries beyond Size, which the committer has not announced yet; they wait for the
+		// next batch.
 		err := r.Scan(bodyTable, Range{From: indexKey(h.First), To: indexKey(j.Size())}, func(key, row []byte) error {
 			at := h.First + h.Count
 			if size > maxBatch && at > erased || size > maxGrown {
@@ -50,7 +51,7 @@ func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchIte
 	return items, err
 }
 
-// entryItem is the item of a body's row, which must be the one that is expected next.
+// entryItem makes the item of a body's row, which must have the index want.
 func entryItem(key, row []byte, want uint64) (batchItem, error) {
 	at, err := parseIndex(key)
 	if err != nil || at != want {
@@ -95,7 +96,7 @@ func sealedItems(r Reader, at uint64) (items []batchItem, size int, erased uint6
 	return items, size, erased, nil
 }
 
-// unboundBy is the index of the event that has released a sealed row.
+// unboundBy is the index of the event that released a sealed row from its binding, so that it could be erased.
 func unboundBy(r Reader, key []byte) (uint64, error) {
 	row, err := r.Get(unboundTable, key)
 	if err != nil {

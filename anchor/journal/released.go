@@ -29,7 +29,8 @@ func ReadReleased(ctx context.Context, b Bucket) (ReleasedHead, error) {
 	return ReleasedHead{Origin: h.Origin, Size: h.Size, Root: h.Root, object: h}, nil
 }
 
-// headMissing says what it means that a bucket has no head object.
+// headMissing returns the error for a bucket without a head object: ErrMissing if it has no batches either, else
+// ErrDamaged.
 func headMissing(ctx context.Context, b Bucket) error {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
@@ -38,7 +39,7 @@ func headMissing(ctx context.Context, b Bucket) error {
 	if len(names) == 0 {
 		return ErrMissing
 	}
-	return fmt.Errorf("the head object %q is missing, though there are %d shipped batches: %w",
+	return fmt.Errorf("the head object %q is missing from a release bucket with %d batches: %w",
 		headObject, len(names), ErrDamaged)
 }
 
@@ -59,9 +60,9 @@ type CheckConfig struct {
 
 // CheckReleased replays what was shipped into a scratch backend: every batch must be whole, follow the one before, and
 // give the root that it names, the last one the head's; every body must name the place that it stands in, be known to
-// the reducers, and every sealed row be there if and only if an event binds it. Findings are what is wrong with single
-// rows. The error says that the history is not whole, and from which leaf on (ErrDamaged), that it is another than a
-// head says (ErrContradicts), or that the check could not be done.
+// the reducers, and every sealed row be there if and only if an event binds it. Findings are faults of single rows. The
+// error says that the history is not whole, and from which leaf on (ErrDamaged), that it does not lead to a head
+// (ErrContradicts), or that the check could not be done.
 func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 	s, err := newSchema(cfg.Definitions, slog.New(slog.DiscardHandler))
 	if err == nil {
@@ -70,8 +71,8 @@ func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checking what was released: %w", err)
 	}
-	// What the replay has made of the bodies is what fsck would make of them, so both sides of its comparisons are the
-	// scratch.
+	// fsck compares a journal with the replay of its bodies. There is no journal here, so the replayed tables are
+	// compared with themselves.
 	f := &fsck{
 		cfg:  FsckConfig{Backend: cfg.Scratch, Scratch: cfg.Scratch, Tokens: cfg.Tokens},
 		head: Head{Size: cfg.Head.Size}, replayed: &edge{size: cfg.Head.Size}, unknownTokens: map[string]bool{},
@@ -112,14 +113,14 @@ func replayReleased(ctx context.Context, cfg CheckConfig, s *schema) error {
 	})
 }
 
-// contains checks that the log has a head in it.
+// contains checks that the log leads to a head.
 func contains(r Reader, head ReleasedHead) error {
 	if head.Size == 0 {
 		return nil
 	}
 	root, err := TreeRoot(r, head.Size)
 	if err == nil && root != head.Root {
-		err = fmt.Errorf("at size %d its root is %s, another than the head's, %s: %w",
+		err = fmt.Errorf("at size %d the log has the root %s, and the head %s: %w",
 			head.Size, root, head.Root, ErrContradicts)
 	}
 	return err

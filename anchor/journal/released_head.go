@@ -35,7 +35,7 @@ type releasedHead struct {
 	tail *batch // Tail, read
 }
 
-// batch is what a batch holds.
+// batch is a batch that was read.
 type batch struct {
 	header batchHeader
 	items  []batchItem
@@ -57,7 +57,7 @@ func readReleased(ctx context.Context, b Bucket) (*releasedHead, error) {
 func parseReleased(raw []byte, tag string) (*releasedHead, error) {
 	h := &releasedHead{raw: raw, tag: tag}
 	if err := json.Unmarshal(raw, h); err != nil {
-		return nil, fmt.Errorf("the released head is not one: %w", ErrDamaged)
+		return nil, fmt.Errorf("the released head cannot be read: %w", ErrDamaged)
 	}
 	if h.V > headTail {
 		return nil, fmt.Errorf("the released head is of format %d, this program knows %d: a newer program is needed",
@@ -74,7 +74,7 @@ func parseReleased(raw []byte, tag string) (*releasedHead, error) {
 	return h, nil
 }
 
-// write makes the object of a head.
+// encode sets the version and writes the object into raw.
 func (h *releasedHead) encode() (err error) {
 	h.V = headPlain
 	if h.Tail != nil {
@@ -84,7 +84,7 @@ func (h *releasedHead) encode() (err error) {
 	return err
 }
 
-// hash is what the next head names this one by.
+// hash is the value of PrevHeadHash in the next head.
 func (h *releasedHead) hash() Hash {
 	if h.raw == nil {
 		return Hash{}

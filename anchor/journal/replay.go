@@ -8,14 +8,15 @@ import (
 	"slices"
 )
 
-// errMisplaced says that a body and its place in the log do not belong together.
+// errMisplaced says that a body names another position in the log than the one that it has.
 var errMisplaced = fmt.Errorf("names another place than the one it stands in: %w", ErrDamaged)
 
 // errDangling says that a token leads to no row.
 var errDangling = errors.New("the token leads nowhere")
 
-// replay applies items as they were shipped: it gives each body its place again, which must be the one it names, and
-// runs the reducers. Sealed rows are taken as they are; what binds them is checked when all is there.
+// replay applies shipped items: it appends each body, which must name the number and predecessor that it gets, and runs
+// the reducers. Sealed rows are written as they are: whether events bind them can be checked only when all items are
+// applied.
 func (g *group) replay(items []batchItem) error {
 	for _, item := range items {
 		switch item.kind {
@@ -51,8 +52,8 @@ func (g *group) replayEntry(item batchItem) error {
 	return nil
 }
 
-// catchUp brings the backend from its size to the released head, from what was shipped. From an empty backend that is a
-// restore.
+// catchUp applies the shipped batches that bring the backend from its size to the released head. On an empty backend
+// this is a restore.
 func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, from uint64) error {
 	erases := false
 	err := eachBatch(ctx, cfg.Bucket, head, from, func(name string, h batchHeader, items []batchItem) error {
@@ -72,8 +73,8 @@ func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, fro
 	return dropTokens(ctx, cfg.Backend)
 }
 
-// dropTokens removes the tokens of the rows that were erased after the backend's own time: which they were is nowhere
-// on record, for an erased row's tokens go without a trace.
+// dropTokens removes the tokens of rows that the applied batches have erased. No record lists them, because an erasure
+// leaves no trace of its tokens, so all tokens are looked at.
 func dropTokens(ctx context.Context, b Backend) error {
 	tokens := &cursor{backend: b, table: tokenTable}
 	for {
@@ -97,7 +98,7 @@ func dropTokens(ctx context.Context, b Backend) error {
 	}
 }
 
-// applyBatch applies a batch in one transaction. The part of it that the backend has already is skipped.
+// applyBatch applies a batch in one transaction, without the entries that the backend has already.
 func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h batchHeader, items []batchItem) error {
 	return cfg.Backend.Update(ctx, func(tx Txn) error {
 		head, ok, err := readHead(tx)
@@ -108,7 +109,7 @@ func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h bat
 			head = Head{Origin: origin}
 		}
 		if head.Size < h.First || head.Size >= h.First+h.Count {
-			return fmt.Errorf("it begins at %d and ends at %d, the journal is at %d: %w",
+			return fmt.Errorf("the batch begins at %d and ends at %d, and the journal is at %d: %w",
 				h.First, h.First+h.Count, head.Size, ErrDamaged)
 		}
 		edge, err := loadEdge(tx, head.Size)
@@ -117,16 +118,16 @@ func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h bat
 		}
 		g := &group{overlay: newOverlay(tx), schema: s, head: head, edge: edge}
 		if head.Size == h.First && head.Size > 0 && edge.root() != h.PrevRoot {
-			return fmt.Errorf("it follows another history than the one here: %w", ErrContradicts)
+			return fmt.Errorf("the batch follows another history than this journal's: %w", ErrContradicts)
 		}
 		if err := g.replay(skipEntries(items, head.Size-h.First)); err != nil {
-			if errors.Is(err, errMisplaced) { // by its digest the batch is whole, so the rows before it are not what it follows
+			if errors.Is(err, errMisplaced) { // the batch is whole by its digest, so it follows other entries than ours
 				err = fmt.Errorf("%w: %w", ErrContradicts, err)
 			}
 			return err
 		}
 		if g.edge.root() != h.Root {
-			return fmt.Errorf("its root is another: %w", ErrContradicts)
+			return fmt.Errorf("the batch leads to another root than it names: %w", ErrContradicts)
 		}
 		if err := g.seal(); err != nil {
 			return err
@@ -135,7 +136,7 @@ func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h bat
 	})
 }
 
-// after leaves out the first n entries and the sealed rows that follow them.
+// skipEntries leaves out the first n entries and the sealed rows that follow them.
 func skipEntries(items []batchItem, n uint64) []batchItem {
 	for i, item := range items {
 		if item.kind != 'e' {

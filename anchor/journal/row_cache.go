@@ -2,8 +2,8 @@ package journal
 
 import "bytes"
 
-// memo remembers the rows that a group's decides have decoded: all of them ask for the principal, and most for the same
-// few documents. A row that was written meanwhile has other bytes and is decoded again. A nil memo remembers nothing.
+// rowCache holds the rows that a group's decide functions have decoded: all of them read the principal, and most the
+// same few documents. A row that was written since has other bytes and is decoded again. A nil cache holds nothing.
 type rowCache map[cacheKey]cachedRow
 
 type cacheKey struct {
@@ -16,7 +16,7 @@ type cachedRow struct {
 	value any
 }
 
-// maxCached bounds how much is remembered; a group is over soon.
+// maxCached bounds the rows of a cache, which lasts for one group.
 const maxCached = 1024
 
 func cached[V any](m rowCache, t Table, key, raw []byte) (v V, ok bool) {

@@ -29,8 +29,8 @@ func (t Rows[V]) indexTable(name string) Table {
 	return Table{Projection, t.table.Name + ".by_" + name}
 }
 
-// Get reads a row; ok is false when there is none. What the value refers to (its slices and maps) must not be changed:
-// in a decide, group-mates that read the same row share it.
+// Get reads a row; ok is false when there is none. The slices and maps of the value must not be changed: in a decide,
+// commits of one group that read the same row share it.
 func (t Rows[V]) Get(r Reader, key []byte) (v V, ok bool, err error) {
 	raw, err := r.Get(t.table, key)
 	if err != nil || raw == nil {
@@ -49,7 +49,7 @@ func (t Rows[V]) Get(r Reader, key []byte) (v V, ok bool, err error) {
 
 func (t Rows[V]) decode(raw []byte) (v V, err error) {
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return v, fmt.Errorf("a row of %s is not what it should be: %w", t.table, ErrDamaged)
+		return v, fmt.Errorf("a row of %s cannot be read: %w", t.table, ErrDamaged)
 	}
 	return v, nil
 }
@@ -83,7 +83,7 @@ func (t Rows[V]) putIndex(w *Writer, name string, full, key []byte) error {
 		return err
 	}
 	if there != nil && !bytes.Equal(there, key) {
-		return fmt.Errorf("two rows of %s have one place in its index %s: its keys need an end or a fixed length",
+		return fmt.Errorf("two rows of %s have the same key in its index %s: index keys need an end or a fixed length",
 			t.table, name)
 	}
 	return w.Put(t.indexTable(name), full, key)

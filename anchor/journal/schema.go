@@ -41,7 +41,7 @@ func (s *schema) reduce(w *Writer, typ string, data json.RawMessage) (err error)
 	return nil
 }
 
-// panicked logs where a panic came from. Its value may carry somebody's data, so that is left out.
+// panicked logs the stack of a panic. It leaves the panic's value out, which may carry somebody's data.
 func (s *schema) panicked() error {
 	s.log.Error("a decide function or reducer panicked", "stack", string(debug.Stack()))
 	return ErrPanic

@@ -10,8 +10,8 @@ import (
 var (
 	sealedTable = Table{Sealed, "row"}   // key → ciphertext
 	tokenTable  = Table{Index, "token"}  // token → key of the sealed row
-	outboxTable = Table{Volatile, "out"} // index of a change's last event → keys of the sealed rows it touched
-	errUnbound  = errors.New("a sealed row and the events that bind it do not agree")
+	outboxTable = Table{Volatile, "out"} // index of a change's last event → outboxRow
+	errUnbound  = errors.New("a sealed row is there and no event binds it, or the other way round")
 	// ErrTaken says that a token leads to another sealed row already. decide should have looked it up.
 	ErrTaken = errors.New("the token leads to another row already")
 )
@@ -36,7 +36,7 @@ func BoundBy(r Reader, key []byte) (Record, error) {
 		return Record{}, err
 	}
 	if row == nil {
-		return Record{}, fmt.Errorf("what binds a sealed row: %w", ErrNotFound)
+		return Record{}, fmt.Errorf("reading the entry that binds a sealed row: %w", ErrNotFound)
 	}
 	at, err := parseIndex(row)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *step) sealRow(row Row) error {
 	return s.checkBound(row.Key)
 }
 
-// agree checks that a sealed row is there if and only if it is bound.
+// checkBound checks that a sealed row is there if and only if an event binds it.
 func (s *step) checkBound(key []byte) error {
 	row, err := s.Get(sealedTable, key)
 	if err != nil {

@@ -17,8 +17,8 @@ type step struct {
 	nonce   [NonceSize]byte
 }
 
-// append gives an event its place: it fills in the tenant's number and the story's previous event, writes the log's
-// rows and runs the reducer. b has type, at, wall, tenant, actor, doc and data.
+// append appends an event to the log: it fills in index, tenant's number and previous event, writes the log's rows and
+// runs the reducer. b has type, at, wall, tenant, actor, doc and data.
 func (s *step) append(b body, nonce [NonceSize]byte) error {
 	b.Index = s.group.edge.size + uint64(len(s.entries))
 	if err := s.number(&b); err != nil {
@@ -44,7 +44,7 @@ func (s *step) append(b body, nonce [NonceSize]byte) error {
 	return nil
 }
 
-// place finds an event's number in its tenant and its predecessor in its document's story, and moves both on.
+// number gives an event the next number in its tenant, and the index of the previous event about its document.
 func (s *step) number(b *body) error {
 	row, err := s.Get(tenantTable, []byte(b.Tenant))
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *step) number(b *body) error {
 	return nil
 }
 
-// finish takes the step into the group.
+// finish merges the step into the group.
 func (s *step) finish() {
 	g := s.group
 	for _, entry := range s.entries {
@@ -93,7 +93,7 @@ func (s *step) finish() {
 	s.mergeInto(g.overlay)
 }
 
-// take writes one change: its events in order, then its sealed rows.
+// write appends the events of a change in order, then writes its sealed rows.
 func (s *step) write(j *Journal, a Actor, change Change, time reading) (err error) {
 	for _, e := range change.Events {
 		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}

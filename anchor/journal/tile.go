@@ -23,7 +23,8 @@ type TilePath struct {
 	Width   int    // 1 to 256; 256 is a full tile
 }
 
-var errTilePath = errors.New("not a tile path: want tile/<level>/<number>[.p/<width>] or tile/entries/<number>[.p/<width>]")
+var errTilePath = errors.New("not a tile path: want tile/<level>/<number>[.p/<width>] or " +
+	"tile/entries/<number>[.p/<width>]")
 
 // ParseTilePath reads a path relative to the log's prefix, such as "tile/1/x001/234", "tile/0/000.p/7" or
 // "tile/entries/x001/234". It accepts the canonical form only (C2SP tlog-tiles, "Merkle Tree"): no leading zeros in

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// boundTable says of each sealed row which event bound it last: a sealed row that is missing without the event that
-// released it is an alarm.
+// boundTable has, for each sealed row, the index of the event that bound it last. A sealed row that is missing and
+// still bound is an alarm.
 var boundTable = Table{Projection, "journal.bound"}
 
-// unboundTable remembers the sealed rows that an event has released, and which event.
+// unboundTable has, for each sealed row that was unbound, the index of the event that unbound it.
 var unboundTable = Table{Projection, "journal.released"}
 
 // Writer is what a reducer writes to.
