@@ -25,8 +25,8 @@ type Audited struct {
 	Anchors int    `json:"anchors"`
 	Last    uint64 `json:"last"`
 	// Verified are those whose checkpoint is a prefix of the log, signed by a key that the policy trusts, and proved to
-	// be on a ledger that the policy pins. For the others nothing contradicts, but the policy does not say whom to
-	// trust; Untold says why, of the first.
+	// be on a ledger that the policy pins. The others do not contradict the log, but cannot be told; Untold is the
+	// reason of the first.
 	Verified int    `json:"verified"`
 	Untold   string `json:"untold,omitempty"`
 }
@@ -34,9 +34,9 @@ type Audited struct {
 // auditPage is how many anchors are read in one snapshot.
 const auditPage = 64
 
-// Audit holds every final anchor on record against the log itself: the checkpoint that was anchored must be a prefix of
-// it, and signature and proof be what the policy demands. A log that lost entries, or had them replaced, after they
-// were anchored does not pass. ErrContradicted says which anchor does not hold. policy may be nil.
+// Audit compares every final anchor on record with the log itself: the anchored checkpoint must be a prefix of the log,
+// and signature and proof must satisfy the policy. A log that lost entries, or had them replaced, after they were
+// anchored does not pass. ErrContradicted says which anchor does not hold. policy may be nil.
 func Audit(ctx context.Context, view View, policy *evidence.Policy) ([]Audited, error) {
 	audited := []Audited{}
 	for next := uint64(0); ; {
@@ -117,9 +117,9 @@ func hashText(root []byte) string {
 	return h.String()
 }
 
-// CompareHead holds a ledger's newest checkpoint of an origin against a log: what a ledger has seen, a log that was
-// restored must contain. It returns a checkpoint of size 0 where the ledger has none. ErrContradicted says that the log
-// is shorter than the ledger knows, or another.
+// CompareHead compares a ledger's newest checkpoint of an origin with a log: a restored log must contain all that a
+// ledger has seen. It returns a checkpoint of size 0 where the ledger has none. ErrContradicted says that the log is
+// shorter than the ledger knows, or another.
 func CompareHead(ctx context.Context, view View, l ledger.Ledger, origin string) (ledger.Checkpoint, error) {
 	head, err := (&worker{ledger: l}).head(ctx, origin)
 	if err != nil || head.Size == 0 {

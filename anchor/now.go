@@ -12,11 +12,11 @@ import (
 
 // Now anchors at once, on record as asked by the actor, and returns the newest anchor of each ledger, in the order of
 // Config.Ledgers. It waits until the head is released and each ledger has taken it; where all entries but quiet ones
-// are covered already, that is the anchor there is. Within Config.Asked of the last anchor that was asked for it first
-// waits, and all who wait share the next one. It works whether or not Run does.
+// are covered already, that is the anchor there is. Within Config.Asked of the last anchor that Now prepared it waits
+// first, and all callers that wait share the next anchor. It works whether or not Run does.
 //
-// Errors: that of Config.Ask; a wrapped ctx.Err when ctx ended first; and, together with the anchors that
-// there are, what went wrong with each ledger that failed, which Run goes on trying.
+// Errors: that of Config.Ask; a wrapped ctx.Err when ctx ended first; and, together with the anchors that there are,
+// the failure of each ledger that failed; Run goes on trying those.
 func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error) {
 	receipt, err := p.cfg.Ask.Act(ctx, who, func(journal.View) (journal.Change, error) {
 		return journal.Change{Events: []journal.Event{eventRequested.New(journal.ID{}, requested{})}}, nil
@@ -31,7 +31,7 @@ func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error
 	var turns sync.WaitGroup
 	for i, w := range p.workers {
 		turns.Go(func() {
-			err := w.rest(ctx)
+			err := w.waitToAsk(ctx)
 			if err == nil {
 				_, err = w.turn(ctx, true)
 			}
@@ -49,7 +49,7 @@ func (p *Publisher) Now(ctx context.Context, who journal.Actor) ([]Anchor, error
 	return newest, errors.Join(append(failures, err)...)
 }
 
-// asked is when an anchor was last prepared because somebody asked for one.
+// asked holds when an anchor was last prepared for a caller of Now.
 type asked struct {
 	mu   sync.Mutex
 	last time.Time
@@ -61,22 +61,22 @@ func (a *asked) note(at time.Time) {
 	a.last = at
 }
 
-// left is for how long nobody may ask at the time now, and since when. A clock that was set back must not stop the
-// anchors.
-func (a *asked) left(now time.Time, pace time.Duration) (time.Duration, time.Time) {
+// remaining returns how long Now must wait until it may prepare another anchor, and when it prepared the last. A clock
+// that was set back must not stop the anchors.
+func (a *asked) remaining(now time.Time, interval time.Duration) (time.Duration, time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	passed := now.Sub(a.last)
 	if a.last.IsZero() || passed < 0 {
 		return 0, a.last
 	}
-	return max(0, pace-passed), a.last
+	return max(0, interval-passed), a.last
 }
 
-// rest waits until an anchor may be asked for, or until somebody else has asked, whose anchor is then everybody's.
-func (w *worker) rest(ctx context.Context) error {
-	left, begun := w.asked.left(w.cfg.Clock.Now(), w.cfg.Asked)
-	for last := begun; left > 0 && last.Equal(begun); left, last = w.asked.left(w.cfg.Clock.Now(), w.cfg.Asked) {
+// waitToAsk waits until Now may prepare an anchor, or until another caller has prepared one, which then serves all.
+func (w *worker) waitToAsk(ctx context.Context) error {
+	left, begun := w.asked.remaining(w.cfg.Clock.Now(), w.cfg.Asked)
+	for last := begun; left > 0 && last.Equal(begun); left, last = w.asked.remaining(w.cfg.Clock.Now(), w.cfg.Asked) {
 		timer := time.NewTimer(left)
 		select {
 		case <-timer.C:

@@ -33,14 +33,14 @@ func (p *Publisher) Status() []LedgerStatus {
 	return all
 }
 
-// observed is what the last turn found on record.
+// observed is the state of the anchors that the last turn found on record.
 type observed struct {
 	live, final uint64
 	open        int
 	oldest      time.Time // of the first entry that no final anchor covers; zero when there is none
 }
 
-// statusOfTurns is what turns leave for Status.
+// statusOfTurns is written by turns and read by Status.
 type statusOfTurns struct {
 	mu       sync.Mutex
 	observed observed

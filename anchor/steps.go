@@ -26,23 +26,23 @@ func (w *worker) prepare(ctx context.Context, s situation, urgent bool) (Anchor,
 		return Anchor{}, fmt.Errorf("preparing an anchor: the ledger's state has %d bytes, more than %d",
 			len(attempt.State), ledger.MaxState)
 	}
-	begun := prepared{Kind: w.ledger.Kind(), ID: w.ledger.ID(), Attempt: attempt}
+	data := prepared{Kind: w.ledger.Kind(), ID: w.ledger.ID(), Attempt: attempt}
 	receipt, err := w.cfg.Journal.Commit(ctx, system(), func(v journal.View) (journal.Change, error) {
-		// Another gateway may have prepared one since: of two the ledger would refuse, or be paid for, one.
-		live, err := largestLive(v, begun)
+		// Another gateway may have prepared one since, and the ledger would refuse the second or charge for it.
+		live, err := largestLive(v, data)
 		if err != nil {
 			return journal.Change{}, err
 		}
 		if live >= attempt.Checkpoint.Size {
-			return journal.Change{}, errTaken
+			return journal.Change{}, errPrepared
 		}
-		return journal.Change{Events: []journal.Event{eventPrepared.New(journal.ID{}, begun)}}, nil
+		return journal.Change{Events: []journal.Event{eventPrepared.New(journal.ID{}, data)}}, nil
 	})
 	if err != nil {
 		return Anchor{}, fmt.Errorf("recording an anchor: %w", err)
 	}
 	w.cfg.Log.Debug("an anchor is prepared", w.attrs("size", attempt.Checkpoint.Size, "anchor", receipt.Index)...)
-	return Anchor{Index: receipt.Index, Kind: begun.Kind, ID: begun.ID, State: Prepared, Attempt: attempt}, nil
+	return Anchor{Index: receipt.Index, Kind: data.Kind, ID: data.ID, State: Prepared, Attempt: attempt}, nil
 }
 
 // largestLive is the largest size that an anchor of the same ledger and origin has which is not lost.
@@ -83,7 +83,7 @@ func (w *worker) advance(ctx context.Context, a Anchor) error {
 	case ledger.Lost, ledger.Superseded:
 		return w.record(ctx, a.Index, eventLost.New(journal.ID{}, lost{a.Index, status}))
 	}
-	return fmt.Errorf("asking for an anchor's status: the ledger made up a state")
+	return fmt.Errorf("asking for an anchor's status: the ledger answered %q, which is no status", status)
 }
 
 // submit sends an anchor, and puts on record that the ledger took it. A refusal is no error here: the status that is

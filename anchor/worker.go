@@ -14,25 +14,25 @@ const (
 	// maxOpen bounds how many anchors of one ledger are neither final nor lost. Only the newest head matters, so a
 	// ledger whose finality takes longer than that many intervals is anchored to less often.
 	maxOpen = 64
-	// patience is for how many intervals an anchor may wait for inclusion before another one, of a newer head, is
-	// prepared beside it; the ledger may then let it take the first one's place.
-	patience = 4
+	// inclusionIntervals is for how many intervals an anchor may wait for inclusion before one of a newer head is
+	// prepared beside it; the ledger may then let the newer one replace the first.
+	inclusionIntervals = 4
 	// idle says that there is nothing to do before there is news.
 	idle time.Duration = -1
 )
 
-// errTaken says that another gateway has prepared the same anchor meanwhile.
-var errTaken = errors.New("another publisher was faster")
+// errPrepared says that another gateway has prepared the same anchor meanwhile.
+var errPrepared = errors.New("another publisher was faster")
 
 // worker anchors to one ledger.
 type worker struct {
 	cfg    *Config
 	heads  *heads // shared with the other workers
 	ledger ledger.Ledger
-	turns  chan struct{} // holds a token while nobody takes a turn
+	turns  chan struct{} // a lock: it holds a token while no turn is being taken
 	wake   chan struct{} // ends the sleep of run
 
-	// What follows belongs to who takes a turn.
+	// The fields below are used by the goroutine that holds the token of turns.
 	checked bool   // the ledger's head agreed with the journal, and nothing failed since
 	target  uint64 // a release must reach this size before the news are anchored; 0: none are awaited
 	retry   retry
@@ -89,8 +89,8 @@ func (w *worker) sleep(ctx context.Context, wait time.Duration) error {
 	return ctx.Err()
 }
 
-// turn does all that can be done now, and says how long to wait before the next. urgent does not wait for the interval.
-// The error is what went wrong with the ledger; the next turn tries again.
+// turn does all that can be done now, and returns how long to wait before the next turn. An urgent turn does not wait
+// for the interval. The error is a failure of the ledger; the next turn tries again.
 func (w *worker) turn(ctx context.Context, urgent bool) (time.Duration, error) {
 	select {
 	case <-w.turns:
@@ -147,11 +147,12 @@ func (w *worker) anchor(ctx context.Context, urgent bool) (time.Duration, error)
 		return wait, nil
 	}
 	if urgent {
-		// Before the head is chosen: it then covers what those ask for who have not seen that they must wait.
+		// The time is noted before the head is chosen, so that the anchor covers the requests of all callers who do not
+		// wait yet.
 		w.asked.note(w.cfg.Clock.Now())
 	}
 	a, err := w.prepare(ctx, s, urgent)
-	if errors.Is(err, errTaken) {
+	if errors.Is(err, errPrepared) {
 		return w.cfg.Poll, nil
 	}
 	if err != nil {
@@ -168,44 +169,44 @@ func (w *worker) anchor(ctx context.Context, urgent bool) (time.Duration, error)
 	return wait, nil
 }
 
-// due says whether to prepare an anchor now, and otherwise for how long to wait.
+// due says whether to prepare an anchor now, and if not, how long to wait.
 func (w *worker) due(s situation, urgent bool) (time.Duration, bool) {
-	rest := idle
+	wait := idle
 	if len(s.open) > 0 {
-		rest = w.cfg.Poll
+		wait = w.cfg.Poll
 	}
 	news := w.cfg.Journal.LastNews()
 	if news <= s.live {
 		w.target = 0
-		return rest, false
+		return wait, false
 	}
 	if len(s.open) >= maxOpen {
-		return rest, false
+		return wait, false
 	}
 	// The target is fixed when news are first seen: under load there are always news that are not released yet.
 	if w.target <= s.live {
 		w.target = news
 	}
-	// Now has waited for the release of what it must cover, and does not wait for news that came since.
+	// An urgent turn's request is released already, so it need not wait for news that came since.
 	if size := w.cfg.Journal.Checkpoint().Size; size < w.target && (!urgent || size <= s.live) {
 		return min(w.cfg.Poll, time.Second), false
 	}
-	// Of those who rested for the same time, the first has prepared an anchor that covers what the others asked for.
-	if left, _ := w.asked.left(w.cfg.Clock.Now(), w.cfg.Asked); urgent && left == 0 {
+	// If another caller anchored while this one waited, its anchor covers this one's request, and no other is due.
+	if left, _ := w.asked.remaining(w.cfg.Clock.Now(), w.cfg.Asked); urgent && left == 0 {
 		return 0, true
 	}
-	pace := w.cfg.Interval
+	interval := w.cfg.Interval
 	if s.waiting {
-		pace *= patience
+		interval *= inclusionIntervals
 	}
 	passed := w.cfg.Clock.Now().Sub(s.last)
-	if s.last.IsZero() || passed >= pace || passed < 0 { // a clock that was set back must not stop the anchors
+	if s.last.IsZero() || passed >= interval || passed < 0 { // a clock that was set back must not stop the anchors
 		return 0, true
 	}
-	if left := pace - passed; rest == idle || left < rest {
-		rest = left
+	if left := interval - passed; wait == idle || left < wait {
+		wait = left
 	}
-	return rest, false
+	return wait, false
 }
 
 // situation is what the journal has on record about one ledger.

@@ -49,8 +49,8 @@ func TestRememberedCheckpoint(t *testing.T) {
 	})
 }
 
-// TestRememberedForeignCheckpoint: what is none of this journal's counts for nothing; what it has signed and does not
-// hold is a second history.
+// TestRememberedForeignCheckpoint: a checkpoint of another origin or key is ignored; one that this journal's key has
+// signed and that it does not contain is a second history.
 func TestRememberedForeignCheckpoint(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -30,7 +30,8 @@ func TestCompare(t *testing.T) {
 	older := released(t, j, commit(t, j, noted.New(docID(1), noteData{"a", "1"})))
 	earlier := k.bucket.Clone(silent{})
 	released(t, j, commit(t, j, noted.New(docID(1), noteData{"b", "2"})))
-	newer := released(t, j, commit(t, j, noted.New(docID(1), noteData{"c", "3"}))) // that the one before was shipped is known now
+	// This commit stores that the one before was shipped.
+	newer := released(t, j, commit(t, j, noted.New(docID(1), noteData{"c", "3"})))
 	k.close(t, j)
 	size := newer.Index + 1
 	compare("as it was closed", k.backend, k.bucket,

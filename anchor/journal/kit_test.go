@@ -43,7 +43,9 @@ var notes = journal.NewRows[noteData]("test.notes", journal.RowIndex[noteData]{
 func definitions() []journal.Definition {
 	return []journal.Definition{
 		noted.On(func(w *journal.Writer, _ journal.Entry, n noteData) error { return notes.Put(w, []byte(n.Name), n) }),
-		removed.On(func(w *journal.Writer, _ journal.Entry, n noteData) error { return notes.Delete(w, []byte(n.Name)) }),
+		removed.On(func(w *journal.Writer, _ journal.Entry, n noteData) error {
+			return notes.Delete(w, []byte(n.Name))
+		}),
 		kept.On(func(w *journal.Writer, _ journal.Entry, s secret) error { return w.Bind([]byte(s.Key)) }),
 		erased.On(func(w *journal.Writer, _ journal.Entry, s secret) error { return w.Unbind([]byte(s.Key)) }),
 		looked.On(func(*journal.Writer, journal.Entry, noteData) error { return nil }).Quiet(),

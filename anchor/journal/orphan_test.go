@@ -35,7 +35,8 @@ func TestOldDatabaseAndNoHead(t *testing.T) {
 	}
 }
 
-// What a release that broke off has left, and another server has gone on without, is not taken for what was released.
+// An interrupted release leaves a batch, and another server goes on without it: the orphan must not be taken for a
+// released batch.
 func TestAcceptLossBesideLeavings(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -67,7 +68,7 @@ func TestAcceptLossBesideLeavings(t *testing.T) {
 	checkAccepted(t, k, before+3)
 }
 
-// Whoever is to accept a loss is told when only the database stands in the way.
+// FindLoss tells an operator when the release bucket is whole and only the database stands in the way.
 func TestLossWithAWholeBucket(t *testing.T) {
 	t.Parallel()
 	for what, c := range losses {

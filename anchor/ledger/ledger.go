@@ -24,8 +24,8 @@ const (
 )
 
 var (
-	// ErrUnavailable says that the ledger cannot be reached now, or did not answer in time. What was asked of it may
-	// have taken effect. A retry may help.
+	// ErrUnavailable says that the ledger cannot be reached now, or did not answer in time. The request may have taken
+	// effect. A retry may help.
 	ErrUnavailable = errors.New("the ledger is not available")
 	// ErrRefused says that the ledger refuses the checkpoint: it is smaller than, or contradicts, one it already has. A
 	// retry does not help.

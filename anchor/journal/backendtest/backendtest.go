@@ -127,7 +127,7 @@ func scan(r journal.Reader, t journal.Table, rg journal.Range) (rows []row, err 
 	return rows, err
 }
 
-// want says what is wrong with a row, if anything is. An empty value means that there must be none.
+// want returns an error if a row does not have the value; with an empty value, if the row is there.
 func want(r journal.Reader, t journal.Table, key, value string) error {
 	got, err := r.Get(t, []byte(key))
 	switch {

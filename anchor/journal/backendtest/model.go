@@ -32,7 +32,7 @@ func testModel(s *store) {
 	})
 }
 
-// model is what the rows of a table must be.
+// model holds the rows that a table must have.
 type model struct {
 	b     journal.Backend
 	table journal.Table
@@ -114,7 +114,7 @@ func (c change) apply(x journal.Txn, t journal.Table, rows map[string]string) er
 	return x.Put(t, []byte(c.Key), value)
 }
 
-// same says how a scan differs from the model, if it does.
+// same returns an error if a scan differs from the model.
 func same(r journal.Reader, t journal.Table, rg journal.Range, rows map[string]string) error {
 	var wanted []row
 	for _, k := range slices.Sorted(maps.Keys(rows)) {

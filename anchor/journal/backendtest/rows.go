@@ -103,7 +103,7 @@ func testTables(s *store) {
 	check(alpha)
 }
 
-// testSizes goes beyond what fits into a page of any store.
+// testSizes writes values larger than a page of any store.
 func testSizes(s *store) {
 	var rows []row
 	for i, size := range []int{1, 100, 1 << 10, 4 << 10, 64 << 10, 256 << 10} {

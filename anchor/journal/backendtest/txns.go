@@ -78,7 +78,8 @@ func testDeleteWhileScanning(s *store) {
 			return err
 		})
 		if left := len(s.rows(alpha)); seen != n || left != n/10 {
-			s.t.Errorf("reverse %v, in the same transaction %v: the scan saw %d rows, and %d are left; want each of %d once, and %d",
+			s.t.Errorf("reverse %v, in the same transaction %v: the scan saw %d rows, and %d are left; "+
+				"want each of %d once, and %d",
 				reverse, same, seen, left, n, n/10)
 		}
 	}

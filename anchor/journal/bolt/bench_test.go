@@ -12,7 +12,7 @@ import (
 	"muniment/anchor/journal"
 )
 
-// What an event of a document's writes: its body, a projection's row by a time-ordered key, and a lookup token.
+// An event about a document writes its body, a projection's row under a time-ordered key, and a lookup token.
 var (
 	bodies    = journal.Table{Kind: journal.Log, Name: "body"}
 	documents = journal.Table{Kind: journal.Projection, Name: "documents"}

@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// defaultTimeout lets a process that is just ending let go of the file, and is short enough for a person to wait.
+	// defaultTimeout gives a process that is just ending time to unlock the file, and is short enough for a person to
+	// wait.
 	defaultTimeout = 2 * time.Second
 	// mapSize is the address space, not memory, that the file is mapped into. With room to grow, a transaction never
 	// has to map the file anew, which would have to wait for every reader.
@@ -36,7 +37,7 @@ type Config struct {
 	Create bool
 	// Timeout is how long to wait for another process to let go of the file; 2 seconds if it is not above zero.
 	Timeout time.Duration
-	// Log hears of what a person should know although the file can be used. It may be nil.
+	// Log gets warnings about a file that can be used. It may be nil.
 	Log *slog.Logger
 }
 
@@ -49,8 +50,8 @@ type Store struct {
 	db     *bbolt.DB
 	file   *os.File
 	writer chan struct{} // holds one token while there is a writer
-	// stopped is why there may be no further Update. It is text alone: a later Update leaves nothing behind, so its
-	// error must not say what the earlier one's says of itself.
+	// stopped is why there may be no further Update. It is text and not an error: a later Update writes nothing, so its
+	// error must not wrap ErrUnknown as the earlier one does.
 	stopped atomic.Pointer[string]
 	// stuck says that bbolt panicked with its locks held, so that no call into it may be expected to return.
 	stuck atomic.Bool
@@ -82,7 +83,7 @@ func open(c Config) (*Store, error) {
 	err := s.openDB(c.Timeout)
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		err = fmt.Errorf("another process has it open, which must end first: %w", err)
+		err = fmt.Errorf("another process has it open, and must end first: %w", err)
 	case errors.Is(err, journal.ErrDamaged):
 		err = fmt.Errorf("%w; %s", err, remedy)
 	}

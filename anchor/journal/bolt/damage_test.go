@@ -12,8 +12,8 @@ import (
 	"muniment/anchor/journal"
 )
 
-// TestBitFlips flips bits all over a file. What is read then is either what was written or an error that says so; the
-// process goes on, and a transaction over damaged pages is not committed.
+// TestBitFlips flips bits all over a file. A read then gives either the row that was written or an error that says so;
+// the process goes on, and a transaction over damaged pages is not committed.
 func TestBitFlips(t *testing.T) {
 	t.Parallel()
 	const rows, rounds = 300, 600

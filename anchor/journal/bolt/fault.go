@@ -29,8 +29,8 @@ func (s *Store) isFault(p any) bool {
 	return fault.Addr() >= start && fault.Addr()-start < uintptr(mapSize)
 }
 
-// guard turns a panic of bbolt's over a damaged page into an error. It is to be deferred where no
-// code of the caller's runs.
+// guard turns a panic of bbolt over a damaged page into an error. It may be deferred only where no code of the caller
+// runs.
 func (r *reader) guard(t journal.Table, err *error) {
 	if p := recover(); p != nil { //nolint:revive // guard itself is what is deferred
 		*err = r.damaged(t, p)
@@ -45,7 +45,7 @@ func (r *reader) damaged(t journal.Table, what any) error {
 	return err
 }
 
-// guarded calls a function of bbolt's.
+// guarded calls a function of bbolt, and turns its panic over a damaged page into an error.
 func guarded(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -29,7 +29,8 @@ func prepare(c Config) error {
 	return check(c)
 }
 
-// create makes a new file under another name first, so that whatever has the name is whole. Whoever is first wins.
+// create makes a new file under another name and links it to its own, so that a file of that name is always whole. If
+// two processes create it, the first one's file stays.
 func create(path string) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, filepath.Base(path)+".new-*")

@@ -24,7 +24,7 @@ const (
 	maxPageSize = 1 << 24
 )
 
-// meta is what a meta page says of the file.
+// meta holds the fields of a meta page that are checked here.
 type meta struct {
 	pageSize uint32
 	root     uint64 // page of the root bucket
@@ -70,8 +70,8 @@ func readMeta(f *os.File, at int64) (meta, error) {
 	return parseMeta(b[:])
 }
 
-// newestMeta returns what the meta page that bbolt will go by says, and whether the other one is damaged: that is what
-// a write of it that was cut off leaves behind, and then the transaction was never acknowledged.
+// newestMeta returns the meta page that bbolt will use, and whether the other one is damaged. A write that was cut off
+// damages one, and its transaction was then never acknowledged.
 func newestMeta(f *os.File) (m meta, torn bool, err error) {
 	first, err := readMeta(f, 0)
 	if err == nil {
@@ -85,7 +85,7 @@ func newestMeta(f *os.File) (m meta, torn bool, err error) {
 			return first, false, nil
 		}
 	}
-	// Where the second one is depends on the page size, which only the metas know.
+	// The position of the second one depends on the page size, which only the metas hold.
 	for at := int64(minPageSize); at <= maxPageSize; at *= 2 {
 		if second, err := readMeta(f, at); err == nil && int64(second.pageSize) == at {
 			return second, true, nil

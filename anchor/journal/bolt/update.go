@@ -97,7 +97,8 @@ func (s *Store) stop(why error) {
 	s.stopped.CompareAndSwap(nil, &text)
 }
 
-// commit makes the transaction durable. If that fails it finds out what is known.
+// commit makes the transaction durable. If that fails, the error says whether nothing was written (ErrFull) or the
+// outcome is unknown.
 func (s *Store) commit(tx *bbolt.Tx) error {
 	id := tx.ID()
 	err := guarded(tx.Commit)

@@ -18,8 +18,8 @@ import (
 	"muniment/anchor/ledger"
 )
 
-// patience is how many times the suite calls Env.Advance before it gives an attempt up.
-const patience = 100
+// maxAdvances is how many times the suite calls Env.Advance before it gives an attempt up.
+const maxAdvances = 100
 
 // Env is one ledger under test. Ledger, Reopen and Verify are required.
 type Env struct {
@@ -184,13 +184,13 @@ func (s *suite) status(a ledger.Attempt) ledger.Status {
 // settle advances until the attempt is final, lost or superseded.
 func (s *suite) settle(a ledger.Attempt) ledger.Status {
 	s.Helper()
-	for range patience {
+	for range maxAdvances {
 		if status := s.status(a); status != ledger.Pending && status != ledger.Included {
 			return status
 		}
 		s.advance()
 	}
-	s.Fatalf("size %d did not settle in %d steps", a.Checkpoint.Size, patience)
+	s.Fatalf("size %d did not settle in %d steps", a.Checkpoint.Size, maxAdvances)
 	return ""
 }
 

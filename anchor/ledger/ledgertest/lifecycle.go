@@ -42,7 +42,7 @@ func testLifecycle(s *suite) {
 	a := s.prepare(7)
 	s.submit(a)
 	before := 0
-	for range patience {
+	for range maxAdvances {
 		now := s.status(a)
 		r, ok := rank[now]
 		if !ok || r < before {

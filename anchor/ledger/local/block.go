@@ -32,14 +32,13 @@ var ErrBlock = errors.New("not a block of this ledger")
 //
 //	muniment-local-block/1
 //	<height, decimal, from 1>
-//	<previous: standard base64 of the SHA-256 of the previous block's whole note with its signature; zeros at height 1>
+//	<previous: standard base64 of the SHA-256 of the previous block's whole note, signature included; zeros at height 1>
 //	<time, RFC 3339, UTC, in seconds>
 //	<origin>
 //	<size, decimal, from 1>
 //	<root: standard base64 of 32 bytes>
 //
-// There is one way to write a block: anything else with the same meaning is refused, so that the hash of a note names
-// it.
+// There is one way to write a block, and any other is refused, so that the hash of a note names it.
 type Block struct {
 	Height   uint64
 	Previous [sha256.Size]byte
@@ -49,7 +48,7 @@ type Block struct {
 	Root     [sha256.Size]byte
 }
 
-// text is what is signed.
+// text is the signed part of the note.
 func (b Block) text() string {
 	return fmt.Sprintf("%s\n%d\n%s\n%s\n%s\n%d\n%s\n", blockVersion, b.Height,
 		base64.StdEncoding.EncodeToString(b.Previous[:]), b.Time.UTC().Format(time.RFC3339), b.Origin, b.Size,

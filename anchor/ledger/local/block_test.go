@@ -195,7 +195,7 @@ func FuzzParseBlock(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data string) {
-		// Who does not hold the key can make no block that is not one of the known ones, whatever else changes.
+		// Without the key nobody can make a block that is not one of the known ones.
 		b, err := local.ParseBlock([]byte(data), v)
 		if err != nil {
 			return

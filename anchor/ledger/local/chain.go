@@ -28,9 +28,9 @@ type files struct {
 	link func(from, to string) error
 }
 
-// chain is the folder of blocks, one file each, and what is known of it. A block is written to a temporary file,
-// synced, and linked to its own name, which fails if there is a block of this height: so a block is whole or absent
-// whatever happens, none is ever overwritten, and two processes cannot write different ones.
+// chain is the folder of blocks, one file each, and its state as it was last read. A block is written to a temporary
+// file, synced, and linked to its own name, which fails if there is a block of this height: so a block is whole or
+// absent whatever happens, none is ever overwritten, and two processes cannot write different ones.
 type chain struct {
 	dir      string
 	verifier note.Verifier
@@ -53,7 +53,7 @@ func openChain(dir string, v note.Verifier, f files) (*chain, error) {
 	}
 	for _, e := range entries {
 		if unfinished, err := filepath.Match(tempPattern, e.Name()); err == nil && unfinished {
-			// Left by a crash. If another process is just writing it, that one fails and its caller tries again.
+			// A crash has left it. If another process is just writing it, that one fails and its caller tries again.
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}
@@ -108,7 +108,7 @@ func (c *chain) catchUp() error {
 	}
 }
 
-// follows says why the block cannot be the next.
+// follows returns an error if the block cannot be the next.
 func (c *chain) follows(b Block) error {
 	head, known := c.heads[b.Origin]
 	switch {

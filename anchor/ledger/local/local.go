@@ -1,9 +1,9 @@
 // Package local is the ledger of the embedded default: signed, hash-chained blocks in a folder, one file each.
 //
-// It needs no network, and says no more than it can: whoever holds the folder and the key can write another chain. So
-// it proves tampering only against a copy held elsewhere. Somebody who kept one block, in an evidence file, a backup or
-// a mailbox, can show that a later chain does not contain it; somebody who kept nothing has only the key holder's word.
-// A policy that wants more names a ledger that others run.
+// It needs no network, and proves less than other ledgers: the holder of the folder and the key can write another
+// chain, so tampering shows only against a copy held elsewhere. An auditor who kept one block, in an evidence file, a
+// backup or a mailbox, can show that a later chain does not contain it; one who kept nothing has only the key holder's
+// word. A policy that wants more names a ledger that others run.
 //
 // A block is durable when Submit returns, and final at once. Blocks are plain text ([Block]); copying the folder while
 // it is written to gives a valid chain.
@@ -88,7 +88,7 @@ func (l *Ledger) ID() string { return l.id }
 // VerifierKey is what a policy pins: the key in the encoding of note.NewVerifier, "<id>+<hash>+<key>".
 func (l *Ledger) VerifierKey() string { return l.key }
 
-// state is Attempt.State, and what Prove returns.
+// state is the content of Attempt.State, and of the proof.
 type state struct {
 	Block string `json:"block"` // the whole note
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// Signer signs blocks with Ed25519. It has the shape of the journal's signer, but must not have its key: who holds one
-// should not be able to write the other's history.
+// Signer signs blocks with Ed25519. It has the shape of the journal's signer, but must not have its key: the holder of
+// one must not be able to write the other's history.
 type Signer interface {
 	// Sign returns the 64-byte Ed25519 signature of the message.
 	Sign(ctx context.Context, message []byte) ([]byte, error)

@@ -60,7 +60,7 @@ func check(ctx context.Context, base, key string) error {
 	if err := fsck.New(verifier.Name(), verifier, log, leafHashes, fsck.Opts{N: 2}).Check(ctx); err != nil {
 		return fmt.Errorf("checking the log: %w", err)
 	}
-	// Where the log has grown meanwhile, this checks that it has only grown.
+	// If the log has grown meanwhile, this checks that it has only grown.
 	if _, _, _, err := follower.Update(ctx); err != nil {
 		return fmt.Errorf("following the log: %w", err)
 	}
