@@ -32,7 +32,7 @@ var ErrBlock = errors.New("not a block of this ledger")
 //
 //	muniment-local-block/1
 //	<height, decimal, from 1>
-//	<previous: standard base64 of the SHA-256 of the previous block's whole note, signature included; zeros at height 1>
+//	<previous: standard base64 of the SHA-256 of the previous block's whole signed note; zeros at height 1>
 //	<time, RFC 3339, UTC, in seconds>
 //	<origin>
 //	<size, decimal, from 1>

@@ -255,7 +255,9 @@ func TestBrokenChainIsRefused(t *testing.T) {
 		"cut":            func(t *testing.T, dir string) error { return os.Truncate(blockFile(dir, 3), 40) },
 		"empty":          func(t *testing.T, dir string) error { return os.Truncate(blockFile(dir, 3), 0) },
 		"one is missing": func(t *testing.T, dir string) error { return os.Remove(blockFile(dir, 2)) },
-		"swapped":        func(t *testing.T, dir string) error { return os.Rename(blockFile(dir, 1), blockFile(dir, 3)) },
+		"swapped": func(t *testing.T, dir string) error {
+			return os.Rename(blockFile(dir, 1), blockFile(dir, 3))
+		},
 		"rewritten with the key, but not to the end": func(t *testing.T, dir string) error {
 			other := config(t.TempDir())
 			l := mustOpen(t, other)
@@ -274,8 +276,10 @@ func TestBrokenChainIsRefused(t *testing.T) {
 			}
 			return os.WriteFile(blockFile(dir, 2), data, 0o600)
 		},
-		"shrinking, with the key":          func(t *testing.T, dir string) error { return follow(t, dir, 5, "2\n") },
-		"going back in time, with the key": func(t *testing.T, dir string) error { return follow(t, dir, 3, "2025-12-31T00:00:00Z\n") },
+		"shrinking, with the key": func(t *testing.T, dir string) error { return follow(t, dir, 5, "2\n") },
+		"going back in time, with the key": func(t *testing.T, dir string) error {
+			return follow(t, dir, 3, "2025-12-31T00:00:00Z\n")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config(t.TempDir())

@@ -1,6 +1,6 @@
 // Command tessera checks a log over HTTP with code that is not ours: the client and the checker of
-// github.com/transparency-dev/tessera. It reads every entry bundle and tile (C2SP tlog-tiles), derives the tree again, and
-// compares it with the signed checkpoint. It exits 0 if all agrees, 1 if not, and 3 if it is not used as it should.
+// github.com/transparency-dev/tessera. It reads every entry bundle and tile (C2SP tlog-tiles), derives the tree again,
+// and compares it with the signed checkpoint. It exits 0 if all agrees, 1 if not, and 3 if it is not used as it should.
 //
 // It is a module of its own so that the program does not depend on what only its tests need.
 package main
