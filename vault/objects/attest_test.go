@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"muniment/anchor/journal"
+	"muniment/anchor/processtest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
 	"muniment/vault/objects/objectstest"
@@ -45,15 +46,8 @@ func openS3(t *testing.T, server *servertest.S3) objects.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // the server may not be ready yet
-		err := store.Verify(t.Context())
-		if err == nil {
-			return store
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
-	}
+	processtest.Await(t, "the server is ready", func() bool { return store.Verify(t.Context()) == nil })
+	return store
 }
 
 // Stores that keep their locks are seen to, and hold the locked object and nothing else afterwards.

@@ -74,11 +74,12 @@ func TestTokenAtItsMaximumAge(t *testing.T) {
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(11 * time.Second); time.Now().Before(end); {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(11 * time.Second); time.Now().Before(end); <-tick.C {
 		if _, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret("x")}); err != nil {
 			t.Fatalf("wrapping: %v", err)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	requests := k.vault.Requests(t)
 	renewals := requests[servertest.Operation{Verb: "update", Path: "auth/token/renew-self"}]
@@ -95,11 +96,12 @@ func TestBatchTokens(t *testing.T) {
 	if err := svc.CreateTenant(t.Context(), "default"); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(6 * time.Second); time.Now().Before(end); {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(6 * time.Second); time.Now().Before(end); <-tick.C {
 		if _, err := svc.Wrap(t.Context(), "default", []keys.Secret{keys.Secret("x")}); err != nil {
 			t.Fatalf("wrapping: %v", err)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"muniment/anchor/processtest"
 	"muniment/anchor/proxytest"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
@@ -18,17 +19,13 @@ import (
 // eventually waits until it works.
 func eventually(t *testing.T, what string, do func() error) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		err := do()
-		if err == nil {
-			return
+	var err error
+	defer func() {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", what, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	}()
+	processtest.Await(t, what, func() bool { err = do(); return err == nil })
 }
 
 // checkDown fails the test unless every call says that Vault is not available, with the text.

@@ -75,6 +75,9 @@ func Run(t *testing.T, open func(t *testing.T) objects.Store, o Options) {
 	}
 	run := func(name string, test func(*env)) {
 		t.Run(name, func(t *testing.T) {
+			if o.Clock == nil { // which all tests would move
+				t.Parallel()
+			}
 			test(&env{T: t, store: open(t), opt: o, prefix: "conformance-" + random(8) + "/"})
 		})
 	}

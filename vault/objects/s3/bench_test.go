@@ -35,6 +35,7 @@ type way struct {
 // store sends too; by minio-go as it comes; and by the store.
 func ways(b *testing.B, server *servertest.S3) []way {
 	b.Helper()
+	bucket := server.BucketName()
 	cfg := config(b, server, bucket, true)
 	cfg.PartSize, cfg.StreamSize = 0, 0
 	store := open(b, cfg)

@@ -21,10 +21,10 @@ func TestReleaseBucket(t *testing.T) {
 	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
-			server, n := start(t), 0
+			t.Parallel()
+			server := start(t)
 			journaltest.RunBucket(t, func(t *testing.T) journal.Bucket {
-				n++
-				return objects.NewBucket(open(t, config(t, server, fmt.Sprintf("release-%d", n), false)))
+				return objects.NewBucket(open(t, config(t, server, server.BucketName(), false)))
 			})
 		})
 	}
@@ -32,9 +32,12 @@ func TestReleaseBucket(t *testing.T) {
 
 // Locks in governance mode bind the store's own credentials too, as long as they do not bypass them.
 func TestGovernance(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
-			cfg := config(t, start(t), bucket, true)
+			t.Parallel()
+			server := start(t)
+			cfg := config(t, server, server.BucketName(), true)
 			cfg.Mode = s3.Governance
 			store, until := open(t, cfg), time.Now().Add(time.Hour)
 			info, err := store.Put(t.Context(), "a", strings.NewReader("x"),
@@ -58,12 +61,14 @@ func TestGovernance(t *testing.T) {
 
 // The store is asked to encrypt what it keeps, with its own keys or with one of its key service.
 func TestEncryption(t *testing.T) {
+	t.Parallel()
 	server := servers["minio"](t)
 	n := 0
 	for _, encryption := range []s3.Encryption{{Enabled: true}, {Enabled: true, KMSKey: "servertest"}} {
+		bucket := server.BucketName()
 		cfg := config(t, server, bucket, true)
 		cfg.Encryption = encryption
-		r := &rig{T: t, server: server, direct: open(t, cfg)}
+		r := &rig{T: t, server: server, bucket: bucket, direct: open(t, cfg)}
 		for _, size := range []int{1000, large} {
 			n++
 			key := fmt.Sprint("encrypted/", n)
@@ -93,11 +98,13 @@ func statVersion(version string) minio.StatObjectOptions {
 // The configured mode is that of new objects. What was locked in the other one keeps it, and its lock is extended all
 // the same.
 func TestModeChanged(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := start(t)
 			for mode, other := range map[s3.Mode]s3.Mode{s3.Compliance: s3.Governance, s3.Governance: s3.Compliance} {
-				cfg := config(t, server, bucket, true)
+				cfg := config(t, server, server.BucketName(), true)
 				cfg.Mode = mode
 				before := open(t, cfg)
 				cfg.Mode = other

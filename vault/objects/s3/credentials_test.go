@@ -28,10 +28,12 @@ func write(t *testing.T, path, text string) {
 
 // Credentials in files are read again when they change, under a running store.
 func TestCredentialsInFiles(t *testing.T) {
-	server := servertest.Versitygw(t)
+	t.Parallel()
+	server := shared.Versitygw(t)
+	bucket := server.BucketName()
 	open(t, config(t, server, bucket, true))
 	access, secret := filepath.Join(t.TempDir(), "access"), filepath.Join(t.TempDir(), "secret")
-	shared := filepath.Join(t.TempDir(), "credentials")
+	profiles := filepath.Join(t.TempDir(), "credentials")
 	profile := func(secret string) string {
 		return fmt.Sprintf("[default]\naws_access_key_id=x\naws_secret_access_key=y\n[muniment]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
 			server.AccessKey, secret)
@@ -44,7 +46,7 @@ func TestCredentialsInFiles(t *testing.T) {
 			write(t, access, server.AccessKey+"\n")
 			write(t, secret, "  "+key+"\n")
 		}},
-		"a shared file": {s3.SharedFile(shared, "muniment"), func(key string) { write(t, shared, profile(key)) }},
+		"a shared file": {s3.SharedFile(profiles, "muniment"), func(key string) { write(t, profiles, profile(key)) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config(t, server, bucket, true)
@@ -75,7 +77,8 @@ func TestCredentialsInFiles(t *testing.T) {
 }
 
 func TestCredentialsInTheEnvironment(t *testing.T) {
-	server := servertest.Versitygw(t)
+	server := shared.Versitygw(t)
+	bucket := server.BucketName()
 	open(t, config(t, server, bucket, true))
 	t.Setenv("AWS_ACCESS_KEY_ID", server.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", server.SecretKey)
@@ -128,7 +131,9 @@ func identities(t *testing.T, server *servertest.S3, tokens *[]string, lifetime 
 
 // A web identity token is exchanged for credentials, and read again for the next ones when those are about to end.
 func TestWebIdentity(t *testing.T) {
-	server := servertest.MinIO(t)
+	t.Parallel()
+	server := shared.MinIO(t)
+	bucket := server.BucketName()
 	open(t, config(t, server, bucket, true))
 	for lifetime, want := range map[time.Duration][]string{time.Hour: {"first"}, 0: {"first", "second"}} {
 		var tokens []string

@@ -18,16 +18,11 @@ import (
 	"muniment/vault/servertest"
 )
 
-// The buckets that tests use when they need no others: with versions and without.
-const (
-	bucket      = "muniment-test"
-	plainBucket = "muniment-plain"
-)
-
 // rig is a store behind a proxy that can fail, and the same bucket seen without it.
 type rig struct {
 	*testing.T
 	server *servertest.S3
+	bucket string
 	proxy  *proxytest.Proxy
 	store  *s3.Store // through the proxy
 	direct *s3.Store
@@ -35,16 +30,21 @@ type rig struct {
 }
 
 // quick are limits with which a test need not wait long.
-func quick(c *s3.Config) { c.Timeout, c.Patience = 250*time.Millisecond, 3*time.Second }
+func quick(c *s3.Config) { c.Timeout, c.Patience = time.Second, 3*time.Second }
 
+// newRig is a rig with a bucket of its own.
 func newRig(t *testing.T, server *servertest.S3, versioned bool, change ...func(*s3.Config)) *rig {
 	t.Helper()
-	name := bucket
-	if !versioned {
-		name = plainBucket
+	return newRigIn(t, server, server.BucketName(), versioned, change...)
+}
+
+// newRigIn is a rig with a bucket that several may use.
+func newRigIn(t *testing.T, server *servertest.S3, bucket string, versioned bool, change ...func(*s3.Config)) *rig {
+	t.Helper()
+	cfg := config(t, server, bucket, versioned)
+	r := &rig{
+		T: t, server: server, bucket: bucket, direct: open(t, cfg), proxy: proxytest.New(t, server.Endpoint),
 	}
-	cfg := config(t, server, name, versioned)
-	r := &rig{T: t, server: server, direct: open(t, cfg), proxy: proxytest.New(t, server.Endpoint)}
 	cfg.Endpoint = r.proxy.URL()
 	for _, c := range append([]func(*s3.Config){quick}, change...) {
 		c(&cfg)
@@ -216,14 +216,15 @@ func calls() map[string]call {
 // Each request of each call fails, and fails after it took effect; the call succeeds and does its work once.
 func TestPassingFaults(t *testing.T) {
 	t.Parallel()
-	server := servertest.Versitygw(t)
+	server := shared.Versitygw(t)
+	bucket := server.BucketName()
 	open(t, config(t, server, bucket, true))
 	for name, c := range calls() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for kind, fault := range passing {
 				t.Run(kind, func(t *testing.T) {
-					r := newRig(t, server, true)
+					r := newRigIn(t, server, bucket, true)
 					fault := fault
 					fault.Match = c.match
 					switch fault.Kind { // not every request has a body, nor every answer
@@ -245,7 +246,8 @@ func TestPassingFaults(t *testing.T) {
 // A store that stays away is not available: said in time, after few requests, by name, and with nothing of the body.
 func TestLastingFaults(t *testing.T) {
 	t.Parallel()
-	server := servertest.Versitygw(t)
+	server := shared.Versitygw(t)
+	bucket := server.BucketName()
 	open(t, config(t, server, bucket, true))
 	lasting := map[string]proxytest.Fault{
 		"503":  {Kind: proxytest.Answer, Body: "<Error><Code>SlowDown</Code><Message>secret</Message></Error>"},
@@ -256,7 +258,9 @@ func TestLastingFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for kind, fault := range lasting {
-				r := newRig(t, server, true, func(c *s3.Config) { c.Patience = 300 * time.Millisecond })
+				r := newRigIn(t, server, bucket, true, func(c *s3.Config) {
+					c.Patience = 300 * time.Millisecond
+				})
 				fault.Match, fault.Times = c.match, -1
 				struck := r.proxy.Inject(fault)
 				start := time.Now()
@@ -282,9 +286,8 @@ func TestLastingFaults(t *testing.T) {
 }
 
 // A store that says when to come back is left alone until then, or given up at once if that is too late.
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, servertest.Versitygw(t), true)
+func TestRetryAfter(t *testing.T) { // alone, for its point is how long something takes
+	r := newRig(t, shared.Versitygw(t), true)
 	put := func() (time.Duration, error) {
 		start := time.Now()
 		_, err := r.store.Put(t.Context(), r.key(), strings.NewReader("x"), objects.PutOptions{Length: 1})
@@ -306,7 +309,8 @@ func TestRetryAfter(t *testing.T) {
 
 // A store that is full says so at once.
 func TestFull(t *testing.T) {
-	r := newRig(t, servertest.Versitygw(t), true)
+	t.Parallel()
+	r := newRig(t, shared.Versitygw(t), true)
 	for name, c := range map[string]proxytest.Fault{
 		"507":   {Status: 507},
 		"MinIO": {Status: 507, Body: "<Error><Code>XMinioStorageFull</Code></Error>"},

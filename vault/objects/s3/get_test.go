@@ -20,7 +20,7 @@ import (
 // A body that breaks off is an error of Read, at whatever byte and in whatever way.
 func TestPartialGet(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, servertest.Versitygw(t), true)
+	r := newRig(t, shared.Versitygw(t), true)
 	body := content(300_000)
 	key := r.key()
 	version := r.put(key, body, objects.PutOptions{}).Version
@@ -99,12 +99,14 @@ func TestStrangeAnswers(t *testing.T) {
 
 // What others do to the bucket: objects replaced, hidden by a marker, deleted.
 func TestOutOfBand(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, start(t), true)
 			ctx, key, body := t.Context(), r.key(), content(1000)
 			version := r.put(key, body, objects.PutOptions{}).Version
-			other, err := r.client().PutObject(ctx, bucket, key, bytes.NewReader([]byte("other")), 5, "", "",
+			other, err := r.client().PutObject(ctx, r.bucket, key, bytes.NewReader([]byte("other")), 5, "", "",
 				minio.PutObjectOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -115,11 +117,11 @@ func TestOutOfBand(t *testing.T) {
 			if got, err := read(ctx, r.store, key, "", nil); err != nil || string(got) != "other" {
 				t.Errorf("the newest: %q, %v", got, err)
 			}
-			if err := r.client().RemoveObject(ctx, bucket, key, minio.RemoveObjectOptions{}); err != nil {
+			if err := r.client().RemoveObject(ctx, r.bucket, key, minio.RemoveObjectOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			marker := ""
-			for object := range r.client().ListObjectsIter(ctx, bucket,
+			for object := range r.client().ListObjectsIter(ctx, r.bucket,
 				minio.ListObjectsOptions{Prefix: key, Recursive: true, WithVersions: true}) {
 				if object.IsDeleteMarker {
 					marker = object.VersionID
@@ -143,7 +145,7 @@ func TestOutOfBand(t *testing.T) {
 			if fmt.Sprint(listed) != fmt.Sprint([]string{other.VersionID, version}) {
 				t.Errorf("listed %v", listed)
 			}
-			if err := r.client().RemoveObject(ctx, bucket, key,
+			if err := r.client().RemoveObject(ctx, r.bucket, key,
 				minio.RemoveObjectOptions{VersionID: version}); err != nil {
 				t.Fatal(err)
 			}

@@ -23,10 +23,11 @@ func TestListGoesOn(t *testing.T) {
 		start     func(testing.TB) *servertest.S3
 		versioned bool
 	}{
-		"versitygw": {servertest.Versitygw, true}, "versitygw, no versions": {servertest.Versitygw, false},
-		"minio": {servertest.MinIO, true},
+		"versitygw": {shared.Versitygw, true}, "versitygw, no versions": {shared.Versitygw, false},
+		"minio": {shared.MinIO, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, c.start(t), c.versioned,
 				func(c *s3.Config) { c.Timeout, c.Patience = time.Second, time.Second })
 			want := make([]string, 0, 1200)

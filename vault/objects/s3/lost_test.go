@@ -22,8 +22,10 @@ import (
 
 // A body of up to a part is one request, whatever comes with it.
 func TestOneRequest(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, start(t), true, func(c *s3.Config) { c.Timeout, c.Patience = 0, 0 })
 			for _, size := range []int{0, 1, 10_000, s3.MinPartSize} {
 				for _, length := range []int64{int64(size), -1} {
@@ -56,11 +58,12 @@ var completed = map[string]string{
 
 func TestCompletedWithError(t *testing.T) {
 	t.Parallel()
-	server := servertest.Versitygw(t)
+	server := shared.Versitygw(t)
 	body := content(large)
 	for name, answer := range completed {
 		for _, kind := range []proxytest.Kind{proxytest.Answer, proxytest.AnswerAfter} {
 			t.Run(fmt.Sprint(name, " ", kind), func(t *testing.T) {
+				t.Parallel()
 				r := newRig(t, server, true)
 				r.proxy.Inject(proxytest.Fault{
 					Kind: kind, Match: proxytest.On("POST", "uploadId="), Status: 200, Body: answer,
@@ -97,7 +100,7 @@ func (r *rig) client() *minio.Core {
 // noUploads says that no multipart upload is left.
 func (r *rig) noUploads() {
 	r.Helper()
-	page, err := r.client().ListMultipartUploads(r.Context(), bucket, "", "", "", "", 1000)
+	page, err := r.client().ListMultipartUploads(r.Context(), r.bucket, "", "", "", "", 1000)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -108,9 +111,11 @@ func (r *rig) noUploads() {
 
 // A condition that fails after an answer was lost: it may have failed because of the lost attempt itself.
 func TestLostAndRefused(t *testing.T) {
-	server := servertest.Versitygw(t)
+	t.Parallel()
+	server := shared.Versitygw(t)
 	for _, versioned := range []bool{true, false} {
 		t.Run(fmt.Sprintf("versioned=%t", versioned), func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, server, versioned)
 			body, other := content(1000), bytes.Repeat([]byte("other"), 200)
 			put := func(key string, c objects.Condition) (objects.Info, error) {
@@ -176,7 +181,8 @@ func (r *rig) again(q *http.Request, key string, body []byte) {
 
 // A client that drops at any byte leaves nothing: no object, no upload.
 func TestClientDrops(t *testing.T) {
-	r := newRig(t, servertest.Versitygw(t), true)
+	t.Parallel()
+	r := newRig(t, shared.Versitygw(t), true)
 	body := content(large)
 	causes := []error{io.ErrUnexpectedEOF, io.ErrClosedPipe, context.Canceled, errors.New("the client hung up")}
 	places := []int{0, 1, 9_999, s3.MinPartSize - 1, s3.MinPartSize, s3.MinPartSize + 1, 2 * s3.MinPartSize, large - 1,
@@ -235,7 +241,7 @@ func TestUploadsAreAborted(t *testing.T) {
 		}
 	}
 	for i := range 3 {
-		if _, err := r.client().NewMultipartUpload(t.Context(), bucket, fmt.Sprint("left/", i),
+		if _, err := r.client().NewMultipartUpload(t.Context(), r.bucket, fmt.Sprint("left/", i),
 			minio.PutObjectOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +249,7 @@ func TestUploadsAreAborted(t *testing.T) {
 	if err := r.store.TidyUploads(t.Context(), "left/", time.Now().Add(-time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if page, err := r.client().ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000); err != nil ||
+	if page, err := r.client().ListMultipartUploads(t.Context(), r.bucket, "", "", "", "", 1000); err != nil ||
 		len(page.Uploads) != 3 {
 		t.Errorf("young uploads were tidied up: %d are left, %v", len(page.Uploads), err)
 	}

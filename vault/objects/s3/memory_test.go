@@ -54,9 +54,9 @@ func (p *patterned) Read(b []byte) (int, error) {
 }
 
 // Eight uploads at once hold no more memory than their parts, whatever their size: much less than the bodies.
-func TestMemory(t *testing.T) {
+func TestMemory(t *testing.T) { // alone, for its memory is the process's
 	const uploads, most = 8, 192 << 20
-	server := servertest.Versitygw(t)
+	server := shared.Versitygw(t)
 	for name, c := range map[string]struct {
 		known bool
 		size  int64 // StreamSize
@@ -64,7 +64,7 @@ func TestMemory(t *testing.T) {
 		"in parts": {true, 1}, "of unknown length": {false, 0}, "in one request": {true, 8 << 30},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := config(t, server, bucket, true)
+			cfg := config(t, server, server.BucketName(), true)
 			cfg.PartSize, cfg.StreamSize, cfg.Patience = 0, c.size, 0
 			store := open(t, cfg)
 			debug.FreeOSMemory()
@@ -114,8 +114,9 @@ func TestMemory(t *testing.T) {
 
 // A body that cannot fit is refused before anything is read or sent.
 func TestTooLarge(t *testing.T) {
+	t.Parallel()
 	server := &servertest.S3{Endpoint: "127.0.0.1:1", AccessKey: "a", SecretKey: "s"}
-	store, err := s3.New(config(t, server, bucket, true))
+	store, err := s3.New(config(t, server, "bucket", true))
 	if err != nil {
 		t.Fatal(err)
 	}

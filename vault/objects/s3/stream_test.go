@@ -13,15 +13,16 @@ import (
 	"muniment/anchor/proxytest"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
-	"muniment/vault/servertest"
 )
 
 func streaming(c *s3.Config) { c.StreamSize = 0 }
 
 // A body of known length is one request also when it is larger than a part.
 func TestStreamIsOneRequest(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, start(t), true, streaming, func(c *s3.Config) { c.Timeout, c.Patience = 0, 0 })
 			for _, size := range []int{s3.MinPartSize + 1, large, 3 * s3.MinPartSize} {
 				before, key := len(r.proxy.Requests()), r.key()
@@ -48,7 +49,7 @@ func TestStreamIsOneRequest(t *testing.T) {
 // first part.
 func TestStreamFaults(t *testing.T) {
 	t.Parallel()
-	server := servertest.Versitygw(t)
+	server := shared.Versitygw(t)
 	body := content(large)
 	for name, c := range map[string]struct {
 		fault proxytest.Fault
@@ -67,6 +68,7 @@ func TestStreamFaults(t *testing.T) {
 		"stalled":              {proxytest.Fault{Kind: proxytest.StallUpload, Bytes: 6 << 20}, large, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, server, true, streaming)
 			c.fault.Match = proxytest.On("PUT", "")
 			r.proxy.Inject(c.fault)
@@ -89,9 +91,9 @@ func TestStreamFaults(t *testing.T) {
 // A source that is slow for longer than the store may be does no harm, and one that fails at any byte leaves nothing.
 func TestStreamSources(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, servertest.Versitygw(t), true, streaming)
+	r := newRig(t, shared.Versitygw(t), true, streaming)
 	body := content(large)
-	pause := callback(func() { time.Sleep(600 * time.Millisecond) }) // more than the store's Timeout
+	pause := callback(func() { <-time.After(1200 * time.Millisecond) }) // more than the store's Timeout
 	slow := io.MultiReader(bytes.NewReader(body[:6<<20]), pause, bytes.NewReader(body[6<<20:]))
 	key := r.key()
 	if _, err := r.store.Put(t.Context(), key, slow, objects.PutOptions{Length: large}); err != nil {

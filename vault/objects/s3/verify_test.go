@@ -24,13 +24,16 @@ func (s skewed) Now() time.Time { return time.Now().Add(time.Duration(s)) }
 
 // Each thing that can be wrong with a configuration or its bucket is named, with what to do about it.
 func TestVerify(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := start(t)
 			r := &rig{T: t, server: server}
-			good := config(t, server, "good", true)
+			good := config(t, server, server.BucketName(), true)
 			open(t, good) // makes it, and waits for the server
-			open(t, config(t, server, "plain", false))
+			plain, versions, rule := server.BucketName(), server.BucketName(), server.BucketName()
+			open(t, config(t, server, plain, false))
 			client := r.client()
 			must := func(err error) {
 				t.Helper()
@@ -38,12 +41,12 @@ func TestVerify(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			must(client.MakeBucket(t.Context(), "versions", minio.MakeBucketOptions{}))
-			must(client.EnableVersioning(t.Context(), "versions"))
-			must(client.MakeBucket(t.Context(), "rule", minio.MakeBucketOptions{ObjectLocking: true}))
-			must(client.EnableVersioning(t.Context(), "rule"))
+			must(client.MakeBucket(t.Context(), versions, minio.MakeBucketOptions{}))
+			must(client.EnableVersioning(t.Context(), versions))
+			must(client.MakeBucket(t.Context(), rule, minio.MakeBucketOptions{ObjectLocking: true}))
+			must(client.EnableVersioning(t.Context(), rule))
 			mode, validity, unit := minio.Compliance, uint(1), minio.Days
-			must(client.SetBucketObjectLockConfig(t.Context(), "rule", &mode, &validity, &unit))
+			must(client.SetBucketObjectLockConfig(t.Context(), rule, &mode, &validity, &unit))
 			missing := filepath.Join(t.TempDir(), "missing")
 
 			for what, c := range map[string]struct {
@@ -51,13 +54,13 @@ func TestVerify(t *testing.T) {
 				says, do string
 			}{
 				"wrong bucket": {func(c *s3.Config) { c.Bucket = "none" }, "there is no such bucket", "make it"},
-				"no versioning": {func(c *s3.Config) { c.Bucket = "plain" }, "has no versioning",
+				"no versioning": {func(c *s3.Config) { c.Bucket = plain }, "has no versioning",
 					"turn versioning"},
-				"no lock": {func(c *s3.Config) { c.Bucket = "versions" }, "has no Object Lock",
+				"no lock": {func(c *s3.Config) { c.Bucket = versions }, "has no Object Lock",
 					"turn Object Lock on"},
-				"a default rule": {func(c *s3.Config) { c.Bucket = "rule" }, "by a default retention rule",
+				"a default rule": {func(c *s3.Config) { c.Bucket = rule }, "by a default retention rule",
 					"remove the rule"},
-				"versions not wanted": {func(c *s3.Config) { c.Bucket, c.Versioned = "versions", false },
+				"versions not wanted": {func(c *s3.Config) { c.Bucket, c.Versioned = versions, false },
 					"keeps versions", "name a bucket that never had"},
 				"a lock not wanted": {func(c *s3.Config) { c.Versioned = false }, "keeps versions",
 					"name a bucket that never had"},
@@ -106,12 +109,14 @@ func TestVerify(t *testing.T) {
 
 // A server that knows no versions can keep the release bucket, and no documents.
 func TestVerifyWithoutVersions(t *testing.T) {
+	t.Parallel()
 	server := servertest.Options{NoVersioning: true}.Versitygw(t)
-	store := open(t, config(t, server, plainBucket, false))
+	plain := server.BucketName()
+	store := open(t, config(t, server, plain, false))
 	if err := store.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{plainBucket, "made-with-lock"} {
+	for _, name := range []string{plain, "made-with-lock"} {
 		var wrong *s3.SetupError
 		_, err := s3.Open(t.Context(), config(t, server, name, true))
 		if !errors.As(err, &wrong) || !strings.Contains(wrong.What, "has no versioning") {
@@ -123,7 +128,7 @@ func TestVerifyWithoutVersions(t *testing.T) {
 // Answers that the servers here do not give.
 func TestVerifyAnswers(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, servertest.Versitygw(t), true)
+	r := newRig(t, shared.Versitygw(t), true)
 	for code, c := range map[string]struct {
 		status   int
 		more     string
@@ -158,8 +163,9 @@ func TestVerifyAnswers(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	server := servertest.Options{TLS: true}.Versitygw(t)
-	cfg := config(t, server, bucket, true)
+	cfg := config(t, server, server.BucketName(), true)
 	store := open(t, cfg)
 	if err := store.Check(t.Context()); err != nil {
 		t.Error(err)
@@ -196,6 +202,7 @@ func TestTLS(t *testing.T) {
 
 // A field that cannot be right is named before anything is sent.
 func TestConfig(t *testing.T) {
+	t.Parallel()
 	server := &servertest.S3{Endpoint: "127.0.0.1:1", Region: "r", AccessKey: "a", SecretKey: "s"}
 	for says, change := range map[string]func(*s3.Config){
 		"the endpoint":      func(c *s3.Config) { c.Endpoint = "127.0.0.1:9000" },
@@ -206,7 +213,7 @@ func TestConfig(t *testing.T) {
 		"the part size":     func(c *s3.Config) { c.PartSize = 1 << 20 },
 		"the memory":        func(c *s3.Config) { c.Memory = -1 },
 	} {
-		cfg := config(t, server, bucket, true)
+		cfg := config(t, server, "bucket", true)
 		change(&cfg)
 		var wrong *s3.SetupError
 		if _, err := s3.New(cfg); !errors.As(err, &wrong) || !strings.Contains(wrong.What, says) || wrong.Fix == "" {
@@ -215,7 +222,7 @@ func TestConfig(t *testing.T) {
 	}
 	for _, endpoint := range []string{"", "ftp://host", "http://", "https://host/path", "https://user:word@host",
 		"https://host?x", "::"} {
-		cfg := config(t, server, bucket, true)
+		cfg := config(t, server, "bucket", true)
 		cfg.Endpoint = endpoint
 		if _, err := s3.New(cfg); err == nil || strings.Contains(err.Error(), "word") {
 			t.Errorf("endpoint %q: %v", endpoint, err)
@@ -228,12 +235,14 @@ func TestConfig(t *testing.T) {
 
 // A store that does not know its access key any more says 404, or 403; that is never taken for a missing object.
 func TestKeyRevoked(t *testing.T) {
+	t.Parallel()
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, start(t), true)
 			key := r.key()
 			version := r.put(key, content(10), objects.PutOptions{}).Version
-			cfg := config(t, r.server, bucket, true)
+			cfg := config(t, r.server, r.bucket, true)
 			cfg.Credentials = s3.Static("revoked", "revoked-secret")
 			store, err := s3.New(cfg)
 			if err != nil {
