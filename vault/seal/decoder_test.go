@@ -32,9 +32,13 @@ func textAt(i int64) byte { return byte(i*131 + i>>8*17 + i>>16*59 + 7) }
 
 // TestDecoderAgreesWithTink reads documents whole, with Tink and with the decoder, and spans of them.
 func TestDecoderAgreesWithTink(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, s := range suites {
 		sizes := borderSizes(s)
+		if testing.Short() {
+			sizes = sizes[:len(sizes)/2]
+		}
 		for range 3 {
 			sizes = append(sizes, rng.Int64N(3*segmentSize(s)))
 		}
@@ -126,6 +130,7 @@ func damages(s sample, foreign []byte) map[string][]byte {
 }
 
 func TestDamageIsNoticed(t *testing.T) {
+	t.Parallel()
 	for _, s := range []seal.Suite{seal.GCMSmall, seal.CTRSmall} {
 		n := firstPlain(s) + 2*restPlain(s) + 1000
 		good := newSample(t, s, text(n))
@@ -166,6 +171,7 @@ func checkNeverRead(t *testing.T, what string, bad sample, size int64) {
 }
 
 func TestEveryByteCounts(t *testing.T) {
+	t.Parallel()
 	for _, s := range suites {
 		good := newSample(t, s, text(60))
 		for i := range good.ciphertext {
@@ -182,6 +188,7 @@ func TestEveryByteCounts(t *testing.T) {
 }
 
 func TestWrongBindingAndKeyset(t *testing.T) {
+	t.Parallel()
 	for _, s := range suites {
 		good := newSample(t, s, text(1000))
 		other := good
@@ -200,6 +207,7 @@ func TestWrongBindingAndKeyset(t *testing.T) {
 // TestSizeIsProvedByTheLastSegment holds the decoder to what its documentation says and does not say about a ciphertext
 // that was cut at a segment's border, when the caller believes the store's size.
 func TestSizeIsProvedByTheLastSegment(t *testing.T) {
+	t.Parallel()
 	for _, s := range []seal.Suite{seal.GCMSmall, seal.CTRSmall} {
 		good := newSample(t, s, text(firstPlain(s)+2*restPlain(s)+5))
 		cut := good.damaged(good.ciphertext[:2*segmentSize(s)])
@@ -223,6 +231,7 @@ func TestSizeIsProvedByTheLastSegment(t *testing.T) {
 }
 
 func TestSpansOutside(t *testing.T) {
+	t.Parallel()
 	good := newSample(t, seal.GCMSmall, text(100))
 	for _, span := range [][2]int64{{-1, 1}, {0, -1}, {0, 101}, {101, 0}, {100, 1}, {50, 1<<63 - 1}, {1<<63 - 1, 1}} {
 		if got, err := good.decode(t, testBinding, span[0], span[1]); !errors.Is(err, seal.ErrSpan) || len(got) > 0 {
@@ -233,6 +242,7 @@ func TestSpansOutside(t *testing.T) {
 
 // TestReadsOnlyWhatItNeeds counts what is asked of the source.
 func TestReadsOnlyWhatItNeeds(t *testing.T) {
+	t.Parallel()
 	s := seal.GCMSmall
 	seg := segmentSize(s)
 	good := newSample(t, s, text(firstPlain(s)+3*restPlain(s)+10))
@@ -292,6 +302,7 @@ func (r readCloser) Close() error { return r.close() }
 
 // TestFailuresOfOthers shows that a failing store, receiver or context is told apart from a damaged ciphertext.
 func TestFailuresOfOthers(t *testing.T) {
+	t.Parallel()
 	errStore := errors.New("the store is gone")
 	for _, s := range []seal.Suite{seal.GCMSmall, seal.CTRSmall} {
 		good := newSample(t, s, text(firstPlain(s)+2*restPlain(s)))
@@ -338,6 +349,7 @@ func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 // TestUnclosedWriterLeavesNothing shows that a broken upload does not verify, wherever it broke.
 func TestUnclosedWriterLeavesNothing(t *testing.T) {
+	t.Parallel()
 	for _, s := range []seal.Suite{seal.GCMSmall, seal.CTRSmall} {
 		for _, n := range borderSizes(s) {
 			var out bytes.Buffer
@@ -356,6 +368,7 @@ func TestUnclosedWriterLeavesNothing(t *testing.T) {
 }
 
 func TestForeignKeysets(t *testing.T) {
+	t.Parallel()
 	foreign := map[string]keys.Secret{"nothing": nil, "rubbish": []byte("canary-keyset"),
 		"cut": mustKeyset(t, seal.GCMLarge)[:30]}
 	handle, err := tinkkeyset.NewHandle(streamingaead.AES128GCMHKDF4KBKeyTemplate())
@@ -400,6 +413,7 @@ func serialize(t *testing.T, handle *tinkkeyset.Handle) keys.Secret {
 }
 
 func TestKeysetsAreFreshAndKnowTheirSuite(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range suites {
 		for range 3 {
@@ -416,6 +430,7 @@ func TestKeysetsAreFreshAndKnowTheirSuite(t *testing.T) {
 }
 
 func TestDecoderPrintsNoKey(t *testing.T) {
+	t.Parallel()
 	good := newSample(t, seal.GCMSmall, text(100))
 	d, err := seal.NewDecoder(good.keyset, testBinding, int64(len(good.ciphertext)), good.source)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 // TestEnvelope: the key service is asked before there is a text, and not again.
 func TestEnvelope(t *testing.T) {
+	t.Parallel()
 	svc := keystest.NewFaulty(newKeys(t))
 	item := seal.Item{Binding: seal.RowBinding(testTenant, "note", []byte("1")), Keyset: keys.Secret("keyset"),
 		Salt: keys.Secret("salt")}
@@ -42,6 +43,7 @@ func TestEnvelope(t *testing.T) {
 }
 
 func TestAnEnvelopePrintsNoKey(t *testing.T) {
+	t.Parallel()
 	envelopes, err := seal.Address(t.Context(), newKeys(t), testTenant,
 		[]seal.Item{{Binding: []byte("binding"), Salt: keys.Secret("salt")}})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 // TestFIPSOnly runs itself again under GODEBUG=fips140=only, where everything that is not approved fails.
 func TestFIPSOnly(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("GODEBUG") == "fips140=only" {
 		testUnderFIPSOnly(t)
 		return

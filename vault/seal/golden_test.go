@@ -92,6 +92,7 @@ func updateContent(t *testing.T) {
 }
 
 func TestGoldenContent(t *testing.T) {
+	t.Parallel()
 	if *update {
 		updateContent(t)
 	}
@@ -201,6 +202,7 @@ func goldenService(t *testing.T) keys.Service {
 }
 
 func TestGoldenRows(t *testing.T) {
+	t.Parallel()
 	if *update {
 		updateRows(t)
 	}
@@ -256,6 +258,7 @@ func checkRowFormat(t *testing.T, svc keys.Service, v rowVector) {
 }
 
 func TestGoldenBindings(t *testing.T) {
+	t.Parallel()
 	want := "\x00\x00\x00\x14muniment document v1\x00\x00\x00\x08tenant-a\x00\x00\x00\x10" + string(testDoc[:])
 	if got := seal.Binding(testTenant, testDoc); string(got) != want {
 		t.Errorf("Binding = %q, want %q", got, want)

@@ -15,6 +15,7 @@ import (
 // name. The two cannot be linked into one binary (both register the same protocol buffers), so the other side is a
 // program of its own.
 func TestInteroperability(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("-short: it builds a second program, with a module of its own")
 	}

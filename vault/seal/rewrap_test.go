@@ -13,6 +13,7 @@ import (
 
 // A row that is rewrapped holds what it held, under the newest version of the key, and needs no other.
 func TestRewrap(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	svc, err := local.Create(filepath.Join(t.TempDir(), "keys.json"))
 	if err != nil {
@@ -62,6 +63,7 @@ func TestRewrap(t *testing.T) {
 
 // What was wrapped for one row does not open another.
 func TestRewrapExchanged(t *testing.T) {
+	t.Parallel()
 	svc := newKeys(t)
 	rows := mustSeal(t, svc, reasonItem(1), reasonItem(2))
 	first, err := seal.Wrapped(rows[0].Value)

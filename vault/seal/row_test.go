@@ -63,6 +63,7 @@ func checkOpened(t *testing.T, what string, got seal.Opened, want seal.Item) {
 }
 
 func TestRowsComeBackInOneCall(t *testing.T) {
+	t.Parallel()
 	svc := keystest.NewFaulty(newKeys(t))
 	items := []seal.Item{documentItem(t, 0), reasonItem(1), documentItem(t, 2), reasonItem(3)}
 	items[3].Text = nil
@@ -76,6 +77,7 @@ func TestRowsComeBackInOneCall(t *testing.T) {
 }
 
 func TestNoRowsNeedNoKeyService(t *testing.T) {
+	t.Parallel()
 	svc := keystest.NewFaulty(newKeys(t))
 	mustOpenRows(t, svc, mustSeal(t, svc)...)
 	if got := mustOpenRows(t, svc, seal.Sealed{Binding: testBinding, Value: []byte("rubbish")}); !errors.Is(got[0].Err,
@@ -88,6 +90,7 @@ func TestNoRowsNeedNoKeyService(t *testing.T) {
 }
 
 func TestRowsAreFreshAndHideTheirText(t *testing.T) {
+	t.Parallel()
 	svc := newKeys(t)
 	item := documentItem(t, 1)
 	rows := mustSeal(t, svc, item, item)
@@ -103,6 +106,7 @@ func TestRowsAreFreshAndHideTheirText(t *testing.T) {
 
 // TestRowInAnothersPlace swaps whole rows and parts of them; the neighbours open all the same.
 func TestRowInAnothersPlace(t *testing.T) {
+	t.Parallel()
 	svc := newKeys(t)
 	items := []seal.Item{documentItem(t, 0), documentItem(t, 1)}
 	rows := mustSeal(t, svc, items...)
@@ -131,6 +135,7 @@ func TestRowInAnothersPlace(t *testing.T) {
 func isErr(p cmp.Path) bool { return p.String() == "Err" }
 
 func TestEveryByteOfARowCounts(t *testing.T) {
+	t.Parallel()
 	svc := newKeys(t)
 	row := mustSeal(t, svc, reasonItem(1))[0]
 	var changed []seal.Sealed
@@ -151,6 +156,7 @@ func TestEveryByteOfARowCounts(t *testing.T) {
 // TestPayloadsOfOtherMakes wraps payloads that Seal does not make, as another holder of the tenant's key might, each
 // beside a text that opens under the row key in it.
 func TestPayloadsOfOtherMakes(t *testing.T) {
+	t.Parallel()
 	svc := newKeys(t)
 	key := make([]byte, 32)
 	whole := referenceFields(testBinding, nil, nil, key)
@@ -197,6 +203,7 @@ func sealText(t *testing.T, rowKey, binding []byte) []byte {
 }
 
 func TestNewerRowSaysWhatItNeeds(t *testing.T) {
+	t.Parallel()
 	svc := newKeys(t)
 	row := mustSeal(t, svc, reasonItem(1))[0]
 	row.Value[3] = 9
@@ -207,6 +214,7 @@ func TestNewerRowSaysWhatItNeeds(t *testing.T) {
 }
 
 func TestRowOfAnotherTenant(t *testing.T) {
+	t.Parallel()
 	svc := newKeys(t)
 	if err := svc.CreateTenant(t.Context(), "tenant-b"); err != nil {
 		t.Fatal(err)
@@ -223,6 +231,7 @@ func TestRowOfAnotherTenant(t *testing.T) {
 }
 
 func TestKeyServiceFails(t *testing.T) {
+	t.Parallel()
 	svc := keystest.NewFaulty(newKeys(t))
 	rows := mustSeal(t, svc, reasonItem(1))
 	for _, fault := range []keystest.Fault{keystest.Fail, keystest.FailAfter} {
@@ -261,6 +270,7 @@ func (s short) Unwrap(ctx context.Context, tenant string, wrapped []string) ([]k
 }
 
 func TestKeyServiceLosesAnItem(t *testing.T) {
+	t.Parallel()
 	svc := newKeys(t)
 	items := []seal.Item{reasonItem(1), reasonItem(2)}
 	if got, err := seal.Seal(t.Context(), short{svc}, testTenant, items); err == nil || got != nil {
@@ -273,6 +283,7 @@ func TestKeyServiceLosesAnItem(t *testing.T) {
 }
 
 func TestSealLeavesItsInputAlone(t *testing.T) {
+	t.Parallel()
 	item, same := documentItem(t, 1), documentItem(t, 1)
 	same.Keyset = bytes.Clone(item.Keyset)
 	mustSeal(t, newKeys(t), item)
@@ -283,6 +294,7 @@ func TestSealLeavesItsInputAlone(t *testing.T) {
 }
 
 func TestBindingsDiffer(t *testing.T) {
+	t.Parallel()
 	id := testDoc[:]
 	seen := map[string]string{}
 	for name, binding := range map[string][]byte{

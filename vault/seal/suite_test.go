@@ -11,6 +11,7 @@ import (
 )
 
 func TestSuiteFor(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		length int64
 		fips   bool
@@ -38,6 +39,7 @@ func borderSizes(s seal.Suite) []int64 {
 }
 
 func TestSizesAreTinks(t *testing.T) {
+	t.Parallel()
 	for _, s := range suites {
 		for _, n := range borderSizes(s) {
 			got := int64(len(newSample(t, s, make([]byte, n)).ciphertext))
@@ -49,6 +51,7 @@ func TestSizesAreTinks(t *testing.T) {
 }
 
 func TestSizesAreInverse(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.SampledFrom(suites).Draw(t, "suite")
 		n := rapid.Int64Range(0, 5<<40).Draw(t, "n")
@@ -65,6 +68,7 @@ func TestSizesAreInverse(t *testing.T) {
 // TestSizesThatNoWriterMakes takes every size up to the third segment: the ones that CiphertextSize gives, and no
 // others, have a plaintext size.
 func TestSizesThatNoWriterMakes(t *testing.T) {
+	t.Parallel()
 	for _, s := range []seal.Suite{seal.GCMSmall, seal.CTRSmall} {
 		n := int64(0)
 		for c := range 3 * segmentSize(s) {
@@ -82,6 +86,7 @@ func TestSizesThatNoWriterMakes(t *testing.T) {
 }
 
 func TestOddSizes(t *testing.T) {
+	t.Parallel()
 	for _, s := range suites {
 		if got := s.CiphertextSize(-1); got != -1 {
 			t.Errorf("%s: an unknown length gives %d, want -1", s, got)

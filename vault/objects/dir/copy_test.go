@@ -50,6 +50,7 @@ func contents(t *testing.T, s *dir.Store) map[objects.Info]string {
 // TestCopyTo: the copy has every version under its own id, with its locks and holds; a second run copies what is new,
 // brings locks up to date, and takes nothing away.
 func TestCopyTo(t *testing.T) {
+	t.Parallel()
 	from, to := open(t, t.TempDir(), true, journal.SystemClock{}), open(t, t.TempDir(), true, journal.SystemClock{})
 	ctx := t.Context()
 	first := putText(t, from, "default/aa01", "one")
@@ -94,6 +95,7 @@ func TestCopyTo(t *testing.T) {
 // TestCopyToAfterABreak: a content that a broken copy has left without a record counts for nothing, and does not stand
 // in the way.
 func TestCopyToAfterABreak(t *testing.T) {
+	t.Parallel()
 	path := t.TempDir()
 	from, to := open(t, t.TempDir(), true, journal.SystemClock{}), open(t, path, true, journal.SystemClock{})
 	putText(t, from, "default/aa01", "text")

@@ -50,6 +50,10 @@ func child(t testing.TB, part, root string) *exec.Cmd {
 
 // TestKilled kills a process while it writes, in the middle of whatever it does, and looks at what is left.
 func TestKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out crashes")
+	}
+	t.Parallel()
 	root := t.TempDir()
 	var acknowledged []string
 	for round := range 12 {
@@ -145,6 +149,7 @@ func writeForEver(root string) error {
 // TestUnfinishedPut lays out by hand what a crash leaves behind at each step of a Put, which kill -9 meets only by
 // chance.
 func TestUnfinishedPut(t *testing.T) {
+	t.Parallel()
 	id, linked := strings.Repeat("ab", 16), "data/a+/a@"+strings.Repeat("ab", 16)
 	rec := func(versions string) string { return `{"v":1,"key":"a","versions":[` + versions + `]}` }
 	mine := `{"id":"` + id + `","size":4,"modified":"2026-01-01T00:00:00Z"}`
@@ -201,6 +206,7 @@ func TestUnfinishedPut(t *testing.T) {
 
 // TestUnfinishedDelete shows that a Delete that a crash cut short between record and content ends when it is repeated.
 func TestUnfinishedDelete(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	s := open(t, root, true, objectstest.NewClock())
 	info := put(t, s, "a", "body")
@@ -217,6 +223,7 @@ func TestUnfinishedDelete(t *testing.T) {
 
 // TestLiveSession opens a folder again while an upload into it is under way: it must not be taken for a leftover.
 func TestLiveSession(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	s := open(t, root, true, objectstest.NewClock())
 	opened := false
@@ -238,6 +245,10 @@ func TestLiveSession(t *testing.T) {
 
 // TestProcesses has several processes count on one object by compare-and-swap: no count may be lost.
 func TestProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out processes that compete")
+	}
+	t.Parallel()
 	root := t.TempDir()
 	s := open(t, root, false, objectstest.NewClock())
 	put(t, s, "head", "0")

@@ -35,9 +35,13 @@ type readerFunc func([]byte) (int, error)
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	for name, versioned := range map[string]bool{"versioned": true, "unversioned": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if testing.Short() && !versioned {
+				t.Skip("-short leaves out the store without versions")
+			}
 			clock := objectstest.NewClock()
 			path := t.TempDir()
 			one := func(t *testing.T) objects.Store { return open(t, path, versioned, clock) }

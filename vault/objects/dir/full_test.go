@@ -17,6 +17,7 @@ import (
 
 // TestFull fills a small file system of its own, in a process with a mount namespace of its own.
 func TestFull(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	c := child(t, "filler", root)
 	var out bytes.Buffer
@@ -93,6 +94,7 @@ func fill(root string) error {
 
 // TestErrnoOfTheBody shows that what a body's reader suffers is not taken for the store's own trouble.
 func TestErrnoOfTheBody(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir(), true, config("", true).Clock)
 	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.ECONNRESET} {
 		_, err := s.Put(t.Context(), "a", iotest.ErrReader(errno), objects.PutOptions{Length: -1})
@@ -104,6 +106,7 @@ func TestErrnoOfTheBody(t *testing.T) {
 
 // TestUnavailable takes the folder away under an open store.
 func TestUnavailable(t *testing.T) {
+	t.Parallel()
 	root := filepath.Join(t.TempDir(), "store")
 	s := open(t, root, true, config("", true).Clock)
 	if err := os.Rename(root, root+"-moved"); err != nil {

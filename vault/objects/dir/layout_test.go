@@ -59,6 +59,7 @@ func files(t testing.TB, root string) []string {
 }
 
 func TestLayout(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	s := open(t, root, true, objectstest.NewClock())
 	first := put(t, s, "default/3fa9", "the first")
@@ -100,6 +101,7 @@ func TestLayout(t *testing.T) {
 }
 
 func TestUnversionedKeepsOneContent(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	s := open(t, root, false, objectstest.NewClock())
 	want := []string{"data/he+/head@V", "data/he+/head@versions", "format.json"}
@@ -118,6 +120,7 @@ func TestUnversionedKeepsOneContent(t *testing.T) {
 }
 
 func TestOpen(t *testing.T) {
+	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "a", "b")
 	cfg := dir.Config{Dir: missing, Versioned: true, Clock: objectstest.NewClock(), Rand: rand.Reader}
 	if _, err := dir.Open(t.Context(), cfg); !errors.Is(err, dir.ErrMissing) {
@@ -173,6 +176,7 @@ func TestOpen(t *testing.T) {
 
 // TestDamage changes each file of an object behind the store's back.
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	const body = "0123456789"
 	edit := func(change func(string) string) func(t *testing.T, path string) {
 		return func(t *testing.T, path string) {
@@ -237,6 +241,7 @@ func TestDamage(t *testing.T) {
 }
 
 func TestTruncatedWhileRead(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir(), true, objectstest.NewClock())
 	put(t, s, "a", strings.Repeat("x", 10_000))
 	body, _, err := s.Get(t.Context(), "a", "", nil)
@@ -258,6 +263,7 @@ func TestTruncatedWhileRead(t *testing.T) {
 
 // TestSameRandomness gives every version the same id: the content that is there must win.
 func TestSameRandomness(t *testing.T) {
+	t.Parallel()
 	zero := zeros{}
 	s, err := dir.Open(t.Context(),
 		dir.Config{Dir: t.TempDir(), Versioned: true, Create: true, Clock: objectstest.NewClock(), Rand: zero})
@@ -276,6 +282,7 @@ func TestSameRandomness(t *testing.T) {
 
 // TestVersionIsNoPath names, as a version, the files of another object: none may be touched or shown.
 func TestVersionIsNoPath(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	s := open(t, root, true, objectstest.NewClock())
 	put(t, s, "a", "body")
@@ -304,6 +311,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // TestRetainRacesDelete shows that a lock that was granted holds, and that one that came too late was not granted.
 func TestRetainRacesDelete(t *testing.T) {
+	t.Parallel()
 	clock := objectstest.NewClock()
 	s := open(t, t.TempDir(), true, clock)
 	outcomes := map[bool]int{}

@@ -143,7 +143,7 @@ type call struct {
 }
 
 func calls() map[string]call {
-	small, big := content(10_000), content(large)
+	small, big := content(10_000), content(s3.MinPartSize+12_345) // one part and two
 	lock := time.Now().Add(time.Hour)
 	putting := func(body []byte, length int64, c objects.Condition) func(r *rig, key string) error {
 		return func(r *rig, key string) error {
@@ -163,10 +163,10 @@ func calls() map[string]call {
 			has(small)},
 		"put where nothing is": {proxytest.On("PUT", ""), putting(small, int64(len(small)), absent), has(small)},
 		"put, length unknown":  {proxytest.On("PUT", ""), putting(small, -1, absent), has(small)},
-		"start of an upload":   {proxytest.On("POST", "uploads="), putting(big, large, absent), has(big)},
-		"first part":           {proxytest.On("PUT", "partNumber=1"), putting(big, large, absent), has(big)},
-		"last part":            {proxytest.On("PUT", "partNumber=3"), putting(big, -1, absent), has(big)},
-		"end of an upload":     {proxytest.On("POST", "uploadId="), putting(big, large, absent), has(big)},
+		"start of an upload":   {proxytest.On("POST", "uploads="), putting(big, int64(len(big)), absent), has(big)},
+		"first part":           {proxytest.On("PUT", "partNumber=1"), putting(big, int64(len(big)), absent), has(big)},
+		"last part":            {proxytest.On("PUT", "partNumber=2"), putting(big, -1, absent), has(big)},
+		"end of an upload":     {proxytest.On("POST", "uploadId="), putting(big, int64(len(big)), absent), has(big)},
 		"stat": {proxytest.On("HEAD", ""), over(func(r *rig, key, version string) error {
 			_, err := r.store.Stat(r.Context(), key, version)
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -57,6 +58,7 @@ func (p *patterned) Read(b []byte) (int, error) {
 func TestMemory(t *testing.T) { // alone, for its memory is the process's
 	const uploads, most = 8, 192 << 20
 	server := shared.Versitygw(t)
+	runtime.KeepAlive(make([]byte, 2*most)) // the race detector keeps memory for ever of what was allocated once
 	for name, c := range map[string]struct {
 		known bool
 		size  int64 // StreamSize

@@ -72,7 +72,7 @@ func TestConformance(t *testing.T) {
 					}
 					store := open(t, cfg)
 					options := objectstest.Options{
-						Unversioned: !versioned, Large: 2*s3.MinPartSize + 1, Flat: true, BareLists: true,
+						Unversioned: !versioned, Large: s3.MinPartSize + 1, Flat: true, BareLists: true,
 					}
 					objectstest.Run(t, func(*testing.T) objects.Store { return store }, options)
 				})
