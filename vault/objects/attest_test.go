@@ -39,7 +39,7 @@ func openS3(t *testing.T, server *servertest.S3) objects.Store {
 	store, err := s3.New(s3.Config{
 		Endpoint: server.URL(), Region: server.Region, Bucket: "attested",
 		Credentials: s3.Static(server.AccessKey, server.SecretKey),
-		Versioned:   true, Create: true, Patience: time.Second, Clock: journal.SystemClock{}, Rand: rand.Reader,
+		Versioned:   true, Create: true, RetryTime: time.Second, Clock: journal.SystemClock{}, Rand: rand.Reader,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -42,11 +42,11 @@ func (s *Store) CopyTo(ctx context.Context, to *Store, progress func(seen int)) 
 
 // copyKey copies the versions of one key, and then the record that names them.
 func (s *Store) copyKey(ctx context.Context, to *Store, key string) (versions int, bytes int64, err error) {
-	theirs, _, err := readRecord(s.placeOf(key))
+	theirs, _, err := readRecord(s.locationOf(key))
 	if err != nil {
 		return 0, 0, err
 	}
-	p := to.placeOf(key)
+	p := to.locationOf(key)
 	f, err := to.enter(p.folder)
 	if err != nil {
 		return 0, 0, err
@@ -96,7 +96,7 @@ func (s *Store) copyVersion(ctx context.Context, to *Store, key string, v versio
 		return err
 	}
 	// One that is there already was linked by a copy that was broken off before the record; it was synced as a whole.
-	if err := os.Link(path, to.placeOf(key).content(v.ID)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(path, to.locationOf(key).content(v.ID)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil

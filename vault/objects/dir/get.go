@@ -38,24 +38,24 @@ func (s *Store) Get(ctx context.Context, key, version string, span *objects.Span
 }
 
 // find looks a version up (the newest when version is empty).
-func (s *Store) find(ctx context.Context, key, id string) (place, version, error) {
+func (s *Store) find(ctx context.Context, key, id string) (location, version, error) {
 	if err := ctx.Err(); err != nil {
-		return place{}, version{}, err
+		return location{}, version{}, err
 	}
 	if err := objects.CheckKey(key); err != nil {
-		return place{}, version{}, err
+		return location{}, version{}, err
 	}
 	if id != "" && (!s.versioned || !isVersion(id)) {
-		return place{}, version{}, objects.ErrNotFound
+		return location{}, version{}, objects.ErrNotFound
 	}
-	p := s.placeOf(key)
+	p := s.locationOf(key)
 	rec, _, err := readRecord(p)
 	if err != nil {
-		return place{}, version{}, err
+		return location{}, version{}, err
 	}
 	i := rec.find(id)
 	if i < 0 {
-		return place{}, version{}, objects.ErrNotFound
+		return location{}, version{}, objects.ErrNotFound
 	}
 	return p, rec.Versions[i], nil
 }

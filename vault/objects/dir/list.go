@@ -119,7 +119,7 @@ func (l *lister) leaf(key string) error {
 	if err := l.ctx.Err(); err != nil {
 		return err
 	}
-	rec, _, err := readRecord(l.store.placeOf(key))
+	rec, _, err := readRecord(l.store.locationOf(key))
 	if err != nil {
 		return err
 	}

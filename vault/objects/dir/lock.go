@@ -27,7 +27,7 @@ func (s *Store) remove(ctx context.Context, key, id string) error {
 	if id != "" && (!s.versioned || !isVersion(id)) {
 		return objects.CheckKey(key) // there never was such a version
 	}
-	return s.inFolder(ctx, key, func(p place, f folder) error {
+	return s.inFolder(ctx, key, func(p location, f folder) error {
 		rec, _, err := readRecord(p)
 		if err != nil {
 			return err
@@ -53,7 +53,7 @@ func (s *Store) remove(ctx context.Context, key, id string) error {
 }
 
 // finishRemoval removes the content of a version that is in no record.
-func finishRemoval(p place, f folder, id string) error {
+func finishRemoval(p location, f folder, id string) error {
 	if id != "" {
 		if err := os.Remove(p.content(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -96,7 +96,7 @@ func (s *Store) change(ctx context.Context, key, id string, edit func(*version) 
 		return fmt.Errorf("locks in a store without versions: %w", errors.ErrUnsupported)
 	}
 	found := false
-	err := s.inFolder(ctx, key, func(p place, f folder) error {
+	err := s.inFolder(ctx, key, func(p location, f folder) error {
 		rec, _, err := readRecord(p)
 		if err != nil {
 			return err
@@ -125,14 +125,14 @@ func (s *Store) change(ctx context.Context, key, id string, edit func(*version) 
 }
 
 // inFolder runs fn under the lock of the key's folder, or not at all if there is no such folder.
-func (s *Store) inFolder(ctx context.Context, key string, fn func(place, folder) error) error {
+func (s *Store) inFolder(ctx context.Context, key string, fn func(location, folder) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := objects.CheckKey(key); err != nil {
 		return err
 	}
-	p := s.placeOf(key)
+	p := s.locationOf(key)
 	f, err := openFolder(p.folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

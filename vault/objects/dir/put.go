@@ -37,7 +37,7 @@ func (s *Store) put(ctx context.Context, key string, body io.Reader, opt objects
 	if !s.versioned && !opt.RetainUntil.IsZero() {
 		return objects.Info{}, fmt.Errorf("a retention lock in a store without versions: %w", errors.ErrUnsupported)
 	}
-	p := s.placeOf(key)
+	p := s.locationOf(key)
 	rec, base, err := readRecord(p)
 	if err != nil {
 		return objects.Info{}, err
@@ -124,7 +124,7 @@ func (s *Store) receive(ctx context.Context, to io.Writer, body io.Reader, lengt
 }
 
 // publish makes a staged version the newest one of its key, if the condition holds now.
-func (s *Store) publish(p place, st staged, condition objects.Condition) error {
+func (s *Store) publish(p location, st staged, condition objects.Condition) error {
 	f, err := s.enter(p.folder)
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (s *Store) restage(rec record, st staged) error {
 
 // removeReplaced removes contents that a store without versions holds no longer. What it cannot remove costs only room,
 // and the next Put of the key tries again.
-func (s *Store) removeReplaced(p place, old record) {
+func (s *Store) removeReplaced(p location, old record) {
 	for _, v := range old.Versions {
 		os.Remove(p.content(v.ID))
 	}

@@ -35,7 +35,7 @@ type version struct {
 }
 
 // readRecord returns the key's record and its exact bytes, or an empty one and nil when there is none.
-func readRecord(p place) (record, []byte, error) {
+func readRecord(p location) (record, []byte, error) {
 	raw, err := os.ReadFile(p.record())
 	if errors.Is(err, fs.ErrNotExist) {
 		return record{V: recordFormat, Key: p.key}, nil, nil
@@ -123,7 +123,7 @@ func (s *Store) info(key string, v version) objects.Info {
 
 // replaceRecord puts the record in the place of the one that is there, or removes that if no version is left. The
 // caller holds the folder's lock and syncs the folder.
-func (s *Store) replaceRecord(p place, rec record) error {
+func (s *Store) replaceRecord(p location, rec record) error {
 	if len(rec.Versions) == 0 {
 		return os.Remove(p.record())
 	}

@@ -101,7 +101,7 @@ func (s *Store) undo(path, id string) error {
 	if err != nil {
 		return nil // cut off while it was written: its content was not linked yet
 	}
-	p := s.placeOf(staged.Key)
+	p := s.locationOf(staged.Key)
 	f, err := s.enter(p.folder)
 	if err != nil {
 		return err

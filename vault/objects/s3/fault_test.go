@@ -30,7 +30,7 @@ type rig struct {
 }
 
 // quick are limits with which a test need not wait long.
-func quick(c *s3.Config) { c.Timeout, c.Patience = time.Second, 3*time.Second }
+func quick(c *s3.Config) { c.Timeout, c.RetryTime = time.Second, 3*time.Second }
 
 // newRig is a rig with a bucket of its own.
 func newRig(t *testing.T, server *servertest.S3, versioned bool, change ...func(*s3.Config)) *rig {
@@ -259,7 +259,7 @@ func TestLastingFaults(t *testing.T) {
 			t.Parallel()
 			for kind, fault := range lasting {
 				r := newRigIn(t, server, bucket, true, func(c *s3.Config) {
-					c.Patience = 300 * time.Millisecond
+					c.RetryTime = 300 * time.Millisecond
 				})
 				fault.Match, fault.Times = c.match, -1
 				struck := r.proxy.Inject(fault)

@@ -49,7 +49,7 @@ func TestPartialGet(t *testing.T) {
 // Answers that are not about what was asked for.
 func TestStrangeAnswers(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.Patience = 200 * time.Millisecond })
+	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.RetryTime = 200 * time.Millisecond })
 	key := r.key()
 	version := r.put(key, content(100), objects.PutOptions{}).Version
 	head := func(more ...string) http.Header {

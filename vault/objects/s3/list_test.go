@@ -29,7 +29,7 @@ func TestListGoesOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, c.start(t), c.versioned,
-				func(c *s3.Config) { c.Timeout, c.Patience = time.Second, time.Second })
+				func(c *s3.Config) { c.Timeout, c.RetryTime = time.Second, time.Second })
 			want := make([]string, 0, 1200)
 			for i := range 1100 {
 				key := fmt.Sprintf("many/%04d", i)

@@ -26,7 +26,7 @@ func TestOneRequest(t *testing.T) {
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, start(t), true, func(c *s3.Config) { c.Timeout, c.Patience = 0, 0 })
+			r := newRig(t, start(t), true, func(c *s3.Config) { c.Timeout, c.RetryTime = 0, 0 })
 			for _, size := range []int{0, 1, 10_000, s3.MinPartSize} {
 				for _, length := range []int64{int64(size), -1} {
 					before := len(r.proxy.Requests())
@@ -225,7 +225,7 @@ func (c callback) Read([]byte) (int, error) {
 // An upload that cannot be ended is aborted, and so is one that its process left behind.
 func TestUploadsAreAborted(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.Patience = 300 * time.Millisecond })
+	r := newRig(t, servertest.Versitygw(t), true, func(c *s3.Config) { c.RetryTime = 300 * time.Millisecond })
 	for _, match := range []func(*http.Request) bool{proxytest.On("PUT", "partNumber=2"),
 		proxytest.On("POST", "uploadId=")} {
 		fault := r.proxy.Inject(proxytest.Fault{Kind: proxytest.Answer, Match: match, Times: -1})

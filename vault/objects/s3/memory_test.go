@@ -67,7 +67,7 @@ func TestMemory(t *testing.T) { // alone, for its memory is the process's
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config(t, server, server.BucketName(), true)
-			cfg.PartSize, cfg.StreamSize, cfg.Patience = 0, c.size, 0
+			cfg.PartSize, cfg.StreamSize, cfg.RetryTime = 0, c.size, 0
 			store := open(t, cfg)
 			debug.FreeOSMemory()
 			before, peak := anonymous(t), atomic.Int64{}

@@ -28,7 +28,7 @@ type multipart struct {
 	size     int64 // of its parts
 	done     []minio.CompletePart
 	running  int
-	places   int // how many parts may be in memory: one of its own, the others out of Store.extra
+	allowed  int // how many parts may be in memory: one of its own, the others out of Store.extra
 	finished chan sentPart
 }
 
@@ -41,7 +41,7 @@ type sentPart struct {
 // parts stores a body of more than one part. Whatever goes wrong, the upload is aborted: its parts would cost room for
 // ever.
 func (p *put) parts(ctx context.Context, first *part, size int64) (objects.Info, error) {
-	m := &multipart{put: p, size: size, places: 1, finished: make(chan sentPart, parallelParts)}
+	m := &multipart{put: p, size: size, allowed: 1, finished: make(chan sentPart, parallelParts)}
 	if err := m.start(ctx); err != nil {
 		first.free()
 		return objects.Info{}, err
@@ -55,7 +55,7 @@ func (p *put) parts(ctx context.Context, first *part, size int64) (objects.Info,
 		}
 		err = cmp.Or(err, m.collect())
 	}
-	p.store.extra.give(int64(m.places-1) * m.size)
+	p.store.extra.give(int64(m.allowed-1) * m.size)
 	var info objects.Info
 	if err == nil {
 		info, err = m.complete(ctx)
@@ -86,7 +86,7 @@ func (m *multipart) send(ctx context.Context, next *part) error {
 		if last {
 			return nil
 		}
-		if err := m.place(); err != nil {
+		if err := m.awaitMemory(); err != nil {
 			return err
 		}
 		next = &part{store: m.store}
@@ -98,11 +98,11 @@ func (m *multipart) send(ctx context.Context, next *part) error {
 	}
 }
 
-// place waits until one more part may be in memory.
-func (m *multipart) place() error {
-	for m.running >= m.places {
-		if m.places < parallelParts && m.store.extra.take(m.size) {
-			m.places++
+// awaitMemory waits until one more part may be in memory.
+func (m *multipart) awaitMemory() error {
+	for m.running >= m.allowed {
+		if m.allowed < parallelParts && m.store.extra.take(m.size) {
+			m.allowed++
 			continue
 		}
 		if err := m.collect(); err != nil {

@@ -20,18 +20,18 @@ const (
 	longestAfter = 15 * time.Second
 )
 
-// do makes a request until it succeeds, fails for good, or has failed for Config.Patience. The request must be one that
+// do makes a request until it succeeds, fails for good, or has failed for Config.RetryTime. The request must be one that
 // can be repeated.
 func (s *Store) do(ctx context.Context, request func(a *attempt) error) error {
-	return s.doWithin(ctx, s.cfg.Patience, request)
+	return s.doWithin(ctx, s.cfg.RetryTime, request)
 }
 
-func (s *Store) doWithin(ctx context.Context, patience time.Duration, request func(a *attempt) error) error {
+func (s *Store) doWithin(ctx context.Context, retryTime time.Duration, request func(a *attempt) error) error {
 	var deadline time.Time
 	for n := 0; ; n++ {
 		after, err := s.once(ctx, request)
 		if n == 0 {
-			deadline = time.Now().Add(patience)
+			deadline = time.Now().Add(retryTime)
 		}
 		if err == nil {
 			return nil

@@ -113,8 +113,8 @@ type Config struct {
 	// Timeout ends one request that has had no answer for that long, and a body that stops coming; 0 means
 	// DefaultTimeout. A part has to get through in it.
 	Timeout time.Duration
-	// Patience is how long a request that has failed is tried again; 0 means DefaultPatience.
-	Patience time.Duration
+	// RetryTime is how long a request that has failed is tried again; 0 means DefaultPatience.
+	RetryTime time.Duration
 
 	Clock Clock
 	Rand  io.Reader // marks, waits; must be safe for concurrent use, as crypto/rand.Reader is
@@ -209,7 +209,7 @@ func (c *Config) complete() (*url.URL, error) {
 	withDefault(&c.Memory, DefaultMemory)
 	withDefault(&c.StreamSize, DefaultStreamSize)
 	withDefault(&c.Timeout, DefaultTimeout)
-	withDefault(&c.Patience, DefaultPatience)
+	withDefault(&c.RetryTime, DefaultPatience)
 	switch {
 	case c.Mode != Compliance && c.Mode != Governance:
 		return nil, setup("the lock mode", "choose COMPLIANCE or GOVERNANCE", nil)
@@ -217,7 +217,7 @@ func (c *Config) complete() (*url.URL, error) {
 		return nil, setup("the address style", "choose path or host, or leave it out", nil)
 	case c.PartSize < MinPartSize || c.PartSize > MaxPartSize:
 		return nil, setup("the part size", fmt.Sprintf("choose %d to %d MiB", MinPartSize>>20, MaxPartSize>>20), nil)
-	case c.Memory < 0 || c.Timeout < 0 || c.Patience < 0:
+	case c.Memory < 0 || c.Timeout < 0 || c.RetryTime < 0:
 		return nil, setup("the memory or a time limit", "it must not be negative", nil)
 	}
 	return endpoint, nil

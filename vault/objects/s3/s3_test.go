@@ -32,7 +32,7 @@ func config(t testing.TB, server *servertest.S3, bucket string, versioned bool) 
 	return s3.Config{
 		Endpoint: server.URL(), Region: server.Region, Bucket: bucket, CAFile: server.CAFile,
 		Credentials: s3.Static(server.AccessKey, server.SecretKey),
-		Versioned:   versioned, Create: true, PartSize: s3.MinPartSize, StreamSize: 1, Patience: 5 * time.Second,
+		Versioned:   versioned, Create: true, PartSize: s3.MinPartSize, StreamSize: 1, RetryTime: 5 * time.Second,
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 	}
 }

@@ -23,7 +23,7 @@ func TestStreamIsOneRequest(t *testing.T) {
 	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, start(t), true, streaming, func(c *s3.Config) { c.Timeout, c.Patience = 0, 0 })
+			r := newRig(t, start(t), true, streaming, func(c *s3.Config) { c.Timeout, c.RetryTime = 0, 0 })
 			for _, size := range []int{s3.MinPartSize + 1, large, 3 * s3.MinPartSize} {
 				before, key := len(r.proxy.Requests()), r.key()
 				info, err := r.store.Put(t.Context(), key, bytes.NewReader(content(size)), objects.PutOptions{

@@ -84,7 +84,7 @@ func TestVerify(t *testing.T) {
 					"cannot be reached", "check host, port and scheme"},
 			} {
 				cfg := good
-				cfg.Create, cfg.Patience, cfg.Timeout = false, 100*time.Millisecond, 2*time.Second
+				cfg.Create, cfg.RetryTime, cfg.Timeout = false, 100*time.Millisecond, 2*time.Second
 				c.change(&cfg)
 				store, err := s3.Open(t.Context(), cfg)
 				if err == nil {
@@ -191,7 +191,7 @@ func TestTLS(t *testing.T) {
 		"no CA file":       {func(c *s3.Config) { c.CAFile = empty + "x" }, "the CA file is not valid"},
 	} {
 		cfg := cfg
-		cfg.Patience = 100 * time.Millisecond
+		cfg.RetryTime = 100 * time.Millisecond
 		c.change(&cfg)
 		var wrong *s3.SetupError
 		if _, err := s3.Open(t.Context(), cfg); !errors.As(err, &wrong) || !strings.Contains(wrong.What, c.says) {

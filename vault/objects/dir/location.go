@@ -16,26 +16,26 @@ const (
 	versionLength  = 32
 )
 
-// place is where a key is kept.
-type place struct {
+// location is where a key is kept.
+type location struct {
 	key    string
 	folder string
 	leaf   string // the key's last element
 }
 
-// placeOf expects a key that objects.CheckKey has passed.
-func (s *Store) placeOf(key string) place {
+// locationOf expects a key that objects.CheckKey has passed.
+func (s *Store) locationOf(key string) location {
 	parent, leaf := "", key
 	if i := strings.LastIndexByte(key, '/'); i >= 0 {
 		parent, leaf = key[:i], key[i+1:]
 	}
 	folder := filepath.Join(s.root, dataFolder, parent, leaf[:min(fanWidth, len(leaf))]+fanMark)
-	return place{key: key, folder: folder, leaf: leaf}
+	return location{key: key, folder: folder, leaf: leaf}
 }
 
-func (p place) record() string { return filepath.Join(p.folder, p.leaf+recordSuffix) }
+func (p location) record() string { return filepath.Join(p.folder, p.leaf+recordSuffix) }
 
-func (p place) content(id string) string { return filepath.Join(p.folder, p.leaf+versionMark+id) }
+func (p location) content(id string) string { return filepath.Join(p.folder, p.leaf+versionMark+id) }
 
 // isVersion says whether a caller's version can be one of ours; anything else must not get into a path.
 func isVersion(version string) bool {
