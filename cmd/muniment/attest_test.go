@@ -8,6 +8,7 @@ import (
 
 // TestStoresHaveNamesOfTheirOwn, which do not tell where they are.
 func TestStoresHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	at := func(endpoint, bucket string) string {
 		return storeName(config.Storage{Kind: config.StorageS3, S3: config.S3{Endpoint: endpoint, Bucket: bucket}})
 	}

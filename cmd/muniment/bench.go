@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,7 +96,7 @@ func (b *bench) run(ctx context.Context, names []string) error {
 	err := b.p.emit(b.figures, func(t *tableWriter) {
 		t.row("PART", "WHAT", "FIGURE>", "UNIT")
 		for _, f := range b.figures {
-			t.row(f.Part, f.What, number(f.Value), f.Unit)
+			t.row(f.Part, f.What, digits(f.Value), f.Unit)
 		}
 	})
 	return errors.Join(failed, err)
@@ -119,83 +118,6 @@ func (b *bench) add(part, what string, value float64, unit string) {
 // addRate adds what a rate and its latencies came to.
 func (b *bench) addRate(part, what, unit string, r rate) {
 	b.add(part, what, float64(len(r.took))/r.elapsed.Seconds(), unit+"/s")
-	b.add(part, what+", p50", ms(r.percentile(50)), "ms")
-	b.add(part, what+", p99", ms(r.percentile(99)), "ms")
-}
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// number writes three significant digits, and whole numbers from a hundred on.
-func number(v float64) string {
-	switch {
-	case v >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 10:
-		return fmt.Sprintf("%.1f", v)
-	case v >= 1:
-		return fmt.Sprintf("%.2f", v)
-	}
-	return fmt.Sprintf("%.3f", v)
-}
-
-// rate is how often something was done, and how long it took each time.
-type rate struct {
-	took    []time.Duration // sorted
-	elapsed time.Duration
-}
-
-func (r rate) percentile(p int) time.Duration {
-	if len(r.took) == 0 {
-		return 0
-	}
-	return r.took[(len(r.took)-1)*p/100]
-}
-
-// limit ends a measurement after a time or, if it is above 0, a number of repetitions.
-type limit struct {
-	time  time.Duration
-	count int
-}
-
-// measure lets workers do work until the limit. work is given a number that is different each time, from 0.
-func measure(ctx context.Context, workers int, until limit, work func(ctx context.Context, n int) error) (rate, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var (
-		mu   sync.Mutex
-		next int
-		all  rate
-		wg   sync.WaitGroup
-	)
-	began := time.Now()
-	take := func() (int, bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		over := until.count > 0 && next >= until.count || until.count == 0 && time.Since(began) >= until.time
-		if ctx.Err() != nil || over {
-			return 0, false
-		}
-		next++
-		return next - 1, true
-	}
-	for range workers {
-		wg.Go(func() {
-			var took []time.Duration
-			for n, ok := take(); ok; n, ok = take() {
-				start := time.Now()
-				if err := work(ctx, n); err != nil {
-					cancel(err)
-					return
-				}
-				took = append(took, time.Since(start))
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all.took = append(all.took, took...)
-		})
-	}
-	wg.Wait()
-	all.elapsed = time.Since(began)
-	slices.Sort(all.took)
-	return all, context.Cause(ctx)
+	b.add(part, what+", p50", milliseconds(r.percentile(50)), "ms")
+	b.add(part, what+", p99", milliseconds(r.percentile(99)), "ms")
 }

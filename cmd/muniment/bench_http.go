@@ -13,7 +13,7 @@ const large = 16
 
 // http measures deposits and reads of several sizes with 8 clients.
 func (b *bench) http(ctx context.Context, dir string) error {
-	s, err := newStuff()
+	s, err := newRandom()
 	if err != nil {
 		return err
 	}
@@ -33,10 +33,10 @@ func (b *bench) http(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (b *bench) exchange(ctx context.Context, c *child, s stuff, name string, n int64, until limit) error {
+func (b *bench) exchange(ctx context.Context, c *child, s random, name string, n int64, until limit) error {
 	var mu sync.Mutex
 	var ids []string
-	put, err := measure(ctx, clients, until, func(ctx context.Context, _ int) error {
+	put, err := measure(ctx, benchClients, until, func(ctx context.Context, _ int) error {
 		id, err := c.upload(ctx, s, n)
 		mu.Lock()
 		defer mu.Unlock()
@@ -46,7 +46,7 @@ func (b *bench) exchange(ctx context.Context, c *child, s stuff, name string, n 
 	if err != nil {
 		return err
 	}
-	get, err := measure(ctx, clients, until, func(ctx context.Context, i int) error {
+	get, err := measure(ctx, benchClients, until, func(ctx context.Context, i int) error {
 		return c.remote.read(ctx, ids[i%len(ids)], reading{purpose: fmt.Sprintf("bench-%d", i/len(ids))}, io.Discard)
 	})
 	if err != nil {
@@ -56,7 +56,7 @@ func (b *bench) exchange(ctx context.Context, c *child, s stuff, name string, n 
 		what, unit string
 		rate       rate
 	}{{"deposits", "deposits", put}, {"reads", "reads", get}} {
-		what := fmt.Sprintf("%s of %s, %d clients", way.what, name, clients)
+		what := fmt.Sprintf("%s of %s, %d clients", way.what, name, benchClients)
 		b.addRate("http", what, way.unit, way.rate)
 		b.add("http", what, float64(len(way.rate.took))*float64(n)/way.rate.elapsed.Seconds()/1e6, "MB/s")
 	}

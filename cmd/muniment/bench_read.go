@@ -13,7 +13,7 @@ import (
 
 // ranges compares a range at the end of a large document with reading all of it.
 func (b *bench) ranges(ctx context.Context, dir string) error {
-	s, err := newStuff()
+	s, err := newRandom()
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (b *bench) ranges(ctx context.Context, dir string) error {
 			if err != nil {
 				return err
 			}
-			b.add("range", way.what+", median", ms(r.percentile(50)), "ms")
+			b.add("range", way.what+", median", milliseconds(r.percentile(50)), "ms")
 		}
 		return nil
 	})
@@ -47,7 +47,7 @@ const logSize = 2000
 
 // proof measures making evidence, over HTTP, and verifying it.
 func (b *bench) proof(ctx context.Context, dir string) error {
-	s, err := newStuff()
+	s, err := newRandom()
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		b.add("proof", "evidence over HTTP, with its event on record, median", ms(made.percentile(50)), "ms")
+		b.add("proof", "evidence over HTTP, with its event on record, median", milliseconds(made.percentile(50)), "ms")
 		checked, err := measure(ctx, 1, limit{count: logSize / 10}, func(_ context.Context, i int) error {
 			if r := evidence.Verify(evidence.Input{Evidence: files[i],
 				Policy: policy}); r.Verdict != evidence.Verified {
@@ -86,7 +86,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		b.add("proof", "verifying an evidence file, median", ms(checked.percentile(50)), "ms")
+		b.add("proof", "verifying an evidence file, median", milliseconds(checked.percentile(50)), "ms")
 		return nil
 	})
 	if err != nil {
@@ -115,6 +115,6 @@ func (b *bench) inclusion(ctx context.Context, f folder) (err error) {
 	if err != nil {
 		return err
 	}
-	b.add("proof", fmt.Sprintf("an inclusion proof of %d entries, median", size), ms(r.percentile(50)), "ms")
+	b.add("proof", fmt.Sprintf("an inclusion proof of %d entries, median", size), milliseconds(r.percentile(50)), "ms")
 	return nil
 }

@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// benchClients is how many clients call the server at once.
+const benchClients = 8
+
 // child is a server in a process of its own.
 type child struct {
 	cmd    *exec.Cmd
@@ -65,7 +68,7 @@ func spawn(ctx context.Context, data, token string) (*child, error) {
 		return nil, fmt.Errorf("starting a server: it printed no URL or key: %w\n%s", err, c.log.text)
 	}
 	c.token = strings.TrimSpace(c.token)
-	c.remote, err = newRemote(strings.TrimSpace(url), c.token, newTransport(clients))
+	c.remote, err = newRemote(strings.TrimSpace(url), c.token, newTransport(benchClients))
 	return c, err
 }
 
@@ -91,11 +94,11 @@ func withServer(ctx context.Context, data string, work func(*child) error) error
 	return errors.Join(err, c.stop())
 }
 
-// stuff makes content of any size from one random block: it is encrypted, so repeating it makes nothing cheaper.
-type stuff struct{ block []byte }
+// random makes content of any size from one random block: it is encrypted, so repeating it makes nothing cheaper.
+type random struct{ block []byte }
 
-func newStuff() (stuff, error) {
-	s := stuff{make([]byte, 1<<20)}
+func newRandom() (random, error) {
+	s := random{make([]byte, 1<<20)}
 	if _, err := rand.Read(s.block); err != nil {
 		return s, fmt.Errorf("drawing content: %w", err)
 	}
@@ -103,7 +106,7 @@ func newStuff() (stuff, error) {
 }
 
 // reader gives n bytes.
-func (s stuff) reader(n int64) io.Reader { return io.LimitReader(&repeater{block: s.block}, n) }
+func (s random) reader(n int64) io.Reader { return io.LimitReader(&repeater{block: s.block}, n) }
 
 type repeater struct {
 	block []byte
@@ -118,7 +121,7 @@ func (r *repeater) Read(p []byte) (int, error) {
 }
 
 // upload deposits n bytes.
-func (c *child) upload(ctx context.Context, s stuff, n int64) (id string, err error) {
+func (c *child) upload(ctx context.Context, s random, n int64) (id string, err error) {
 	out, err := c.remote.send(ctx,
 		deposit{fileName: "bench.bin", title: "A benchmark", length: n, content: s.reader(n)})
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 // startup measures how long a server takes over many documents: until it prints its URL, until the first read, and
 // until the first deposit. The documents are deposited through the vault into a store that keeps nothing, all but one.
 func (b *bench) startup(ctx context.Context, dir string) error {
-	s, err := newStuff()
+	s, err := newRandom()
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,12 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 		return err
 	}
 	what := fmt.Sprintf("%d documents, until ", b.documents)
-	b.add("start", what+"the URL is printed", ms(time.Since(began)), "ms")
+	b.add("start", what+"the URL is printed", milliseconds(time.Since(began)), "ms")
 	err = c.remote.read(ctx, id, reading{purpose: "bench"}, io.Discard)
-	b.add("start", what+"the first read is done", ms(time.Since(began)), "ms")
+	b.add("start", what+"the first read is done", milliseconds(time.Since(began)), "ms")
 	if err == nil {
 		_, err = c.upload(ctx, s, 10<<10)
-		b.add("start", what+"the first deposit after it is done", ms(time.Since(began)), "ms")
+		b.add("start", what+"the first deposit after it is done", milliseconds(time.Since(began)), "ms")
 	}
 	return errors.Join(err, c.stop())
 }

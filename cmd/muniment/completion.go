@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completionPatience is how long a shell is kept waiting for what only the server knows.
-const completionPatience = time.Second
+// completionTime is how long a shell waits for the server.
+const completionTime = time.Second
 
 // complete says what a shell may offer for the flags and arguments of a command and those below it. What takes a file
 // or a folder is left to the shell.
@@ -19,7 +19,7 @@ func complete(p *program, c *cobra.Command) {
 		"role": cobra.FixedCompletions([]string{
 			"depositor", "reader", "records_officer", "approver", "auditor", "key_custodian", "administrator",
 		}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace),
-		"series": p.offerSeries,
+		"series": offerSeries(p),
 	} {
 		if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil {
 			_ = c.RegisterFlagCompletionFunc(name, offer) // fails only for a flag that is not there, or has one
@@ -47,20 +47,22 @@ func complete(p *program, c *cobra.Command) {
 func takesFiles(name string) bool { return name == "put" || name == "demo" || name == "restore" }
 
 // offerSeries offers the tenant's record series, as far as the server tells them. A shell is no place for errors.
-func (p *program) offerSeries(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(c.Context(), completionPatience)
-	defer cancel()
-	r, err := connect(p)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+func offerSeries(p *program) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(c.Context(), completionTime)
+		defer cancel()
+		r, err := connect(p)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		all, err := r.series(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var codes []cobra.Completion
+		for _, one := range all.Series {
+			codes = append(codes, one.Code)
+		}
+		return codes, cobra.ShellCompDirectiveNoFileComp
 	}
-	all, err := r.series(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var codes []cobra.Completion
-	for _, one := range all.Series {
-		codes = append(codes, one.Code)
-	}
-	return codes, cobra.ShellCompDirectiveNoFileComp
 }

@@ -43,17 +43,17 @@ a copy of the data, and shows how that is caught. It changes none of the files g
 
 // demo is one demonstration.
 type demo struct {
-	out     io.Writer
-	dir     string // holds data/, evidence/, token
-	sources []source
-	papers  []*paper
-	service *service
-	remote  *remote
-	policy  *evidence.Policy
+	out       io.Writer
+	dir       string // holds data/, evidence/, token
+	sources   []source
+	documents []*document
+	service   *service
+	remote    *remote
+	policy    *evidence.Policy
 }
 
-// paper is a document of the demonstration, once it was deposited.
-type paper struct {
+// document is a document of the demonstration, once it was deposited.
+type document struct {
 	source
 	id       string
 	digest   []byte // of the source, as an auditor would compute it
@@ -211,7 +211,7 @@ func (d *demo) next(temporary bool) {
 
 // try says what to try with the data of the demonstration.
 func (d *demo) try(url string, temporary bool) {
-	first := d.papers[0]
+	first := d.documents[0]
 	d.say("\nWhat to try next, in another terminal\n")
 	d.say("  go install ./cmd/...               muniment and muniment-verify, to run without go run")
 	d.say("  export " + url + " MUNIMENT_TOKEN_FILE=" + d.tokenFile())

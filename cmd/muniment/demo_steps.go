@@ -22,17 +22,17 @@ import (
 // clients is how many calls the demonstration has under way at once.
 const clients = 8
 
-// each runs work for every paper, several at once, with a progress bar.
+// each runs work for every document, several at once, with a progress bar.
 func (d *demo) each(ctx context.Context, what string, work func(context.Context, int) error,
 	summary func(time.Duration) string) error {
 	began := time.Now()
-	bar := startProgress(d.out, what, len(d.papers))
+	bar := startProgress(d.out, what, len(d.documents))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(clients)
-	for i := range d.papers {
+	for i := range d.documents {
 		g.Go(func() error {
 			if err := work(ctx, i); err != nil {
-				return fmt.Errorf("%s: %w", d.papers[i].title, err)
+				return fmt.Errorf("%s: %w", d.documents[i].title, err)
 			}
 			bar.step()
 			return nil
@@ -48,13 +48,13 @@ func (d *demo) each(ctx context.Context, what string, work func(context.Context,
 
 // deposit sends each document and keeps the digest of what it has sent.
 func (d *demo) deposit(ctx context.Context) error {
-	d.papers = make([]*paper, len(d.sources))
+	d.documents = make([]*document, len(d.sources))
 	for i, s := range d.sources {
-		d.papers[i] = &paper{source: s}
+		d.documents[i] = &document{source: s}
 	}
 	var total, again atomic.Int64
 	return d.each(ctx, "deposit", func(ctx context.Context, i int) error {
-		p := d.papers[i]
+		p := d.documents[i]
 		content, length, err := p.open()
 		if err != nil {
 			return err
@@ -78,7 +78,7 @@ func (d *demo) deposit(ctx context.Context) error {
 		return nil
 	}, func(took time.Duration) string {
 		text := fmt.Sprintf("%d documents, %s, encrypted and on record, in %.2f s",
-			len(d.papers), size(total.Load()), took.Seconds())
+			len(d.documents), size(total.Load()), took.Seconds())
 		if n := again.Load(); n > 0 {
 			text += fmt.Sprintf(" (%d were there already)", n)
 		}
@@ -108,7 +108,7 @@ func (d *demo) anchor(ctx context.Context) error {
 // read compares what comes back with the source, byte by byte.
 func (d *demo) read(ctx context.Context) error {
 	return d.each(ctx, "read", func(ctx context.Context, i int) error {
-		p := d.papers[i]
+		p := d.documents[i]
 		back := sha256.New()
 		if err := d.remote.read(ctx, p.id, reading{purpose: "demo"}, back); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (d *demo) read(ctx context.Context) error {
 		}
 		return nil
 	}, func(took time.Duration) string {
-		return fmt.Sprintf("%d read back identical, each read on record, in %.2f s", len(d.papers), took.Seconds())
+		return fmt.Sprintf("%d read back identical, each read on record, in %.2f s", len(d.documents), took.Seconds())
 	})
 }
 
@@ -133,7 +133,7 @@ func (d *demo) verify(ctx context.Context) error {
 	}
 	var report evidence.Report
 	err = d.each(ctx, "verify", func(ctx context.Context, i int) (err error) {
-		p := d.papers[i]
+		p := d.documents[i]
 		if p.evidence, err = d.remote.evidence(ctx, p.id, true); err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func (d *demo) verify(ctx context.Context) error {
 		return nil
 	}, func(took time.Duration) string {
 		return fmt.Sprintf("%d of %d verified by their evidence alone, in %.2f s",
-			len(d.papers), len(d.papers), took.Seconds())
+			len(d.documents), len(d.documents), took.Seconds())
 	})
 	if err != nil {
 		return err
@@ -163,5 +163,5 @@ func (d *demo) verify(ctx context.Context) error {
 	return nil
 }
 
-// proofFile is where the paper's evidence is kept.
-func (p *paper) proofFile(d *demo) string { return filepath.Join(d.proofs(), p.id+".json") }
+// proofFile is where the document's evidence is kept.
+func (p *document) proofFile(d *demo) string { return filepath.Join(d.proofs(), p.id+".json") }

@@ -58,12 +58,12 @@ func (d *demo) tamper(ctx context.Context) (err error) {
 	return d.catchFsck(ctx, folder(copied), flipped, swapped)
 }
 
-// victims are three papers with content, or fewer where there are not so many.
-func (d *demo) victims() (flipped, swapped, other *paper) {
-	n := len(d.papers)
-	flipped = d.papers[0]
+// victims are three documents with content, or fewer where there are not so many.
+func (d *demo) victims() (flipped, swapped, other *document) {
+	n := len(d.documents)
+	flipped = d.documents[0]
 	empty := sha256.Sum256(nil)
-	for _, p := range d.papers {
+	for _, p := range d.documents {
 		if !bytes.Equal(p.digest, empty[:]) {
 			flipped = p
 			break
@@ -72,11 +72,11 @@ func (d *demo) victims() (flipped, swapped, other *paper) {
 	if n < 2 {
 		return flipped, nil, nil
 	}
-	return flipped, d.papers[n-1], d.papers[n/2-1]
+	return flipped, d.documents[n-1], d.documents[n/2-1]
 }
 
 // vandalize changes the copy behind the program's back.
-func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other *paper) (err error) {
+func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other *document) (err error) {
 	s, err := openStorage(ctx, embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other 
 	if err != nil {
 		return err
 	}
-	if err := flipBit(path); err != nil || swapped == nil {
+	if err := flipMiddle(path); err != nil || swapped == nil {
 		return err
 	}
 	at, from, err := indexes(swapped, other)
@@ -113,10 +113,10 @@ func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other 
 	})
 }
 
-// indexes are the keys of the deposits of two papers, as their evidence has them.
-func indexes(a, b *paper) (keyA, keyB []byte, err error) {
+// indexes are the keys of the deposits of two documents, as their evidence has them.
+func indexes(a, b *document) (keyA, keyB []byte, err error) {
 	var keys [2][]byte
-	for i, p := range []*paper{a, b} {
+	for i, p := range []*document{a, b} {
 		f, err := evidence.Parse(p.evidence)
 		if err != nil {
 			return nil, nil, err
@@ -126,7 +126,7 @@ func indexes(a, b *paper) (keyA, keyB []byte, err error) {
 	return keys[0], keys[1], nil
 }
 
-func flipBit(path string) error {
+func flipMiddle(path string) error {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func flipBit(path string) error {
 }
 
 // catchServed asks the copy's server for both.
-func (d *demo) catchServed(ctx context.Context, flipped, swapped *paper) error {
+func (d *demo) catchServed(ctx context.Context, flipped, swapped *document) error {
 	err := d.remote.read(ctx, flipped.id, reading{purpose: "demo"}, io.Discard)
 	if err == nil {
 		return errors.New("the flipped bit was NOT caught: the server serves the document")
@@ -156,7 +156,7 @@ func (d *demo) catchServed(ctx context.Context, flipped, swapped *paper) error {
 }
 
 // catchSwapped puts the same lie into the evidence file that was issued before.
-func (d *demo) catchSwapped(swapped, other *paper) error {
+func (d *demo) catchSwapped(swapped, other *document) error {
 	mine, err := evidence.Parse(swapped.evidence)
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func (d *demo) catchSwapped(swapped, other *paper) error {
 }
 
 // caught runs the verifier over a forged evidence file, and names the steps that do not hold.
-func (d *demo) caught(what string, file []byte, p *paper) error {
+func (d *demo) caught(what string, file []byte, p *document) error {
 	report := evidence.Verify(evidence.Input{Evidence: file, Digest: p.digest, Policy: d.policy})
 	if report.Verdict == evidence.Verified {
 		return errors.New("the swapped body was NOT caught: the verifier accepts it")
@@ -194,7 +194,7 @@ func (d *demo) caught(what string, file []byte, p *paper) error {
 }
 
 // catchFsck checks the copy as an operator would.
-func (d *demo) catchFsck(ctx context.Context, f folder, flipped, swapped *paper) error {
+func (d *demo) catchFsck(ctx context.Context, f folder, flipped, swapped *document) error {
 	result, err := check(ctx, embedded(f), true, true)
 	if err != nil {
 		return fmt.Errorf("checking the copy: %w", err)
@@ -232,11 +232,11 @@ func copyTree(to, from string) error {
 		if err != nil {
 			return err
 		}
-		return copyFile(target, path, info.Mode())
+		return copyRegular(target, path, info.Mode())
 	})
 }
 
-func copyFile(to, from string, mode fs.FileMode) error {
+func copyRegular(to, from string, mode fs.FileMode) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err

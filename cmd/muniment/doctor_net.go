@@ -24,6 +24,8 @@ const (
 	skewNoted = 10 * time.Second
 	// skewRefused is from which on serve refuses a store. S3 itself refuses requests from 15 minutes on.
 	skewRefused = 5 * time.Minute
+	// maxAnswer is how much of an answer is read, in bytes.
+	maxAnswer = 64 << 10
 	// certificateSoon is when a certificate's end is mentioned.
 	certificateSoon = 14 * 24 * time.Hour
 )
@@ -104,7 +106,7 @@ func (p peer) get(ctx context.Context, path string, header http.Header) (peerAns
 	if res.TLS != nil && len(res.TLS.PeerCertificates) > 0 {
 		out.leaf = res.TLS.PeerCertificates[0]
 	}
-	out.body, err = io.ReadAll(io.LimitReader(res.Body, maxProblem))
+	out.body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	return out, err
 }
 

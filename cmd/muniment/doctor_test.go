@@ -26,6 +26,7 @@ func (c careless) Put(ctx context.Context, key string, body io.Reader, opt objec
 
 // TestAStoreWithoutConditionsIsFound, and nothing is left in either.
 func TestAStoreWithoutConditionsIsFound(t *testing.T) {
+	t.Parallel()
 	good, err := openDir(t.Context(), filepath.Join(t.TempDir(), "release"), false, true)
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +45,7 @@ func TestAStoreWithoutConditionsIsFound(t *testing.T) {
 
 // TestATrialThatALockDidNotStand names what was possible.
 func TestATrialThatALockDidNotStand(t *testing.T) {
+	t.Parallel()
 	all := openapi.StorageTrial{Key: "k", Locks: true, RefusesDelete: true, RefusesShorter: true, KeepsVersions: true}
 	for broken, spoil := range map[string]func(*openapi.StorageTrial){
 		"the lock that came with the upload did not stand": func(a *openapi.StorageTrial) { a.Locks = false },
@@ -65,6 +67,7 @@ func TestATrialThatALockDidNotStand(t *testing.T) {
 
 // TestACheckThatHangsEndsAlone: what it had found is kept, it is said to hang, and what it says later is lost.
 func TestACheckThatHangsEndsAlone(t *testing.T) {
+	t.Parallel()
 	release, late := make(chan struct{}), make(chan struct{})
 	lines := examine(t.Context(), time.Millisecond, examination{"a thing", func(_ context.Context, r *report) {
 		defer close(late)
@@ -85,6 +88,7 @@ func TestACheckThatHangsEndsAlone(t *testing.T) {
 }
 
 func TestWhereAnAddressIs(t *testing.T) {
+	t.Parallel()
 	for address, want := range map[string]whereabouts{
 		"127.0.0.1:80": here, "localhost:80": here, "[::1]:80": here,
 		"10.1.2.3:80": inside, "192.168.0.9:80": inside, "[fd00::1]:80": inside, "169.254.1.1:80": inside,

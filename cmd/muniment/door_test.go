@@ -30,7 +30,7 @@ var committers = map[string]string{
 	"muniment/anchor.(worker).prepare": "a worker: the steps of anchors",
 	"muniment/anchor.(worker).record":  "a worker: the steps of anchors",
 
-	"muniment/cmd/muniment.(bench).commits": "a benchmark of the journal alone, in a folder of its own",
+	"muniment/cmd/muniment/bench.(bench).commits": "a benchmark of the journal alone, in a folder of its own",
 }
 
 // TestActsGoThroughTheDoor: nothing but the door and the workers that are named above commits to the journal, whether by

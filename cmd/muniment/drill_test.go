@@ -161,9 +161,7 @@ func TestDrillOldDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := filepath.Join(t.TempDir(), "old.db")
-	if err := copyFile(old, v.journalFile(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	copyFile(t, old, v.journalFile(), 0o600)
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
@@ -195,9 +193,7 @@ func (v *victim) replaceJournal(from string) {
 	if err := os.Remove(v.journalFile()); err != nil {
 		v.t.Fatal(err)
 	}
-	if err := copyFile(v.journalFile(), from, 0o600); err != nil {
-		v.t.Fatal(err)
-	}
+	copyFile(v.t, v.journalFile(), from, 0o600)
 }
 
 // TestDrillTornDatabase puts back a copy that was taken while the file was written to, which is no backup: whatever is

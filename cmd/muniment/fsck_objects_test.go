@@ -11,6 +11,7 @@ import (
 
 // The objects of erased documents are not missed.
 func TestErasedObjectsAreNotMissed(t *testing.T) {
+	t.Parallel()
 	kit := journaltest.NewKit(t)
 	j := kit.Open(t, definitions()...)
 	kept, erased := journal.ID{6: 0x70, 8: 0x80, 15: 1}, journal.ID{6: 0x70, 8: 0x80, 15: 2}

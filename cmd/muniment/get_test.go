@@ -13,6 +13,7 @@ import (
 
 // TestGetLeavesNoPart: content that breaks off leaves no file, neither under the name that was asked for nor beside it.
 func TestGetLeavesNoPart(t *testing.T) {
+	t.Parallel()
 	whole := strings.Repeat("0123456789", 300_000)
 	cut := true
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -3,6 +3,7 @@ package main
 import "testing"
 
 func TestHeaderValues(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		text string
 		list bool

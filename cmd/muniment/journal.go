@@ -30,7 +30,7 @@ func checkpointCommand(p *program) *cobra.Command {
 				return err
 			}
 			if p.json() {
-				return writeJSON(p.stdout, map[string]string{"checkpoint": string(checkpoint)})
+				return p.emit(map[string]string{"checkpoint": string(checkpoint)}, nil)
 			}
 			if _, err := p.stdout.Write(checkpoint); err != nil {
 				return fmt.Errorf("writing the checkpoint: %w", err)

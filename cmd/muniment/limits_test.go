@@ -9,6 +9,7 @@ import (
 )
 
 func TestConnectionsWithin(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		files            uint64
 		configured, want int // want 0: refused
@@ -61,6 +62,7 @@ func refused(t *testing.T, c net.Conn) {
 }
 
 func TestOneAddressHasSoManyConnections(t *testing.T) {
+	t.Parallel()
 	_, proxies, err := net.ParseCIDR("10.0.0.0/8")
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +106,7 @@ func TestOneAddressHasSoManyConnections(t *testing.T) {
 }
 
 func TestTooManyConnectionsWait(t *testing.T) {
+	t.Parallel()
 	p := pipe{make(chan net.Conn, 2)}
 	l := limitListener(p, 1, 1, nil)
 	p.dial("192.0.2.1")

@@ -10,6 +10,7 @@ import (
 // TestRowFingerprints: a row is the same wherever its columns stand and whatever empty ones there are, and another when
 // a cell says something else.
 func TestRowFingerprints(t *testing.T) {
+	t.Parallel()
 	print := func(text string) string {
 		t.Helper()
 		var bad faults

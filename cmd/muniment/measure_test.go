@@ -8,6 +8,7 @@ import (
 )
 
 func TestMeasure(t *testing.T) {
+	t.Parallel()
 	seen := make([]bool, 100)
 	r, err := measure(context.Background(), 1, limit{count: 100}, func(_ context.Context, n int) error {
 		seen[n] = true

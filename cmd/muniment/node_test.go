@@ -41,7 +41,7 @@ func TestWiringAsksForPermission(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.stop(patience); err != nil {
+		if err := s.stop(5 * time.Second); err != nil {
 			t.Error(err)
 		}
 	})
@@ -58,7 +58,7 @@ func TestWiringAsksForPermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRemote(s.url(), key.Reveal(), newTransport(clients))
+	r, err := newRemote(s.url(), key.Reveal(), newTransport(8))
 	if err != nil {
 		t.Fatal(err)
 	}

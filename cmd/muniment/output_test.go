@@ -8,6 +8,7 @@ import (
 )
 
 func TestTablesLineUp(t *testing.T) {
+	t.Parallel()
 	var table tableWriter
 	table.row("NAME", "SIZE>", "TITLE")
 	table.row("a", 1, "Zürich")
@@ -30,6 +31,7 @@ hostile�[2J�     2  line�break
 // TestTablesLineUpWithWideText: each column begins where it should on a terminal, on which some characters take two
 // columns and some take none.
 func TestTablesLineUpWithWideText(t *testing.T) {
+	t.Parallel()
 	var table tableWriter
 	table.row("NAME~", "TITLE~", "STATE")
 	table.row("a.txt", "Grundriß", "kept")
@@ -64,6 +66,7 @@ a.txt       Grundriß      kept
 }
 
 func TestTablesFitANarrowTerminal(t *testing.T) {
+	t.Parallel()
 	var table tableWriter
 	table.row("ID", "SIZE>", "NAME~", "TITLE~")
 	table.row("0190b5a0", 12, "a-rather-long-file-name.txt", "住宅の平面図、二階建て、車庫付き")
@@ -87,6 +90,7 @@ func TestTablesFitANarrowTerminal(t *testing.T) {
 }
 
 func TestCut(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		text string
 		most int
@@ -102,6 +106,7 @@ func TestCut(t *testing.T) {
 }
 
 func TestSizesForPeople(t *testing.T) {
+	t.Parallel()
 	for n, want := range map[int64]string{
 		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 1 << 30: "1.0 GiB",
 		5 << 40: "5.0 TiB",
@@ -114,6 +119,7 @@ func TestSizesForPeople(t *testing.T) {
 
 // TestProgressWithoutATerminalIsOneLine: logs are not filled with bars.
 func TestProgressWithoutATerminalIsOneLine(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	bar := startProgress(&out, "deposit", 3)
 	for range 3 {
@@ -126,6 +132,7 @@ func TestProgressWithoutATerminalIsOneLine(t *testing.T) {
 }
 
 func TestProgressOnATerminalFitsIntoALine(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	bar := &progress{out: &out, width: 30, what: "deposit", total: 1000, now: time.Now}
 	for range 1000 {
@@ -145,6 +152,7 @@ func TestProgressOnATerminalFitsIntoALine(t *testing.T) {
 // TestTransfersOnATerminal: bytes, their rate and the count are shown, what has to be sent again is taken back, and
 // what fills the line is cut.
 func TestTransfersOnATerminal(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	now := time.Unix(0, 0)
 	bar := &progress{out: &out, width: 80, what: "deposit", total: 3, size: 4 << 20,

@@ -11,6 +11,9 @@ import (
 	"muniment/cmd/muniment/config"
 )
 
+// version is that of the next release, as CHANGELOG.md has it.
+const version = "0.1.0-dev"
+
 // The exit codes, which README.md explains.
 const (
 	exitDone   = 0

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // putting runs put against a server that is not ours, and returns the exit code and standard error.
@@ -21,7 +23,10 @@ func putting(t *testing.T, ctx context.Context, url string, stdin io.Reader, arg
 		stdin: stdin, stdout: &out, stderr: &errs,
 		getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": url}[name] },
 	}
-	return run(ctx, around, openStorage, append([]string{"put"}, args...)), errs.String()
+	root := &cobra.Command{Use: "muniment"}
+	around.flags(root)
+	root.AddCommand(putCommand(around))
+	return around.run(ctx, root, append([]string{"put"}, args...)), errs.String()
 }
 
 // TestPutInterrupted: whoever stops a deposit learns that it may have been kept, and how to find out.

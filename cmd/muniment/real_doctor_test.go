@@ -37,12 +37,12 @@ func environment(pairs ...string) func(string) string {
 }
 
 // examined runs the doctor over a configuration and returns its lines and exit code.
-func examined(t *testing.T, getenv func(string) string, args ...string) ([]diagnosis, int) {
+func examined(t *testing.T, getenv func(string) string, args ...string) ([]checkLine, int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	around := &program{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: getenv}
 	code := run(t.Context(), around, openStorage, append([]string{"doctor", "-o", "json"}, args...))
-	var lines []diagnosis
+	var lines []checkLine
 	if err := json.Unmarshal(out.Bytes(), &lines); err != nil {
 		t.Fatalf("%v: %s%s", err, out.String(), errs.String())
 	}
@@ -50,10 +50,10 @@ func examined(t *testing.T, getenv func(string) string, args ...string) ([]diagn
 }
 
 // failures are the lines that say fail, as a person reads them.
-func failures(lines []diagnosis) string {
+func failures(lines []checkLine) string {
 	var out strings.Builder
 	for _, l := range lines {
-		if l.State == isFailure {
+		if l.State == "fail" {
 			fmt.Fprintf(&out, "%s: %s → %s\n", l.Check, l.Found, l.Next)
 		}
 	}
@@ -76,7 +76,7 @@ func started(t *testing.T, path string) string {
 }
 
 // stateOf is that of a line, and what was found.
-func stateOf(lines []diagnosis, check string) string {
+func stateOf(lines []checkLine, check string) string {
 	for _, l := range lines {
 		if l.Check == check {
 			return string(l.State) + ": " + l.Found
@@ -95,7 +95,7 @@ func TestRealDoctor(t *testing.T) {
 	text := strings.NewReplacer("bucket: documents",
 		"bucket: new-documents", "release_bucket: release", "release_bucket: new-release").Replace(read(t, path))
 	r.write("data.yaml", text)
-	check := func(when string, lines []diagnosis, code int, want map[string]string) {
+	check := func(when string, lines []checkLine, code int, want map[string]string) {
 		t.Helper()
 		if found := failures(lines); found != "" || code != exitDone {
 			t.Errorf("%s, exit code %d:\n%s", when, code, found)
@@ -426,3 +426,6 @@ func read(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// checkLine is a line of the doctor's, as a program reads it.
+type checkLine struct{ Check, State, Found, Next string }

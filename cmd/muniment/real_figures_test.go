@@ -81,16 +81,16 @@ func TestRealFigures(t *testing.T) {
 	if !v.start(nil, "MUNIMENT_LOG_LEVEL=error", profileFile+"="+*figuresProfile) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
-	s, err := newStuff()
+	s, err := newContent()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{remote: r.remote(v)}
+	c := r.remote(v)
 	ways := []way{
 		directly(t, "versitygw", r.s3, s, nil),
-		{"gateway", func(ctx context.Context, n int64) (string, error) { return c.upload(ctx, s, n) },
+		{"gateway", func(ctx context.Context, n int64) (string, error) { return upload(ctx, c, s, n) },
 			func(ctx context.Context, id string, again int) error {
-				return c.remote.read(ctx, id, reading{purpose: fmt.Sprintf("bench-%d", again)}, io.Discard)
+				return c.read(ctx, id, reading{purpose: fmt.Sprintf("bench-%d", again)}, io.Discard)
 			}},
 		directly(t, "MinIO with SSE", servertest.MinIO(t), s, encrypt.NewSSE()),
 	}
@@ -135,11 +135,11 @@ func (r *real) direct() {
 }
 
 // directly asks a store itself: one PUT for a document, with a checksum, over as many connections as there are clients.
-func directly(t *testing.T, name string, server *servertest.S3, s stuff, sse encrypt.ServerSide) way {
+func directly(t *testing.T, name string, server *servertest.S3, s content, sse encrypt.ServerSide) way {
 	t.Helper()
 	client, err := minio.New(server.Endpoint, &minio.Options{
 		Creds: credentials.NewStaticV4(server.AccessKey, server.SecretKey, ""), Region: server.Region,
-		Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true},
+		Transport: &http.Transport{MaxIdleConnsPerHost: callers, DisableCompression: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -186,20 +186,20 @@ func (r *real) compare(ways []way, size documentSize) []realFigure {
 			if ways[i].name == "gateway" {
 				asked, deposits = asked+r.vaultRequests()-before, deposits+len(made)
 			}
-			puts[i], ids[i] = puts[i].plus(put), append(ids[i], made...)
+			puts[i], ids[i] = plus(puts[i], put), append(ids[i], made...)
 		}
 		for turn := range ways {
 			i := (turn + round) % len(ways)
-			gets[i] = gets[i].plus(r.gets(ways[i], ids[i], size.limit, round))
+			gets[i] = plus(gets[i], r.gets(ways[i], ids[i], size.limit, round))
 		}
 	}
 	out := make([]realFigure, len(ways))
 	for i, w := range ways {
-		out[i] = realFigure{Size: size.name, Way: w.name, Put: puts[i].perSecond(), Get: gets[i].perSecond()}
+		out[i] = realFigure{Size: size.name, Way: w.name, Put: perSecond(puts[i]), Get: perSecond(gets[i])}
 		out[i].PutToDirect, out[i].GetToDirect = out[i].Put/out[0].Put, out[i].Get/out[0].Get
 		out[i].CPU = map[string]float64{}
 		for name, worked := range cpu[i] {
-			if each := ms(worked) / float64(len(puts[i].took)); each >= 0.01 {
+			if each := milliseconds(worked) / float64(len(puts[i].took)); each >= 0.01 {
 				out[i].CPU[name] = each
 			}
 		}
@@ -239,7 +239,7 @@ func (r *real) puts(w way, size documentSize) (rate, []string) {
 	r.t.Helper()
 	var mu sync.Mutex
 	var ids []string
-	out, err := measure(r.t.Context(), clients, size.limit, func(ctx context.Context, _ int) error {
+	out, err := measure(r.t.Context(), callers, size.limit, func(ctx context.Context, _ int) error {
 		id, err := w.put(ctx, size.bytes)
 		mu.Lock()
 		defer mu.Unlock()
@@ -256,7 +256,7 @@ func (r *real) puts(w way, size documentSize) (rate, []string) {
 // its reads is put on record.
 func (r *real) gets(w way, ids []string, until limit, round int) rate {
 	r.t.Helper()
-	out, err := measure(r.t.Context(), clients, until, func(ctx context.Context, i int) error {
+	out, err := measure(r.t.Context(), callers, until, func(ctx context.Context, i int) error {
 		return w.get(ctx, ids[i%len(ids)], round<<20+i/len(ids))
 	})
 	if err != nil {
@@ -265,11 +265,11 @@ func (r *real) gets(w way, ids []string, until limit, round int) rate {
 	return out
 }
 
-func (r rate) plus(more rate) rate {
+func plus(r, more rate) rate {
 	return rate{took: append(r.took, more.took...), elapsed: r.elapsed + more.elapsed}
 }
 
-func (r rate) perSecond() float64 { return float64(len(r.took)) / r.elapsed.Seconds() }
+func perSecond(r rate) float64 { return float64(len(r.took)) / r.elapsed.Seconds() }
 
 // report prints the figures.
 func (r *real) report(all []realFigure) {
@@ -283,10 +283,10 @@ func (r *real) report(all []realFigure) {
 		}
 		var cpu []string
 		for _, name := range slices.Sorted(maps.Keys(f.CPU)) {
-			cpu = append(cpu, name+" "+number(f.CPU[name]))
+			cpu = append(cpu, name+" "+digits(f.CPU[name]))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t%s\t%s\n", f.Size, f.Way, number(f.Put), f.PutToDirect,
-			number(f.Get), f.GetToDirect,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t%s\t%s\n", f.Size, f.Way, digits(f.Put), f.PutToDirect,
+			digits(f.Get), f.GetToDirect,
 			vault, strings.Join(cpu, ", "))
 	}
 	if err := w.Flush(); err != nil {
@@ -305,7 +305,7 @@ func (r *real) report(all []realFigure) {
 }
 
 // crowd measures how many requests a deposit costs Vault when 64 clients deposit at once.
-func (r *real) crowd(v *victim, s stuff) {
+func (r *real) crowd(v *victim, s content) {
 	r.t.Helper()
 	const crowd = 64
 	remote, err := newRemote(v.url, v.token, &http.Transport{MaxIdleConnsPerHost: crowd, DisableCompression: true})
@@ -313,41 +313,38 @@ func (r *real) crowd(v *victim, s stuff) {
 		r.t.Fatal(err)
 	}
 	defer remote.close()
-	c := &child{remote: remote}
 	before := r.vaultRequests()
 	put, err := measure(r.t.Context(), crowd, limit{time: *figuresTime}, func(ctx context.Context, _ int) error {
-		_, err := c.upload(ctx, s, 10<<10)
+		_, err := upload(ctx, remote, s, 10<<10)
 		return err
 	})
 	if err != nil {
 		r.t.Fatalf("depositing: %v", err)
 	}
-	fmt.Printf("deposits of 10 KiB, %d clients: %s/s, %.3f Vault requests a deposit\n", crowd, number(put.perSecond()),
+	fmt.Printf("deposits of 10 KiB, %d clients: %s/s, %.3f Vault requests a deposit\n", crowd, digits(perSecond(put)),
 		float64(r.vaultRequests()-before)/float64(len(put.took)))
 }
 
 // memory measures the gateway's peak anonymous memory with 8 large uploads at once.
-func (r *real) memory(v *victim, c *child, s stuff) {
+func (r *real) memory(v *victim, c *remote, s content) {
 	r.t.Helper()
 	v.end(syscall.SIGTERM)
 	if !v.start(nil, "MUNIMENT_LOG_LEVEL=error") { // with nothing left over from what was measured before
 		r.t.Fatalf("the server did not start again\n%s", v.stderr)
 	}
-	c.remote = r.remote(v)
-	b := &bench{}
-	what := fmt.Sprintf("%d uploads of %s", clients, size(*figuresLarge))
-	err := b.peak(v.cmd.Process.Pid, what, func() error {
-		rate, err := measure(r.t.Context(), clients, limit{count: clients}, func(ctx context.Context, _ int) error {
-			_, err := c.upload(ctx, s, *figuresLarge)
+	c = r.remote(v)
+	what := fmt.Sprintf("%d uploads of %s", callers, size(*figuresLarge))
+	var took rate
+	most, err := peakMemory(v.cmd.Process.Pid, func() (err error) {
+		took, err = measure(r.t.Context(), callers, limit{count: callers}, func(ctx context.Context, _ int) error {
+			_, err := upload(ctx, c, s, *figuresLarge)
 			return err
 		})
-		b.add("memory", what, float64(clients)*float64(*figuresLarge)/rate.elapsed.Seconds()/1e6, "MB/s")
 		return err
 	})
 	if err != nil {
 		r.t.Errorf("uploading: %v\n%s", err, v.stderr)
 	}
-	for _, f := range b.figures {
-		fmt.Printf("%s: %s %s\n", f.What, number(f.Value), f.Unit)
-	}
+	fmt.Printf("%s: %s MB/s\n", what, digits(float64(callers)*float64(*figuresLarge)/took.elapsed.Seconds()/1e6))
+	fmt.Printf("%s, peak RssAnon of the server: %s MiB\n", what, digits(most/(1<<20)))
 }

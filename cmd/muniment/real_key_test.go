@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"muniment/anchor/journal"
 	"muniment/openapi"
@@ -30,7 +31,7 @@ func TestRealKeyLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.stop(patience); err != nil {
+		if err := s.stop(5 * time.Second); err != nil {
 			t.Error(err)
 		}
 	})

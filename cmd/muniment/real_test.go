@@ -19,7 +19,10 @@ import (
 	"time"
 
 	"muniment/cmd/muniment/config"
+	"muniment/openapi"
 	"muniment/vault/objects"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TestRealMainJob does the whole main job on S3 and Vault: documents of many sizes are deposited, anchored, read,
@@ -32,8 +35,8 @@ func TestRealMainJob(t *testing.T) {
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
-	d := r.demo(v, []int{0, 1, 10 << 10, 1<<20 - 1, 1 << 20, 1<<20 + 1, 20 << 20})
-	steps := []func(context.Context) error{d.deposit, d.anchor, d.read, d.verify}
+	d := r.mainJob(v, []int64{0, 1, 10 << 10, 1<<20 - 1, 1 << 20, 1<<20 + 1, 20 << 20})
+	steps := []func(context.Context) error{d.deposit, d.anchor, d.read, d.prove}
 	for range 2 { // the second time each deposit is a repeated one
 		for _, step := range steps {
 			if err := step(t.Context()); err != nil {
@@ -66,26 +69,104 @@ func TestRealMainJob(t *testing.T) {
 	}
 }
 
-// demo is a demonstration against a server, with documents of these sizes.
-func (r *real) demo(v *victim, sizes []int) *demo {
+// mainJob is the main job with documents of several sizes against a server.
+type mainJob struct {
+	remote *remote
+	policy string
+	papers []*paper
+}
+
+// paper is a document of the main job.
+type paper struct {
+	title    string
+	content  []byte
+	id       string // once it was deposited
+	evidence []byte // the evidence file
+}
+
+func (r *real) mainJob(v *victim, sizes []int64) *mainJob {
 	r.t.Helper()
-	s, err := newStuff()
+	c, err := newContent()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	d := &demo{out: io.Discard, dir: r.dir, remote: r.remote(v)}
+	j := &mainJob{remote: r.remote(v), policy: folder(v.dir).policy()}
 	for _, n := range sizes {
-		d.sources = append(d.sources, source{
-			name: "file.bin", title: fmt.Sprintf("%d bytes", n),
-			open: func() (io.ReadCloser, int64, error) { return io.NopCloser(s.reader(int64(n))), int64(n), nil },
+		raw, err := io.ReadAll(c.reader(n))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		j.papers = append(j.papers, &paper{title: fmt.Sprintf("%d bytes", n), content: raw})
+	}
+	return j
+}
+
+// each does work for every document, several at once.
+func (j *mainJob) each(ctx context.Context, work func(context.Context, *paper) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(callers)
+	for _, p := range j.papers {
+		g.Go(func() error {
+			if err := work(ctx, p); err != nil {
+				return fmt.Errorf("%s: %w", p.title, err)
+			}
+			return nil
 		})
 	}
-	return d
+	return g.Wait()
+}
+
+// deposit sends the documents, with the same idempotency keys each time.
+func (j *mainJob) deposit(ctx context.Context) error {
+	return j.each(ctx, func(ctx context.Context, p *paper) error {
+		out, err := j.remote.deposit(ctx, deposit{
+			fileName: "file.bin", title: p.title, idempotencyKey: "main-job-" + p.title[:len(p.title)-len(" bytes")],
+			length: int64(len(p.content)), content: bytes.NewReader(p.content),
+		})
+		if err == nil {
+			p.id = out.ID
+		}
+		return err
+	})
+}
+
+// anchor anchors the log on every ledger, which are embedded ones: their anchors are final at once.
+func (j *mainJob) anchor(ctx context.Context) error {
+	list, err := j.remote.anchorNow(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range list.Anchors {
+		if a.State != openapi.Final {
+			return fmt.Errorf("the anchor is %s", a.State)
+		}
+	}
+	return nil
+}
+
+// read compares what comes back with what was sent.
+func (j *mainJob) read(ctx context.Context) error {
+	return j.each(ctx, func(ctx context.Context, p *paper) error {
+		var back bytes.Buffer
+		err := j.remote.read(ctx, p.id, reading{purpose: "test"}, &back)
+		if err == nil && !bytes.Equal(back.Bytes(), p.content) {
+			err = errors.New("reads back otherwise than it was deposited")
+		}
+		return err
+	})
+}
+
+// prove gets each document's evidence.
+func (j *mainJob) prove(ctx context.Context) error {
+	return j.each(ctx, func(ctx context.Context, p *paper) (err error) {
+		p.evidence, err = j.remote.evidence(ctx, p.id, true)
+		return err
+	})
 }
 
 func (r *real) remote(v *victim) *remote {
 	r.t.Helper()
-	out, err := newRemote(v.url, v.token, newTransport(clients))
+	out, err := newRemote(v.url, v.token, newTransport(callers))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -94,17 +175,10 @@ func (r *real) remote(v *victim) *remote {
 }
 
 // ranges reads the end of each document, across segments and parts, and some of its middle.
-func (r *real) ranges(v *victim, d *demo) {
+func (r *real) ranges(v *victim, d *mainJob) {
 	r.t.Helper()
 	for _, p := range d.papers {
-		content, n, err := p.open()
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		want, err := io.ReadAll(content)
-		if err != nil {
-			r.t.Fatal(err)
-		}
+		want, n := p.content, int64(len(p.content))
 		for _, span := range [][2]int64{{0, 0}, {n / 2, n/2 + 70_000}, {n - 1_500_000, n - 1}, {n - 1, n - 1}} {
 			if from, to := max(span[0], 0), min(span[1], n-1); from <= to && n > 0 {
 				header := map[string]string{"Muniment-Purpose": "test", "Range": fmt.Sprintf("bytes=%d-%d", from, to)}
@@ -119,21 +193,14 @@ func (r *real) ranges(v *victim, d *demo) {
 }
 
 // verify runs the auditor's own program over evidence and documents.
-func (r *real) verify(d *demo) {
+func (r *real) verify(d *mainJob) {
 	r.t.Helper()
 	program := verifier(r.t)
 	for _, p := range d.papers {
-		content, _, err := p.open()
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		document, err := io.ReadAll(content)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		r.write("document", string(document))
-		out, err := exec.Command(program, p.proofFile(d), filepath.Join(r.dir, "document"), "--policy",
-			folder(d.data()).policy()).CombinedOutput()
+		r.write("document", string(p.content))
+		r.write("evidence.json", string(p.evidence))
+		out, err := exec.Command(program, filepath.Join(r.dir, "evidence.json"), filepath.Join(r.dir, "document"),
+			"--policy", d.policy).CombinedOutput()
 		if err != nil || !bytes.Contains(out, []byte("ledger")) {
 			r.t.Errorf("verifying %s: %v\n%s", p.title, err, out)
 		}
@@ -239,8 +306,7 @@ func TestRealTwoServers(t *testing.T) {
 			if err == nil {
 				t.Fatal("the second server serves", n.close())
 			}
-			var hinted *hintedError
-			if !errors.As(err, &hinted) || !strings.Contains(hinted.next, "another server has begun a journal") {
+			if next, _ := hintOf(err); !strings.Contains(next, "another server has begun a journal") {
 				t.Errorf("the second server says: %v", err)
 			}
 			v.load("after", 2)
@@ -321,10 +387,9 @@ func TestRealStarts(t *testing.T) {
 			if err == nil {
 				t.Fatal("it serves")
 			}
-			var hinted *hintedError
 			said := err.Error()
-			if errors.As(err, &hinted) {
-				said += " → " + hinted.next
+			if next, ok := hintOf(err); ok {
+				said += " → " + next
 			}
 			t.Log(said)
 			if !strings.Contains(said, test.want) {

@@ -10,6 +10,7 @@ import (
 // TestReceiptsTornAnywhere cuts a receipts file after every byte: what is left is never taken for more than it says,
 // nothing else is lost, and a file that is not ours is left alone.
 func TestReceiptsTornAnywhere(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "out.csv")
 	whole := strings.Join(receiptColumns(), ",") + "\n" +
 		"2,a.txt,,0190b5a0-7c1e-7000-8000-000000000001,8,00,created,,2026-11-22T10:00:00Z,aa\n" +
@@ -61,6 +62,7 @@ func TestReceiptsTornAnywhere(t *testing.T) {
 
 // TestReceiptsAreHeld: two jobs cannot write to one receipts file.
 func TestReceiptsAreHeld(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "out.csv")
 	first, err := openReceipts(name)
 	if err != nil {
@@ -82,6 +84,7 @@ func TestReceiptsAreHeld(t *testing.T) {
 }
 
 func TestCellsAreNoFormulas(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"": "", "a.txt": "a.txt", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "a=1": "a=1", "\t=1": "�=1",
 		"a\nb": "a�b",

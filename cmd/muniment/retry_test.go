@@ -12,6 +12,7 @@ import (
 // TestRetries counts pauses on a clock of its own: they double, are drawn from their upper half, wait for what the
 // server asks, and end in time.
 func TestRetries(t *testing.T) {
+	t.Parallel()
 	gone := &url.Error{Op: "Post", URL: "http://x", Err: errors.New("connection refused")}
 	busy := &problemError{after: 7 * time.Second}
 	busy.Retry, busy.Status = true, 429
@@ -53,6 +54,7 @@ func TestRetries(t *testing.T) {
 }
 
 func TestFractions(t *testing.T) {
+	t.Parallel()
 	for random, want := range map[string]float64{"\x00\x00\x00\x00": 0, "\xff\xff\xff\xff": 1, "": 1} {
 		if got := fraction(strings.NewReader(random)); got != want {
 			t.Errorf("%q gives %v, want %v", random, got, want)
@@ -62,6 +64,7 @@ func TestFractions(t *testing.T) {
 
 // TestRetriesEndWithTheContext: whoever interrupts does not wait for a pause to end.
 func TestRetriesEndWithTheContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	attempts := 0
 	err := newRetries(time.Hour).do(ctx, func() error {

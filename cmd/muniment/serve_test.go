@@ -58,7 +58,7 @@ func startCommand(t *testing.T, serve *exec.Cmd, data, token string, env ...stri
 	if token == "" && lines.Scan() {
 		p.token = lines.Text()
 	}
-	if p.remote, err = newRemote(url, p.token, newTransport(clients)); err != nil {
+	if p.remote, err = newRemote(url, p.token, newTransport(callers)); err != nil {
 		t.Fatal(err)
 	}
 	return p

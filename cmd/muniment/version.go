@@ -7,9 +7,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is that of the next release, as CHANGELOG.md has it.
-const version = "0.1.0-dev"
-
 // build says which program this is.
 type build struct {
 	Version  string `json:"version"`
