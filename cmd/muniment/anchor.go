@@ -6,10 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
-func anchorCommand(p *program) *cobra.Command {
+func anchorCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{Use: "anchor", Short: "Anchors: where the journal's head is made known to others"}
 	c.AddCommand(
 		&cobra.Command{
@@ -27,11 +28,11 @@ happened since the last anchor, there is nothing to anchor.`,
 			RunE:  anchorsOf(p, (*remote).anchors),
 		},
 	)
-	return group(c)
+	return cli.Group(c)
 }
 
 // anchorsOf runs a call that answers with anchors.
-func anchorsOf(p *program, call func(*remote, context.Context) (*openapi.AnchorList,
+func anchorsOf(p *cli.Program, call func(*remote, context.Context) (*openapi.AnchorList,
 	error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, _ []string) error {
 		r, err := connect(p)
@@ -42,10 +43,10 @@ func anchorsOf(p *program, call func(*remote, context.Context) (*openapi.AnchorL
 		if err != nil {
 			return err
 		}
-		return p.emit(list, func(t *tableWriter) {
-			t.row("INDEX>", "LEDGER", "STATE", "COVERS>", "SINCE", "ATTEMPT")
+		return p.Emit(list, func(t *cli.Table) {
+			t.Row("INDEX>", "LEDGER", "STATE", "COVERS>", "SINCE", "ATTEMPT")
 			for _, a := range list.Anchors {
-				t.row(a.Index, a.ID, a.State, a.Size, a.UpdatedAt.Format(time.DateTime), a.Attempt)
+				t.Row(a.Index, a.ID, a.State, a.Size, a.UpdatedAt.Format(time.DateTime), a.Attempt)
 			}
 		})
 	}

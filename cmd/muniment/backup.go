@@ -11,13 +11,14 @@ import (
 
 	"muniment/anchor"
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/objects"
 )
 
 // backupOptions are the flags of backup.
 type backupOptions struct {
-	place
+	cli.ConfigFlags
 	to, verify            string
 	withObjects, withKeys bool
 	unwrap, content       bool
@@ -25,7 +26,7 @@ type backupOptions struct {
 	record                bool
 }
 
-func backupCommand(p *program) *cobra.Command {
+func backupCommand(p *cli.Program) *cobra.Command {
 	var o backupOptions
 	var noRecord bool
 	c := &cobra.Command{
@@ -55,7 +56,7 @@ its own. The key file is copied with --with-keys only: whoever has both can read
 			return cobra.NoArgs(c, args)
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := p.configured(c, o.place)
+			cfg, err := p.LoadConfig(c, o.ConfigFlags)
 			if err != nil {
 				return err
 			}
@@ -64,7 +65,7 @@ its own. The key file is copied with --with-keys only: whoever has both can read
 		},
 	}
 	f := c.Flags()
-	o.flags(f)
+	o.AddTo(f)
 	f.StringVar(&o.to, "to", "", "the folder of the backup; it is made, or brought up to date")
 	f.StringVar(&o.verify, "verify", "", "check the backup in this folder, and copy nothing")
 	f.BoolVar(&o.withObjects, "with-objects", false, "copy the documents' ciphertext too, from the data folder")
@@ -102,7 +103,7 @@ type backupReport struct {
 
 // backupRun is one backup that is made or verified.
 type backupRun struct {
-	*program
+	*cli.Program
 	backupOptions
 	cfg    config.Config
 	at     folder // of the backup: it has the parts of a data folder, but for journal.db
@@ -110,9 +111,9 @@ type backupRun struct {
 	report backupReport
 }
 
-func runBackup(ctx context.Context, p *program, cfg config.Config, o backupOptions) error {
+func runBackup(ctx context.Context, p *cli.Program, cfg config.Config, o backupOptions) error {
 	began := time.Now()
-	b := &backupRun{program: p, backupOptions: o, cfg: cfg, at: folder(o.to + o.verify)}
+	b := &backupRun{Program: p, backupOptions: o, cfg: cfg, at: folder(o.to + o.verify)}
 	b.report = backupReport{Folder: string(b.at), Checkpoints: []uint64{}, Anchors: []anchor.Audited{},
 		Findings: []finding{}}
 	if err := b.connect(); err != nil {
@@ -124,7 +125,7 @@ func runBackup(ctx context.Context, p *program, cfg config.Config, o backupOptio
 	}
 	err := work(ctx)
 	if len(b.report.Findings) > 0 {
-		return errors.Join(b.emit(b.report, b.table), hint(fmt.Errorf("the backup in %s is not whole", b.at),
+		return errors.Join(b.Emit(b.report, b.table), cli.Hint(fmt.Errorf("the backup in %s is not whole", b.at),
 			"keep it as it is; make another in a new folder, and look at the source with fsck"))
 	}
 	if err != nil {
@@ -134,7 +135,7 @@ func runBackup(ctx context.Context, p *program, cfg config.Config, o backupOptio
 		return err
 	}
 	b.report.Seconds = time.Since(began).Seconds()
-	if err := b.emit(b.report, b.table); err != nil {
+	if err := b.Emit(b.report, b.table); err != nil {
 		return err
 	}
 	b.remind()
@@ -187,7 +188,7 @@ func (b *backupRun) make(ctx context.Context) (err error) {
 func (b *backupRun) checkAgain(ctx context.Context) (err error) {
 	release, err := openDir(ctx, b.at.release(), false, false)
 	if err != nil {
-		return hint(fmt.Errorf("opening the backup: %w", err), "name the folder that was given to backup --to")
+		return cli.Hint(fmt.Errorf("opening the backup: %w", err), "name the folder that was given to backup --to")
 	}
 	defer func() { err = errors.Join(err, release.Close()) }()
 	bucket := objects.NewBucket(release)

@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
 	"muniment/vault/keys"
@@ -54,7 +55,7 @@ func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, befo
 		}
 	}
 	if b.report.Anchors, err = anchor.Audit(ctx, scratch.View, policy); err != nil {
-		return hint(err, "the copy is not of the history that was anchored: keep it, and compare both with the ledger")
+		return cli.Hint(err, "the copy is not of the history that was anchored: keep it, and compare both with the ledger")
 	}
 	return b.checkObjects(ctx, scratch)
 }
@@ -62,9 +63,9 @@ func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, befo
 // replay replays the copy into the scratch file, and looks at every sealed row.
 func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead,
 	scratch *bolt.Store) (err error) {
-	bar := startProgress(b.stderr, "replaying", 0)
+	bar := cli.StartProgress(b.Stderr, "replaying", 0)
 	cfg := journal.CheckConfig{
-		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: scratch, Progress: bar.at,
+		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: scratch, Progress: bar.At,
 		Before: []journal.ReleasedHead{before},
 	}
 	if b.unwrap {
@@ -92,8 +93,8 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 	if err != nil {
 		return fmt.Errorf("counting the sealed rows: %w", err)
 	}
-	bar.end(fmt.Sprintf("%s, %s", count(head.Size, "leaf", "leaves"),
-		count(b.report.SealedRows, "sealed row", "sealed rows")))
+	bar.End(fmt.Sprintf("%s, %s", cli.Count(head.Size, "leaf", "leaves"),
+		cli.Count(b.report.SealedRows, "sealed row", "sealed rows")))
 	return nil
 }
 
@@ -101,9 +102,9 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 func damagedBackup(err error) error {
 	switch {
 	case errors.Is(err, journal.ErrMissing), errors.Is(err, journal.ErrDamaged):
-		return hint(err, "what is lost here may be whole in another copy: the release bucket, or an earlier backup")
+		return cli.Hint(err, "what is lost here may be whole in another copy: the release bucket, or an earlier backup")
 	case errors.Is(err, journal.ErrContradicts):
-		return hint(err, "two histories have been mixed: keep both copies as they are, and make a backup in a new folder")
+		return cli.Hint(err, "two histories have been mixed: keep both copies as they are, and make a backup in a new folder")
 	}
 	return err
 }
@@ -125,7 +126,7 @@ func (b *backupRun) openKeysBeside(ctx context.Context) (closingKeys, error) {
 		s, err = local.Read(b.at.keys())
 	}
 	if errors.Is(err, local.ErrMissing) {
-		return nil, hint(err, "name the folder that has keys.json with --data")
+		return nil, cli.Hint(err, "name the folder that has keys.json with --data")
 	}
 	return s, err
 }
@@ -178,7 +179,7 @@ func containsCheckpoint(ctx context.Context, view anchor.View, policy *evidence.
 	case evidence.DoesNotHold:
 		return 0, fmt.Errorf("the signed checkpoint does not hold: %s", why)
 	default:
-		return 0, hint(fmt.Errorf("the signed checkpoint cannot be judged: %s", why), "name your policy with --policy")
+		return 0, cli.Hint(fmt.Errorf("the signed checkpoint cannot be judged: %s", why), "name your policy with --policy")
 	}
 	err := view(ctx, func(r journal.Reader) error {
 		root, err := journal.TreeRoot(r, c.Size)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/objects/dir"
 )
@@ -29,13 +30,13 @@ func (b *backupRun) openTarget(ctx context.Context) (store, error) {
 	create := len(entries) == 0
 	for _, e := range entries {
 		if e.Name() == filepath.Base(b.at.journal()) {
-			return nil, hint(fmt.Errorf("%s is a data folder, and no backup", b.at),
+			return nil, cli.Hint(fmt.Errorf("%s is a data folder, and no backup", b.at),
 				"give --to a folder of its own, on another disk")
 		}
 		create = create || e.Name() == filepath.Base(b.at.release())
 	}
 	if !create {
-		return nil, hint(fmt.Errorf("%s holds something else than a backup", b.at),
+		return nil, cli.Hint(fmt.Errorf("%s holds something else than a backup", b.at),
 			"give --to an empty folder, or that of an earlier backup")
 	}
 	if err := os.MkdirAll(string(b.at), 0o700); err != nil {
@@ -48,11 +49,11 @@ func (b *backupRun) openTarget(ctx context.Context) (store, error) {
 // kept up to date: half of it would be no backup.
 func (b *backupRun) possible() error {
 	if b.withObjects && b.cfg.Storage.Kind != config.StorageFolder {
-		return hint(errors.New("the objects are not in the data folder"),
+		return cli.Hint(errors.New("the objects are not in the data folder"),
 			"have their bucket replicated by the store, and leave --with-objects out")
 	}
 	if b.withKeys && b.cfg.Keys.Kind != config.KeysFile {
-		return hint(errors.New("there is no key file to copy"),
+		return cli.Hint(errors.New("there is no key file to copy"),
 			"back Vault up by its own means, and leave --with-keys out")
 	}
 	for path, wanted := range map[string]*bool{b.at.objects(): &b.withObjects, b.at.keys(): &b.withKeys} {
@@ -79,7 +80,7 @@ func apart(data, backup folder) error {
 	}
 	within, err := filepath.Rel(real(data), real(backup))
 	if err == nil && within != ".." && !strings.HasPrefix(within, ".."+string(filepath.Separator)) {
-		return hint(fmt.Errorf("%s is inside of the data folder %s: what takes the one takes the other", backup, data),
+		return cli.Hint(fmt.Errorf("%s is inside of the data folder %s: what takes the one takes the other", backup, data),
 			"give --to a folder on another disk or machine")
 	}
 	return nil
@@ -87,20 +88,20 @@ func apart(data, backup folder) error {
 
 // copyReleased copies the journal's history.
 func (b *backupRun) copyReleased(ctx context.Context, from, to journal.Bucket) (*journal.Copied, error) {
-	bar := startProgress(b.stderr, "copying", 0)
-	copied, err := journal.CopyReleased(ctx, journal.CopyConfig{From: from, To: to, Progress: bar.at})
+	bar := cli.StartProgress(b.Stderr, "copying", 0)
+	copied, err := journal.CopyReleased(ctx, journal.CopyConfig{From: from, To: to, Progress: bar.At})
 	switch {
 	case errors.Is(err, journal.ErrMissing):
-		return nil, hint(err, "nothing has been released yet; start the server first")
+		return nil, cli.Hint(err, "nothing has been released yet; start the server first")
 	case errors.Is(err, journal.ErrContradicts):
-		return nil, hint(err, "the folder has a backup of another journal, or of a later time: look whether an old state was put back; "+
+		return nil, cli.Hint(err, "the folder has a backup of another journal, or of a later time: look whether an old state was put back; "+
 			"a backup in a new folder loses nothing")
 	case err != nil:
 		return nil, err
 	}
 	b.report.Batches, b.report.Bytes = copied.Batches, copied.Bytes
 	b.report.Added = copied.Head.Size - copied.Before.Size
-	bar.end(fmt.Sprintf("%s, %s", count(uint64(copied.Batches), "batch", "batches"), size(copied.Bytes)))
+	bar.End(fmt.Sprintf("%s, %s", cli.Count(uint64(copied.Batches), "batch", "batches"), cli.Size(copied.Bytes)))
 	return copied, nil
 }
 
@@ -129,12 +130,12 @@ func (b *backupRun) copyObjects(ctx context.Context, from *dir.Store) (err error
 		return fmt.Errorf("opening the backup's objects: %w", err)
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	bar := startProgress(b.stderr, "objects", 0)
-	n, bytes, err := from.CopyTo(ctx, to.(*dir.Store), func(n int) { bar.at(uint64(n), 0) })
+	bar := cli.StartProgress(b.Stderr, "objects", 0)
+	n, bytes, err := from.CopyTo(ctx, to.(*dir.Store), func(n int) { bar.At(uint64(n), 0) })
 	if err != nil {
 		return fmt.Errorf("copying the objects: %w", err)
 	}
-	bar.end(fmt.Sprintf("%s, %s", count(uint64(n), "new version", "new versions"), size(bytes)))
+	bar.End(fmt.Sprintf("%s, %s", cli.Count(uint64(n), "new version", "new versions"), cli.Size(bytes)))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"muniment/anchor"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/openapi"
 )
@@ -18,11 +19,11 @@ func (b *backupRun) connect() (err error) {
 	if !b.record {
 		return nil
 	}
-	if b.server, err = connect(b.program); err != nil {
+	if b.server, err = connect(b.Program); err != nil {
 		return err
 	}
-	if b.connection.Token.IsZero() {
-		return hint(errors.New("a backup goes on record on the server, and there is no API key for that"),
+	if b.Connection.Token.IsZero() {
+		return cli.Hint(errors.New("a backup goes on record on the server, and there is no API key for that"),
 			"give --url and --token-file, or --no-record")
 	}
 	return nil
@@ -64,51 +65,51 @@ func (b *backupRun) putOnRecord(ctx context.Context) error {
 }
 
 // table writes what the backup came to.
-func (b *backupRun) table(t *tableWriter) {
+func (b *backupRun) table(t *cli.Table) {
 	r := b.report
-	t.row("WHAT", "RESULT")
-	t.row("folder", r.Folder)
-	t.row("log", r.Origin)
-	t.row("head", fmt.Sprintf("%s, root %s", count(r.Size, "leaf", "leaves"), r.Root))
+	t.Row("WHAT", "RESULT")
+	t.Row("folder", r.Folder)
+	t.Row("log", r.Origin)
+	t.Row("head", fmt.Sprintf("%s, root %s", cli.Count(r.Size, "leaf", "leaves"), r.Root))
 	if b.to != "" {
-		t.row("copied", fmt.Sprintf("%s more than before; %s of %s, and the head", count(r.Added, "leaf", "leaves"),
-			count(uint64(r.Batches), "batch", "batches"), size(r.Bytes)))
+		t.Row("copied", fmt.Sprintf("%s more than before; %s of %s, and the head", cli.Count(r.Added, "leaf", "leaves"),
+			cli.Count(uint64(r.Batches), "batch", "batches"), cli.Size(r.Bytes)))
 	}
 	sealed := "there as their events bind them; not unwrapped (--keys)"
 	if r.Unwrapped {
 		sealed = "there as their events bind them, and each unwraps"
 	}
-	t.row("sealed rows", fmt.Sprintf("%d, %s", r.SealedRows, sealed))
+	t.Row("sealed rows", fmt.Sprintf("%d, %s", r.SealedRows, sealed))
 	for _, size := range slices.Compact(slices.Clone(r.Checkpoints)) {
-		t.row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
+		t.Row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
 	}
 	anchorRows(t, r.Anchors)
 	if r.Objects > 0 {
-		t.row("objects", fmt.Sprintf("%d read, digests as recorded", r.Objects))
+		t.Row("objects", fmt.Sprintf("%d read, digests as recorded", r.Objects))
 	}
 	if r.Keys {
-		t.row("key file", "in the backup")
+		t.Row("key file", "in the backup")
 	}
 	for _, f := range r.Findings {
-		t.row("FINDING", fmt.Sprintf("%s %s: %s", f.Where, f.Key, f.Problem))
+		t.Row("FINDING", fmt.Sprintf("%s %s: %s", f.Where, f.Key, f.Problem))
 	}
 	if r.Recorded {
-		t.row("on record", "yes")
+		t.Row("on record", "yes")
 	}
 }
 
 // anchorRows writes how the anchors of each ledger stand against a log.
-func anchorRows(t *tableWriter, ledgers []anchor.Audited) {
+func anchorRows(t *cli.Table, ledgers []anchor.Audited) {
 	if len(ledgers) == 0 {
-		t.row("anchors", "none yet")
+		t.Row("anchors", "none yet")
 	}
 	for _, l := range ledgers {
 		text := fmt.Sprintf("%s %s: %s, the last at %d; %d proved",
-			l.Kind, l.ID, count(uint64(l.Anchors), "anchor", "anchors"), l.Last, l.Verified)
+			l.Kind, l.ID, cli.Count(uint64(l.Anchors), "anchor", "anchors"), l.Last, l.Verified)
 		if l.Untold != "" {
 			text += ", others cannot be told: " + l.Untold
 		}
-		t.row("anchors", text)
+		t.Row("anchors", text)
 	}
 }
 
@@ -118,13 +119,13 @@ func (b *backupRun) remind() {
 		return
 	}
 	if b.withKeys {
-		fmt.Fprintln(b.stderr, "this backup holds the key file: whoever has it can read every document that it has or can get at; keep it like a key")
+		fmt.Fprintln(b.Stderr, "this backup holds the key file: whoever has it can read every document that it has or can get at; keep it like a key")
 	}
 	switch {
 	case b.withObjects:
 	case b.cfg.Storage.Kind == config.StorageFolder:
-		fmt.Fprintln(b.stderr, "this backup holds the journal, not the documents' content: add --with-objects, or copy objects/ by other means")
+		fmt.Fprintln(b.Stderr, "this backup holds the journal, not the documents' content: add --with-objects, or copy objects/ by other means")
 	default:
-		fmt.Fprintln(b.stderr, "this backup holds the journal, not the documents' content: have their bucket replicated by the store")
+		fmt.Fprintln(b.Stderr, "this backup holds the journal, not the documents' content: have their bucket replicated by the store")
 	}
 }

@@ -11,12 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 )
 
 // bench is one run of the measurements.
 type bench struct {
-	p         *program
+	p         *cli.Program
 	parent    string        // where folders are made; empty means the system's temporary one
 	each      time.Duration // how long each rate is measured
 	size      config.Size   // of the large documents
@@ -50,7 +51,7 @@ func parts() []part {
 	}
 }
 
-func benchCommand(p *program) *cobra.Command {
+func benchCommand(p *cli.Program) *cobra.Command {
 	b := &bench{p: p, size: 1 << 30}
 	var names []string
 	long := "Measures this machine with this program, in folders of its own that it removes. The parts:\n"
@@ -87,16 +88,16 @@ func (b *bench) run(ctx context.Context, names []string) error {
 		if len(names) > 0 && !slices.Contains(names, part.name) {
 			continue
 		}
-		fmt.Fprintf(b.p.stderr, "bench %s: %s\n", part.name, part.what)
+		fmt.Fprintf(b.p.Stderr, "bench %s: %s\n", part.name, part.what)
 		if err := b.inFolder(ctx, part); err != nil {
 			failed = fmt.Errorf("measuring %s: %w", part.name, err)
 			break
 		}
 	}
-	err := b.p.emit(b.figures, func(t *tableWriter) {
-		t.row("PART", "WHAT", "FIGURE>", "UNIT")
+	err := b.p.Emit(b.figures, func(t *cli.Table) {
+		t.Row("PART", "WHAT", "FIGURE>", "UNIT")
 		for _, f := range b.figures {
-			t.row(f.Part, f.What, digits(f.Value), f.Unit)
+			t.Row(f.Part, f.What, digits(f.Value), f.Unit)
 		}
 	})
 	return errors.Join(failed, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"muniment/cmd/muniment/cli"
 	"path/filepath"
 )
 
@@ -15,7 +16,7 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 	}
 	return withServer(ctx, filepath.Join(dir, "data"), func(c *child) error {
 		ids := make([]string, benchClients)
-		what := fmt.Sprintf("%d uploads of %s", benchClients, size(int64(b.size)))
+		what := fmt.Sprintf("%d uploads of %s", benchClients, cli.Size(int64(b.size)))
 		err := b.peak(c.cmd.Process.Pid, what, func() error {
 			r, err := measure(ctx, benchClients, limit{count: benchClients}, func(ctx context.Context, i int) (err error) {
 				ids[i], err = c.upload(ctx, s, int64(b.size))
@@ -27,7 +28,7 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		what = fmt.Sprintf("%d reads of %s", benchClients, size(int64(b.size)))
+		what = fmt.Sprintf("%d reads of %s", benchClients, cli.Size(int64(b.size)))
 		return b.peak(c.cmd.Process.Pid, what, func() error {
 			r, err := measure(ctx, benchClients, limit{count: benchClients}, func(ctx context.Context, i int) error {
 				return c.remote.read(ctx, ids[i], reading{purpose: "bench"}, io.Discard)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"muniment/anchor/evidence"
+	"muniment/cmd/muniment/cli"
 )
 
 // ranges compares a range at the end of a large document with reading all of it.
@@ -27,8 +28,8 @@ func (b *bench) ranges(ctx context.Context, dir string) error {
 			what, span string
 			count      int
 		}{
-			{"the last 1 MiB of " + size(n), fmt.Sprintf("bytes=%d-", max(0, n-1<<20)), 21},
-			{"all of " + size(n), "", 3},
+			{"the last 1 MiB of " + cli.Size(n), fmt.Sprintf("bytes=%d-", max(0, n-1<<20)), 21},
+			{"all of " + cli.Size(n), "", 3},
 		} {
 			r, err := measure(ctx, 1, limit{count: way.count}, func(ctx context.Context, _ int) error {
 				return c.remote.read(ctx, id, reading{purpose: "bench", span: way.span}, io.Discard)

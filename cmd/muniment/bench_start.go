@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
 	"muniment/vault/access"
@@ -74,9 +75,9 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 	if err != nil {
 		return "", err
 	}
-	bar := startProgress(b.p.stderr, "documents", b.documents)
+	bar := cli.StartProgress(b.p.Stderr, "documents", b.documents)
 	r, err := measure(ctx, 1024, limit{count: b.documents}, func(ctx context.Context, i int) error {
-		defer bar.step()
+		defer bar.Step()
 		name := fmt.Sprintf("bench-%09d", i)
 		_, err := n.vault.Deposit(ctx, who, vault.Deposit{
 			FileName: name + ".txt", Title: "A benchmark", ExternalID: name, Length: 8,
@@ -84,7 +85,7 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 		})
 		return err
 	})
-	bar.end(fmt.Sprintf("%d deposited in %.1f s", len(r.took), r.elapsed.Seconds()))
+	bar.End(fmt.Sprintf("%d deposited in %.1f s", len(r.took), r.elapsed.Seconds()))
 	return token, errors.Join(err, settleDuties(ctx, n.journal))
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi/client"
 )
 
@@ -19,11 +20,11 @@ type remote struct {
 }
 
 // connect is a client of the server that the flags and the environment name.
-func connect(p *program) (*remote, error) {
-	if err := p.connection.Resolve(p.getenv); err != nil {
+func connect(p *cli.Program) (*remote, error) {
+	if err := p.Connection.Resolve(p.Getenv); err != nil {
 		return nil, err
 	}
-	return newRemote(p.connection.URL, p.connection.Token.Reveal(), http.DefaultTransport)
+	return newRemote(p.Connection.URL, p.Connection.Token.Reveal(), http.DefaultTransport)
 }
 
 // newRemote is a client of the server at a URL, which sends the API key with every request.
@@ -73,7 +74,7 @@ func (r *remote) answer(res *http.Response, err error) (*http.Response, error) {
 	case errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("interrupted: %w", err)
 	case err != nil:
-		return nil, hint(fmt.Errorf("calling %s: %w", r.base, err),
+		return nil, cli.Hint(fmt.Errorf("calling %s: %w", r.base, err),
 			"is the server running, and is --url (MUNIMENT_URL) right?")
 	case res.StatusCode/100 != 2:
 		defer res.Body.Close()
@@ -102,7 +103,7 @@ func decode[T any](body []byte, err error) (*T, error) {
 	}
 	var out T
 	if err := json.Unmarshal(body, &out); err != nil {
-		return nil, hint(fmt.Errorf("reading the server's answer: %w", err), otherServer)
+		return nil, cli.Hint(fmt.Errorf("reading the server's answer: %w", err), otherServer)
 	}
 	return &out, nil
 }

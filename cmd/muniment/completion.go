@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"muniment/cmd/muniment/cli"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ const completionTime = time.Second
 
 // complete says what a shell may offer for the flags and arguments of a command and those below it. What takes a file
 // or a folder is left to the shell.
-func complete(p *program, c *cobra.Command) {
+func complete(p *cli.Program, c *cobra.Command) {
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp),
 		"state":  cobra.FixedCompletions([]string{"kept", "erased"}, cobra.ShellCompDirectiveNoFileComp),
@@ -47,7 +48,7 @@ func complete(p *program, c *cobra.Command) {
 func takesFiles(name string) bool { return name == "put" || name == "demo" || name == "restore" }
 
 // offerSeries offers the tenant's record series, as far as the server tells them. A shell is no place for errors.
-func offerSeries(p *program) cobra.CompletionFunc {
+func offerSeries(p *cli.Program) cobra.CompletionFunc {
 	return func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(c.Context(), completionTime)
 		defer cancel()

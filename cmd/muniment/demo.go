@@ -14,10 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/anchor/evidence"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 )
 
-func demoCommand(p *program) *cobra.Command {
+func demoCommand(p *cli.Program) *cobra.Command {
 	var once bool
 	var dir string
 	c := &cobra.Command{
@@ -60,7 +61,7 @@ type document struct {
 	evidence []byte // the evidence file
 }
 
-func demonstrate(ctx context.Context, p *program, sources []source, dir string, once bool) (err error) {
+func demonstrate(ctx context.Context, p *cli.Program, sources []source, dir string, once bool) (err error) {
 	temporary := dir == ""
 	if temporary {
 		if dir, err = os.MkdirTemp("", "muniment-demo-*"); err != nil {
@@ -68,7 +69,7 @@ func demonstrate(ctx context.Context, p *program, sources []source, dir string, 
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	d := &demo{out: p.stdout, sources: sources}
+	d := &demo{out: p.Stdout, sources: sources}
 	if d.dir, err = filepath.Abs(dir); err != nil {
 		return fmt.Errorf("finding the folder: %w", err)
 	}
@@ -132,7 +133,7 @@ func (d *demo) ours() error {
 	}
 	for _, path := range []string{d.data(), d.tokenFile(), d.proofs()} {
 		if _, err := os.Lstat(path); err == nil {
-			return hint(fmt.Errorf("%s is there already, and no demonstration has made it", path),
+			return cli.Hint(fmt.Errorf("%s is there already, and no demonstration has made it", path),
 				"give demo a folder of its own with --dir")
 		}
 	}
@@ -145,7 +146,7 @@ func (d *demo) tokenFile() string { return filepath.Join(d.dir, "token") }
 
 // say writes a line of text, line one of the table that the demonstration is.
 func (d *demo) say(text string)        { fmt.Fprintln(d.out, text) }
-func (d *demo) line(what, text string) { fmt.Fprintf(d.out, "  %-10s %s\n", what, visible(text)) }
+func (d *demo) line(what, text string) { fmt.Fprintf(d.out, "  %-10s %s\n", what, cli.Visible(text)) }
 
 // patience is how long the demonstration's server lets calls end.
 const patience = 5 * time.Second
@@ -188,7 +189,7 @@ func (d *demo) token(s *service) (string, error) {
 	}
 	key, err := os.ReadFile(d.tokenFile())
 	if err != nil {
-		return "", hint(fmt.Errorf("reading the API key of the vault in %s: %w", d.dir, err),
+		return "", cli.Hint(fmt.Errorf("reading the API key of the vault in %s: %w", d.dir, err),
 			"give demo a folder of its own with --dir")
 	}
 	return strings.TrimSpace(string(key)), nil

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"muniment/anchor/evidence"
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -26,7 +27,7 @@ const clients = 8
 func (d *demo) each(ctx context.Context, what string, work func(context.Context, int) error,
 	summary func(time.Duration) string) error {
 	began := time.Now()
-	bar := startProgress(d.out, what, len(d.documents))
+	bar := cli.StartProgress(d.out, what, len(d.documents))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(clients)
 	for i := range d.documents {
@@ -34,15 +35,15 @@ func (d *demo) each(ctx context.Context, what string, work func(context.Context,
 			if err := work(ctx, i); err != nil {
 				return fmt.Errorf("%s: %w", d.documents[i].title, err)
 			}
-			bar.step()
+			bar.Step()
 			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
-		bar.end("failed")
+		bar.End("failed")
 		return err
 	}
-	bar.end(summary(time.Since(began)))
+	bar.End(summary(time.Since(began)))
 	return nil
 }
 
@@ -78,7 +79,7 @@ func (d *demo) deposit(ctx context.Context) error {
 		return nil
 	}, func(took time.Duration) string {
 		text := fmt.Sprintf("%d documents, %s, encrypted and on record, in %.2f s",
-			len(d.documents), size(total.Load()), took.Seconds())
+			len(d.documents), cli.Size(total.Load()), took.Seconds())
 		if n := again.Load(); n > 0 {
 			text += fmt.Sprintf(" (%d were there already)", n)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 )
 
@@ -70,7 +71,7 @@ func (r *report) fail(part, next, found string, args ...any) {
 
 // refused adds an error as a failure, with its own advice if it has one.
 func (r *report) refused(part string, err error, otherwise string) {
-	if next, ok := hintOf(err); ok {
+	if next, ok := cli.HintOf(err); ok {
 		otherwise = next
 	}
 	r.fail(part, otherwise, "%v", err)
@@ -83,9 +84,9 @@ func (r *report) end() []diagnosis {
 	return slices.Clone(r.lines)
 }
 
-func doctorCommand(p *program) *cobra.Command {
-	var at place
-	d := doctor{program: p}
+func doctorCommand(p *cli.Program) *cobra.Command {
+	var at cli.ConfigFlags
+	d := doctor{Program: p}
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything that the server depends on, and say what to do about it",
@@ -105,12 +106,12 @@ It exits 0 when nothing has failed, and 1 when something has; warnings are no fa
 		RunE: func(c *cobra.Command, _ []string) error {
 			d.place = at
 			if c.Flags().Changed("data") {
-				d.folder = &at.data
+				d.folder = &at.Data
 			}
 			return d.run(c.Context())
 		},
 	}
-	at.flags(c.Flags())
+	at.AddTo(c.Flags())
 	c.Flags().BoolVar(&d.create, "create-buckets", false,
 		"make the two buckets on S3, each of its kind, where there are none")
 	return c
@@ -118,8 +119,8 @@ It exits 0 when nothing has failed, and 1 when something has; warnings are no fa
 
 // doctor examines what a configuration names.
 type doctor struct {
-	*program
-	place  place
+	*cli.Program
+	place  cli.ConfigFlags
 	folder *string // --data, if it was given
 	create bool    // --create-buckets
 	cfg    config.Config
@@ -193,19 +194,19 @@ func (d *doctor) conclude(lines []diagnosis) error {
 	for _, l := range lines {
 		count[l.State]++
 	}
-	err := d.emit(lines, func(t *tableWriter) {
-		t.row("CHECK", "STATE", "FOUND, AND WHAT TO DO")
+	err := d.Emit(lines, func(t *cli.Table) {
+		t.Row("CHECK", "STATE", "FOUND, AND WHAT TO DO")
 		for _, l := range lines {
-			t.row(l.Check, l.State, l.Found)
+			t.Row(l.Check, l.State, l.Found)
 			if l.Next != "" {
-				t.row("", "", "→ "+l.Next)
+				t.Row("", "", "→ "+l.Next)
 			}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.stderr, "%d ok, %d to be looked at, %d failed\n", count[isWell], count[isWarning], count[isFailure])
+	fmt.Fprintf(d.Stderr, "%d ok, %d to be looked at, %d failed\n", count[isWell], count[isWarning], count[isFailure])
 	if count[isFailure] > 0 {
 		return errors.New("something that the server needs is not as it must be")
 	}

@@ -16,7 +16,7 @@ const fixLocks = "have the store enforce Object Lock (versioning on, a bucket ma
 // attestation tries what the documents' store enforces: through the server, which puts it on record, where one was
 // named, or else from here.
 func (d *doctor) attestation(ctx context.Context, r *report) {
-	if d.connection.URL != "" { // the flag alone: a variable is set for other commands too, with whatever token they need
+	if d.Connection.URL != "" { // the flag alone: a variable is set for other commands too, with whatever token they need
 		d.attestByServer(ctx, r)
 		return
 	}
@@ -41,7 +41,7 @@ func (d *doctor) attestation(ctx context.Context, r *report) {
 }
 
 func (d *doctor) attestByServer(ctx context.Context, r *report) {
-	server, err := connect(d.program)
+	server, err := connect(d.Program)
 	if err != nil {
 		r.refused("", err, "check --url and --token")
 		return

@@ -10,7 +10,7 @@ import (
 
 // configuration reads the configuration and holds it against its rules. What can be read of a bad one is gone on with.
 func (d *doctor) configuration(_ context.Context, r *report) {
-	cfg, err := config.Load(d.place.file, d.getenv)
+	cfg, err := config.Load(d.place.File, d.Getenv)
 	d.cfg = cfg
 	if err != nil {
 		r.fail("", "mend what is named; the guide lists every key", "%v", err)
@@ -26,7 +26,7 @@ func (d *doctor) configuration(_ context.Context, r *report) {
 		r.fail("", "mend it in the configuration file or its environment variable", "%v", one)
 	}
 	if err == nil && len(wrong) == 0 {
-		r.ok("", "%s, documents: %s, keys: %s", fileOr(d.place.file, "no file"), d.cfg.Storage.Kind, d.cfg.Keys.Kind)
+		r.ok("", "%s, documents: %s, keys: %s", fileOr(d.place.File, "no file"), d.cfg.Storage.Kind, d.cfg.Keys.Kind)
 	}
 	d.configurationFile(r)
 	for _, path := range d.cfg.SecretFiles() {
@@ -43,12 +43,12 @@ func (d *doctor) configuration(_ context.Context, r *report) {
 
 // configurationFile says whether others may change it: who can name another bucket can have the documents put there.
 func (d *doctor) configurationFile(r *report) {
-	if d.place.file == "" {
+	if d.place.File == "" {
 		return
 	}
-	info, err := os.Stat(d.place.file)
+	info, err := os.Stat(d.place.File)
 	if err == nil && info.Mode().Perm()&0o022 != 0 {
-		r.fail("file", "chmod go-w "+d.place.file, "others than its owner may change %s (mode %04o)", d.place.file,
+		r.fail("file", "chmod go-w "+d.place.File, "others than its owner may change %s (mode %04o)", d.place.File,
 			info.Mode().Perm())
 	}
 }

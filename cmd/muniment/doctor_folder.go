@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 )
 
@@ -72,7 +73,7 @@ func (d *doctor) disk(f folder, r *report) {
 		r.warn("disk", "look at the disk by other means", "its room cannot be told: %v", err)
 		return
 	}
-	found := fmt.Sprintf("%s of %s are free", size(free), size(total))
+	found := fmt.Sprintf("%s of %s are free", cli.Size(free), cli.Size(total))
 	switch {
 	case free < leastFree:
 		r.fail("disk", "make room: a full disk has deposits and reads answered 507", "%s", found)

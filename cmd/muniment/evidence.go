@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
+	"muniment/cmd/muniment/cli"
 
 	"github.com/spf13/cobra"
 )
 
-func evidenceCommand(p *program) *cobra.Command {
+func evidenceCommand(p *cli.Program) *cobra.Command {
 	var external string
 	var disclose bool
 	c := &cobra.Command{
@@ -29,7 +30,7 @@ record; with --disclose it also ties a copy of the content to it, which needs a 
 			if err != nil {
 				return err
 			}
-			if _, err := p.stdout.Write(file); err != nil {
+			if _, err := p.Stdout.Write(file); err != nil {
 				return fmt.Errorf("writing the evidence: %w", err)
 			}
 			return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"muniment/cmd/muniment/cli"
 	"os"
 	"path/filepath"
 )
@@ -59,11 +60,11 @@ func (f folder) inventory() (inventory, error) {
 // there.
 func (f folder) judge(have inventory) (state, error) {
 	lost := func(what, next string) (state, error) {
-		return 0, hint(fmt.Errorf("%s holds a vault that has lost %s", f, what), next)
+		return 0, cli.Hint(fmt.Errorf("%s holds a vault that has lost %s", f, what), next)
 	}
 	switch {
 	case have.starting:
-		return 0, hint(fmt.Errorf("the first start in %s was broken off before it could serve", f),
+		return 0, cli.Hint(fmt.Errorf("the first start in %s was broken off before it could serve", f),
 			"nothing has been deposited in it: remove the folder and start again; if the storage is on S3, no other server uses the release "+
 				"bucket, and it holds what the broken start has left there, empty it too")
 	case !have.journal && !have.release && !have.objects && !have.keys:
@@ -95,7 +96,7 @@ func (f folder) ownersAlone() error {
 		return fmt.Errorf("looking at the data folder: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return hint(fmt.Errorf("others than its owner may write to %s (mode %04o)", f, info.Mode().Perm()),
+		return cli.Hint(fmt.Errorf("others than its owner may write to %s (mode %04o)", f, info.Mode().Perm()),
 			"chmod 700 "+string(f))
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
 	"muniment/vault/objects"
@@ -34,8 +35,8 @@ type checked struct {
 	Findings []finding `json:"findings"`
 }
 
-func fsckCommand(p *program) *cobra.Command {
-	var at place
+func fsckCommand(p *cli.Program) *cobra.Command {
+	var at cli.ConfigFlags
 	var content, keys bool
 	c := &cobra.Command{
 		Use:   "fsck",
@@ -47,42 +48,42 @@ that was swapped or damaged goes unnoticed. It changes nothing.
 The server must not be running. It exits 0 when all agrees, and 1 when there is a finding.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := p.configured(c, at)
+			cfg, err := p.LoadConfig(c, at)
 			if err != nil {
 				return err
 			}
 			return runFsck(c.Context(), p, cfg, content, keys)
 		},
 	}
-	at.flags(c.Flags())
+	at.AddTo(c.Flags())
 	c.Flags().BoolVar(&content, "content", true, "read the stored objects too")
 	c.Flags().BoolVar(&keys, "keys", false, "unwrap every sealed row too, and compare bindings and lookup tokens")
 	return c
 }
 
-func runFsck(ctx context.Context, p *program, cfg config.Config, content, keys bool) error {
+func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, keys bool) error {
 	result, err := check(ctx, cfg, content, keys)
 	if err != nil {
 		return err
 	}
-	err = p.emit(result, func(t *tableWriter) {
+	err = p.Emit(result, func(t *cli.Table) {
 		if len(result.Findings) > 0 {
-			t.row("WHERE", "KEY", "PROBLEM")
+			t.Row("WHERE", "KEY", "PROBLEM")
 		}
 		for _, f := range result.Findings {
-			t.row(f.Where, f.Key, f.Problem)
+			t.Row(f.Where, f.Key, f.Problem)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stderr, "%s replayed, %s read, %s\n", count(result.Entries, "entry", "entries"),
-		count(uint64(result.Objects), "object", "objects"), count(uint64(len(result.Findings)), "finding", "findings"))
+	fmt.Fprintf(p.Stderr, "%s replayed, %s read, %s\n", cli.Count(result.Entries, "entry", "entries"),
+		cli.Count(uint64(result.Objects), "object", "objects"), cli.Count(uint64(len(result.Findings)), "finding", "findings"))
 	if !keys {
-		fmt.Fprintln(p.stderr, "sealed rows (titles, file names, keys of contents) were not unwrapped: one that was swapped or damaged shows with --keys only")
+		fmt.Fprintln(p.Stderr, "sealed rows (titles, file names, keys of contents) were not unwrapped: one that was swapped or damaged shows with --keys only")
 	}
 	if len(result.Findings) > 0 {
-		return hint(fmt.Errorf("%s is not what its log says", cfg.Data),
+		return cli.Hint(fmt.Errorf("%s is not what its log says", cfg.Data),
 			"keep a copy of the folder as it is; then put back from a backup what is named above")
 	}
 	return nil

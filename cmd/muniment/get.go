@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"muniment/cmd/muniment/cli"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
 
-func getCommand(p *program) *cobra.Command {
+func getCommand(p *cli.Program) *cobra.Command {
 	var external, to string
 	var g reading
 	c := &cobra.Command{
@@ -38,13 +39,13 @@ appears under its name when all of it is there.`,
 			if err != nil {
 				return err
 			}
-			if _, shown := isTerminal(p.stdout); !shown || to != "" {
-				g.progress = p.stderr
+			if _, shown := cli.IsTerminal(p.Stdout); !shown || to != "" {
+				g.progress = p.Stderr
 			}
 			if to != "" {
 				return readTo(c.Context(), r, id, g, to)
 			}
-			return r.read(c.Context(), id, g, p.stdout)
+			return r.read(c.Context(), id, g, p.Stdout)
 		},
 	}
 	f := c.Flags()

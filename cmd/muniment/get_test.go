@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"muniment/cmd/muniment/cli"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,19 +30,19 @@ func TestGetLeavesNoPart(t *testing.T) {
 	to := filepath.Join(dir, "plan.pdf")
 	get := func() (int, string) {
 		var out, errs bytes.Buffer
-		around := &program{
-			stdout: &out, stderr: &errs, getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": server.URL}[name] },
+		around := &cli.Program{
+			Stdout: &out, Stderr: &errs, Getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": server.URL}[name] },
 		}
 		return run(t.Context(), around, openStorage, []string{"get", "some-id", "--purpose", "audit", "--to", to}), errs.String()
 	}
-	if code, errs := get(); code != exitFailed || !strings.Contains(errs, "the content broke off") {
+	if code, errs := get(); code != cli.ExitFailed || !strings.Contains(errs, "the content broke off") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
 	cut = false
-	if code, errs := get(); code != exitDone || errs != "" {
+	if code, errs := get(); code != cli.ExitDone || errs != "" {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 	if got, err := os.ReadFile(to); err != nil || string(got) != whole {
@@ -50,7 +51,7 @@ func TestGetLeavesNoPart(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("%v is left, %v", left, err)
 	}
-	if code, errs := get(); code != exitFailed || !strings.Contains(errs, "exists already") {
+	if code, errs := get(); code != cli.ExitFailed || !strings.Contains(errs, "exists already") {
 		t.Errorf("over a file that is there: exit code %d: %s", code, errs)
 	}
 }

@@ -8,10 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
-func historyCommand(p *program) *cobra.Command {
+func historyCommand(p *cli.Program) *cobra.Command {
 	var external string
 	c := &cobra.Command{
 		Use:   "history ID",
@@ -30,10 +31,10 @@ func historyCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.emit(story, func(t *tableWriter) {
-				t.row("INDEX>", "AT", "TYPE", "ACTOR", "DETAIL")
+			return p.Emit(story, func(t *cli.Table) {
+				t.Row("INDEX>", "AT", "TYPE", "ACTOR", "DETAIL")
 				for _, e := range story.Entries {
-					t.row(e.Index, e.At.Format(time.DateTime), e.Type, e.Actor, detail(e))
+					t.Row(e.Index, e.At.Format(time.DateTime), e.Type, e.Actor, detail(e))
 				}
 			})
 		},
@@ -43,10 +44,10 @@ func historyCommand(p *program) *cobra.Command {
 }
 
 // entryRows are events as a table.
-func entryRows(t *tableWriter, entries []openapi.Entry) {
-	t.row("INDEX>", "SEQ>", "AT", "TYPE", "ACTOR", "DOCUMENT", "DETAIL")
+func entryRows(t *cli.Table, entries []openapi.Entry) {
+	t.Row("INDEX>", "SEQ>", "AT", "TYPE", "ACTOR", "DOCUMENT", "DETAIL")
 	for _, e := range entries {
-		t.row(e.Index, e.Seq, e.At.Format(time.DateTime), e.Type, e.Actor, text(e.Document), detail(e))
+		t.Row(e.Index, e.Seq, e.At.Format(time.DateTime), e.Type, e.Actor, text(e.Document), detail(e))
 	}
 }
 

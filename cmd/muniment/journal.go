@@ -6,16 +6,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
-func journalCommand(p *program) *cobra.Command {
+func journalCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{Use: "journal", Short: "The log of everything that happened"}
 	c.AddCommand(checkpointCommand(p), entriesCommand(p), tailCommand(p))
-	return group(c)
+	return cli.Group(c)
 }
 
-func checkpointCommand(p *program) *cobra.Command {
+func checkpointCommand(p *cli.Program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Write the newest signed checkpoint (C2SP tlog-checkpoint)",
@@ -29,10 +30,10 @@ func checkpointCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if p.json() {
-				return p.emit(map[string]string{"checkpoint": string(checkpoint)}, nil)
+			if p.JSON() {
+				return p.Emit(map[string]string{"checkpoint": string(checkpoint)}, nil)
 			}
-			if _, err := p.stdout.Write(checkpoint); err != nil {
+			if _, err := p.Stdout.Write(checkpoint); err != nil {
 				return fmt.Errorf("writing the checkpoint: %w", err)
 			}
 			return nil
@@ -40,7 +41,7 @@ func checkpointCommand(p *program) *cobra.Command {
 	}
 }
 
-func entriesCommand(p *program) *cobra.Command {
+func entriesCommand(p *cli.Program) *cobra.Command {
 	var after uint64
 	var limit int
 	c := &cobra.Command{
@@ -56,7 +57,7 @@ func entriesCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.emit(page, func(t *tableWriter) { entryRows(t, page.Entries) })
+			return p.Emit(page, func(t *cli.Table) { entryRows(t, page.Entries) })
 		},
 	}
 	c.Flags().Uint64Var(&after, "after", 0, "begin after this number")
@@ -67,7 +68,7 @@ func entriesCommand(p *program) *cobra.Command {
 // tailWait is how long one call waits for news, in seconds.
 const tailWait = 30
 
-func tailCommand(p *program) *cobra.Command {
+func tailCommand(p *cli.Program) *cobra.Command {
 	var after uint64
 	c := &cobra.Command{
 		Use:   "tail",
@@ -99,15 +100,15 @@ func tailCommand(p *program) *cobra.Command {
 	return c
 }
 
-func writeEntries(p *program, entries []openapi.Entry) error {
+func writeEntries(p *cli.Program, entries []openapi.Entry) error {
 	for _, e := range entries {
-		if p.json() {
-			if err := json.NewEncoder(p.stdout).Encode(e); err != nil {
+		if p.JSON() {
+			if err := json.NewEncoder(p.Stdout).Encode(e); err != nil {
 				return fmt.Errorf("writing an entry: %w", err)
 			}
 			continue
 		}
-		_, err := fmt.Fprintf(p.stdout, "%8d  %s  %-28s %s %s\n", e.Seq, e.At.Format("2006-01-02 15:04:05.000"), e.Type,
+		_, err := fmt.Fprintf(p.Stdout, "%8d  %s  %-28s %s %s\n", e.Seq, e.At.Format("2006-01-02 15:04:05.000"), e.Type,
 			e.Actor, text(e.Document))
 		if err != nil {
 			return fmt.Errorf("writing an entry: %w", err)

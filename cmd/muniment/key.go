@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/openapi"
 )
 
-func keyCommand(p *program) *cobra.Command {
+func keyCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "key",
 		Short: "The life of the tenant's key: rotate, rewrap, trim",
@@ -30,10 +31,10 @@ where they are needed, VAULT_CACERT and VAULT_NAMESPACE, as for the vault comman
 	}
 	c.AddCommand(keyStatusCommand(p), keyRotateCommand(p), keyRewrapCommand(p), keyTrimCommand(p),
 		keyPolicyCommand(p))
-	return group(c)
+	return cli.Group(c)
 }
 
-func keyStatusCommand(p *program) *cobra.Command {
+func keyStatusCommand(p *cli.Program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Say which versions there are, and how far rewraps and trims have come",
@@ -47,37 +48,37 @@ func keyStatusCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.emit(status, func(t *tableWriter) { keyTable(t, status) })
+			return p.Emit(status, func(t *cli.Table) { keyTable(t, status) })
 		},
 	}
 }
 
-func keyTable(t *tableWriter, s *openapi.KeyStatus) {
-	t.row("WHAT", "STATE")
-	t.row("tenant", s.Tenant)
+func keyTable(t *cli.Table, s *openapi.KeyStatus) {
+	t.Row("WHAT", "STATE")
+	t.Row("tenant", s.Tenant)
 	custody := "this server"
 	if s.Custody == openapi.Elsewhere {
 		custody = "a key custodian, with credentials of their own for the key service"
 	}
-	t.row("rotated and trimmed by", custody)
-	t.row("versions on record", fmt.Sprintf("%d to %d", s.Oldest, s.Newest))
+	t.Row("rotated and trimmed by", custody)
+	t.Row("versions on record", fmt.Sprintf("%d to %d", s.Oldest, s.Newest))
 	if v := s.InService; v == nil {
-		t.row("versions in the key service", "it does not answer")
+		t.Row("versions in the key service", "it does not answer")
 	} else {
-		t.row("versions in the key service", fmt.Sprintf("%d to %d", v.Kept, v.Newest))
+		t.Row("versions in the key service", fmt.Sprintf("%d to %d", v.Kept, v.Newest))
 	}
 	if s.RotatedAt != nil {
-		t.row("rotated", s.RotatedAt.Format(time.DateTime))
+		t.Row("rotated", s.RotatedAt.Format(time.DateTime))
 	}
-	t.row("rewrapped", rewrappedText(s))
+	t.Row("rewrapped", rewrappedText(s))
 	covers := "no: muniment backup"
 	if s.BackupCovers {
 		covers = "yes"
 	}
-	t.row("backup covers that", covers)
-	t.row("waiting period", config.Duration(time.Duration(s.TrimWaitSeconds)*time.Second).String())
+	t.Row("backup covers that", covers)
+	t.Row("waiting period", config.Duration(time.Duration(s.TrimWaitSeconds)*time.Second).String())
 	for _, trim := range s.Trims {
-		t.row("trim "+trim.ID, trimText(trim))
+		t.Row("trim "+trim.ID, trimText(trim))
 	}
 }
 
@@ -89,7 +90,7 @@ func rewrappedText(s *openapi.KeyStatus) string {
 	return text
 }
 
-func keyRotateCommand(p *program) *cobra.Command {
+func keyRotateCommand(p *cli.Program) *cobra.Command {
 	var place custodyPlace
 	c := &cobra.Command{
 		Use:   "rotate",
@@ -108,9 +109,9 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 			if err != nil {
 				return err
 			}
-			return p.emit(done, func(t *tableWriter) {
-				t.row("VERSION>", "RECORDED")
-				t.row(done.Version, yesNo(done.Recorded))
+			return p.Emit(done, func(t *cli.Table) {
+				t.Row("VERSION>", "RECORDED")
+				t.Row(done.Version, cli.YesNo(done.Recorded))
 			})
 		},
 	}
@@ -119,7 +120,7 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 }
 
 // rotate rotates in the key service, where that is ours to do, and has the server put it on record.
-func rotate(ctx context.Context, p *program, r *remote, place custodyPlace) (*openapi.Rotation, error) {
+func rotate(ctx context.Context, p *cli.Program, r *remote, place custodyPlace) (*openapi.Rotation, error) {
 	status, err := r.keys(ctx)
 	if err != nil {
 		return nil, err

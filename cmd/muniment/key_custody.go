@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/cli"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
 )
@@ -33,14 +34,14 @@ func (c *custodyPlace) flags(f *pflag.FlagSet) {
 }
 
 // custodian logs in to Vault as the vault command would.
-func custodian(ctx context.Context, p *program, place custodyPlace) (custody, error) {
-	address, token := p.getenv("VAULT_ADDR"), p.getenv("VAULT_TOKEN")
+func custodian(ctx context.Context, p *cli.Program, place custodyPlace) (custody, error) {
+	address, token := p.Getenv("VAULT_ADDR"), p.Getenv("VAULT_TOKEN")
 	if address == "" || token == "" {
-		return nil, hint(errors.New("the keys are in Vault, which the server may not change: this takes your own credentials there"),
+		return nil, cli.Hint(errors.New("the keys are in Vault, which the server may not change: this takes your own credentials there"),
 			"set VAULT_ADDR, and VAULT_TOKEN to a token with the key custodian's policy (vault login, then vault print token)")
 	}
 	return transit.OpenCustodian(ctx, transit.Config{
-		Address: address, CA: p.getenv("VAULT_CACERT"), Namespace: p.getenv("VAULT_NAMESPACE"), Mount: place.mount,
+		Address: address, CA: p.Getenv("VAULT_CACERT"), Namespace: p.Getenv("VAULT_NAMESPACE"), Mount: place.mount,
 		Prefix: place.prefix,
 		Auth:   transit.Auth{Method: transit.Token, Token: keys.Secret(token)},
 		Clock:  journal.SystemClock{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),

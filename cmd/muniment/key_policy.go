@@ -7,10 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/vault/keys/transit"
 )
 
-func keyPolicyCommand(p *program) *cobra.Command {
+func keyPolicyCommand(p *cli.Program) *cobra.Command {
 	var place custodyPlace
 	c := &cobra.Command{
 		Use:   "policy gateway|custodian",
@@ -18,7 +19,7 @@ func keyPolicyCommand(p *program) *cobra.Command {
 		Long: `Prints a policy for HashiCorp Vault, as "vault policy write" takes it. The gateway's is the server's: it uses the tenants' keys
 and cannot end the life of any. The custodian's is for the persons who rotate and trim; it can read no document.`,
 		Example:   "  muniment key policy gateway | vault policy write muniment-gateway -",
-		Args:      cobra.MatchAll(one("which policy? gateway or custodian"), cobra.OnlyValidArgs),
+		Args:      cobra.MatchAll(cli.OneArgument("which policy? gateway or custodian"), cobra.OnlyValidArgs),
 		ValidArgs: []string{"gateway", "custodian"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			policies, err := transit.Policies(place.mount, place.prefix)
@@ -29,7 +30,7 @@ and cannot end the life of any. The custodian's is for the persons who rotate an
 				if !strings.HasSuffix(policy.Name, "-"+args[0]) {
 					continue
 				}
-				if _, err := io.WriteString(p.stdout, policy.HCL); err != nil {
+				if _, err := io.WriteString(p.Stdout, policy.HCL); err != nil {
 					return fmt.Errorf("printing the policy: %w", err)
 				}
 			}

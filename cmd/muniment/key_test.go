@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -19,10 +20,10 @@ type keeper struct {
 func (k keeper) run(into any, args ...string) (string, bool) {
 	k.t.Helper()
 	var stdout, stderr bytes.Buffer
-	around := &program{
-		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
-		getenv: func(name string) string { return k.env[name] }}
-	ok := run(k.t.Context(), around, openStorage, append(args, "-o", "json")) == exitDone
+	around := &cli.Program{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Getenv: func(name string) string { return k.env[name] }}
+	ok := run(k.t.Context(), around, openStorage, append(args, "-o", "json")) == cli.ExitDone
 	if ok && into != nil {
 		if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
 			k.t.Fatalf("%v: %s", err, stdout.String())

@@ -8,10 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
-func keyTrimCommand(p *program) *cobra.Command {
+func keyTrimCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trim",
 		Short: "Destroy old versions of the key, and with them what was erased in every backup",
@@ -34,7 +35,7 @@ one for fewer.`,
 		Use:   "approve ID",
 		Short: "Approve what somebody else has proposed",
 		Long:  `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever approves may not carry it out.`,
-		Args:  one("which trim? give its id, which muniment key status shows"),
+		Args:  cli.OneArgument("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
 			return r.approveTrim(ctx, args[0])
 		}),
@@ -50,7 +51,7 @@ what you and the other person have agreed on, so that a server that was broken i
 that was broken off is brought to its end by the same command, of any key custodian's.`,
 		Example: "  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1\n" +
 			"  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1 --oldest 4",
-		Args: one("which trim? give its id, which muniment key status shows"),
+		Args: cli.OneArgument("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
 			return runTrim(ctx, p, r, args[0], place, agreed)
 		}),
@@ -60,11 +61,11 @@ that was broken off is brought to its end by the same command, of any key custod
 		"the oldest version to keep, as it was proposed and approved; required with Vault")
 	run.Flags().StringVar(&agreed.tenant, "tenant", "default", "whose key it is; looked at with Vault")
 	c.AddCommand(propose, approve, run)
-	return group(c)
+	return cli.Group(c)
 }
 
 // trimsOf runs a call that answers with a trim.
-func trimsOf(p *program, call func(context.Context, *remote, []string) (*openapi.Trim,
+func trimsOf(p *cli.Program, call func(context.Context, *remote, []string) (*openapi.Trim,
 	error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		r, err := connect(p)
@@ -75,9 +76,9 @@ func trimsOf(p *program, call func(context.Context, *remote, []string) (*openapi
 		if err != nil {
 			return err
 		}
-		return p.emit(trim, func(t *tableWriter) {
-			t.row("ID", "OLDEST>", "STATE")
-			t.row(trim.ID, trim.Oldest, trimText(*trim))
+		return p.Emit(trim, func(t *cli.Table) {
+			t.Row("ID", "OLDEST>", "STATE")
+			t.Row(trim.ID, trim.Oldest, trimText(*trim))
 		})
 	}
 }
@@ -114,7 +115,7 @@ type agreedTrim struct {
 // check refuses to destroy what was not agreed on, whatever the server says.
 func (a agreedTrim) check(tenant string, oldest int) error {
 	if a.tenant != tenant || a.oldest != oldest {
-		return hint(fmt.Errorf("the server would have the versions before %d of the tenant %s destroyed, and agreed are those before %d of %s",
+		return cli.Hint(fmt.Errorf("the server would have the versions before %d of the tenant %s destroyed, and agreed are those before %d of %s",
 			oldest, tenant, a.oldest, a.tenant),
 			"nothing was destroyed; if you have mistyped it, repeat the command, else find out who has changed the server")
 	}
@@ -122,7 +123,7 @@ func (a agreedTrim) check(tenant string, oldest int) error {
 }
 
 // runTrim has the server begin, trims in the key service where that is ours to do, and has the server put it on record.
-func runTrim(ctx context.Context, p *program, r *remote, id string, place custodyPlace,
+func runTrim(ctx context.Context, p *cli.Program, r *remote, id string, place custodyPlace,
 	agreed agreedTrim) (*openapi.Trim, error) {
 	status, err := r.keys(ctx)
 	if err != nil {
@@ -132,7 +133,7 @@ func runTrim(ctx context.Context, p *program, r *remote, id string, place custod
 		return r.runTrim(ctx, id)
 	}
 	if agreed.oldest < 1 {
-		return nil, hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you to say"),
+		return nil, cli.Hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you to say"),
 			"give --oldest, the oldest version to keep, as it was proposed and approved")
 	}
 	custodian, err := custodian(ctx, p, place) // before anything begins that cannot go on
@@ -148,7 +149,7 @@ func runTrim(ctx context.Context, p *program, r *remote, id string, place custod
 		return nil, err
 	}
 	if err := custodian.Trim(ctx, status.Tenant, trim.Oldest); err != nil {
-		return nil, hint(fmt.Errorf("trimming the key in Vault: %w", err), "the same command goes on from here")
+		return nil, cli.Hint(fmt.Errorf("trimming the key in Vault: %w", err), "the same command goes on from here")
 	}
 	return r.runTrim(ctx, id)
 }

@@ -12,14 +12,14 @@ func TestConnectionsWithin(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		files            uint64
-		configured, want int // want 0: refused
+		LoadConfig, want int // want 0: refused
 	}{
 		{200, 0, 68}, {1024, 0, 480}, {1 << 20, 0, mostConnections}, {^uint64(0), 0, mostConnections},
 		{1 << 20, 10_000, 10_000}, {1024, 480, 480}, {1024, 481, 0}, {65, 0, 0}, {0, 0, 0},
 	} {
-		if got, err := connectionsWithin(test.files, test.configured); got != test.want ||
+		if got, err := connectionsWithin(test.files, test.LoadConfig); got != test.want ||
 			(err == nil) != (test.want > 0) {
-			t.Errorf("%d files, %d configured: %d, %v; want %d", test.files, test.configured, got, err, test.want)
+			t.Errorf("%d files, %d configured: %d, %v; want %d", test.files, test.LoadConfig, got, err, test.want)
 		}
 	}
 }

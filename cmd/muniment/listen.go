@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"muniment/cmd/muniment/cli"
 	"net"
 	"net/netip"
 	"sync"
@@ -36,7 +37,7 @@ func connectionsWithin(files uint64, configured int) (int, error) {
 	}
 	switch {
 	case room == 0 || configured > room:
-		return 0, hint(fmt.Errorf("%d open files are allowed, which is room for %d connections", files, room),
+		return 0, cli.Hint(fmt.Errorf("%d open files are allowed, which is room for %d connections", files, room),
 			"raise the limit (ulimit -n), or lower limits.connections")
 	case configured > 0:
 		return configured, nil

@@ -7,10 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
-func lsCommand(p *program) *cobra.Command {
+func lsCommand(p *cli.Program) *cobra.Command {
 	var f filter
 	var after, before string
 	c := &cobra.Command{
@@ -42,10 +43,10 @@ taken as midnight UTC.`,
 			if err != nil {
 				return err
 			}
-			return p.emit(openapi.DocumentPage{Documents: docs}, func(t *tableWriter) {
-				t.row("ID", "STATE", "SIZE>", "DEPOSITED", "SERIES", "NAME~", "TITLE~")
+			return p.Emit(openapi.DocumentPage{Documents: docs}, func(t *cli.Table) {
+				t.Row("ID", "STATE", "SIZE>", "DEPOSITED", "SERIES", "NAME~", "TITLE~")
 				for _, d := range docs {
-					t.row(d.ID, d.State, size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series, text(d.FileName),
+					t.Row(d.ID, d.State, cli.Size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series, text(d.FileName),
 						text(d.Title))
 				}
 			})

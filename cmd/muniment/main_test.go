@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"muniment/cmd/muniment/cli"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,7 +43,7 @@ func (s suite) Run() int {
 	var err error
 	if shared, err = os.MkdirTemp("", "muniment-tests"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return exitFailed
+		return cli.ExitFailed
 	}
 	defer os.RemoveAll(shared)
 	return s.M.Run()

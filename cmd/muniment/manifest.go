@@ -17,6 +17,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/vault"
 )
 
@@ -51,7 +52,7 @@ type fault struct {
 func (f fault) String() string { return fmt.Sprintf("line %d: %s", f.line, f.text) }
 
 func (f *faults) add(line int, format string, args ...any) {
-	*f = append(*f, fault{line, visible(fmt.Sprintf(format, args...))})
+	*f = append(*f, fault{line, cli.Visible(fmt.Sprintf(format, args...))})
 }
 
 // manifestFaultsShown is how many faults are listed one by one.
@@ -70,7 +71,7 @@ func (f faults) err(name string) error {
 	if more := len(f) - manifestFaultsShown; more > 0 {
 		text += fmt.Sprintf("\n  and %d more", more)
 	}
-	return hint(fmt.Errorf("%s has %s:%s", name, count(uint64(len(f)), "fault", "faults"), text),
+	return cli.Hint(fmt.Errorf("%s has %s:%s", name, cli.Count(uint64(len(f)), "fault", "faults"), text),
 		"nothing was deposited; correct the manifest and repeat the command")
 }
 

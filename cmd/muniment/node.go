@@ -11,6 +11,7 @@ import (
 	"muniment/anchor"
 	"muniment/anchor/journal"
 	"muniment/anchor/ledger"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/gateway"
 	"muniment/gateway/authn"
@@ -83,12 +84,12 @@ func (n *node) owned(cfg config.Config) error {
 	if err := n.journal.Err(); err != nil {
 		err = fmt.Errorf("releasing the journal: %w", err)
 		if n.store.found == fresh {
-			return hint(err, anotherBegan)
+			return cli.Hint(err, anotherBegan)
 		}
-		return hint(err, "another server has gone on with this journal; stop it, and start this one again")
+		return cli.Hint(err, "another server has gone on with this journal; stop it, and start this one again")
 	}
 	if n.store.found == fresh && n.journal.Checkpoint().Size == 0 {
-		return hint(errors.New("the journal's first checkpoint could not be released"),
+		return cli.Hint(errors.New("the journal's first checkpoint could not be released"),
 			"the log says whether the release bucket or the key service stands in the way; then remove "+cfg.Data+" and start again")
 	}
 	return nil
@@ -208,7 +209,7 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 			MaxBody: int64(cfg.Limits.Document), Pace: gateway.Pace{Patience: time.Duration(cfg.Limits.Patience)},
 			Requests: cfg.Limits.Requests,
 		},
-		TrustedProxies: proxies, Version: version,
+		TrustedProxies: proxies, Version: cli.Version,
 	})
 	return err
 }

@@ -6,10 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
-func principalCommand(p *program) *cobra.Command {
+func principalCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{Use: "principal", Short: "Principals: who may do what"}
 	var roles []string
 	create := &cobra.Command{
@@ -34,9 +35,9 @@ principals.`,
 			if err != nil {
 				return err
 			}
-			return p.emit(created, func(t *tableWriter) {
-				t.row("ID", "ROLES", "API KEY")
-				t.row(created.ID, strings.Join(roles, ","), created.Key)
+			return p.Emit(created, func(t *cli.Table) {
+				t.Row("ID", "ROLES", "API KEY")
+				t.Row(created.ID, strings.Join(roles, ","), created.Key)
 			})
 		},
 	}
@@ -46,7 +47,7 @@ principals.`,
 		Use:   "revoke ID",
 		Short: "Revoke every API key of a principal",
 		Long:  `From then on no key speaks for the principal. Its roles and its record stay. Nobody can revoke their own keys.`,
-		Args:  one("which principal? give its id, which principal create has printed"),
+		Args:  cli.OneArgument("which principal? give its id, which principal create has printed"),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := connect(p)
 			if err != nil {
@@ -56,14 +57,14 @@ principals.`,
 			if err != nil {
 				return err
 			}
-			return p.emit(done, func(t *tableWriter) {
-				t.row("REVOKED>")
-				t.row(done.Revoked)
+			return p.Emit(done, func(t *cli.Table) {
+				t.Row("REVOKED>")
+				t.Row(done.Revoked)
 			})
 		},
 	}
 	c.AddCommand(create, revoke)
-	return group(c)
+	return cli.Group(c)
 }
 
 // grantsOf reads roles as the command line has them.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -45,7 +46,7 @@ type putOptions struct {
 	manifest, receipts string
 }
 
-func putCommand(p *program) *cobra.Command {
+func putCommand(p *cli.Program) *cobra.Command {
 	var o putOptions
 	c := &cobra.Command{
 		Use:   "put FILE|FOLDER|-… | put --manifest IN.csv --receipts OUT.csv",
@@ -128,13 +129,13 @@ func (o *putOptions) checkManifest(c *cobra.Command, args []string) error {
 }
 
 // put deposits what the arguments name and writes the receipts of what was deposited, also when something was not.
-func putFiles(ctx context.Context, p *program, r *remote, o putOptions, args []string) error {
-	items, skipped, err := gather(o.deposit, args, o.hidden, p.stdin)
+func putFiles(ctx context.Context, p *cli.Program, r *remote, o putOptions, args []string) error {
+	items, skipped, err := gather(o.deposit, args, o.hidden, p.Stdin)
 	if err != nil {
 		return err
 	}
 	if skipped.any() {
-		fmt.Fprintf(p.stderr, "left out: %s\n", skipped)
+		fmt.Fprintf(p.Stderr, "left out: %s\n", skipped)
 	}
 	if len(items) == 0 {
 		return errors.New("there is no file to deposit in what was named")
@@ -142,10 +143,10 @@ func putFiles(ctx context.Context, p *program, r *remote, o putOptions, args []s
 	if len(items) > 1 && o.externalID+o.fileName+o.title+o.idempotencyKey != "" {
 		return errors.New("--external-id, --file-name, --title and --idempotency-key are of one document; give one file")
 	}
-	up := newUploads(p.stderr, r, o, items)
+	up := newUploads(p.Stderr, r, o, items)
 	kept := make([]*openapi.Deposit, len(items))
 	up.done = func(i int, out *openapi.Deposit, _ error) error {
-		if out != nil && !p.json() {
+		if out != nil && !p.JSON() {
 			out.Receipt = openapi.Receipt{Index: out.Receipt.Index} // the table shows no more, and there may be many
 		}
 		kept[i] = out
@@ -153,16 +154,16 @@ func putFiles(ctx context.Context, p *program, r *remote, o putOptions, args []s
 	}
 	outcome := up.run(ctx)
 	kept = slices.DeleteFunc(kept, func(d *openapi.Deposit) bool { return d == nil })
-	err = p.emit(kept, func(t *tableWriter) {
+	err = p.Emit(kept, func(t *cli.Table) {
 		if len(kept) == 0 {
 			return
 		}
-		t.row("ID", "INDEX>", "SIZE>", "SERIES", "NAME~")
+		t.Row("ID", "INDEX>", "SIZE>", "SERIES", "NAME~")
 		for _, one := range kept {
-			t.row(one.ID, one.Receipt.Index, size(one.Document.Size), one.Document.Series, text(one.Document.FileName))
+			t.Row(one.ID, one.Receipt.Index, cli.Size(one.Document.Size), one.Document.Series, text(one.Document.FileName))
 		}
 	})
-	return errors.Join(outcome.report(p.stderr), err)
+	return errors.Join(outcome.report(p.Stderr), err)
 }
 
 // pairs reads name=value pairs.

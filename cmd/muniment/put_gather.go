@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"mime"
+	"muniment/cmd/muniment/cli"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,15 +32,15 @@ func (s skips) any() bool { return s.hidden+s.links+s.special > 0 }
 func (s skips) String() string {
 	var out []string
 	for _, one := range []struct {
-		n         int
-		one, more string
+		n                 int
+		OneArgument, more string
 	}{
 		{s.hidden, "hidden file or folder", "hidden files or folders"},
 		{s.links, "symbolic link", "symbolic links"},
 		{s.special, "file that is no regular one", "files that are no regular ones"},
 	} {
 		if one.n > 0 {
-			out = append(out, count(uint64(one.n), one.one, one.more))
+			out = append(out, cli.Count(uint64(one.n), one.OneArgument, one.more))
 		}
 	}
 	return strings.Join(out, ", ")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -20,7 +21,7 @@ type manifestResult struct {
 }
 
 // putManifest deposits what a manifest lists and has no receipt yet.
-func putManifest(ctx context.Context, p *program, r *remote, o putOptions) (err error) {
+func putManifest(ctx context.Context, p *cli.Program, r *remote, o putOptions) (err error) {
 	if same(o.manifest, o.receipts) {
 		return errors.New("--manifest and --receipts name the same file")
 	}
@@ -34,7 +35,7 @@ func putManifest(ctx context.Context, p *program, r *remote, o putOptions) (err 
 	}
 	defer func() { err = errors.Join(err, kept.close()) }()
 	if kept.torn {
-		fmt.Fprintf(p.stderr, "the last line of %s was torn by a crash and has been removed; its row is done again\n",
+		fmt.Fprintf(p.Stderr, "the last line of %s was torn by a crash and has been removed; its row is done again\n",
 			o.receipts)
 	}
 	var due []manifestRow
@@ -47,7 +48,7 @@ func putManifest(ctx context.Context, p *program, r *remote, o putOptions) (err 
 	for i, row := range due {
 		items[i] = row.item
 	}
-	up := newUploads(p.stderr, r, o, items)
+	up := newUploads(p.Stderr, r, o, items)
 	up.done = func(i int, out *openapi.Deposit, err error) error {
 		if errors.Is(err, context.Canceled) {
 			return nil // it is not known how it ended; the next run finds out
@@ -59,11 +60,11 @@ func putManifest(ctx context.Context, p *program, r *remote, o putOptions) (err 
 		Rows: len(rows), Created: outcome.created, Replayed: outcome.replayed, Skipped: len(rows) - len(due),
 		Failed: len(outcome.failures), Untried: outcome.untried(),
 	}
-	err = p.emit(result, func(t *tableWriter) {
-		t.row("ROWS>", "CREATED>", "REPLAYED>", "SKIPPED>", "FAILED>", "UNTRIED>")
-		t.row(result.Rows, result.Created, result.Replayed, result.Skipped, result.Failed, result.Untried)
+	err = p.Emit(result, func(t *cli.Table) {
+		t.Row("ROWS>", "CREATED>", "REPLAYED>", "SKIPPED>", "FAILED>", "UNTRIED>")
+		t.Row(result.Rows, result.Created, result.Replayed, result.Skipped, result.Failed, result.Untried)
 	})
-	return errors.Join(outcome.report(p.stderr), err)
+	return errors.Join(outcome.report(p.Stderr), err)
 }
 
 // same says whether two names are of one file.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -68,13 +69,13 @@ func (o *outcome) report(w io.Writer) error {
 	if o.total == 1 && len(o.failures) == 1 {
 		return fmt.Errorf("depositing %s: %w", o.failures[0].name, o.failures[0].err)
 	}
-	var t tableWriter
-	t.row("FILE~", "WHY~", "WHAT TO DO~")
+	var t cli.Table
+	t.Row("FILE~", "WHY~", "WHAT TO DO~")
 	for _, f := range o.failures {
-		t.row(f.name, why(f.err), remedy(f.err))
+		t.Row(f.name, why(f.err), remedy(f.err))
 	}
 	if len(o.failures) > 0 {
-		if err := t.flush(w); err != nil {
+		if err := t.Write(w); err != nil {
 			return err
 		}
 	}
@@ -82,7 +83,7 @@ func (o *outcome) report(w io.Writer) error {
 	if o.interrupted {
 		missing = fmt.Errorf("interrupted: %w", missing)
 	}
-	return hint(missing,
+	return cli.Hint(missing,
 		"repeat the same command when what is listed is mended: what is kept already is not deposited again")
 }
 
@@ -97,7 +98,7 @@ func why(err error) string {
 
 // remedy is what to do about an error.
 func remedy(err error) string {
-	if next, ok := hintOf(err); ok {
+	if next, ok := cli.HintOf(err); ok {
 		return next
 	}
 	var problem *problemError

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -24,7 +25,7 @@ type uploads struct {
 	retries retries
 	jobs    int
 	items   []item
-	bar     *progress
+	bar     *cli.Progress
 	began   time.Time
 	// done is told of each item how it ended, one at a time. Its error ends all: what cannot be written down is not
 	// gone on with.
@@ -43,7 +44,7 @@ func newUploads(out io.Writer, r *remote, o putOptions, items []item) *uploads {
 	}
 	return &uploads{
 		remote: r, retries: newRetries(o.retryFor), jobs: o.jobs, items: items,
-		bar: startTransfer(out, "deposit", len(items), bytes), began: time.Now(),
+		bar: cli.StartTransfer(out, "deposit", len(items), bytes), began: time.Now(),
 	}
 }
 
@@ -68,10 +69,10 @@ func (u *uploads) run(ctx context.Context) *outcome {
 	_ = group.Wait() // they return none
 	u.outcome.interrupted = ctx.Err() != nil
 	if u.outcome.total > 1 {
-		u.bar.end(fmt.Sprintf("%s, %s, in %.1f s",
-			u.outcome.counts(), size(u.bar.bytes()), time.Since(u.began).Seconds()))
+		u.bar.End(fmt.Sprintf("%s, %s, in %.1f s",
+			u.outcome.counts(), cli.Size(u.bar.Bytes()), time.Since(u.began).Seconds()))
 	} else {
-		u.bar.clear()
+		u.bar.Clear()
 	}
 	return &u.outcome
 }
@@ -93,7 +94,7 @@ func (u *uploads) settle(i int, out *openapi.Deposit, err error) {
 		u.outcome.broken = errors.Join(u.outcome.broken, err)
 		u.stopped = true
 	}
-	u.bar.step()
+	u.bar.Step()
 }
 
 // one deposits an item.
@@ -122,10 +123,10 @@ func (u *uploads) one(ctx context.Context, it *item) (*openapi.Deposit, error) {
 
 // stream deposits what can be read once only. After no answer nobody can send it again.
 func (u *uploads) stream(ctx context.Context, d deposit) (*openapi.Deposit, error) {
-	d.content = u.bar.reader(d.content)
+	d.content = u.bar.Reader(d.content)
 	out, err := u.remote.deposit(ctx, d)
 	if errors.Is(err, context.Canceled) {
-		err = hint(err, "whether it was kept is not known; muniment ls shows it; "+
+		err = cli.Hint(err, "whether it was kept is not known; muniment ls shows it; "+
 			"with --idempotency-key or --external-id the same command is safe to repeat")
 	}
 	return out, err
@@ -149,16 +150,16 @@ func (u *uploads) file(ctx context.Context, it *item, f *os.File) (*openapi.Depo
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		sent := u.bar.reader(&exactly{f, d.length})
+		sent := u.bar.Reader(&exactly{f, d.length})
 		d.content = sent
 		var err error
 		if out, err = u.remote.deposit(ctx, d); err != nil {
-			u.bar.move(-sent.n)
+			u.bar.Move(-sent.N)
 		}
 		return err
 	})
 	if errors.Is(err, context.Canceled) {
-		err = hint(err, "whether it was kept is not known; the same command is safe to repeat")
+		err = cli.Hint(err, "whether it was kept is not known; the same command is safe to repeat")
 	}
 	return out, err
 }
@@ -182,7 +183,7 @@ func derivedKey(d deposit, below string) (string, error) {
 }
 
 // errChanged says that a file is not what it was a moment ago.
-var errChanged = hint(errors.New("it became shorter while it was read"),
+var errChanged = cli.Hint(errors.New("it became shorter while it was read"),
 	"repeat the command when nobody writes to it any more")
 
 // exactly reads so many bytes of a file and not one less.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"muniment/cmd/muniment/cli"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,14 +20,14 @@ import (
 func putting(t *testing.T, ctx context.Context, url string, stdin io.Reader, args ...string) (int, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	around := &program{
-		stdin: stdin, stdout: &out, stderr: &errs,
-		getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": url}[name] },
+	around := &cli.Program{
+		Stdin: stdin, Stdout: &out, Stderr: &errs,
+		Getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": url}[name] },
 	}
 	root := &cobra.Command{Use: "muniment"}
-	around.flags(root)
+	around.AddFlags(root)
 	root.AddCommand(putCommand(around))
-	return around.run(ctx, root, append([]string{"put"}, args...)), errs.String()
+	return around.Run(ctx, root, append([]string{"put"}, args...)), errs.String()
 }
 
 // TestPutInterrupted: whoever stops a deposit learns that it may have been kept, and how to find out.
@@ -39,8 +40,8 @@ func TestPutInterrupted(t *testing.T) {
 	}))
 	defer server.Close()
 	code, errs := putting(t, ctx, server.URL, strings.NewReader("A text."), "-")
-	if code != exitFailed {
-		t.Errorf("exit code %d, want %d", code, exitFailed)
+	if code != cli.ExitFailed {
+		t.Errorf("exit code %d, want %d", code, cli.ExitFailed)
 	}
 	for _, want := range []string{"interrupted", "whether it was kept is not known; muniment ls shows it",
 		"safe to repeat"} {
@@ -49,7 +50,7 @@ func TestPutInterrupted(t *testing.T) {
 		}
 	}
 	code, errs = putting(t, ctx, server.URL, nil, "put_test.go", "put.go")
-	if code != exitFailed || !strings.Contains(errs, "interrupted: 2 of 2 were not deposited") {
+	if code != cli.ExitFailed || !strings.Contains(errs, "interrupted: 2 of 2 were not deposited") {
 		t.Errorf("interrupted before anything was sent: %d %s", code, errs)
 	}
 }
@@ -94,10 +95,10 @@ func TestPutComesAgain(t *testing.T) {
 			}))
 			defer server.Close()
 			code, errs := putting(t, t.Context(), server.URL, nil, "--retry-for", "20s", file)
-			if c.again && (code != exitDone || calls.Load() != 2 || keys[0] == "" || keys[0] != keys[1]) {
+			if c.again && (code != cli.ExitDone || calls.Load() != 2 || keys[0] == "" || keys[0] != keys[1]) {
 				t.Errorf("exit code %d after %d calls with the keys %q: %s", code, calls.Load(), keys, errs)
 			}
-			if !c.again && (code != exitFailed || calls.Load() != 1) {
+			if !c.again && (code != cli.ExitFailed || calls.Load() != 1) {
 				t.Errorf("exit code %d after %d calls: %s", code, calls.Load(), errs)
 			}
 		})

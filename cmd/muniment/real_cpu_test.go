@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"muniment/cmd/muniment/cli"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -58,9 +59,9 @@ func profiledMain() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(exitFailed)
+		os.Exit(cli.ExitFailed)
 	}
-	code := run(ctx, &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, openStorage, os.Args[1:])
+	code := run(ctx, &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, openStorage, os.Args[1:])
 	pprof.StopCPUProfile()
 	if err := f.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -20,6 +20,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"muniment/anchor/proxytest"
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 	"muniment/vault/keys/transit"
 )
@@ -40,7 +41,7 @@ func environment(pairs ...string) func(string) string {
 func examined(t *testing.T, getenv func(string) string, args ...string) ([]checkLine, int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	around := &program{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: getenv}
+	around := &cli.Program{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Getenv: getenv}
 	code := run(t.Context(), around, openStorage, append([]string{"doctor", "-o", "json"}, args...))
 	var lines []checkLine
 	if err := json.Unmarshal(out.Bytes(), &lines); err != nil {
@@ -67,9 +68,9 @@ func started(t *testing.T, path string) string {
 	var errs bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	code := run(ctx, &program{
-		stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, getenv: environment()}, openStorage, []string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"})
-	if code != exitFailed {
+	code := run(ctx, &cli.Program{
+		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &errs, Getenv: environment()}, openStorage, []string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"})
+	if code != cli.ExitFailed {
 		t.Errorf("serve ends with %d: it has started", code)
 	}
 	return errs.String()
@@ -97,7 +98,7 @@ func TestRealDoctor(t *testing.T) {
 	r.write("data.yaml", text)
 	check := func(when string, lines []checkLine, code int, want map[string]string) {
 		t.Helper()
-		if found := failures(lines); found != "" || code != exitDone {
+		if found := failures(lines); found != "" || code != cli.ExitDone {
 			t.Errorf("%s, exit code %d:\n%s", when, code, found)
 		}
 		for check, text := range want {
@@ -106,7 +107,7 @@ func TestRealDoctor(t *testing.T) {
 			}
 		}
 	}
-	if lines, code := examined(t, environment(), "--config", path); code != exitFailed ||
+	if lines, code := examined(t, environment(), "--config", path); code != cli.ExitFailed ||
 		!strings.Contains(failures(lines), "there is no such bucket") {
 		t.Errorf("without buckets, exit code %d:\n%s", code, failures(lines))
 	}
@@ -184,7 +185,7 @@ func TestRealTokenLife(t *testing.T) {
 	if got := stateOf(lines, "key service: token"); !strings.HasPrefix(got, "warn: it never ends") {
 		t.Errorf("the root token: %s", got)
 	}
-	if got := stateOf(lines, "key service: separation of duties"); code != exitFailed ||
+	if got := stateOf(lines, "key service: separation of duties"); code != cli.ExitFailed ||
 		!strings.HasPrefix(got, "fail: our login may do what only the key custodian should") {
 		t.Errorf("the root token, exit code %d: %s", code, got)
 	}
@@ -358,7 +359,7 @@ func (r *real) mistake(t *testing.T, c spoiled) {
 			t.Errorf("the doctor's failures:\n%swant in them: %s", found, want)
 		}
 	}
-	if code != exitFailed {
+	if code != cli.ExitFailed {
 		t.Errorf("the doctor ends with %d", code)
 	}
 	if len(c.serve) == 0 {

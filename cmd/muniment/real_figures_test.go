@@ -21,6 +21,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/vault/servertest"
 )
 
@@ -333,7 +334,7 @@ func (r *real) memory(v *victim, c *remote, s content) {
 		r.t.Fatalf("the server did not start again\n%s", v.stderr)
 	}
 	c = r.remote(v)
-	what := fmt.Sprintf("%d uploads of %s", callers, size(*figuresLarge))
+	what := fmt.Sprintf("%d uploads of %s", callers, cli.Size(*figuresLarge))
 	var took rate
 	most, err := peakMemory(v.cmd.Process.Pid, func() (err error) {
 		took, err = measure(r.t.Context(), callers, limit{count: callers}, func(ctx context.Context, _ int) error {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/openapi"
 	"muniment/vault/objects"
@@ -306,7 +307,7 @@ func TestRealTwoServers(t *testing.T) {
 			if err == nil {
 				t.Fatal("the second server serves", n.close())
 			}
-			if next, _ := hintOf(err); !strings.Contains(next, "another server has begun a journal") {
+			if next, _ := cli.HintOf(err); !strings.Contains(next, "another server has begun a journal") {
 				t.Errorf("the second server says: %v", err)
 			}
 			v.load("after", 2)
@@ -388,7 +389,7 @@ func TestRealStarts(t *testing.T) {
 				t.Fatal("it serves")
 			}
 			said := err.Error()
-			if next, ok := hintOf(err); ok {
+			if next, ok := cli.HintOf(err); ok {
 				said += " → " + next
 			}
 			t.Log(said)

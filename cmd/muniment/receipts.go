@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -51,7 +52,7 @@ func openReceipts(name string) (r *receipts, err error) {
 		}
 	}()
 	if err := lockFile(f); err != nil {
-		return nil, hint(fmt.Errorf("opening the receipts: %s is in use: %w", name, err),
+		return nil, cli.Hint(fmt.Errorf("opening the receipts: %s is in use: %w", name, err),
 			"wait until the other put has ended")
 	}
 	raw, err := io.ReadAll(f)
@@ -61,7 +62,7 @@ func openReceipts(name string) (r *receipts, err error) {
 	r = &receipts{file: f, now: time.Now}
 	whole := raw[:bytes.LastIndexByte(raw, '\n')+1]
 	if r.kept, err = parseReceipts(whole, raw[len(whole):]); err != nil {
-		return nil, hint(fmt.Errorf("reading the receipts: %s: %w", name, err),
+		return nil, cli.Hint(fmt.Errorf("reading the receipts: %s: %w", name, err),
 			"it is no receipts file of ours, or was changed; name another one, or mend it")
 	}
 	if r.torn = len(whole) < len(raw); r.torn { // only now: a file that is not ours stays as it is
@@ -157,7 +158,7 @@ func (r *receipts) close() error { return r.file.Close() }
 
 // harmless is text as a cell that no spreadsheet takes for a formula, and that has no line break.
 func harmless(s string) string {
-	s = visible(s)
+	s = cli.Visible(s)
 	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		return "'" + s
 	}

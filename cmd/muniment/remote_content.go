@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -35,12 +36,12 @@ func (r *remote) read(ctx context.Context, id string, g reading, w io.Writer) er
 	defer res.Body.Close()
 	var from io.Reader = res.Body
 	if g.progress != nil && res.ContentLength >= largeRead {
-		bar := startTransfer(g.progress, "get", 1, res.ContentLength)
-		defer bar.clear()
-		from = bar.reader(res.Body)
+		bar := cli.StartTransfer(g.progress, "get", 1, res.ContentLength)
+		defer bar.Clear()
+		from = bar.Reader(res.Body)
 	}
 	if _, err := io.Copy(w, from); err != nil {
-		return hint(fmt.Errorf("reading %s: the content broke off: %w", id, err),
+		return cli.Hint(fmt.Errorf("reading %s: the content broke off: %w", id, err),
 			"the part that came is no whole document; if it happens again, the server's log and fsck say why")
 	}
 	return nil

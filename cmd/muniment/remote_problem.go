@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -51,16 +52,16 @@ func failure(res *http.Response) error {
 	after := time.Duration(max(0, seconds)) * time.Second
 	e := problemError{after: after}
 	if err := json.Unmarshal(body, &e.Problem); err != nil || e.Title == "" {
-		return hint(&foreignError{status: res.StatusCode, after: after}, otherServer)
+		return cli.Hint(&foreignError{status: res.StatusCode, after: after}, otherServer)
 	}
 	switch {
 	case e.Status == http.StatusUnauthorized:
-		return hint(&e, "give the API key with --token-file, MUNIMENT_TOKEN or --token; "+
+		return cli.Hint(&e, "give the API key with --token-file, MUNIMENT_TOKEN or --token; "+
 			"serve prints one the first time")
 	case e.Retry:
-		return hint(&e, "the same command may succeed later; request "+e.RequestID+" in the server's log says why")
+		return cli.Hint(&e, "the same command may succeed later; request "+e.RequestID+" in the server's log says why")
 	case e.Status >= http.StatusInternalServerError:
-		return hint(&e, "look for request "+e.RequestID+" in the server's log")
+		return cli.Hint(&e, "look for request "+e.RequestID+" in the server's log")
 	}
 	return &e
 }

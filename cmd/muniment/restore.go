@@ -15,6 +15,7 @@ import (
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	"muniment/anchor/ledger"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
 	"muniment/vault/objects"
@@ -22,13 +23,13 @@ import (
 
 // restoreOptions are the flags of restore.
 type restoreOptions struct {
-	place
+	cli.ConfigFlags
 	from, policy, kept string
 	accept, yes        bool
 	origin             string
 }
 
-func restoreCommand(p *program) *cobra.Command {
+func restoreCommand(p *cli.Program) *cobra.Command {
 	var o restoreOptions
 	c := &cobra.Command{
 		Use:   "restore",
@@ -55,7 +56,7 @@ broken off.`,
 			if !o.accept && (o.yes || o.origin != "") || o.accept && (o.from != "" || o.policy != "" || o.kept != "") {
 				return errors.New("--yes and --origin go with --accept-loss, and no other flag of a restore does")
 			}
-			cfg, err := p.configured(c, o.place)
+			cfg, err := p.LoadConfig(c, o.ConfigFlags)
 			if err != nil {
 				return err
 			}
@@ -63,7 +64,7 @@ broken off.`,
 		},
 	}
 	f := c.Flags()
-	o.flags(f)
+	o.AddTo(f)
 	f.StringVar(&o.from, "from", "", "the folder of a backup to put back first")
 	f.StringVar(&o.policy, "policy", "",
 		"the policy to judge signatures and anchors by (default: the one in the data folder)")
@@ -94,16 +95,16 @@ type restoreReport struct {
 
 // restoreRun is one restore.
 type restoreRun struct {
-	*program
+	*cli.Program
 	restoreOptions
 	cfg    config.Config
 	store  *storage
 	report restoreReport
 }
 
-func runRestore(ctx context.Context, p *program, cfg config.Config, o restoreOptions) error {
+func runRestore(ctx context.Context, p *cli.Program, cfg config.Config, o restoreOptions) error {
 	began := time.Now()
-	r := &restoreRun{program: p, restoreOptions: o, cfg: cfg}
+	r := &restoreRun{Program: p, restoreOptions: o, cfg: cfg}
 	r.report = restoreReport{Data: cfg.Data, Checkpoints: []uint64{}, Anchors: []anchor.Audited{}}
 	if o.accept {
 		return r.acceptLoss(ctx)
@@ -120,7 +121,7 @@ func runRestore(ctx context.Context, p *program, cfg config.Config, o restoreOpt
 		return err
 	}
 	r.report.Seconds = time.Since(began).Seconds()
-	return r.emit(r.report, r.table)
+	return r.Emit(r.report, r.table)
 }
 
 // absent refuses to touch a journal that is there.
@@ -128,7 +129,7 @@ func (r *restoreRun) absent() error {
 	f := folder(r.cfg.Data)
 	have, err := f.inventory()
 	if err == nil && have.journal {
-		err = hint(fmt.Errorf("there is a journal already, %s", f.journal()),
+		err = cli.Hint(fmt.Errorf("there is a journal already, %s", f.journal()),
 			"serve brings it up to date if it is behind the release bucket; to make it anew, move it away first")
 	}
 	return err
@@ -141,7 +142,7 @@ func (r *restoreRun) run(ctx context.Context) (err error) {
 		if found == restore {
 			return nil
 		}
-		return hint(errors.New("there is nothing to restore from: the release bucket has no journal"),
+		return cli.Hint(errors.New("there is nothing to restore from: the release bucket has no journal"),
 			"name the configuration of the lost server with --config, or a backup with --from")
 	})
 	if err != nil {
@@ -164,9 +165,9 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 		return damagedBucket(err)
 	}
 	r.report.Origin, r.report.Size, r.report.Root = head.Origin, head.Size, head.Root
-	began, bar := time.Now(), startProgress(r.stderr, "replaying", 0)
+	began, bar := time.Now(), cli.StartProgress(r.Stderr, "replaying", 0)
 	found, err := journal.CheckReleased(ctx, journal.CheckConfig{
-		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: r.store.backend, Progress: bar.at,
+		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: r.store.backend, Progress: bar.At,
 	})
 	if err == nil && len(found) > 0 {
 		err = fmt.Errorf("sealed rows are not as their events bind them, %s to begin with: %w",
@@ -176,10 +177,10 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 		return damagedBucket(err)
 	}
 	r.report.Replayed = time.Since(began).Seconds()
-	bar.end(fmt.Sprintf("%s in %.1f s, %.0f/s",
-		count(head.Size, "leaf", "leaves"), r.report.Replayed, float64(head.Size)/r.report.Replayed))
+	bar.End(fmt.Sprintf("%s in %.1f s, %.0f/s",
+		cli.Count(head.Size, "leaf", "leaves"), r.report.Replayed, float64(head.Size)/r.report.Replayed))
 	if err := r.prove(ctx); err != nil {
-		return hint(err, "the release bucket does not hold all that was signed: it has been put back to an earlier time, or replaced; "+
+		return cli.Hint(err, "the release bucket does not hold all that was signed: it has been put back to an earlier time, or replaced; "+
 			"look for a newer copy of it")
 	}
 	return r.count(ctx)
@@ -187,7 +188,7 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 
 // damagedBucket says what to do about a release bucket that is not whole.
 func damagedBucket(err error) error {
-	return hint(err, "put back what is missing from another copy of the release bucket, or restore --from a backup into an empty one")
+	return cli.Hint(err, "put back what is missing from another copy of the release bucket, or restore --from a backup into an empty one")
 }
 
 // prove holds the journal against all that others have seen of it.
@@ -266,21 +267,21 @@ func (r *restoreRun) revive(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	r.store.backend = nil // the journal closes it
 	defer func() { err = errors.Join(err, j.Close()) }()
-	bar := startProgress(r.stderr, "unwrapping", int(r.report.SealedRows))
+	bar := cli.StartProgress(r.Stderr, "unwrapping", int(r.report.SealedRows))
 	x := vault.NewIndexer(j.View, r.store.keys)
 	r.report.Reindexed, err = j.Reindex(ctx,
 		func(ctx context.Context, rows []journal.SealedRowAt) ([]journal.TokensOf, error) {
 			tokens, err := x.Tokens(ctx, rows)
 			for range tokens {
-				bar.step()
+				bar.Step()
 			}
 			return tokens, err
 		})
 	if err != nil {
-		return hint(fmt.Errorf("the journal is back, but not every sealed row can be unwrapped: %w", err),
+		return cli.Hint(fmt.Errorf("the journal is back, but not every sealed row can be unwrapped: %w", err),
 			"when the key service is the right one and answers, serve goes on with the rest by itself")
 	}
-	bar.end(count(uint64(r.report.Reindexed), "sealed row", "sealed rows"))
+	bar.End(cli.Count(uint64(r.report.Reindexed), "sealed row", "sealed rows"))
 	r.report.Signed = j.Checkpoint().Size
 	chain, err := r.store.openLedger()
 	if err != nil {
@@ -293,28 +294,28 @@ func (r *restoreRun) revive(ctx context.Context, log *slog.Logger) (err error) {
 }
 
 // table writes what the restore came to.
-func (r *restoreRun) table(t *tableWriter) {
+func (r *restoreRun) table(t *cli.Table) {
 	v := r.report
-	t.row("WHAT", "RESULT")
-	t.row("data folder", v.Data)
-	t.row("log", v.Origin)
-	t.row("head", fmt.Sprintf("%s, root %s, as released", count(v.Size, "leaf", "leaves"), v.Root))
-	t.row("documents", v.Documents)
-	t.row("sealed rows", fmt.Sprintf("%d, there as their events bind them; %d unwrapped, with their lookup tokens",
+	t.Row("WHAT", "RESULT")
+	t.Row("data folder", v.Data)
+	t.Row("log", v.Origin)
+	t.Row("head", fmt.Sprintf("%s, root %s, as released", cli.Count(v.Size, "leaf", "leaves"), v.Root))
+	t.Row("documents", v.Documents)
+	t.Row("sealed rows", fmt.Sprintf("%d, there as their events bind them; %d unwrapped, with their lookup tokens",
 		v.SealedRows, v.Reindexed))
 	for _, size := range slices.Compact(slices.Clone(v.Checkpoints)) {
-		t.row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
+		t.Row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
 	}
 	anchorRows(t, v.Anchors)
 	if v.LedgerHead > 0 {
-		t.row("ledger", fmt.Sprintf("its head, at %d, is in it", v.LedgerHead))
+		t.Row("ledger", fmt.Sprintf("its head, at %d, is in it", v.LedgerHead))
 	}
 	if v.Signed > 0 {
-		t.row("signed", fmt.Sprintf("a checkpoint at %d, by the key of the log's first event", v.Signed))
+		t.Row("signed", fmt.Sprintf("a checkpoint at %d, by the key of the log's first event", v.Signed))
 	} else {
-		t.row("signed", "nothing: the key service does not sign now")
+		t.Row("signed", "nothing: the key service does not sign now")
 	}
-	t.row("time", fmt.Sprintf("%.1f s, %.1f s of it for the replay: %.0f leaves/s",
+	t.Row("time", fmt.Sprintf("%.1f s, %.1f s of it for the replay: %.0f leaves/s",
 		v.Seconds, v.Replayed, float64(v.Size)/v.Replayed))
 }
 

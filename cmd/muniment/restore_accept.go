@@ -16,6 +16,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
 	"muniment/anchor/ledger"
+	"muniment/cmd/muniment/cli"
 	"muniment/vault/keys/local"
 	"muniment/vault/objects"
 )
@@ -60,7 +61,7 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 		// first batch.
 		_, missing := journal.ReadReleased(ctx, cfg.Bucket)
 		if unreleased = errors.Is(missing, journal.ErrMissing) || errors.Is(missing, journal.ErrDamaged); !unreleased {
-			return hint(err, "serve goes on from here; nothing was changed")
+			return cli.Hint(err, "serve goes on from here; nothing was changed")
 		}
 	} else if err != nil {
 		return err
@@ -71,15 +72,15 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 		}
 		begun = true
 		if err := giveUp(ctx, cfg, seen); err != nil {
-			return hint(err, "the same command goes on where this one stopped")
+			return cli.Hint(err, "the same command goes on where this one stopped")
 		}
 	}
 	report := acceptedReport{Policy: r.store.folder.policy()}
 	if err := r.beginAgain(ctx, &report); err != nil {
-		return hint(fmt.Errorf("the loss is on record, but the journal could not be released anew: %w", err),
+		return cli.Hint(fmt.Errorf("the loss is on record, but the journal could not be released anew: %w", err),
 			"the same command goes on where this one stopped")
 	}
-	return r.emit(report, report.table)
+	return r.Emit(report, report.table)
 }
 
 // seenByLedgers are the heads that ledgers have of the journal that is here or in the release bucket.
@@ -140,7 +141,7 @@ func (r *restoreRun) openSurvivors(ctx context.Context) (err error) {
 	}
 	backend, err := bolt.Open(bolt.Config{Path: r.store.folder.journal(), Create: true, Log: log})
 	if err != nil {
-		return hint(err, "move the file away and try again: what the release bucket has then survives")
+		return cli.Hint(err, "move the file away and try again: what the release bucket has then survives")
 	}
 	r.store.backend = backend
 	return nil
@@ -169,7 +170,7 @@ func (r *restoreRun) confirm(loss journal.Loss) error {
 	if loss.Head.Root != (journal.Hash{}) {
 		root = "root " + loss.Head.Root.String()
 	}
-	fmt.Fprintf(r.stderr, `%v
+	fmt.Fprintf(r.Stderr, `%v
 
 The released head is that of %s at %d, %s; the journal here ends at %d.
 What was released and is in neither is lost: deposits that were acknowledged, holds, approvals, reads. Look for another copy of
@@ -177,7 +178,7 @@ the bucket, or of journal.db, first. If you accept the loss, the leaves that sur
 new leaf names the lost head, and what the bucket holds is set aside under lost/.
 `, loss.Why, loss.Head.Origin, loss.Head.Size, root, loss.Size)
 	if loss.Whole {
-		fmt.Fprintf(r.stderr, `
+		fmt.Fprintf(r.Stderr, `
 But the release bucket is whole: nothing that was released need be lost. To keep it, do not accept; move journal.db away and run
 muniment restore. What only that journal.db has was never released.
 `)
@@ -185,13 +186,13 @@ muniment restore. What only that journal.db has was never released.
 	if r.yes {
 		return nil
 	}
-	fmt.Fprintf(r.stderr, "Type the size of the lost head to accept: ")
-	line, err := bufio.NewReader(r.stdin).ReadString('\n')
+	fmt.Fprintf(r.Stderr, "Type the size of the lost head to accept: ")
+	line, err := bufio.NewReader(r.Stdin).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
 	if strings.TrimSpace(line) != strconv.FormatUint(loss.Head.Size, 10) {
-		return hint(errors.New("the loss was not accepted, and nothing was changed"), "a script accepts with --yes")
+		return cli.Hint(errors.New("the loss was not accepted, and nothing was changed"), "a script accepts with --yes")
 	}
 	return nil
 }
@@ -234,12 +235,12 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 }
 
 // table writes what was accepted.
-func (a *acceptedReport) table(t *tableWriter) {
-	t.row("WHAT", "RESULT")
-	t.row("lost", fmt.Sprintf("%s at %d", a.Lost.Origin, a.Lost.Size))
-	t.row("survived", count(a.Survived, "leaf", "leaves"))
-	t.row("on record", fmt.Sprintf("journal.loss_accepted, leaf %d", a.Survived))
-	t.row("log", a.Origin+", from now on")
-	t.row("released", fmt.Sprintf("%s, anew", count(a.Size, "leaf", "leaves")))
-	t.row("policy", a.Policy+" names both logs: give it to the auditors")
+func (a *acceptedReport) table(t *cli.Table) {
+	t.Row("WHAT", "RESULT")
+	t.Row("lost", fmt.Sprintf("%s at %d", a.Lost.Origin, a.Lost.Size))
+	t.Row("survived", cli.Count(a.Survived, "leaf", "leaves"))
+	t.Row("on record", fmt.Sprintf("journal.loss_accepted, leaf %d", a.Survived))
+	t.Row("log", a.Origin+", from now on")
+	t.Row("released", fmt.Sprintf("%s, anew", cli.Count(a.Size, "leaf", "leaves")))
+	t.Row("policy", a.Policy+" names both logs: give it to the auditors")
 }

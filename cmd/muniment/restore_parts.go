@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
@@ -20,7 +21,7 @@ func (r *restoreRun) putBack(ctx context.Context) (err error) {
 	from, to := folder(r.from), folder(r.cfg.Data)
 	backup, err := openDir(ctx, from.release(), false, false)
 	if err != nil {
-		return hint(fmt.Errorf("opening the backup: %w", err), "name the folder that was given to backup --to")
+		return cli.Hint(fmt.Errorf("opening the backup: %w", err), "name the folder that was given to backup --to")
 	}
 	defer func() { err = errors.Join(err, backup.Close()) }()
 	if err := os.MkdirAll(string(to), 0o700); err != nil {
@@ -59,7 +60,7 @@ func (r *restoreRun) putSmallParts(from, to folder) error {
 		}
 	}
 	if _, err := os.Lstat(to.keys()); r.cfg.Keys.Kind == config.KeysFile && errors.Is(err, fs.ErrNotExist) {
-		return hint(fmt.Errorf("neither the backup nor the data folder has the key file, %s", to.keys()),
+		return cli.Hint(fmt.Errorf("neither the backup nor the data folder has the key file, %s", to.keys()),
 			"put the key file there from where it is kept: without it no document can ever be read")
 	}
 	chain, err := blocksNow(from)
@@ -76,7 +77,7 @@ func (r *restoreRun) putSmallParts(from, to folder) error {
 func (r *restoreRun) putObjects(ctx context.Context, from, to folder) (err error) {
 	if _, err := os.Lstat(from.objects()); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(to.objects()); errors.Is(err, fs.ErrNotExist) {
-			return hint(fmt.Errorf("neither the backup nor the data folder has the documents' objects, %s",
+			return cli.Hint(fmt.Errorf("neither the backup nor the data folder has the documents' objects, %s",
 				to.objects()),
 				"put the folder there from where it is backed up: the documents' content is in it")
 		}
@@ -92,12 +93,12 @@ func (r *restoreRun) putObjects(ctx context.Context, from, to folder) (err error
 		return fmt.Errorf("opening the objects: %w", err)
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	bar := startProgress(r.stderr, "objects", 0)
-	n, bytes, err := source.(*dir.Store).CopyTo(ctx, target.(*dir.Store), func(n int) { bar.at(uint64(n), 0) })
+	bar := cli.StartProgress(r.Stderr, "objects", 0)
+	n, bytes, err := source.(*dir.Store).CopyTo(ctx, target.(*dir.Store), func(n int) { bar.At(uint64(n), 0) })
 	if err != nil {
 		return fmt.Errorf("putting the objects back: %w", err)
 	}
-	bar.end(fmt.Sprintf("%s, %s", count(uint64(n), "version", "versions"), size(bytes)))
+	bar.End(fmt.Sprintf("%s, %s", cli.Count(uint64(n), "version", "versions"), cli.Size(bytes)))
 	return nil
 }
 
@@ -119,7 +120,7 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 	case err == nil && there.Origin == head.Origin && there.Size == head.Size && there.Root == head.Root:
 		return nil
 	case err == nil:
-		return hint(fmt.Errorf("the release bucket has a journal already: %s at %d; the backup is of %s at %d",
+		return cli.Hint(fmt.Errorf("the release bucket has a journal already: %s at %d; the backup is of %s at %d",
 			there.Origin, there.Size, head.Origin, head.Size),
 			"restore without --from brings that one back; a backup is put into an empty bucket only")
 	case errors.Is(err, journal.ErrDamaged):
@@ -129,12 +130,12 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 	case !errors.Is(err, journal.ErrMissing):
 		return err
 	}
-	bar := startProgress(r.stderr, "copying", 0)
-	copied, err := journal.CopyReleased(ctx, journal.CopyConfig{From: backup, To: bucket, Progress: bar.at})
+	bar := cli.StartProgress(r.Stderr, "copying", 0)
+	copied, err := journal.CopyReleased(ctx, journal.CopyConfig{From: backup, To: bucket, Progress: bar.At})
 	if err != nil {
 		return damagedBackup(err)
 	}
-	bar.end(fmt.Sprintf("%s, %s", count(uint64(copied.Batches), "batch", "batches"), size(copied.Bytes)))
+	bar.End(fmt.Sprintf("%s, %s", cli.Count(uint64(copied.Batches), "batch", "batches"), cli.Size(copied.Bytes)))
 	return copied.Finish(ctx)
 }
 
@@ -158,7 +159,7 @@ func leftovers(ctx context.Context, bucket, backup journal.Bucket) error {
 	}
 	for _, name := range names {
 		if _, ok := slices.BinarySearch(known, name); !ok {
-			return hint(fmt.Errorf("the release bucket is not empty: %s is not of the backup", name),
+			return cli.Hint(fmt.Errorf("the release bucket is not empty: %s is not of the backup", name),
 				"a backup is put into an empty bucket only: name another, or put the missing object head back to restore what is there")
 		}
 	}

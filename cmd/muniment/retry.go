@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"muniment/cmd/muniment/cli"
 	"net/http"
 	"net/url"
 	"time"
@@ -57,7 +58,7 @@ type exhaustedError struct {
 }
 
 func (e *exhaustedError) Error() string {
-	return fmt.Sprintf("%v (%s)", e.err, count(uint64(e.attempts), "attempt", "attempts"))
+	return fmt.Sprintf("%v (%s)", e.err, cli.Count(uint64(e.attempts), "attempt", "attempts"))
 }
 func (e *exhaustedError) Unwrap() error { return e.err }
 

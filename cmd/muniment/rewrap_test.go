@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/openapi"
 )
@@ -42,7 +43,7 @@ func TestRewrapIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := client(custodian.Key)
-	p := &program{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
+	p := &cli.Program{Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := follow(ctx, p, r, &openapi.Rewrap{State: openapi.RewrapStateRunning, BeganAt: time.Now()}); err == nil ||

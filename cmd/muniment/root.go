@@ -2,18 +2,19 @@ package main
 
 import (
 	"context"
+	"muniment/cmd/muniment/cli"
 
 	"github.com/spf13/cobra"
 )
 
 // run runs the program with the arguments after its name, and returns the exit code. open opens the data folders that
 // are served; tests put faults between.
-func run(ctx context.Context, p *program, open opener, args []string) int {
-	return p.run(ctx, rootCommand(p, open), args)
+func run(ctx context.Context, p *cli.Program, open opener, args []string) int {
+	return p.Run(ctx, rootCommand(p, open), args)
 }
 
 // rootCommand is the command that all others stand below.
-func rootCommand(p *program, open opener) *cobra.Command {
+func rootCommand(p *cli.Program, open opener) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "muniment",
 		Short: "Keeps documents as evidence, and proves it to strangers",
@@ -22,7 +23,7 @@ provable to somebody who trusts none of us. Start with "muniment demo". "munimen
 (zsh, fish, powershell) writes a script by which your shell completes commands, flags, files and
 series; its --help says where to put it.`,
 	}
-	p.flags(root)
+	p.AddFlags(root)
 	root.AddCommand(
 		demoCommand(p), serveCommand(p, open),
 		putCommand(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),

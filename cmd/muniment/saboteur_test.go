@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/objects"
 )
@@ -40,7 +41,7 @@ func crashingMain() {
 	}
 	s := &saboteur{point: os.Getenv(crashPoint)}
 	s.left.Store(int64(count))
-	code := run(ctx, &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, s.open, os.Args[1:])
+	code := run(ctx, &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, s.open, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

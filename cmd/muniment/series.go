@@ -5,10 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
-func seriesCommand(p *program) *cobra.Command {
+func seriesCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{Use: "series", Short: "Record series: what documents are filed in"}
 	var immutable bool
 	create := &cobra.Command{
@@ -19,7 +20,7 @@ the log for ever and must name no person. A series cannot be renamed, changed or
 With --immutable it takes documents only while the documents' store was seen to enforce its locks: the server tries that at
 its start and once a week, and "muniment doctor" whenever it is run with --url.`,
 		Example: "  muniment series create --immutable permits",
-		Args:    one("which series? give its code, such as permits"),
+		Args:    cli.OneArgument("which series? give its code, such as permits"),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := connect(p)
 			if err != nil {
@@ -29,7 +30,7 @@ its start and once a week, and "muniment doctor" whenever it is run with --url.`
 			if err != nil {
 				return err
 			}
-			return p.emit(created, func(t *tableWriter) { seriesTable(t, []openapi.Series{*created}) })
+			return p.Emit(created, func(t *cli.Table) { seriesTable(t, []openapi.Series{*created}) })
 		},
 	}
 	create.Flags().BoolVar(&immutable, "immutable", false,
@@ -48,16 +49,16 @@ its start and once a week, and "muniment doctor" whenever it is run with --url.`
 			if err != nil {
 				return err
 			}
-			return p.emit(all, func(t *tableWriter) { seriesTable(t, all.Series) })
+			return p.Emit(all, func(t *cli.Table) { seriesTable(t, all.Series) })
 		},
 	}
 	c.AddCommand(create, list)
-	return group(c)
+	return cli.Group(c)
 }
 
-func seriesTable(t *tableWriter, all []openapi.Series) {
-	t.row("CODE", "CREATED", "DEFAULT", "IMMUTABLE")
+func seriesTable(t *cli.Table, all []openapi.Series) {
+	t.Row("CODE", "CREATED", "DEFAULT", "IMMUTABLE")
 	for _, s := range all {
-		t.row(s.Code, s.CreatedAt.Format(time.DateTime), yesNo(s.Default), yesNo(s.Immutable))
+		t.Row(s.Code, s.CreatedAt.Format(time.DateTime), cli.YesNo(s.Default), cli.YesNo(s.Immutable))
 	}
 }

@@ -10,10 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 )
 
-func serveCommand(p *program, open opener) *cobra.Command {
+func serveCommand(p *cli.Program, open opener) *cobra.Command {
 	var file, data, listen, admin string
 	c := &cobra.Command{
 		Use:   "serve",
@@ -23,7 +24,7 @@ the first start a second line with the bootstrap API key, which is shown this on
 		Example: "  muniment serve --data /srv/muniment\n  muniment serve --config /etc/muniment/muniment.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := config.Load(file, p.getenv)
+			cfg, err := config.Load(file, p.Getenv)
 			if err != nil {
 				return err
 			}
@@ -50,8 +51,8 @@ the first start a second line with the bootstrap API key, which is shown this on
 	return c
 }
 
-func serve(ctx context.Context, p *program, open opener, cfg config.Config) error {
-	log, err := newLogger(p.stderr, cfg.Log)
+func serve(ctx context.Context, p *cli.Program, open opener, cfg config.Config) error {
+	log, err := newLogger(p.Stderr, cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -68,12 +69,12 @@ func serve(ctx context.Context, p *program, open opener, cfg config.Config) erro
 }
 
 // announce prints the URL and, of a folder that was just made, the bootstrap API key.
-func announce(p *program, s *service) error {
+func announce(p *cli.Program, s *service) error {
 	out := s.url() + "\n"
 	if s.node.created {
 		out += s.node.bootstrap.Reveal() + "\n"
 	}
-	if _, err := io.WriteString(p.stdout, out); err != nil {
+	if _, err := io.WriteString(p.Stdout, out); err != nil {
 		return fmt.Errorf("printing the URL: %w", err)
 	}
 	return s.settle()

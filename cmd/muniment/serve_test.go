@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"muniment/anchor/processtest"
+	"muniment/cmd/muniment/cli"
 )
 
 // process is "muniment serve" as an operator runs it.
@@ -177,10 +178,10 @@ func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 		select {
 		case err := <-ended:
 			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != exitFailed ||
+			if !errors.As(err, &exit) || exit.ExitCode() != cli.ExitFailed ||
 				!strings.Contains(p.stderr.String(), "the journal has stopped") {
 				t.Errorf("serve ended with %v, want exit code %d and the reason:\n%s",
-					err, exitFailed, p.stderr.String())
+					err, cli.ExitFailed, p.stderr.String())
 			}
 			return
 		case <-detached:

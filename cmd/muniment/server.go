@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"net"
 	"net/http"
@@ -27,7 +28,7 @@ func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open
 		l, err := lc.Listen(ctx, "tcp", address)
 		if err != nil {
 			s.unlisten()
-			return nil, hint(fmt.Errorf("listening: %w", err),
+			return nil, cli.Hint(fmt.Errorf("listening: %w", err),
 				"choose another address with --listen and --admin-listen; port 0 takes a free one")
 		}
 		s.listeners[i] = l
@@ -43,7 +44,7 @@ func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open
 	}
 	s.public, s.admin = s.node.gateway.HTTP(), s.node.gateway.AdminHTTP()
 	log.Info("serving", "url", s.url(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version",
-		version)
+		cli.Version)
 	return s, nil
 }
 
@@ -88,7 +89,7 @@ func (s *service) run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.node.journal.Stopped():
-		return hint(fmt.Errorf("the journal has stopped: %w", s.node.journal.Err()),
+		return cli.Hint(fmt.Errorf("the journal has stopped: %w", s.node.journal.Err()),
 			"start again: the journal reads what was really written; if the disk has failed, restore from release/ on another")
 	case err := <-s.ended:
 		return fmt.Errorf("serving: %w", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
 	"muniment/vault/keys"
@@ -153,7 +154,7 @@ func (s *storage) find(ctx context.Context, cfg config.Config, log *slog.Logger)
 		}
 		have.objects = have.journal || have.release
 		if have.journal && !have.release && !have.starting {
-			return hint(fmt.Errorf("%s has a journal, and the release bucket %s has no head of one",
+			return cli.Hint(fmt.Errorf("%s has a journal, and the release bucket %s has no head of one",
 				s.folder, c.ReleaseBucket),
 				"name the bucket that the journal was released to in storage.s3.release_bucket, or put its objects back: the journal may not go on without it; "+
 					"when they are lost, muniment restore --accept-loss says what it would cost")
@@ -180,7 +181,7 @@ func released(ctx context.Context, bucket store, name string) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("looking for a released journal: %w", err)
 		}
-		return false, hint(fmt.Errorf("the release bucket %s has objects, but no journal's head", name),
+		return false, cli.Hint(fmt.Errorf("the release bucket %s has objects, but no journal's head", name),
 			"if a journal was released to it, put the object head back; if a first start was broken off, or it is another program's, name an empty bucket")
 	}
 	return false, nil
@@ -193,7 +194,7 @@ func (s *storage) unused(ctx context.Context, name string) error {
 		if err != nil {
 			return fmt.Errorf("looking for documents of another vault: %w", err)
 		}
-		return hint(fmt.Errorf("the documents' bucket %s has documents already, and the release bucket no journal that knows them", name),
+		return cli.Hint(fmt.Errorf("the documents' bucket %s has documents already, and the release bucket no journal that knows them", name),
 			"if the journal was lost, name its release bucket, or restore --from a backup; a new vault needs an empty bucket of its own")
 	}
 	return nil

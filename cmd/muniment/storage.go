@@ -12,6 +12,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
+	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/keys"
 	"muniment/vault/keys/local"
@@ -63,10 +64,10 @@ func openExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*st
 	return openParts(ctx, cfg, log, func(found state) error {
 		switch found {
 		case fresh:
-			return hint(fmt.Errorf("there is no vault in %s", cfg.Data),
+			return cli.Hint(fmt.Errorf("there is no vault in %s", cfg.Data),
 				"name its folder with --data, or its configuration with --config")
 		case restore:
-			return hint(fmt.Errorf("%s has no journal.db", cfg.Data),
+			return cli.Hint(fmt.Errorf("%s has no journal.db", cfg.Data),
 				"serve restores it from the release bucket; check it then")
 		}
 		return nil
@@ -83,7 +84,7 @@ func openParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit 
 			locked := errors.Is(err, local.ErrLocked)
 			err = errors.Join(fmt.Errorf("opening the data folder: %w", err), s.close())
 			if locked {
-				err = hint(err, "a muniment process serves or checks this folder; one process at a time: stop it first")
+				err = cli.Hint(err, "a muniment process serves or checks this folder; one process at a time: stop it first")
 			}
 			s = nil
 		}
@@ -141,12 +142,12 @@ func (s *storage) openJournal(ctx context.Context, origin string, log *slog.Logg
 	})
 	switch {
 	case err != nil && s.found == fresh && s.taken(ctx):
-		err = hint(err, anotherBegan)
+		err = cli.Hint(err, anotherBegan)
 	case errors.Is(err, journal.ErrContradicts):
-		err = hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older or the wrong one, move it away and run "+
+		err = cli.Hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older or the wrong one, move it away and run "+
 			"muniment restore; if the bucket is, put the newer one back; when that is lost, muniment restore --accept-loss says what it would cost")
 	case errors.Is(err, journal.ErrDamaged):
-		err = hint(err, "if it is journal.db, move it away: the next start restores it from the release bucket; if it is the bucket, put back what "+
+		err = cli.Hint(err, "if it is journal.db, move it away: the next start restores it from the release bucket; if it is the bucket, put back what "+
 			"is missing from a backup; when that is lost, muniment restore --accept-loss says what it would cost")
 	}
 	return j, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"muniment/cmd/muniment/cli"
 	"runtime"
 	"runtime/debug"
 
@@ -16,7 +17,7 @@ type build struct {
 }
 
 func thisBuild() build {
-	b := build{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := build{Version: cli.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
@@ -29,20 +30,20 @@ func thisBuild() build {
 	return b
 }
 
-func versionCommand(p *program) *cobra.Command {
+func versionCommand(p *cli.Program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Say which version this is",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
-			return p.emit(b, func(t *tableWriter) {
-				t.row("muniment", b.Version)
+			return p.Emit(b, func(t *cli.Table) {
+				t.Row("muniment", b.Version)
 				if b.Revision != "" {
-					t.row("revision", b.Revision)
+					t.Row("revision", b.Revision)
 				}
-				t.row("go", b.Go)
-				t.row("platform", b.Platform)
+				t.Row("go", b.Go)
+				t.Row("platform", b.Platform)
 			})
 		},
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -9,13 +9,13 @@ import (
 
 func TestTablesLineUp(t *testing.T) {
 	t.Parallel()
-	var table tableWriter
-	table.row("NAME", "SIZE>", "TITLE")
-	table.row("a", 1, "Zürich")
-	table.row("longer", 1000, "")
-	table.row("hostile\x1b[2J\u202e", 2, "line\nbreak")
+	var table Table
+	table.Row("NAME", "SIZE>", "TITLE")
+	table.Row("a", 1, "Zürich")
+	table.Row("longer", 1000, "")
+	table.Row("hostile\x1b[2J\u202e", 2, "line\nbreak")
 	var out strings.Builder
-	if err := table.flush(&out); err != nil {
+	if err := table.Write(&out); err != nil {
 		t.Fatal(err)
 	}
 	want := `NAME          SIZE  TITLE
@@ -32,12 +32,12 @@ hostile�[2J�     2  line�break
 // columns and some take none.
 func TestTablesLineUpWithWideText(t *testing.T) {
 	t.Parallel()
-	var table tableWriter
-	table.row("NAME~", "TITLE~", "STATE")
-	table.row("a.txt", "Grundriß", "kept")
-	table.row("平面図.pdf", "住宅の平面図", "kept")
-	table.row("e\u0301te\u0301.txt", "ﾊﾝｶｸ", "kept")
-	table.row("🏠.png", "ＦＵＬＬ", "kept")
+	var table Table
+	table.Row("NAME~", "TITLE~", "STATE")
+	table.Row("a.txt", "Grundriß", "kept")
+	table.Row("平面図.pdf", "住宅の平面図", "kept")
+	table.Row("e\u0301te\u0301.txt", "ﾊﾝｶｸ", "kept")
+	table.Row("🏠.png", "ＦＵＬＬ", "kept")
 	for _, c := range []struct {
 		room int
 		want string
@@ -56,7 +56,7 @@ a.txt       Grundriß      kept
 `}, // nothing is cut below what says something
 	} {
 		var out strings.Builder
-		if err := table.write(&out, c.room); err != nil {
+		if err := table.render(&out, c.room); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.ReplaceAll(out.String(), "e\u0301", "é"); got != c.want {
@@ -67,12 +67,12 @@ a.txt       Grundriß      kept
 
 func TestTablesFitANarrowTerminal(t *testing.T) {
 	t.Parallel()
-	var table tableWriter
-	table.row("ID", "SIZE>", "NAME~", "TITLE~")
-	table.row("0190b5a0", 12, "a-rather-long-file-name.txt", "住宅の平面図、二階建て、車庫付き")
-	table.row("0190b5a1", 1234, "b.txt", "short")
+	var table Table
+	table.Row("ID", "SIZE>", "NAME~", "TITLE~")
+	table.Row("0190b5a0", 12, "a-rather-long-file-name.txt", "住宅の平面図、二階建て、車庫付き")
+	table.Row("0190b5a1", 1234, "b.txt", "short")
 	var out strings.Builder
-	if err := table.write(&out, 50); err != nil {
+	if err := table.render(&out, 50); err != nil {
 		t.Fatal(err)
 	}
 	want := `ID        SIZE  NAME              TITLE
@@ -111,7 +111,7 @@ func TestSizesForPeople(t *testing.T) {
 		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 1 << 30: "1.0 GiB",
 		5 << 40: "5.0 TiB",
 	} {
-		if got := size(n); got != want {
+		if got := Size(n); got != want {
 			t.Errorf("size(%d) = %s, want %s", n, got, want)
 		}
 	}
@@ -121,11 +121,11 @@ func TestSizesForPeople(t *testing.T) {
 func TestProgressWithoutATerminalIsOneLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	bar := startProgress(&out, "deposit", 3)
+	bar := StartProgress(&out, "deposit", 3)
 	for range 3 {
-		bar.step()
+		bar.Step()
 	}
-	bar.end("3 documents")
+	bar.End("3 documents")
 	if got, want := out.String(), "  deposit    3 documents\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -134,11 +134,11 @@ func TestProgressWithoutATerminalIsOneLine(t *testing.T) {
 func TestProgressOnATerminalFitsIntoALine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	bar := &progress{out: &out, width: 30, what: "deposit", total: 1000, now: time.Now}
+	bar := &Progress{out: &out, width: 30, what: "deposit", total: 1000, now: time.Now}
 	for range 1000 {
-		bar.step()
+		bar.Step()
 	}
-	bar.end("done")
+	bar.End("done")
 	for _, line := range strings.Split(out.String(), "\r") {
 		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 30 && !strings.Contains(line, "done") {
 			t.Errorf("%d characters in %q", n, line)
@@ -155,14 +155,14 @@ func TestTransfersOnATerminal(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	now := time.Unix(0, 0)
-	bar := &progress{out: &out, width: 80, what: "deposit", total: 3, size: 4 << 20,
+	bar := &Progress{out: &out, width: 80, what: "deposit", total: 3, size: 4 << 20,
 		now: func() time.Time { return now }, started: now}
 	now = now.Add(time.Second)
-	bar.move(1 << 20)
-	bar.step()
+	bar.Move(1 << 20)
+	bar.Step()
 	now = now.Add(time.Second)
-	bar.move(-1 << 19)
-	bar.end("3 deposited")
+	bar.Move(-1 << 19)
+	bar.End("3 deposited")
 	for _, want := range []string{
 		"████████░░░░", " 0/3 1.0 MiB/4.0 MiB 1.0 MiB/s", " 1/3 512.0 KiB/4.0 MiB 256.0 KiB/s",
 		"\r\x1b[K  deposit    3 deposited\n",
@@ -172,10 +172,10 @@ func TestTransfersOnATerminal(t *testing.T) {
 		}
 	}
 	out.Reset()
-	bar = &progress{out: &out, width: 20, what: "get", total: 1, size: 1 << 30, now: func() time.Time { return now },
+	bar = &Progress{out: &out, width: 20, what: "get", total: 1, size: 1 << 30, now: func() time.Time { return now },
 		started: now}
 	now = now.Add(time.Second)
-	bar.move(1 << 29)
+	bar.Move(1 << 29)
 	if line := strings.TrimSuffix(strings.TrimPrefix(out.String(), "\r"), "\x1b[K"); cells(line) > 19 ||
 		strings.Contains(line, "0/1") {
 		t.Errorf("%d columns in %q", cells(line), line)

@@ -1,4 +1,5 @@
-package main
+// Package cli is what every command needs of a terminal: flags, tables, progress, and what to do next.
+package cli
 
 import (
 	"context"
@@ -11,72 +12,72 @@ import (
 	"muniment/cmd/muniment/config"
 )
 
-// version is that of the next release, as CHANGELOG.md has it.
-const version = "0.1.0-dev"
+// Version is that of the next release, as CHANGELOG.md has it.
+const Version = "0.1.0-dev"
 
 // The exit codes, which README.md explains.
 const (
-	exitDone   = 0
-	exitFailed = 1
+	ExitDone   = 0
+	ExitFailed = 1
 	exitUsage  = 3 // as muniment-verify has it
 )
 
-// program is one run of the program: its streams, its environment, and the flags that every command has. Data goes to
+// Program is one run of the program: its streams, its environment, and the flags that every command has. Data goes to
 // stdout, everything else to stderr.
-type program struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	getenv         func(string) string
-	connection     config.Connection // as the flags gave it
+type Program struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Connection     config.Connection // as the flags gave it
 	format         string            // table or json
 	token          string            // as the flag gave it
 	running        bool              // the arguments were understood
 }
 
-// json says whether results are written as JSON, not as tables.
-func (p *program) json() bool { return p.format == "json" }
+// JSON says whether results are written as JSON, not as tables.
+func (p *Program) JSON() bool { return p.format == "json" }
 
-// flags gives a root command the flags that every command has.
-func (p *program) flags(root *cobra.Command) {
+// AddFlags gives a root command the flags that every command has.
+func (p *Program) AddFlags(root *cobra.Command) {
 	root.SilenceUsage, root.SilenceErrors = true, true // run writes both, in its own way
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.format != "table" && p.format != "json" {
 			return fmt.Errorf("-o %s is unknown; write -o table or -o json", p.format)
 		}
 		if p.token != "" {
-			p.connection.Token = config.NewSecret(p.token)
+			p.Connection.Token = config.NewSecret(p.token)
 		}
 		p.running = true
 		return nil
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&p.format, "output", "o", "table", "how to write results: table or json")
-	flags.StringVar(&p.connection.URL, "url", "", "the server's URL (MUNIMENT_URL; default "+config.DefaultURL+")")
+	flags.StringVar(&p.Connection.URL, "url", "", "the server's URL (MUNIMENT_URL; default "+config.DefaultURL+")")
 	flags.StringVar(&p.token, "token", "", "the API key, mun_… (MUNIMENT_TOKEN)")
-	flags.StringVar(&p.connection.TokenFile, "token-file", "", "a file that holds the API key (MUNIMENT_TOKEN_FILE)")
+	flags.StringVar(&p.Connection.TokenFile, "token-file", "", "a file that holds the API key (MUNIMENT_TOKEN_FILE)")
 }
 
-// run runs a root command, which flags was given, with the arguments after the program's name. It says what went wrong
+// Run runs a root command, which flags was given, with the arguments after the program's name. It says what went wrong
 // and what to do about it, and returns the exit code.
-func (p *program) run(ctx context.Context, root *cobra.Command, args []string) int {
+func (p *Program) Run(ctx context.Context, root *cobra.Command, args []string) int {
 	refuseUnknownHelp(root)
 	root.SetArgs(args)
-	root.SetIn(p.stdin)
-	root.SetOut(p.stdout)
-	root.SetErr(p.stderr)
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
 	about, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return exitDone
+		return ExitDone
 	}
-	fmt.Fprintf(p.stderr, "muniment: %v\n", err)
-	if next, ok := hintOf(err); ok {
-		fmt.Fprintf(p.stderr, "  → %s\n", next)
+	fmt.Fprintf(p.Stderr, "muniment: %v\n", err)
+	if next, ok := HintOf(err); ok {
+		fmt.Fprintf(p.Stderr, "  → %s\n", next)
 	}
 	if !p.running {
-		fmt.Fprintf(p.stderr, "  → %s says what there is\n", helpOn(about))
+		fmt.Fprintf(p.Stderr, "  → %s says what there is\n", helpOn(about))
 		return exitUsage
 	}
-	return exitFailed
+	return ExitFailed
 }
 
 // helpOn is the command line that shows a command's help.

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"muniment/cmd/muniment/config"
 )
 
-// group makes a command that only holds others: it says which, instead of doing nothing.
-func group(c *cobra.Command) *cobra.Command {
+// Group makes a command that only holds others: it says which, instead of doing nothing.
+func Group(c *cobra.Command) *cobra.Command {
 	c.Args = func(_ *cobra.Command, args []string) error {
 		var names []string
 		for _, sub := range c.Commands() {
@@ -27,8 +27,8 @@ func group(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// one wants a single argument, and asks for it when it is not there.
-func one(question string) cobra.PositionalArgs {
+// OneArgument wants a single argument, and asks for it when it is not there.
+func OneArgument(question string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0 || args[0] == "":
@@ -40,22 +40,22 @@ func one(question string) cobra.PositionalArgs {
 	}
 }
 
-// place is where a command that opens the data folder finds it.
-type place struct{ file, data string }
+// ConfigFlags is where a command that opens the data folder finds it.
+type ConfigFlags struct{ File, Data string }
 
-func (at *place) flags(f *pflag.FlagSet) {
-	f.StringVar(&at.file, "config", "", "the server's configuration file, YAML")
-	f.StringVar(&at.data, "data", config.Default().Data, "the data folder (MUNIMENT_DATA)")
+func (at *ConfigFlags) AddTo(f *pflag.FlagSet) {
+	f.StringVar(&at.File, "config", "", "the server's configuration file, YAML")
+	f.StringVar(&at.Data, "data", config.Default().Data, "the data folder (MUNIMENT_DATA)")
 }
 
-// configured is the configuration that a command's place, and the environment, come to. It is checked.
-func (p *program) configured(c *cobra.Command, at place) (config.Config, error) {
-	cfg, err := config.Load(at.file, p.getenv)
+// LoadConfig is the configuration that a command's place, and the environment, come to. It is checked.
+func (p *Program) LoadConfig(c *cobra.Command, at ConfigFlags) (config.Config, error) {
+	cfg, err := config.Load(at.File, p.Getenv)
 	if err != nil {
 		return cfg, err
 	}
 	if c.Flags().Changed("data") {
-		cfg.Data = at.data
+		cfg.Data = at.Data
 	}
 	if err := cfg.Check(); err != nil {
 		return cfg, fmt.Errorf("checking the configuration: %w", err)

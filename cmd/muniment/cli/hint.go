@@ -1,4 +1,4 @@
-package main
+package cli
 
 import "errors"
 
@@ -11,11 +11,11 @@ type hintedError struct {
 func (e *hintedError) Error() string { return e.err.Error() }
 func (e *hintedError) Unwrap() error { return e.err }
 
-// hint adds what to do next to an error.
-func hint(err error, next string) error { return &hintedError{err, next} }
+// Hint adds what to do next to an error.
+func Hint(err error, next string) error { return &hintedError{err, next} }
 
-// hintOf is what to do next about an error, by the outermost hint; false if it has none.
-func hintOf(err error) (next string, ok bool) {
+// HintOf is what to do next about an error, by the outermost hint; false if it has none.
+func HintOf(err error) (next string, ok bool) {
 	var hinted *hintedError
 	if !errors.As(err, &hinted) {
 		return "", false

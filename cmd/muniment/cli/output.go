@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"encoding/json"
@@ -11,14 +11,14 @@ import (
 	"golang.org/x/term"
 )
 
-// emit writes a result: v as JSON, or what table adds.
-func (p *program) emit(v any, table func(*tableWriter)) error {
-	if p.json() {
-		return writeJSON(p.stdout, v)
+// Emit writes a result: v as JSON, or what table adds.
+func (p *Program) Emit(v any, table func(*Table)) error {
+	if p.JSON() {
+		return writeJSON(p.Stdout, v)
 	}
-	t := &tableWriter{}
+	t := &Table{}
 	table(t)
-	return t.flush(p.stdout)
+	return t.Write(p.Stdout)
 }
 
 func writeJSON(w io.Writer, v any) error {
@@ -31,31 +31,31 @@ func writeJSON(w io.Writer, v any) error {
 	return nil
 }
 
-// tableWriter lines up columns. Columns whose heading ends in ">" are set to the right; those whose heading ends in "~"
+// Table lines up columns. Columns whose heading ends in ">" are set to the right; those whose heading ends in "~"
 // are cut short where the table would be wider than the terminal.
-type tableWriter struct {
+type Table struct {
 	rows [][]string
 }
 
 // narrowest is how far a column is cut at most.
 const narrowest = 12
 
-// row adds a row; the first is the heading.
-func (t *tableWriter) row(columns ...any) {
+// Row adds a row; the first is the heading.
+func (t *Table) Row(columns ...any) {
 	var row []string
 	for _, column := range columns {
-		row = append(row, visible(fmt.Sprint(column)))
+		row = append(row, Visible(fmt.Sprint(column)))
 	}
 	t.rows = append(t.rows, row)
 }
 
-func (t *tableWriter) flush(w io.Writer) error {
-	room, _ := isTerminal(w)
-	return t.write(w, room)
+func (t *Table) Write(w io.Writer) error {
+	room, _ := IsTerminal(w)
+	return t.render(w, room)
 }
 
-// write writes the table for a terminal of so many columns; 0 for any number.
-func (t *tableWriter) write(w io.Writer, room int) error {
+// render writes the table for a terminal of so many columns; 0 for any number.
+func (t *Table) render(w io.Writer, room int) error {
 	if len(t.rows) == 0 {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (t *tableWriter) write(w io.Writer, room int) error {
 }
 
 // widths is how wide each column is.
-func (t *tableWriter) widths() []int {
+func (t *Table) widths() []int {
 	out := make([]int, len(t.rows[0]))
 	for _, row := range t.rows {
 		for i, cell := range row {
@@ -119,8 +119,8 @@ func shrink(widths []int, elastic []bool, room int) {
 	}
 }
 
-// visible replaces what could move a terminal's cursor or turn text around: file names and titles are strangers' text.
-func visible(s string) string {
+// Visible replaces what could move a terminal's cursor or turn text around: file names and titles are strangers' text.
+func Visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsGraphic(r) {
 			return '\uFFFD'
@@ -129,8 +129,8 @@ func visible(s string) string {
 	}, s)
 }
 
-// size writes a number of bytes for people.
-func size(n int64) string {
+// Size writes a number of bytes for people.
+func Size(n int64) string {
 	const units = "KMGTPE"
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)
@@ -142,24 +142,24 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", v, units[unit])
 }
 
-// count writes a number of things for people.
-func count(n uint64, one, more string) string {
+// Count writes a number of things for people.
+func Count(n uint64, one, more string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return fmt.Sprint(n, " ", more)
 }
 
-// yesNo writes a truth value for people.
-func yesNo(b bool) string {
+// YesNo writes a truth value for people.
+func YesNo(b bool) string {
 	if b {
 		return "yes"
 	}
 	return "no"
 }
 
-// isTerminal says whether w is one, and how wide.
-func isTerminal(w io.Writer) (width int, ok bool) {
+// IsTerminal says whether w is one, and how wide.
+func IsTerminal(w io.Writer) (width int, ok bool) {
 	f, ok := w.(interface{ Fd() uintptr })
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0, false

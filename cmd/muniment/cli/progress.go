@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// progress says how far long work has come: a bar on a terminal, elsewhere a line at the end. Its methods may be called
+// Progress says how far long work has come: a bar on a terminal, elsewhere a line at the end. Its methods may be called
 // concurrently.
-type progress struct {
+type Progress struct {
 	out   io.Writer
 	width int // of the terminal, 0 for none
 	what  string
@@ -26,36 +26,36 @@ type progress struct {
 	shown   time.Time
 }
 
-// startProgress begins to show the progress of work in total steps.
-func startProgress(out io.Writer, what string, total int) *progress {
-	return startTransfer(out, what, total, 0)
+// StartProgress begins to show the progress of work in total steps.
+func StartProgress(out io.Writer, what string, total int) *Progress {
+	return StartTransfer(out, what, total, 0)
 }
 
-// startTransfer begins to show the progress of work in total steps that moves size bytes in all, 0 if that is not
+// StartTransfer begins to show the progress of work in total steps that moves size bytes in all, 0 if that is not
 // known.
-func startTransfer(out io.Writer, what string, total int, size int64) *progress {
-	width, _ := isTerminal(out)
-	return &progress{out: out, width: width, what: what, total: total, size: size, now: time.Now, started: time.Now()}
+func StartTransfer(out io.Writer, what string, total int, size int64) *Progress {
+	width, _ := IsTerminal(out)
+	return &Progress{out: out, width: width, what: what, total: total, size: size, now: time.Now, started: time.Now()}
 }
 
-// step counts one.
-func (b *progress) step() {
+// Step counts one.
+func (b *Progress) Step() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done++
 	b.show(b.done == b.total)
 }
 
-// at says how many steps are done of how many, where the work counts by itself.
-func (b *progress) at(done, total uint64) {
+// At says how many steps are done of how many, where the work counts by itself.
+func (b *Progress) At(done, total uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done, b.total = int(min(done, math.MaxInt)), int(min(total, math.MaxInt))
 	b.show(done == total)
 }
 
-// move counts bytes; a negative number takes back what has to be moved again.
-func (b *progress) move(n int64) {
+// Move counts bytes; a negative number takes back what has to be moved again.
+func (b *Progress) Move(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.moved += n
@@ -63,14 +63,14 @@ func (b *progress) move(n int64) {
 }
 
 // show draws the bar on a terminal, now and then or when it must.
-func (b *progress) show(must bool) {
+func (b *Progress) show(must bool) {
 	if now := b.now(); b.width > 0 && (must || now.Sub(b.shown) > 50*time.Millisecond) {
 		b.shown = now
 		b.draw()
 	}
 }
 
-func (b *progress) draw() {
+func (b *Progress) draw() {
 	numbers := b.numbers()
 	room := max(0, min(40, b.width-cells(b.what)-cells(numbers)-6))
 	full := 0
@@ -85,7 +85,7 @@ func (b *progress) draw() {
 }
 
 // numbers are the counts beside the bar: of steps unless there is one only, of bytes, and how fast they move.
-func (b *progress) numbers() string {
+func (b *Progress) numbers() string {
 	var out strings.Builder
 	switch b.total {
 	case 0:
@@ -97,24 +97,24 @@ func (b *progress) numbers() string {
 	if b.moved == 0 && b.size == 0 {
 		return out.String()
 	}
-	out.WriteString(" " + size(b.moved))
+	out.WriteString(" " + Size(b.moved))
 	if b.size > 0 {
-		out.WriteString("/" + size(b.size))
+		out.WriteString("/" + Size(b.size))
 	}
 	if took := b.now().Sub(b.started).Seconds(); took > 0 {
-		out.WriteString(" " + size(int64(float64(max(0, b.moved))/took)) + "/s")
+		out.WriteString(" " + Size(int64(float64(max(0, b.moved))/took)) + "/s")
 	}
 	return out.String()
 }
 
-// end removes the bar and leaves a line with the summary.
-func (b *progress) end(summary string) {
-	b.clear()
+// End removes the bar and leaves a line with the summary.
+func (b *Progress) End(summary string) {
+	b.Clear()
 	fmt.Fprintf(b.out, "  %-10s %s\n", b.what, summary)
 }
 
-// clear removes the bar and leaves nothing.
-func (b *progress) clear() {
+// Clear removes the bar and leaves nothing.
+func (b *Progress) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.width > 0 {
@@ -122,27 +122,27 @@ func (b *progress) clear() {
 	}
 }
 
-// bytes is how many bytes were moved so far.
-func (b *progress) bytes() int64 {
+// Bytes is how many bytes were moved so far.
+func (b *Progress) Bytes() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.moved
 }
 
-// reader counts the bytes that are read from r.
-func (b *progress) reader(r io.Reader) *countingReader { return &countingReader{Reader: r, bar: b} }
+// Reader counts the bytes that are read from r.
+func (b *Progress) Reader(r io.Reader) *countingReader { return &countingReader{Reader: r, bar: b} }
 
 // countingReader counts what is read from it, on a bar and by itself.
 type countingReader struct {
 	io.Reader
-	bar *progress
-	n   int64
+	bar *Progress
+	N   int64
 }
 
 // Read implements [io.Reader].
 func (m *countingReader) Read(p []byte) (int, error) {
 	n, err := m.Reader.Read(p)
-	m.n += int64(n)
-	m.bar.move(int64(n))
+	m.N += int64(n)
+	m.bar.Move(int64(n))
 	return n, err
 }
