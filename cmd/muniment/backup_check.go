@@ -82,7 +82,7 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 	}
 	b.report.Unwrapped = b.unwrap
 	for _, f := range found {
-		b.report.Findings = append(b.report.Findings, finding{f.Table.String(), keyText(f.Table, f.Key), f.Problem})
+		b.report.Findings = append(b.report.Findings, finding{Where: f.Table.String(), Key: keyText(f.Table, f.Key), Problem: f.Problem})
 	}
 	err = scratch.View(ctx, func(r journal.Reader) error {
 		return journal.ScanSealed(r, nil, func(_, _ []byte) error {

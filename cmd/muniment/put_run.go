@@ -202,7 +202,7 @@ func (e *exactly) Read(p []byte) (int, error) {
 		err = errChanged
 	}
 	if err != nil && err != io.EOF {
-		err = &sourceError{err}
+		err = &sourceError{Err: err}
 	}
 	return n, err
 }

@@ -112,7 +112,7 @@ func mayHelp(err error) (asked time.Duration, again bool) {
 }
 
 // sourceError says that what was to be sent could not be read: no repetition helps.
-type sourceError struct{ err error }
+type sourceError struct{ Err error }
 
-func (e *sourceError) Error() string { return "reading the file: " + e.err.Error() }
-func (e *sourceError) Unwrap() error { return e.err }
+func (e *sourceError) Error() string { return "reading the file: " + e.Err.Error() }
+func (e *sourceError) Unwrap() error { return e.Err }

@@ -28,7 +28,7 @@ func TestRetries(t *testing.T) {
 		"asked":     {busy, 1, 16 * time.Second, []time.Duration{7250e6, 7500e6}},
 		"hopeless":  {errors.New("other"), 0, time.Hour, nil},
 		"cancelled": {context.Canceled, 0, time.Hour, nil},
-		"file":      {&sourceError{gone}, 0, time.Hour, nil},
+		"file":      {&sourceError{Err: gone}, 0, time.Hour, nil},
 	} {
 		now, attempts := time.Unix(0, 0), 0
 		var pauses []time.Duration
