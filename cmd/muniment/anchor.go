@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -19,23 +20,23 @@ func anchorCommand(p *cli.Program) *cobra.Command {
 			Long: `Anchors the newest checkpoint without waiting for the next time that one is due. When nothing but anchoring has
 happened since the last anchor, there is nothing to anchor.`,
 			Args: cobra.NoArgs,
-			RunE: anchorsOf(p, (*remote).anchorNow),
+			RunE: anchorsOf(p, (*remote.Client).AnchorNow),
 		},
 		&cobra.Command{
 			Use:   "ls",
 			Short: "List anchors and their state, newest first",
 			Args:  cobra.NoArgs,
-			RunE:  anchorsOf(p, (*remote).anchors),
+			RunE:  anchorsOf(p, (*remote.Client).Anchors),
 		},
 	)
 	return cli.Group(c)
 }
 
 // anchorsOf runs a call that answers with anchors.
-func anchorsOf(p *cli.Program, call func(*remote, context.Context) (*openapi.AnchorList,
+func anchorsOf(p *cli.Program, call func(*remote.Client, context.Context) (*openapi.AnchorList,
 	error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, _ []string) error {
-		r, err := connect(p)
+		r, err := remote.Connect(p)
 		if err != nil {
 			return err
 		}

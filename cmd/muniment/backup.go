@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 	"muniment/vault/objects"
 )
 
@@ -107,7 +108,7 @@ type backupRun struct {
 	backupOptions
 	cfg    config.Config
 	at     folder // of the backup: it has the parts of a data folder, but for journal.db
-	server *remote
+	server *remote.Client
 	report backupReport
 }
 

@@ -11,6 +11,7 @@ import (
 	"muniment/anchor"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -19,7 +20,7 @@ func (b *backupRun) connect() (err error) {
 	if !b.record {
 		return nil
 	}
-	if b.server, err = connect(b.Program); err != nil {
+	if b.server, err = remote.Connect(b.Program); err != nil {
 		return err
 	}
 	if b.Connection.Token.IsZero() {
@@ -34,7 +35,7 @@ func (b *backupRun) signedNow(ctx context.Context) ([]byte, error) {
 	if b.server == nil {
 		return nil, nil
 	}
-	return b.server.checkpoint(ctx)
+	return b.server.Checkpoint(ctx)
 }
 
 // signedBefore is the checkpoint that an earlier backup was held against; nil when there is none.
@@ -54,8 +55,8 @@ func (b *backupRun) putOnRecord(ctx context.Context) error {
 	if b.server == nil {
 		return nil
 	}
-	err := b.server.recordBackup(ctx, openapi.NewBackup{
-		Size: b.report.Size, Root: b.report.Root.String(), Label: optional(b.label),
+	err := b.server.RecordBackup(ctx, openapi.NewBackup{
+		Size: b.report.Size, Root: b.report.Root.String(), Label: remote.Optional(b.label),
 	})
 	if err != nil {
 		return fmt.Errorf("the backup is whole, but could not be put on record: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"muniment/cmd/muniment/remote"
 	"path/filepath"
 	"sync"
 )
@@ -47,7 +48,7 @@ func (b *bench) exchange(ctx context.Context, c *child, s random, name string, n
 		return err
 	}
 	get, err := measure(ctx, benchClients, until, func(ctx context.Context, i int) error {
-		return c.remote.read(ctx, ids[i%len(ids)], reading{purpose: fmt.Sprintf("bench-%d", i/len(ids))}, io.Discard)
+		return c.remote.Read(ctx, ids[i%len(ids)], remote.ReadOptions{Purpose: fmt.Sprintf("bench-%d", i/len(ids))}, io.Discard)
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"path/filepath"
 )
 
@@ -31,7 +32,7 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 		what = fmt.Sprintf("%d reads of %s", benchClients, cli.Size(int64(b.size)))
 		return b.peak(c.cmd.Process.Pid, what, func() error {
 			r, err := measure(ctx, benchClients, limit{count: benchClients}, func(ctx context.Context, i int) error {
-				return c.remote.read(ctx, ids[i], reading{purpose: "bench"}, io.Discard)
+				return c.remote.Read(ctx, ids[i], remote.ReadOptions{Purpose: "bench"}, io.Discard)
 			})
 			b.add("memory", what, float64(benchClients)*float64(b.size)/r.elapsed.Seconds()/1e6, "MB/s")
 			return err

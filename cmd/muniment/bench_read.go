@@ -10,6 +10,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 )
 
 // ranges compares a range at the end of a large document with reading all of it.
@@ -32,7 +33,7 @@ func (b *bench) ranges(ctx context.Context, dir string) error {
 			{"all of " + cli.Size(n), "", 3},
 		} {
 			r, err := measure(ctx, 1, limit{count: way.count}, func(ctx context.Context, _ int) error {
-				return c.remote.read(ctx, id, reading{purpose: "bench", span: way.span}, io.Discard)
+				return c.remote.Read(ctx, id, remote.ReadOptions{Purpose: "bench", Range: way.span}, io.Discard)
 			})
 			if err != nil {
 				return err
@@ -61,7 +62,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		}); err != nil {
 			return err
 		}
-		if _, err := c.remote.anchorNow(ctx); err != nil {
+		if _, err := c.remote.AnchorNow(ctx); err != nil {
 			return err
 		}
 		policy, err := readPolicy(data)
@@ -70,7 +71,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		}
 		files := make([][]byte, logSize)
 		made, err := measure(ctx, 1, limit{count: logSize / 10}, func(ctx context.Context, i int) (err error) {
-			files[i], err = c.remote.evidence(ctx, ids[i*10], true)
+			files[i], err = c.remote.Evidence(ctx, ids[i*10], true)
 			return err
 		})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"muniment/cmd/muniment/remote"
 	"os"
 	"os/exec"
 	"strings"
@@ -21,7 +22,7 @@ const benchClients = 8
 type child struct {
 	cmd    *exec.Cmd
 	token  string
-	remote *remote
+	remote *remote.Client
 	log    *tail
 }
 
@@ -68,13 +69,13 @@ func spawn(ctx context.Context, data, token string) (*child, error) {
 		return nil, fmt.Errorf("starting a server: it printed no URL or key: %w\n%s", err, c.log.text)
 	}
 	c.token = strings.TrimSpace(c.token)
-	c.remote, err = newRemote(strings.TrimSpace(url), c.token, newTransport(benchClients))
+	c.remote, err = remote.New(strings.TrimSpace(url), c.token, remote.NewTransport(benchClients))
 	return c, err
 }
 
 // stop ends the server and waits for it.
 func (c *child) stop() error {
-	c.remote.close()
+	c.remote.Close()
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("ending the server: %w", err)
 	}
@@ -122,8 +123,8 @@ func (r *repeater) Read(p []byte) (int, error) {
 
 // upload deposits n bytes.
 func (c *child) upload(ctx context.Context, s random, n int64) (id string, err error) {
-	out, err := c.remote.send(ctx,
-		deposit{fileName: "bench.bin", title: "A benchmark", length: n, content: s.reader(n)})
+	out, err := c.remote.Send(ctx,
+		remote.Deposit{FileName: "bench.bin", Title: "A benchmark", Length: n, Content: s.reader(n)})
 	if err != nil {
 		return "", err
 	}

@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/objects"
@@ -45,7 +46,7 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 	}
 	what := fmt.Sprintf("%d documents, until ", b.documents)
 	b.add("start", what+"the URL is printed", milliseconds(time.Since(began)), "ms")
-	err = c.remote.read(ctx, id, reading{purpose: "bench"}, io.Discard)
+	err = c.remote.Read(ctx, id, remote.ReadOptions{Purpose: "bench"}, io.Discard)
 	b.add("start", what+"the first read is done", milliseconds(time.Since(began)), "ms")
 	if err == nil {
 		_, err = c.upload(ctx, s, 10<<10)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,11 +53,11 @@ func offerSeries(p *cli.Program) cobra.CompletionFunc {
 	return func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(c.Context(), completionTime)
 		defer cancel()
-		r, err := connect(p)
+		r, err := remote.Connect(p)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		all, err := r.series(ctx)
+		all, err := r.Series(ctx)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"io/fs"
+	"muniment/cmd/muniment/remote"
 	"os"
 	"testing"
 )
@@ -38,8 +39,8 @@ func (r *endless) Read(p []byte) (int, error) {
 }
 
 // upload deposits n bytes.
-func upload(ctx context.Context, r *remote, c content, n int64) (id string, err error) {
-	out, err := r.send(ctx, deposit{fileName: "test.bin", title: "A test", length: n, content: c.reader(n)})
+func upload(ctx context.Context, r *remote.Client, c content, n int64) (id string, err error) {
+	out, err := r.Send(ctx, remote.Deposit{FileName: "test.bin", Title: "A test", Length: n, Content: c.reader(n)})
 	if err != nil {
 		return "", err
 	}

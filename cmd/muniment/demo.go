@@ -16,6 +16,7 @@ import (
 	"muniment/anchor/evidence"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 )
 
 func demoCommand(p *cli.Program) *cobra.Command {
@@ -49,7 +50,7 @@ type demo struct {
 	sources   []source
 	documents []*document
 	service   *service
-	remote    *remote
+	remote    *remote.Client
 	policy    *evidence.Policy
 }
 
@@ -164,7 +165,7 @@ func (d *demo) start(ctx context.Context, data string) error {
 		return errors.Join(err, s.stop(patience))
 	}
 	s.start()
-	if d.remote, err = newRemote(s.url(), token, newTransport(clients)); err != nil {
+	if d.remote, err = remote.New(s.url(), token, remote.NewTransport(clients)); err != nil {
 		return errors.Join(err, s.stop(patience))
 	}
 	d.service = s
@@ -174,7 +175,7 @@ func (d *demo) start(ctx context.Context, data string) error {
 func (d *demo) stop() error {
 	s := d.service
 	d.service = nil
-	d.remote.close()
+	d.remote.Close()
 	return s.stop(patience)
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -62,11 +63,11 @@ func (d *demo) deposit(ctx context.Context) error {
 		}
 		defer content.Close()
 		sent := sha256.New()
-		out, err := d.remote.deposit(ctx, deposit{
-			fileName: p.name, title: p.title, mediaType: p.mediaType, recordDate: p.recordDate,
-			attributes:     p.attributes,
-			idempotencyKey: fmt.Sprintf("demo-%d-%s", i, nameDigest(p.title)), length: length,
-			content: io.TeeReader(content, sent),
+		out, err := d.remote.Deposit(ctx, remote.Deposit{
+			FileName: p.name, Title: p.title, MediaType: p.mediaType, RecordDate: p.recordDate,
+			Attributes:     p.attributes,
+			IdempotencyKey: fmt.Sprintf("demo-%d-%s", i, nameDigest(p.title)), Length: length,
+			Content: io.TeeReader(content, sent),
 		})
 		if err != nil {
 			return err
@@ -93,7 +94,7 @@ func nameDigest(s string) string {
 }
 
 func (d *demo) anchor(ctx context.Context) error {
-	list, err := d.remote.anchorNow(ctx)
+	list, err := d.remote.AnchorNow(ctx)
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (d *demo) read(ctx context.Context) error {
 	return d.each(ctx, "read", func(ctx context.Context, i int) error {
 		p := d.documents[i]
 		back := sha256.New()
-		if err := d.remote.read(ctx, p.id, reading{purpose: "demo"}, back); err != nil {
+		if err := d.remote.Read(ctx, p.id, remote.ReadOptions{Purpose: "demo"}, back); err != nil {
 			return err
 		}
 		if !bytes.Equal(back.Sum(nil), p.digest) {
@@ -135,7 +136,7 @@ func (d *demo) verify(ctx context.Context) error {
 	var report evidence.Report
 	err = d.each(ctx, "verify", func(ctx context.Context, i int) (err error) {
 		p := d.documents[i]
-		if p.evidence, err = d.remote.evidence(ctx, p.id, true); err != nil {
+		if p.evidence, err = d.remote.Evidence(ctx, p.id, true); err != nil {
 			return err
 		}
 		if err := os.WriteFile(p.proofFile(d), p.evidence, 0o600); err != nil {

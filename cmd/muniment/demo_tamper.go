@@ -16,6 +16,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/remote"
 	"muniment/vault/objects/dir"
 )
 
@@ -140,7 +141,7 @@ func flipMiddle(path string) error {
 
 // catchServed asks the copy's server for both.
 func (d *demo) catchServed(ctx context.Context, flipped, swapped *document) error {
-	err := d.remote.read(ctx, flipped.id, reading{purpose: "demo"}, io.Discard)
+	err := d.remote.Read(ctx, flipped.id, remote.ReadOptions{Purpose: "demo"}, io.Discard)
 	if err == nil {
 		return errors.New("the flipped bit was NOT caught: the server serves the document")
 	}
@@ -148,7 +149,7 @@ func (d *demo) catchServed(ctx context.Context, flipped, swapped *document) erro
 	if swapped == nil {
 		return nil
 	}
-	if _, err = d.remote.evidence(ctx, swapped.id, true); err == nil {
+	if _, err = d.remote.Evidence(ctx, swapped.id, true); err == nil {
 		return errors.New("the swapped body was NOT caught: the server proves it")
 	}
 	d.line("evidence", "caught: it is not proved: "+err.Error())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 	"muniment/vault/objects"
 )
@@ -41,13 +42,13 @@ func (d *doctor) attestation(ctx context.Context, r *report) {
 }
 
 func (d *doctor) attestByServer(ctx context.Context, r *report) {
-	server, err := connect(d.Program)
+	server, err := remote.Connect(d.Program)
 	if err != nil {
 		r.refused("", err, "check --url and --token")
 		return
 	}
-	defer server.close()
-	found, err := server.attest(ctx)
+	defer server.Close()
+	found, err := server.Attest(ctx)
 	switch {
 	case err != nil:
 		r.refused("", err, "a records officer's or an administrator's token is needed")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"muniment/cmd/muniment/remote"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,9 +29,9 @@ func idOrExternal(external *string) cobra.PositionalArgs {
 
 // documentID is the id of the document that a command is about: its argument, or what the server finds by the
 // caller's own id.
-func documentID(ctx context.Context, r *remote, args []string, external string) (string, error) {
+func documentID(ctx context.Context, r *remote.Client, args []string, external string) (string, error) {
 	if external == "" {
 		return args[0], nil
 	}
-	return r.find(ctx, external)
+	return r.Find(ctx, external)
 }

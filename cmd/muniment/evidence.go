@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -18,7 +19,7 @@ record; with --disclose it also ties a copy of the content to it, which needs a 
 		Example: "  muniment evidence --disclose 0190b5a0-7c1e-7000-8000-000000000001 > evidence.json",
 		Args:    idOrExternal(&external),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
@@ -26,7 +27,7 @@ record; with --disclose it also ties a copy of the content to it, which needs a 
 			if err != nil {
 				return err
 			}
-			file, err := r.evidence(c.Context(), id, disclose)
+			file, err := r.Evidence(c.Context(), id, disclose)
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"os"
 	"path/filepath"
 
@@ -13,7 +14,7 @@ import (
 
 func getCommand(p *cli.Program) *cobra.Command {
 	var external, to string
-	var g reading
+	var g remote.ReadOptions
 	c := &cobra.Command{
 		Use:   "get ID --purpose CODE",
 		Short: "Read a document's content; the read goes on record",
@@ -25,13 +26,13 @@ appears under its name when all of it is there.`,
 			if err := idOrExternal(&external)(c, args); err != nil {
 				return err
 			}
-			if g.purpose == "" {
+			if g.Purpose == "" {
 				return errors.New("why is it read? give --purpose CODE, such as audit")
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
@@ -40,25 +41,25 @@ appears under its name when all of it is there.`,
 				return err
 			}
 			if _, shown := cli.IsTerminal(p.Stdout); !shown || to != "" {
-				g.progress = p.Stderr
+				g.Progress = p.Stderr
 			}
 			if to != "" {
 				return readTo(c.Context(), r, id, g, to)
 			}
-			return r.read(c.Context(), id, g, p.Stdout)
+			return r.Read(c.Context(), id, g, p.Stdout)
 		},
 	}
 	f := c.Flags()
 	externalFlag(f, &external)
-	f.StringVar(&g.purpose, "purpose", "", "why it is read, as a code: letters a to z, digits and dashes")
-	f.StringVar(&g.note, "note", "", "the purpose in words")
-	f.StringVar(&g.span, "range", "", "a byte range, such as bytes=0-1023")
+	f.StringVar(&g.Purpose, "purpose", "", "why it is read, as a code: letters a to z, digits and dashes")
+	f.StringVar(&g.Note, "note", "", "the purpose in words")
+	f.StringVar(&g.Range, "range", "", "a byte range, such as bytes=0-1023")
 	f.StringVar(&to, "to", "", "the file to write; it must not exist yet")
 	return c
 }
 
 // readTo writes beside the file and renames, so that a broken read leaves no file that looks whole.
-func readTo(ctx context.Context, r *remote, id string, g reading, to string) error {
+func readTo(ctx context.Context, r *remote.Client, id string, g remote.ReadOptions, to string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("%s exists already; name another file", to)
 	}
@@ -66,7 +67,7 @@ func readTo(ctx context.Context, r *remote, id string, g reading, to string) err
 	if err != nil {
 		return fmt.Errorf("making a file beside %s: %w", to, err)
 	}
-	if err = r.read(ctx, id, g, f); err == nil {
+	if err = r.Read(ctx, id, g, f); err == nil {
 		err = f.Sync() // before it has its name: no crash leaves a part of it under that
 	}
 	err = errors.Join(err, f.Close())

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -19,7 +20,7 @@ func historyCommand(p *cli.Program) *cobra.Command {
 		Short: "Tell a document's story: every event about it, oldest first",
 		Args:  idOrExternal(&external),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
@@ -27,7 +28,7 @@ func historyCommand(p *cli.Program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			story, err := r.history(c.Context(), id)
+			story, err := r.History(c.Context(), id)
 			if err != nil {
 				return err
 			}
@@ -47,7 +48,7 @@ func historyCommand(p *cli.Program) *cobra.Command {
 func entryRows(t *cli.Table, entries []openapi.Entry) {
 	t.Row("INDEX>", "SEQ>", "AT", "TYPE", "ACTOR", "DOCUMENT", "DETAIL")
 	for _, e := range entries {
-		t.Row(e.Index, e.Seq, e.At.Format(time.DateTime), e.Type, e.Actor, text(e.Document), detail(e))
+		t.Row(e.Index, e.Seq, e.At.Format(time.DateTime), e.Type, e.Actor, remote.Text(e.Document), detail(e))
 	}
 }
 

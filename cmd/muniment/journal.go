@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -22,11 +23,11 @@ func checkpointCommand(p *cli.Program) *cobra.Command {
 		Short: "Write the newest signed checkpoint (C2SP tlog-checkpoint)",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			checkpoint, err := r.checkpoint(c.Context())
+			checkpoint, err := r.Checkpoint(c.Context())
 			if err != nil {
 				return err
 			}
@@ -49,11 +50,11 @@ func entriesCommand(p *cli.Program) *cobra.Command {
 		Short: "Write the tenant's events in the order of their numbers",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			page, err := r.entries(c.Context(), after, limit, 0)
+			page, err := r.Entries(c.Context(), after, limit, 0)
 			if err != nil {
 				return err
 			}
@@ -76,12 +77,12 @@ func tailCommand(p *cli.Program) *cobra.Command {
 		Long:  `Writes a line for each event, and waits for more. With -o json each line is one entry, with its body and nonce.`,
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
 			for c.Context().Err() == nil {
-				page, err := r.entries(c.Context(), after, maxPage, tailWait)
+				page, err := r.Entries(c.Context(), after, remote.MaxPage, tailWait)
 				if c.Context().Err() != nil {
 					return nil
 				}
@@ -109,7 +110,7 @@ func writeEntries(p *cli.Program, entries []openapi.Entry) error {
 			continue
 		}
 		_, err := fmt.Fprintf(p.Stdout, "%8d  %s  %-28s %s %s\n", e.Seq, e.At.Format("2006-01-02 15:04:05.000"), e.Type,
-			e.Actor, text(e.Document))
+			e.Actor, remote.Text(e.Document))
 		if err != nil {
 			return fmt.Errorf("writing an entry: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -40,11 +41,11 @@ func keyStatusCommand(p *cli.Program) *cobra.Command {
 		Short: "Say which versions there are, and how far rewraps and trims have come",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			status, err := r.keys(c.Context())
+			status, err := r.Keys(c.Context())
 			if err != nil {
 				return err
 			}
@@ -101,7 +102,7 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 		Example: "  muniment key rotate\n  VAULT_ADDR=https://vault.example.org:8200 VAULT_TOKEN=hvs.… muniment key rotate",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
@@ -120,8 +121,8 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 }
 
 // rotate rotates in the key service, where that is ours to do, and has the server put it on record.
-func rotate(ctx context.Context, p *cli.Program, r *remote, place custodyPlace) (*openapi.Rotation, error) {
-	status, err := r.keys(ctx)
+func rotate(ctx context.Context, p *cli.Program, r *remote.Client, place custodyPlace) (*openapi.Rotation, error) {
+	status, err := r.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -135,5 +136,5 @@ func rotate(ctx context.Context, p *cli.Program, r *remote, place custodyPlace) 
 			return nil, fmt.Errorf("rotating the key in Vault: %w", err)
 		}
 	}
-	return r.rotateKey(ctx)
+	return r.RotateKey(ctx)
 }

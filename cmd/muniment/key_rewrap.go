@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -24,7 +25,7 @@ broken off. Where the server was, the same command takes it up again, and passes
 		Example: "  muniment key rewrap",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
@@ -45,8 +46,8 @@ broken off. Where the server was, the same command takes it up again, and passes
 }
 
 // rewrap starts or joins the server's rewrap and follows it to its end.
-func rewrap(ctx context.Context, p *cli.Program, r *remote) (*openapi.Rewrap, error) {
-	started, err := r.rewrapKeys(ctx)
+func rewrap(ctx context.Context, p *cli.Program, r *remote.Client) (*openapi.Rewrap, error) {
+	started, err := r.RewrapKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func rewrap(ctx context.Context, p *cli.Program, r *remote) (*openapi.Rewrap, er
 }
 
 // follow shows how far a rewrap has come until it has ended.
-func follow(ctx context.Context, p *cli.Program, r *remote, now *openapi.Rewrap) (*openapi.Rewrap, error) {
+func follow(ctx context.Context, p *cli.Program, r *remote.Client, now *openapi.Rewrap) (*openapi.Rewrap, error) {
 	bar := cli.StartProgress(p.Stderr, "rewrap", 0)
 	tick := time.NewTicker(rewrapLook)
 	defer tick.Stop()
@@ -71,7 +72,7 @@ func follow(ctx context.Context, p *cli.Program, r *remote, now *openapi.Rewrap)
 			return nil, cli.Hint(fmt.Errorf("no longer following the rewrap: %w", ctx.Err()),
 				"it goes on; muniment key rewrap follows it again")
 		}
-		status, err := r.keys(ctx)
+		status, err := r.Keys(ctx)
 		if err == nil && status.Rewrap == nil {
 			err = cli.Hint(errors.New("the server that answers runs no rewrap: it was started again, or is another one"),
 				"muniment key rewrap follows it, or takes it up again")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -26,8 +27,8 @@ func keyTrimCommand(p *cli.Program) *cobra.Command {
 one for fewer.`,
 		Example: "  muniment key trim propose\n  muniment key trim propose --oldest 4",
 		Args:    cobra.NoArgs,
-		RunE: trimsOf(p, func(ctx context.Context, r *remote, _ []string) (*openapi.Trim, error) {
-			return r.proposeTrim(ctx, oldest)
+		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, _ []string) (*openapi.Trim, error) {
+			return r.ProposeTrim(ctx, oldest)
 		}),
 	}
 	propose.Flags().IntVar(&oldest, "oldest", 0, "the oldest version to keep; 0 for the newest")
@@ -36,8 +37,8 @@ one for fewer.`,
 		Short: "Approve what somebody else has proposed",
 		Long:  `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever approves may not carry it out.`,
 		Args:  cli.OneArgument("which trim? give its id, which muniment key status shows"),
-		RunE: trimsOf(p, func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
-			return r.approveTrim(ctx, args[0])
+		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, args []string) (*openapi.Trim, error) {
+			return r.ApproveTrim(ctx, args[0])
 		}),
 	}
 	var place custodyPlace
@@ -52,7 +53,7 @@ that was broken off is brought to its end by the same command, of any key custod
 		Example: "  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1\n" +
 			"  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1 --oldest 4",
 		Args: cli.OneArgument("which trim? give its id, which muniment key status shows"),
-		RunE: trimsOf(p, func(ctx context.Context, r *remote, args []string) (*openapi.Trim, error) {
+		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, args []string) (*openapi.Trim, error) {
 			return runTrim(ctx, p, r, args[0], place, agreed)
 		}),
 	}
@@ -65,10 +66,10 @@ that was broken off is brought to its end by the same command, of any key custod
 }
 
 // trimsOf runs a call that answers with a trim.
-func trimsOf(p *cli.Program, call func(context.Context, *remote, []string) (*openapi.Trim,
+func trimsOf(p *cli.Program, call func(context.Context, *remote.Client, []string) (*openapi.Trim,
 	error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		r, err := connect(p)
+		r, err := remote.Connect(p)
 		if err != nil {
 			return err
 		}
@@ -123,14 +124,14 @@ func (a agreedTrim) check(tenant string, oldest int) error {
 }
 
 // runTrim has the server begin, trims in the key service where that is ours to do, and has the server put it on record.
-func runTrim(ctx context.Context, p *cli.Program, r *remote, id string, place custodyPlace,
+func runTrim(ctx context.Context, p *cli.Program, r *remote.Client, id string, place custodyPlace,
 	agreed agreedTrim) (*openapi.Trim, error) {
-	status, err := r.keys(ctx)
+	status, err := r.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if status.Custody != openapi.Elsewhere {
-		return r.runTrim(ctx, id)
+		return r.RunTrim(ctx, id)
 	}
 	if agreed.oldest < 1 {
 		return nil, cli.Hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you to say"),
@@ -141,7 +142,7 @@ func runTrim(ctx context.Context, p *cli.Program, r *remote, id string, place cu
 		return nil, err
 	}
 	defer custodian.Close()
-	trim, err := r.runTrim(ctx, id)
+	trim, err := r.RunTrim(ctx, id)
 	if err != nil || trim.State != openapi.TrimStateBegun {
 		return trim, err
 	}
@@ -151,5 +152,5 @@ func runTrim(ctx context.Context, p *cli.Program, r *remote, id string, place cu
 	if err := custodian.Trim(ctx, status.Tenant, trim.Oldest); err != nil {
 		return nil, cli.Hint(fmt.Errorf("trimming the key in Vault: %w", err), "the same command goes on from here")
 	}
-	return r.runTrim(ctx, id)
+	return r.RunTrim(ctx, id)
 }

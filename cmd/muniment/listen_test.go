@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"muniment/cmd/muniment/remote"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,7 @@ func TestHalfSentHeadersStopNobody(t *testing.T) {
 	p := startCommand(t, few, filepath.Join(t.TempDir(), "data"), "")
 	attacker := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	for range 300 {
-		c, err := attacker.Dial("tcp", strings.TrimPrefix(p.remote.base, "http://"))
+		c, err := attacker.Dial("tcp", strings.TrimPrefix(p.remote.Base, "http://"))
 		if err != nil {
 			t.Skipf("this machine has no second loopback address: %v", err)
 		}
@@ -39,11 +40,11 @@ func TestHalfSentHeadersStopNobody(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 	defer cancel()
 	for range 5 {
-		a, err := p.remote.send(ctx, deposit{title: "x", length: 1, content: strings.NewReader("x")})
+		a, err := p.remote.Send(ctx, remote.Deposit{Title: "x", Length: 1, Content: strings.NewReader("x")})
 		if err != nil {
 			t.Fatalf("depositing: %v\n%s", err, p.stderr.String())
 		}
-		if err := p.remote.read(ctx, a.ID, reading{purpose: "test"}, io.Discard); err != nil {
+		if err := p.remote.Read(ctx, a.ID, remote.ReadOptions{Purpose: "test"}, io.Discard); err != nil {
 			t.Errorf("reading: %v", err)
 		}
 	}

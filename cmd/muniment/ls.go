@@ -8,11 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
 func lsCommand(p *cli.Program) *cobra.Command {
-	var f filter
+	var f remote.Filter
 	var after, before string
 	c := &cobra.Command{
 		Use:   "ls",
@@ -21,46 +22,46 @@ func lsCommand(p *cli.Program) *cobra.Command {
 taken as midnight UTC.`,
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
-			case f.chain != "" && f.transaction == "":
+			case f.Chain != "" && f.Transaction == "":
 				return errors.New("--chain needs --transaction")
-			case f.transaction != "" && f.chain == "":
+			case f.Transaction != "" && f.Chain == "":
 				return errors.New("--transaction needs --chain")
 			}
 			return cobra.NoArgs(c, args)
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			if f.after, err = parseTime("--after", after); err != nil {
+			if f.After, err = parseTime("--after", after); err != nil {
 				return err
 			}
-			if f.before, err = parseTime("--before", before); err != nil {
+			if f.Before, err = parseTime("--before", before); err != nil {
 				return err
 			}
-			docs, err := r.list(c.Context(), f)
+			docs, err := r.List(c.Context(), f)
 			if err != nil {
 				return err
 			}
 			return p.Emit(openapi.DocumentPage{Documents: docs}, func(t *cli.Table) {
 				t.Row("ID", "STATE", "SIZE>", "DEPOSITED", "SERIES", "NAME~", "TITLE~")
 				for _, d := range docs {
-					t.Row(d.ID, d.State, cli.Size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series, text(d.FileName),
-						text(d.Title))
+					t.Row(d.ID, d.State, cli.Size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series, remote.Text(d.FileName),
+						remote.Text(d.Title))
 				}
 			})
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.series, "series", "", "only of this record series")
-	flags.StringVar(&f.state, "state", "", "only kept or erased ones")
-	flags.StringVar(&f.chain, "chain", "",
+	flags.StringVar(&f.Series, "series", "", "only of this record series")
+	flags.StringVar(&f.State, "state", "", "only kept or erased ones")
+	flags.StringVar(&f.Chain, "chain", "",
 		"only those that support transactions on this chain (CAIP-2); with --transaction")
-	flags.StringVar(&f.transaction, "transaction", "", "only those that support this transaction; with --chain")
+	flags.StringVar(&f.Transaction, "transaction", "", "only those that support this transaction; with --chain")
 	flags.StringVar(&after, "after", "", "only those deposited at or after this time or date")
 	flags.StringVar(&before, "before", "", "only those deposited before this time or date")
-	flags.IntVar(&f.limit, "limit", 0, "at most so many (default: all)")
+	flags.IntVar(&f.Limit, "limit", 0, "at most so many (default: all)")
 	return c
 }
 

@@ -178,31 +178,31 @@ func checkHeader(header []string, bad *faults) bool {
 func newManifestRow(header, record []string, line int, folder string) manifestRow {
 	cells := map[string]string{}
 	row := manifestRow{line: line}
-	row.attributes = map[string]string{}
+	row.Attributes = map[string]string{}
 	for i, name := range header {
 		if record[i] == "" {
 			continue
 		}
 		cells[name] = record[i]
 		if attribute, ok := strings.CutPrefix(name, attributeColumn); ok {
-			row.attributes[attribute] = record[i]
+			row.Attributes[attribute] = record[i]
 		}
 	}
 	row.given, row.name, row.below = cells["path"], cells["path"], filepath.ToSlash(cells["path"])
 	if row.path = row.given; !filepath.IsAbs(row.path) {
 		row.path = filepath.Join(folder, row.path)
 	}
-	row.externalID, row.title, row.series, row.recordDate = cells["external_id"], cells["title"], cells["series"],
+	row.ExternalID, row.Title, row.Series, row.RecordDate = cells["external_id"], cells["title"], cells["series"],
 		cells["record_date"]
-	if row.fileName = cells["file_name"]; row.fileName == "" {
-		row.fileName = filepath.Base(row.path)
+	if row.FileName = cells["file_name"]; row.FileName == "" {
+		row.FileName = filepath.Base(row.path)
 	}
-	if row.mediaType = cells["media_type"]; row.mediaType == "" {
-		row.mediaType = mime.TypeByExtension(filepath.Ext(row.fileName))
+	if row.MediaType = cells["media_type"]; row.MediaType == "" {
+		row.MediaType = mime.TypeByExtension(filepath.Ext(row.FileName))
 	}
 	row.ref = vault.LedgerRef{Chain: cells["chain"], Transaction: cells["transaction"], Role: cells["role"]}
 	if row.ref != (vault.LedgerRef{}) {
-		row.ledgerRefs = []string{strings.TrimSpace(row.ref.Chain + " " + row.ref.Transaction + " " + row.ref.Role)}
+		row.LedgerRefs = []string{strings.TrimSpace(row.ref.Chain + " " + row.ref.Transaction + " " + row.ref.Role)}
 	}
 	row.print = fingerprintOf(cells)
 	return row
@@ -227,9 +227,9 @@ func (row *manifestRow) check(bad *faults) {
 		bad.add(row.line, "path has a control character or is not UTF-8")
 	}
 	d := vault.Deposit{
-		Series: row.series, ExternalID: row.externalID, FileName: row.fileName, Title: row.title,
-		MediaType:  row.mediaType,
-		Attributes: row.attributes, RecordDate: row.recordDate,
+		Series: row.Series, ExternalID: row.ExternalID, FileName: row.FileName, Title: row.Title,
+		MediaType:  row.MediaType,
+		Attributes: row.Attributes, RecordDate: row.RecordDate,
 	}
 	if row.ref != (vault.LedgerRef{}) {
 		d.LedgerRefs = []vault.LedgerRef{row.ref}
@@ -270,12 +270,12 @@ func (s seenRows) check(row *manifestRow, bad *faults) {
 		return
 	}
 	s.prints[row.print] = row.line
-	if row.externalID == "" {
+	if row.ExternalID == "" {
 		return
 	}
-	if earlier, twice := s.externals[row.externalID]; twice {
+	if earlier, twice := s.externals[row.ExternalID]; twice {
 		bad.add(row.line, "external_id is that of line %d", earlier)
 		return
 	}
-	s.externals[row.externalID] = row.line
+	s.externals[row.ExternalID] = row.line
 }

@@ -57,7 +57,7 @@ func FuzzManifest(f *testing.F) {
 				cell := records[i+1][column]
 				switch {
 				case name == "path" && (row.given != cell || strings.ContainsAny(cell, "\r\n\x00")),
-					name == "external_id" && row.externalID != cell, name == "title" && row.title != cell:
+					name == "external_id" && row.ExternalID != cell, name == "title" && row.Title != cell:
 					t.Errorf("row %d has %q in %s", i, cell, name)
 				}
 			}

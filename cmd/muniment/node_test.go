@@ -12,6 +12,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 	"muniment/vault/access"
 )
 
@@ -58,25 +59,25 @@ func TestWiringAsksForPermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRemote(s.url(), key.Reveal(), newTransport(8))
+	r, err := remote.New(s.url(), key.Reveal(), remote.NewTransport(8))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.close()
-	out, err := r.send(ctx, deposit{title: "mine", length: 0, content: http.NoBody})
+	defer r.Close()
+	out, err := r.Send(ctx, remote.Deposit{Title: "mine", Length: 0, Content: http.NoBody})
 	if err != nil {
 		t.Fatalf("depositing: %v", err)
 	}
 	for name, call := range map[string]func() error{
-		"anchor now": func() error { _, err := r.anchorNow(ctx); return err },
-		"anchor ls":  func() error { _, err := r.anchors(ctx); return err },
-		"evidence":   func() error { _, err := r.evidence(ctx, out.ID, false); return err },
-		"history":    func() error { _, err := r.history(ctx, out.ID); return err },
-		"entries":    func() error { _, err := r.entries(ctx, 0, 10, 0); return err },
-		"ls":         func() error { _, err := r.list(ctx, filter{}); return err },
-		"get":        func() error { return r.read(ctx, out.ID, reading{purpose: "test"}, io.Discard) },
+		"anchor now": func() error { _, err := r.AnchorNow(ctx); return err },
+		"anchor ls":  func() error { _, err := r.Anchors(ctx); return err },
+		"evidence":   func() error { _, err := r.Evidence(ctx, out.ID, false); return err },
+		"history":    func() error { _, err := r.History(ctx, out.ID); return err },
+		"entries":    func() error { _, err := r.Entries(ctx, 0, 10, 0); return err },
+		"ls":         func() error { _, err := r.List(ctx, remote.Filter{}); return err },
+		"get":        func() error { return r.Read(ctx, out.ID, remote.ReadOptions{Purpose: "test"}, io.Discard) },
 	} {
-		var problem *problemError
+		var problem *remote.ProblemError
 		if err := call(); !errors.As(err, &problem) || problem.Status != http.StatusForbidden {
 			t.Errorf("%s: %v, want 403", name, err)
 		}

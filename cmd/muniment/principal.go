@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -27,11 +28,11 @@ principals.`,
 			return cobra.NoArgs(c, args)
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			created, err := r.createPrincipal(c.Context(), grantsOf(roles))
+			created, err := r.CreatePrincipal(c.Context(), grantsOf(roles))
 			if err != nil {
 				return err
 			}
@@ -49,11 +50,11 @@ principals.`,
 		Long:  `From then on no key speaks for the principal. Its roles and its record stay. Nobody can revoke their own keys.`,
 		Args:  cli.OneArgument("which principal? give its id, which principal create has printed"),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			done, err := r.revokeKeys(c.Context(), args[0])
+			done, err := r.RevokeKeys(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -72,7 +73,7 @@ func grantsOf(roles []string) []openapi.Grant {
 	grants := make([]openapi.Grant, len(roles))
 	for i, text := range roles {
 		role, series, _ := strings.Cut(text, ":")
-		grants[i] = openapi.Grant{Role: openapi.GrantRole(role), Series: optional(series)}
+		grants[i] = openapi.Grant{Role: openapi.GrantRole(role), Series: remote.Optional(series)}
 	}
 	return grants
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -38,7 +39,7 @@ Text in it that a spreadsheet could take for a formula has an apostrophe before 
 
 // putOptions is what the flags of put say.
 type putOptions struct {
-	deposit
+	remote.Deposit
 	attributes         []string
 	hidden             bool
 	jobs               int
@@ -59,10 +60,10 @@ func putCommand(p *cli.Program) *cobra.Command {
 		Args: func(c *cobra.Command, args []string) error { return o.check(c, args) },
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
-			if o.deposit.attributes, err = pairs(o.attributes); err != nil {
+			if o.Deposit.Attributes, err = pairs(o.attributes); err != nil {
 				return err
 			}
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
@@ -73,15 +74,15 @@ func putCommand(p *cli.Program) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.series, "series", "", "the record series (default: the tenant's default series)")
-	f.StringVar(&o.externalID, "external-id", "", "your own id for the document")
-	f.StringVar(&o.title, "title", "", "the title")
-	f.StringVar(&o.fileName, "file-name", "", "the file name (default: the file's own)")
-	f.StringVar(&o.mediaType, "media-type", "", "the media type (default: by the file name)")
-	f.StringVar(&o.recordDate, "record-date", "", "the record's own date, 2026-11-22")
+	f.StringVar(&o.Series, "series", "", "the record series (default: the tenant's default series)")
+	f.StringVar(&o.ExternalID, "external-id", "", "your own id for the document")
+	f.StringVar(&o.Title, "title", "", "the title")
+	f.StringVar(&o.FileName, "file-name", "", "the file name (default: the file's own)")
+	f.StringVar(&o.MediaType, "media-type", "", "the media type (default: by the file name)")
+	f.StringVar(&o.RecordDate, "record-date", "", "the record's own date, 2026-11-22")
 	f.StringArrayVar(&o.attributes, "attribute", nil, "name=value; may be repeated")
-	f.StringArrayVar(&o.ledgerRefs, "ledger-ref", nil, "'CHAIN TRANSACTION [ROLE]' that it supports; may be repeated")
-	f.StringVar(&o.idempotencyKey, "idempotency-key", "", "your own key instead of the one that follows from the file")
+	f.StringArrayVar(&o.LedgerRefs, "ledger-ref", nil, "'CHAIN TRANSACTION [ROLE]' that it supports; may be repeated")
+	f.StringVar(&o.IdempotencyKey, "idempotency-key", "", "your own key instead of the one that follows from the file")
 	f.BoolVar(&o.hidden, "hidden", false, "also what begins with a dot in folders")
 	f.IntVar(&o.jobs, "jobs", 4, "how many uploads at once")
 	f.DurationVar(&o.retryFor, "retry-for", time.Minute,
@@ -129,8 +130,8 @@ func (o *putOptions) checkManifest(c *cobra.Command, args []string) error {
 }
 
 // put deposits what the arguments name and writes the receipts of what was deposited, also when something was not.
-func putFiles(ctx context.Context, p *cli.Program, r *remote, o putOptions, args []string) error {
-	items, skipped, err := gather(o.deposit, args, o.hidden, p.Stdin)
+func putFiles(ctx context.Context, p *cli.Program, r *remote.Client, o putOptions, args []string) error {
+	items, skipped, err := gather(o.Deposit, args, o.hidden, p.Stdin)
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func putFiles(ctx context.Context, p *cli.Program, r *remote, o putOptions, args
 	if len(items) == 0 {
 		return errors.New("there is no file to deposit in what was named")
 	}
-	if len(items) > 1 && o.externalID+o.fileName+o.title+o.idempotencyKey != "" {
+	if len(items) > 1 && o.ExternalID+o.FileName+o.Title+o.IdempotencyKey != "" {
 		return errors.New("--external-id, --file-name, --title and --idempotency-key are of one document; give one file")
 	}
 	up := newUploads(p.Stderr, r, o, items)
@@ -160,7 +161,7 @@ func putFiles(ctx context.Context, p *cli.Program, r *remote, o putOptions, args
 		}
 		t.Row("ID", "INDEX>", "SIZE>", "SERIES", "NAME~")
 		for _, one := range kept {
-			t.Row(one.ID, one.Receipt.Index, cli.Size(one.Document.Size), one.Document.Series, text(one.Document.FileName))
+			t.Row(one.ID, one.Receipt.Index, cli.Size(one.Document.Size), one.Document.Series, remote.Text(one.Document.FileName))
 		}
 	})
 	return errors.Join(outcome.report(p.Stderr), err)

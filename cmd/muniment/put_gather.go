@@ -8,6 +8,7 @@ import (
 	"maps"
 	"mime"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,7 @@ import (
 
 // item is one document to be put.
 type item struct {
-	deposit
+	remote.Deposit
 	name string // as people are told
 	// path is the file's, "" for standard input.
 	path string
@@ -48,17 +49,17 @@ func (s skips) String() string {
 
 // gather finds the files that the arguments name. A folder that cannot be read is an error: nobody should take a part
 // of it for all. A file that is not there is found out when its turn comes.
-func gather(d deposit, args []string, hidden bool, stdin io.Reader) ([]item, skips, error) {
+func gather(d remote.Deposit, args []string, hidden bool, stdin io.Reader) ([]item, skips, error) {
 	var (
 		items   []item
 		skipped skips
 	)
 	for _, arg := range args {
 		if arg == "-" {
-			one := item{deposit: d, name: "standard input"}
-			one.content, one.length = stdin, -1
-			if one.mediaType == "" {
-				one.mediaType = mime.TypeByExtension(filepath.Ext(one.fileName))
+			one := item{Deposit: d, name: "standard input"}
+			one.Content, one.Length = stdin, -1
+			if one.MediaType == "" {
+				one.MediaType = mime.TypeByExtension(filepath.Ext(one.FileName))
 			}
 			items = append(items, one)
 			continue
@@ -79,13 +80,13 @@ func gather(d deposit, args []string, hidden bool, stdin io.Reader) ([]item, ski
 }
 
 // fileItem is a file that is there, or is not if info is nil.
-func fileItem(d deposit, path, below string, info fs.FileInfo) item {
-	one := item{deposit: d, name: path, path: path, below: below}
-	if one.fileName == "" {
-		one.fileName = filepath.Base(path)
+func fileItem(d remote.Deposit, path, below string, info fs.FileInfo) item {
+	one := item{Deposit: d, name: path, path: path, below: below}
+	if one.FileName == "" {
+		one.FileName = filepath.Base(path)
 	}
-	if one.mediaType == "" {
-		one.mediaType = mime.TypeByExtension(filepath.Ext(one.fileName))
+	if one.MediaType == "" {
+		one.MediaType = mime.TypeByExtension(filepath.Ext(one.FileName))
 	}
 	if info != nil && info.Mode().IsRegular() {
 		one.size = info.Size()
@@ -94,7 +95,7 @@ func fileItem(d deposit, path, below string, info fs.FileInfo) item {
 }
 
 // gatherFolder finds the files in a folder, in the order of their names.
-func gatherFolder(d deposit, folder string, hidden bool) (items []item, skipped skips, err error) {
+func gatherFolder(d remote.Deposit, folder string, hidden bool) (items []item, skipped skips, err error) {
 	root, err := filepath.EvalSymlinks(folder) // of what was named, but of nothing in it
 	if err != nil {
 		return nil, skips{}, err
@@ -137,9 +138,9 @@ func gatherFolder(d deposit, folder string, hidden bool) (items []item, skipped 
 		}
 		below := filepath.ToSlash(filepath.Join(filepath.Base(whole), within))
 		one := fileItem(d, path, below, info)
-		if _, given := d.attributes["path"]; !given {
-			one.attributes = maps.Clone(d.attributes)
-			one.attributes["path"] = below
+		if _, given := d.Attributes["path"]; !given {
+			one.Attributes = maps.Clone(d.Attributes)
+			one.Attributes["path"] = below
 		}
 		one.name = filepath.Join(folder, within)
 		items = append(items, one)

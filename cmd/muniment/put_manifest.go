@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -21,7 +22,7 @@ type manifestResult struct {
 }
 
 // putManifest deposits what a manifest lists and has no receipt yet.
-func putManifest(ctx context.Context, p *cli.Program, r *remote, o putOptions) (err error) {
+func putManifest(ctx context.Context, p *cli.Program, r *remote.Client, o putOptions) (err error) {
 	if same(o.manifest, o.receipts) {
 		return errors.New("--manifest and --receipts name the same file")
 	}

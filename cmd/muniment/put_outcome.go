@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -101,7 +102,7 @@ func remedy(err error) string {
 	if next, ok := cli.HintOf(err); ok {
 		return next
 	}
-	var problem *problemError
+	var problem *remote.ProblemError
 	switch {
 	case errors.As(err, &problem):
 		switch problem.Status {

@@ -16,13 +16,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
 // uploads deposits items, several at once.
 type uploads struct {
-	remote  *remote
-	retries retries
+	remote  *remote.Client
+	retries remote.Retries
 	jobs    int
 	items   []item
 	bar     *cli.Progress
@@ -37,13 +38,13 @@ type uploads struct {
 }
 
 // newUploads prepares uploads with a progress bar on out.
-func newUploads(out io.Writer, r *remote, o putOptions, items []item) *uploads {
+func newUploads(out io.Writer, r *remote.Client, o putOptions, items []item) *uploads {
 	var bytes int64
 	for _, one := range items {
 		bytes += one.size
 	}
 	return &uploads{
-		remote: r, retries: newRetries(o.retryFor), jobs: o.jobs, items: items,
+		remote: r, retries: remote.NewRetries(o.retryFor), jobs: o.jobs, items: items,
 		bar: cli.StartTransfer(out, "deposit", len(items), bytes), began: time.Now(),
 	}
 }
@@ -100,7 +101,7 @@ func (u *uploads) settle(i int, out *openapi.Deposit, err error) {
 // one deposits an item.
 func (u *uploads) one(ctx context.Context, it *item) (*openapi.Deposit, error) {
 	if it.path == "" {
-		return u.stream(ctx, it.deposit)
+		return u.stream(ctx, it.Deposit)
 	}
 	f, err := os.Open(it.path)
 	if err != nil {
@@ -114,17 +115,17 @@ func (u *uploads) one(ctx context.Context, it *item) (*openapi.Deposit, error) {
 	case info.IsDir():
 		return nil, errors.New("it is a folder")
 	case !info.Mode().IsRegular():
-		d := it.deposit
-		d.content, d.length = f, -1
+		d := it.Deposit
+		d.Content, d.Length = f, -1
 		return u.stream(ctx, d)
 	}
 	return u.file(ctx, it, f)
 }
 
 // stream deposits what can be read once only. After no answer nobody can send it again.
-func (u *uploads) stream(ctx context.Context, d deposit) (*openapi.Deposit, error) {
-	d.content = u.bar.Reader(d.content)
-	out, err := u.remote.deposit(ctx, d)
+func (u *uploads) stream(ctx context.Context, d remote.Deposit) (*openapi.Deposit, error) {
+	d.Content = u.bar.Reader(d.Content)
+	out, err := u.remote.Deposit(ctx, d)
 	if errors.Is(err, context.Canceled) {
 		err = cli.Hint(err, "whether it was kept is not known; muniment ls shows it; "+
 			"with --idempotency-key or --external-id the same command is safe to repeat")
@@ -134,26 +135,26 @@ func (u *uploads) stream(ctx context.Context, d deposit) (*openapi.Deposit, erro
 
 // file deposits a regular file, again if that may help.
 func (u *uploads) file(ctx context.Context, it *item, f *os.File) (*openapi.Deposit, error) {
-	d, digest := it.deposit, sha256.New()
+	d, digest := it.Deposit, sha256.New()
 	var err error
-	if d.length, err = io.Copy(digest, &interruptible{ctx, f}); err != nil {
+	if d.Length, err = io.Copy(digest, &interruptible{ctx, f}); err != nil {
 		return nil, err
 	}
-	d.digest = digest.Sum(nil)
-	if d.externalID == "" && d.idempotencyKey == "" {
-		if d.idempotencyKey, err = derivedKey(d, it.below); err != nil {
+	d.Digest = digest.Sum(nil)
+	if d.ExternalID == "" && d.IdempotencyKey == "" {
+		if d.IdempotencyKey, err = derivedKey(d, it.below); err != nil {
 			return nil, err
 		}
 	}
 	var out *openapi.Deposit
-	err = u.retries.do(ctx, func() error {
+	err = u.retries.Do(ctx, func() error {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		sent := u.bar.Reader(&exactly{f, d.length})
-		d.content = sent
+		sent := u.bar.Reader(&exactly{f, d.Length})
+		d.Content = sent
 		var err error
-		if out, err = u.remote.deposit(ctx, d); err != nil {
+		if out, err = u.remote.Deposit(ctx, d); err != nil {
 			u.bar.Move(-sent.N)
 		}
 		return err
@@ -166,7 +167,7 @@ func (u *uploads) file(ctx context.Context, it *item, f *os.File) (*openapi.Depo
 
 // derivedKey is the idempotency key of a file: the same content at the same place with the same metadata is the same
 // deposit.
-func derivedKey(d deposit, below string) (string, error) {
+func derivedKey(d remote.Deposit, below string) (string, error) {
 	canonical, err := json.Marshal(struct {
 		V                                              int
 		Path                                           string
@@ -174,7 +175,7 @@ func derivedKey(d deposit, below string) (string, error) {
 		Series, FileName, Title, MediaType, RecordDate string
 		Attributes                                     map[string]string
 		LedgerRefs                                     []string
-	}{1, below, d.digest, d.series, d.fileName, d.title, d.mediaType, d.recordDate, d.attributes, d.ledgerRefs})
+	}{1, below, d.Digest, d.Series, d.FileName, d.Title, d.MediaType, d.RecordDate, d.Attributes, d.LedgerRefs})
 	if err != nil {
 		return "", fmt.Errorf("deriving an idempotency key: %w", err)
 	}
@@ -202,7 +203,7 @@ func (e *exactly) Read(p []byte) (int, error) {
 		err = errChanged
 	}
 	if err != nil && err != io.EOF {
-		err = &sourceError{Err: err}
+		err = &remote.SourceError{Err: err}
 	}
 	return n, err
 }
@@ -223,8 +224,8 @@ func (r *interruptible) Read(p []byte) (int, error) {
 
 // hopeless says whether an error would befall every other item too.
 func hopeless(err error) bool {
-	var exhausted *exhaustedError
-	var problem *problemError
+	var exhausted *remote.ExhaustedError
+	var problem *remote.ProblemError
 	switch {
 	case errors.As(err, &exhausted):
 		return true

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -107,9 +108,9 @@ func TestPutComesAgain(t *testing.T) {
 
 // TestDerivedKeys: the key follows from content, place and metadata, and from nothing else.
 func TestDerivedKeys(t *testing.T) {
-	base := deposit{digest: []byte("digest"), series: "a", attributes: map[string]string{"x": "1", "y": "2"},
-		ledgerRefs: []string{"eip155:1 0x1"}}
-	key := func(change func(*deposit), below string) string {
+	base := remote.Deposit{Digest: []byte("digest"), Series: "a", Attributes: map[string]string{"x": "1", "y": "2"},
+		LedgerRefs: []string{"eip155:1 0x1"}}
+	key := func(change func(*remote.Deposit), below string) string {
 		d := base
 		change(&d)
 		got, err := derivedKey(d, below)
@@ -120,31 +121,31 @@ func TestDerivedKeys(t *testing.T) {
 	}
 	seen := map[string]string{}
 	for name, got := range map[string]string{
-		"":           key(func(*deposit) {}, "a/b"),
-		"place":      key(func(*deposit) {}, "a/c"),
-		"content":    key(func(d *deposit) { d.digest = []byte("other") }, "a/b"),
-		"series":     key(func(d *deposit) { d.series = "b" }, "a/b"),
-		"title":      key(func(d *deposit) { d.title = "b" }, "a/b"),
-		"file name":  key(func(d *deposit) { d.fileName = "b" }, "a/b"),
-		"media type": key(func(d *deposit) { d.mediaType = "b" }, "a/b"),
-		"date":       key(func(d *deposit) { d.recordDate = "b" }, "a/b"),
-		"attributes": key(func(d *deposit) { d.attributes = map[string]string{"x": "1"} }, "a/b"),
-		"references": key(func(d *deposit) { d.ledgerRefs = nil }, "a/b"),
+		"":           key(func(*remote.Deposit) {}, "a/b"),
+		"place":      key(func(*remote.Deposit) {}, "a/c"),
+		"content":    key(func(d *remote.Deposit) { d.Digest = []byte("other") }, "a/b"),
+		"series":     key(func(d *remote.Deposit) { d.Series = "b" }, "a/b"),
+		"title":      key(func(d *remote.Deposit) { d.Title = "b" }, "a/b"),
+		"file name":  key(func(d *remote.Deposit) { d.FileName = "b" }, "a/b"),
+		"media type": key(func(d *remote.Deposit) { d.MediaType = "b" }, "a/b"),
+		"date":       key(func(d *remote.Deposit) { d.RecordDate = "b" }, "a/b"),
+		"attributes": key(func(d *remote.Deposit) { d.Attributes = map[string]string{"x": "1"} }, "a/b"),
+		"references": key(func(d *remote.Deposit) { d.LedgerRefs = nil }, "a/b"),
 	} {
 		if earlier, twice := seen[got]; twice {
 			t.Errorf("another %s and another %s give one key", name, earlier)
 		}
 		seen[got] = name
 	}
-	if got := key(func(d *deposit) { d.length, d.content = 5, strings.NewReader("x") }, "a/b"); seen[got] != "" ||
+	if got := key(func(d *remote.Deposit) { d.Length, d.Content = 5, strings.NewReader("x") }, "a/b"); seen[got] != "" ||
 		len(seen) != 10 {
 		t.Error("the key follows from more than it should")
 	}
-	if got := key(func(*deposit) {}, "a/b"); len(got) > 255 ||
+	if got := key(func(*remote.Deposit) {}, "a/b"); len(got) > 255 ||
 		strings.ContainsFunc(got, func(r rune) bool { return r < '!' || r > '~' }) {
 		t.Errorf("%q cannot be a key", got)
 	}
-	if got := key(func(*deposit) {}, "a/b"); got != "put-jRzDemixxeTLHsHBKQNKAxK3s7gt9q2Ouqo91odHFTc" {
+	if got := key(func(*remote.Deposit) {}, "a/b"); got != "put-jRzDemixxeTLHsHBKQNKAxK3s7gt9q2Ouqo91odHFTc" {
 		t.Errorf("the key of an unchanged file is %s now: repeating an old put would make second documents", got)
 	}
 }

@@ -209,7 +209,7 @@ func (r *real) immutable(v *victim) {
 	r.t.Helper()
 	remote := r.remote(v)
 	yes := true
-	if _, err := remote.createSeries(r.t.Context(), openapi.NewSeries{Code: "worm", Immutable: &yes}); err != nil {
+	if _, err := remote.CreateSeries(r.t.Context(), openapi.NewSeries{Code: "worm", Immutable: &yes}); err != nil {
 		r.t.Fatal(err)
 	}
 	res, body := v.call(http.MethodPost, "/v1/documents?series=worm", []byte("x"), nil)

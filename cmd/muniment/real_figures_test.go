@@ -22,6 +22,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/vault/servertest"
 )
 
@@ -91,7 +92,7 @@ func TestRealFigures(t *testing.T) {
 		directly(t, "versitygw", r.s3, s, nil),
 		{"gateway", func(ctx context.Context, n int64) (string, error) { return upload(ctx, c, s, n) },
 			func(ctx context.Context, id string, again int) error {
-				return c.read(ctx, id, reading{purpose: fmt.Sprintf("bench-%d", again)}, io.Discard)
+				return c.Read(ctx, id, remote.ReadOptions{Purpose: fmt.Sprintf("bench-%d", again)}, io.Discard)
 			}},
 		directly(t, "MinIO with SSE", servertest.MinIO(t), s, encrypt.NewSSE()),
 	}
@@ -309,11 +310,11 @@ func (r *real) report(all []realFigure) {
 func (r *real) crowd(v *victim, s content) {
 	r.t.Helper()
 	const crowd = 64
-	remote, err := newRemote(v.url, v.token, &http.Transport{MaxIdleConnsPerHost: crowd, DisableCompression: true})
+	remote, err := remote.New(v.url, v.token, &http.Transport{MaxIdleConnsPerHost: crowd, DisableCompression: true})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer remote.close()
+	defer remote.Close()
 	before := r.vaultRequests()
 	put, err := measure(r.t.Context(), crowd, limit{time: *figuresTime}, func(ctx context.Context, _ int) error {
 		_, err := upload(ctx, remote, s, 10<<10)
@@ -327,7 +328,7 @@ func (r *real) crowd(v *victim, s content) {
 }
 
 // memory measures the gateway's peak anonymous memory with 8 large uploads at once.
-func (r *real) memory(v *victim, c *remote, s content) {
+func (r *real) memory(v *victim, c *remote.Client, s content) {
 	r.t.Helper()
 	v.end(syscall.SIGTERM)
 	if !v.start(nil, "MUNIMENT_LOG_LEVEL=error") { // with nothing left over from what was measured before

@@ -20,6 +20,7 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 	"muniment/vault/objects"
 
@@ -72,7 +73,7 @@ func TestRealMainJob(t *testing.T) {
 
 // mainJob is the main job with documents of several sizes against a server.
 type mainJob struct {
-	remote *remote
+	remote *remote.Client
 	policy string
 	papers []*paper
 }
@@ -120,9 +121,9 @@ func (j *mainJob) each(ctx context.Context, work func(context.Context, *paper) e
 // deposit sends the documents, with the same idempotency keys each time.
 func (j *mainJob) deposit(ctx context.Context) error {
 	return j.each(ctx, func(ctx context.Context, p *paper) error {
-		out, err := j.remote.deposit(ctx, deposit{
-			fileName: "file.bin", title: p.title, idempotencyKey: "main-job-" + p.title[:len(p.title)-len(" bytes")],
-			length: int64(len(p.content)), content: bytes.NewReader(p.content),
+		out, err := j.remote.Deposit(ctx, remote.Deposit{
+			FileName: "file.bin", Title: p.title, IdempotencyKey: "main-job-" + p.title[:len(p.title)-len(" bytes")],
+			Length: int64(len(p.content)), Content: bytes.NewReader(p.content),
 		})
 		if err == nil {
 			p.id = out.ID
@@ -133,7 +134,7 @@ func (j *mainJob) deposit(ctx context.Context) error {
 
 // anchor anchors the log on every ledger, which are embedded ones: their anchors are final at once.
 func (j *mainJob) anchor(ctx context.Context) error {
-	list, err := j.remote.anchorNow(ctx)
+	list, err := j.remote.AnchorNow(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (j *mainJob) anchor(ctx context.Context) error {
 func (j *mainJob) read(ctx context.Context) error {
 	return j.each(ctx, func(ctx context.Context, p *paper) error {
 		var back bytes.Buffer
-		err := j.remote.read(ctx, p.id, reading{purpose: "test"}, &back)
+		err := j.remote.Read(ctx, p.id, remote.ReadOptions{Purpose: "test"}, &back)
 		if err == nil && !bytes.Equal(back.Bytes(), p.content) {
 			err = errors.New("reads back otherwise than it was deposited")
 		}
@@ -160,18 +161,18 @@ func (j *mainJob) read(ctx context.Context) error {
 // prove gets each document's evidence.
 func (j *mainJob) prove(ctx context.Context) error {
 	return j.each(ctx, func(ctx context.Context, p *paper) (err error) {
-		p.evidence, err = j.remote.evidence(ctx, p.id, true)
+		p.evidence, err = j.remote.Evidence(ctx, p.id, true)
 		return err
 	})
 }
 
-func (r *real) remote(v *victim) *remote {
+func (r *real) remote(v *victim) *remote.Client {
 	r.t.Helper()
-	out, err := newRemote(v.url, v.token, newTransport(callers))
+	out, err := remote.New(v.url, v.token, remote.NewTransport(callers))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.t.Cleanup(out.close)
+	r.t.Cleanup(out.Close)
 	return out
 }
 

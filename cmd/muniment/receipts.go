@@ -119,7 +119,7 @@ func parseReceipts(whole, torn []byte) (map[string]bool, error) {
 // add adds how a row ended, and returns when that is on the disk.
 func (r *receipts) add(row *manifestRow, out *openapi.Deposit, failure error) error {
 	record := []string{
-		strconv.Itoa(row.line), harmless(row.given), harmless(row.externalID), "", "", "", rowFailed, "",
+		strconv.Itoa(row.line), harmless(row.given), harmless(row.ExternalID), "", "", "", rowFailed, "",
 		r.now().UTC().Format(time.RFC3339), row.print,
 	}
 	if failure != nil {

@@ -11,6 +11,7 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -29,15 +30,15 @@ func TestRewrapIsLeft(t *testing.T) {
 		}
 	})
 	s.start()
-	client := func(token string) *remote {
-		r, err := newRemote(s.url(), token, newTransport(1))
+	client := func(token string) *remote.Client {
+		r, err := remote.New(s.url(), token, remote.NewTransport(1))
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(r.close)
+		t.Cleanup(r.Close)
 		return r
 	}
-	custodian, err := client(s.node.bootstrap.Reveal()).createPrincipal(t.Context(),
+	custodian, err := client(s.node.bootstrap.Reveal()).CreatePrincipal(t.Context(),
 		[]openapi.Grant{{Role: "key_custodian"}})
 	if err != nil {
 		t.Fatal(err)

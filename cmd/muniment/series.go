@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
 
@@ -22,11 +23,11 @@ its start and once a week, and "muniment doctor" whenever it is run with --url.`
 		Example: "  muniment series create --immutable permits",
 		Args:    cli.OneArgument("which series? give its code, such as permits"),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			created, err := r.createSeries(c.Context(), openapi.NewSeries{Code: args[0], Immutable: &immutable})
+			created, err := r.CreateSeries(c.Context(), openapi.NewSeries{Code: args[0], Immutable: &immutable})
 			if err != nil {
 				return err
 			}
@@ -41,11 +42,11 @@ its start and once a week, and "muniment doctor" whenever it is run with --url.`
 		Short:   "List the record series",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := connect(p)
+			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			all, err := r.series(c.Context())
+			all, err := r.Series(c.Context())
 			if err != nil {
 				return err
 			}

@@ -17,12 +17,13 @@ import (
 
 	"muniment/anchor/processtest"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 )
 
 // process is "muniment serve" as an operator runs it.
 type process struct {
 	*exec.Cmd
-	remote *remote
+	remote *remote.Client
 	token  string
 	stderr strings.Builder
 }
@@ -59,7 +60,7 @@ func startCommand(t *testing.T, serve *exec.Cmd, data, token string, env ...stri
 	if token == "" && lines.Scan() {
 		p.token = lines.Text()
 	}
-	if p.remote, err = newRemote(url, p.token, newTransport(callers)); err != nil {
+	if p.remote, err = remote.New(url, p.token, remote.NewTransport(callers)); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -70,7 +71,7 @@ func (p *process) upload(ctx context.Context) (*io.PipeWriter, chan error) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		_, err := p.remote.send(ctx, deposit{title: "slow", length: -1, content: r})
+		_, err := p.remote.Send(ctx, remote.Deposit{Title: "slow", Length: -1, Content: r})
 		r.CloseWithError(errors.New("the upload is over"))
 		done <- err
 	}()
@@ -79,7 +80,7 @@ func (p *process) upload(ctx context.Context) (*io.PipeWriter, chan error) {
 
 func (p *process) documents(t *testing.T) int {
 	t.Helper()
-	docs, err := p.remote.list(context.Background(), filter{})
+	docs, err := p.remote.List(context.Background(), remote.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func (p *process) term(t *testing.T, w io.Writer) {
 	}
 	// The listener is closed before anything else happens.
 	for {
-		res, err := http.Get(p.remote.base + "/v1/version")
+		res, err := http.Get(p.remote.Base + "/v1/version")
 		if err != nil {
 			return
 		}
@@ -174,7 +175,7 @@ func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- p.Wait() }()
 	for {
-		_, _ = p.remote.send(context.Background(), deposit{title: "x", length: 1, content: strings.NewReader("x")})
+		_, _ = p.remote.Send(context.Background(), remote.Deposit{Title: "x", Length: 1, Content: strings.NewReader("x")})
 		select {
 		case err := <-ended:
 			var exit *exec.ExitError

@@ -1,4 +1,5 @@
-package main
+// Package remote calls a server as a person's program does.
+package remote
 
 import (
 	"context"
@@ -12,24 +13,24 @@ import (
 	"muniment/openapi/client"
 )
 
-// remote calls one server, as one principal.
-type remote struct {
-	base string
+// Client calls one server, as one principal.
+type Client struct {
+	Base string
 	http *http.Client
 	api  *client.Client
 }
 
-// connect is a client of the server that the flags and the environment name.
-func connect(p *cli.Program) (*remote, error) {
+// Connect is a client of the server that the flags and the environment name.
+func Connect(p *cli.Program) (*Client, error) {
 	if err := p.Connection.Resolve(p.Getenv); err != nil {
 		return nil, err
 	}
-	return newRemote(p.Connection.URL, p.Connection.Token.Reveal(), http.DefaultTransport)
+	return New(p.Connection.URL, p.Connection.Token.Reveal(), http.DefaultTransport)
 }
 
-// newRemote is a client of the server at a URL, which sends the API key with every request.
-func newRemote(url, token string, transport http.RoundTripper) (*remote, error) {
-	r := &remote{base: url, http: &http.Client{Transport: bearer{token, transport}}}
+// New is a client of the server at a URL, which sends the API key with every request.
+func New(url, token string, transport http.RoundTripper) (*Client, error) {
+	r := &Client{Base: url, http: &http.Client{Transport: bearer{token, transport}}}
 	api, err := client.NewClient(url, client.WithHTTPClient(r.http))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the client: %w", err)
@@ -38,8 +39,8 @@ func newRemote(url, token string, transport http.RoundTripper) (*remote, error) 
 	return r, nil
 }
 
-// close lets go of idle connections.
-func (r *remote) close() { r.http.CloseIdleConnections() }
+// Close lets go of idle connections.
+func (r *Client) Close() { r.http.CloseIdleConnections() }
 
 // bearer sends the API key with each request. It sends it to no other host, as the client follows no redirects there.
 type bearer struct {
@@ -63,18 +64,18 @@ func (b bearer) CloseIdleConnections() {
 	}
 }
 
-// newTransport keeps as many connections open as there are clients that call at once.
-func newTransport(clients int) *http.Transport {
+// NewTransport keeps as many connections open as there are clients that call at once.
+func NewTransport(clients int) *http.Transport {
 	return &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}
 }
 
 // answer passes on an answer whose status is 2xx. Any other answer, and none, is an error; its body is then closed.
-func (r *remote) answer(res *http.Response, err error) (*http.Response, error) {
+func (r *Client) answer(res *http.Response, err error) (*http.Response, error) {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil, fmt.Errorf("interrupted: %w", err)
 	case err != nil:
-		return nil, cli.Hint(fmt.Errorf("calling %s: %w", r.base, err),
+		return nil, cli.Hint(fmt.Errorf("calling %s: %w", r.Base, err),
 			"is the server running, and is --url (MUNIMENT_URL) right?")
 	case res.StatusCode/100 != 2:
 		defer res.Body.Close()
@@ -84,7 +85,7 @@ func (r *remote) answer(res *http.Response, err error) (*http.Response, error) {
 }
 
 // body is the whole body of an answer.
-func (r *remote) body(res *http.Response, err error) ([]byte, error) {
+func (r *Client) body(res *http.Response, err error) ([]byte, error) {
 	if res, err = r.answer(res, err); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package main
+package remote
 
 import (
 	"context"
@@ -20,15 +20,15 @@ const (
 	longestPause = 15 * time.Second
 )
 
-// retries repeats requests that may succeed later.
-type retries struct {
+// Retries repeats requests that may succeed later.
+type Retries struct {
 	within time.Duration // since the first failure; 0 for never
 	now    func() time.Time
 	wait   func(context.Context, time.Duration) error
 	jitter func() float64 // from 0 to 1
 }
 
-func newRetries(within time.Duration) retries {
+func NewRetries(within time.Duration) Retries {
 	wait := func(ctx context.Context, pause time.Duration) error {
 		timer := time.NewTimer(pause)
 		defer timer.Stop()
@@ -39,7 +39,7 @@ func newRetries(within time.Duration) retries {
 			return ctx.Err()
 		}
 	}
-	return retries{within: within, now: time.Now, wait: wait, jitter: func() float64 { return fraction(rand.Reader) }}
+	return Retries{within: within, now: time.Now, wait: wait, jitter: func() float64 { return fraction(rand.Reader) }}
 }
 
 // fraction draws a number from 0 to 1.
@@ -51,21 +51,21 @@ func fraction(random io.Reader) float64 {
 	return float64(binary.BigEndian.Uint32(raw[:])) / math.MaxUint32
 }
 
-// exhaustedError says that a request was repeated for as long as it may be.
-type exhaustedError struct {
+// ExhaustedError says that a request was repeated for as long as it may be.
+type ExhaustedError struct {
 	err      error
 	attempts int
 }
 
-func (e *exhaustedError) Error() string {
+func (e *ExhaustedError) Error() string {
 	return fmt.Sprintf("%v (%s)", e.err, cli.Count(uint64(e.attempts), "attempt", "attempts"))
 }
-func (e *exhaustedError) Unwrap() error { return e.err }
+func (e *ExhaustedError) Unwrap() error { return e.err }
 
-// do does the work until it succeeds, fails for good, or has failed for too long. The pauses double and are drawn at
+// Do does the work until it succeeds, fails for good, or has failed for too long. The pauses double and are drawn at
 // random from their upper half, so that clients that were refused together do not come again together; a pause that the
 // server asks for is kept in full.
-func (r retries) do(ctx context.Context, work func() error) error {
+func (r Retries) Do(ctx context.Context, work func() error) error {
 	var until time.Time
 	for attempt := 1; ; attempt++ {
 		err := work()
@@ -79,7 +79,7 @@ func (r retries) do(ctx context.Context, work func() error) error {
 		pause := min(firstPause<<min(attempt-1, 10), longestPause)
 		pause = pause/2 + time.Duration(r.jitter()*float64(pause/2)) + asked
 		if r.now().Add(pause).After(until) {
-			return &exhaustedError{err, attempt}
+			return &ExhaustedError{err, attempt}
 		}
 		if r.wait(ctx, pause) != nil {
 			return err
@@ -90,9 +90,9 @@ func (r retries) do(ctx context.Context, work func() error) error {
 // mayHelp says whether the same request may succeed later, and how long the server asks to wait.
 func mayHelp(err error) (asked time.Duration, again bool) {
 	var (
-		problem *problemError
+		problem *ProblemError
 		foreign *foreignError
-		source  *sourceError
+		source  *SourceError
 		call    *url.Error
 	)
 	switch {
@@ -111,8 +111,8 @@ func mayHelp(err error) (asked time.Duration, again bool) {
 	return 0, errors.As(err, &call)
 }
 
-// sourceError says that what was to be sent could not be read: no repetition helps.
-type sourceError struct{ Err error }
+// SourceError says that what was to be sent could not be read: no repetition helps.
+type SourceError struct{ Err error }
 
-func (e *sourceError) Error() string { return "reading the file: " + e.Err.Error() }
-func (e *sourceError) Unwrap() error { return e.Err }
+func (e *SourceError) Error() string { return "reading the file: " + e.Err.Error() }
+func (e *SourceError) Unwrap() error { return e.Err }

@@ -1,4 +1,4 @@
-package main
+package remote
 
 import (
 	"encoding/json"
@@ -18,13 +18,13 @@ const maxProblem = 64 << 10
 // otherServer is what to do about an answer that no Muniment server gives.
 const otherServer = "check --url: is there a Muniment server behind it, or a proxy that answers for it?"
 
-// problemError is a refusal of the server's (RFC 9457).
-type problemError struct {
+// ProblemError is a refusal of the server's (RFC 9457).
+type ProblemError struct {
 	openapi.Problem
 	after time.Duration // how long it asks to wait; 0 if it does not say
 }
 
-func (e *problemError) Error() string {
+func (e *ProblemError) Error() string {
 	text := fmt.Sprintf("the server answers %d: %s", e.Status, e.Title)
 	if e.Detail != nil && *e.Detail != "" {
 		text += ": " + *e.Detail
@@ -50,7 +50,7 @@ func failure(res *http.Response) error {
 	}
 	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // our server never sends a date
 	after := time.Duration(max(0, seconds)) * time.Second
-	e := problemError{after: after}
+	e := ProblemError{after: after}
 	if err := json.Unmarshal(body, &e.Problem); err != nil || e.Title == "" {
 		return cli.Hint(&foreignError{status: res.StatusCode, after: after}, otherServer)
 	}

@@ -1,4 +1,4 @@
-package main
+package remote
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	gone := &url.Error{Op: "Post", URL: "http://x", Err: errors.New("connection refused")}
-	busy := &problemError{after: 7 * time.Second}
+	busy := &ProblemError{after: 7 * time.Second}
 	busy.Retry, busy.Status = true, 429
 	for name, c := range map[string]struct {
 		err    error
@@ -28,11 +28,11 @@ func TestRetries(t *testing.T) {
 		"asked":     {busy, 1, 16 * time.Second, []time.Duration{7250e6, 7500e6}},
 		"hopeless":  {errors.New("other"), 0, time.Hour, nil},
 		"cancelled": {context.Canceled, 0, time.Hour, nil},
-		"file":      {&sourceError{Err: gone}, 0, time.Hour, nil},
+		"file":      {&SourceError{Err: gone}, 0, time.Hour, nil},
 	} {
 		now, attempts := time.Unix(0, 0), 0
 		var pauses []time.Duration
-		r := retries{
+		r := Retries{
 			within: c.within, now: func() time.Time { return now }, jitter: func() float64 { return c.jitter },
 			wait: func(_ context.Context, pause time.Duration) error {
 				pauses = append(pauses, pause)
@@ -40,7 +40,7 @@ func TestRetries(t *testing.T) {
 				return nil
 			},
 		}
-		err := r.do(t.Context(), func() error { attempts++; return c.err })
+		err := r.Do(t.Context(), func() error { attempts++; return c.err })
 		if !errors.Is(err, c.err) || attempts != len(pauses)+1 || len(pauses) != len(c.want) {
 			t.Errorf("%s: %v after %d attempts with the pauses %v, want %v", name, err, attempts, pauses, c.want)
 			continue
@@ -67,7 +67,7 @@ func TestRetriesEndWithTheContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	attempts := 0
-	err := newRetries(time.Hour).do(ctx, func() error {
+	err := NewRetries(time.Hour).Do(ctx, func() error {
 		attempts++
 		time.AfterFunc(time.Millisecond, cancel)
 		return &foreignError{status: 503, after: time.Hour / 2}

@@ -1,0 +1,67 @@
+package remote
+
+import (
+	"context"
+	"time"
+
+	"muniment/openapi"
+)
+
+// MaxPage is the largest page that the server gives.
+const MaxPage = 500
+
+// Filter says which documents to list. Empty fields exclude none.
+type Filter struct {
+	Series, State, Chain, Transaction string
+	After, Before                     *time.Time // of the deposit
+	Limit                             int        // 0 for all
+}
+
+// List is the documents that a filter passes, in the order of their deposits. It follows the pages to the end, or to
+// the limit.
+func (r *Client) List(ctx context.Context, f Filter) ([]openapi.Document, error) {
+	params := openapi.ListDocumentsParams{
+		Series: Optional(f.Series), State: Optional(openapi.DocumentState(f.State)),
+		Chain: Optional(f.Chain), Transaction: Optional(f.Transaction),
+		DepositedAfter: f.After, DepositedBefore: f.Before,
+	}
+	docs := []openapi.Document{}
+	for {
+		limit := MaxPage
+		if f.Limit > 0 {
+			limit = min(limit, f.Limit-len(docs))
+		}
+		params.Limit = &limit
+		page, err := decode[openapi.DocumentPage](r.body(r.api.ListDocuments(ctx, &params)))
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, page.Documents...)
+		if params.Cursor = page.Next; params.Cursor == nil || f.Limit > 0 && len(docs) >= f.Limit {
+			return docs, nil
+		}
+	}
+}
+
+// Find is the id of the document that has an id of the depositor's.
+func (r *Client) Find(ctx context.Context, external string) (string, error) {
+	d, err := decode[openapi.Document](r.body(r.api.GetDocumentByExternalID(ctx, external)))
+	if err != nil {
+		return "", err
+	}
+	return d.ID, nil
+}
+
+// Evidence is a document's evidence file; disclose adds the content's digest and salt to it.
+func (r *Client) Evidence(ctx context.Context, id string, disclose bool) ([]byte, error) {
+	var params openapi.GetEvidenceParams
+	if disclose {
+		params.Disclose = &disclose
+	}
+	return r.body(r.api.GetEvidence(ctx, id, &params))
+}
+
+// History is every event about a document, oldest first.
+func (r *Client) History(ctx context.Context, id string) (*openapi.History, error) {
+	return decode[openapi.History](r.body(r.api.GetHistory(ctx, id)))
+}
