@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault/objects"
 )
@@ -107,14 +108,14 @@ type backupRun struct {
 	*cli.Program
 	backupOptions
 	cfg    config.Config
-	at     folder // of the backup: it has the parts of a data folder, but for journal.db
+	at     node.Folder // of the backup: it has the parts of a data folder, but for journal.db
 	server *remote.Client
 	report backupReport
 }
 
 func runBackup(ctx context.Context, p *cli.Program, cfg config.Config, o backupOptions) error {
 	began := time.Now()
-	b := &backupRun{Program: p, backupOptions: o, cfg: cfg, at: folder(o.to + o.verify)}
+	b := &backupRun{Program: p, backupOptions: o, cfg: cfg, at: node.Folder(o.to + o.verify)}
 	b.report = backupReport{Folder: string(b.at), Checkpoints: []uint64{}, Anchors: []anchor.Audited{},
 		Findings: []finding{}}
 	if err := b.connect(); err != nil {
@@ -153,13 +154,13 @@ func (b *backupRun) make(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	chain, err := blocksNow(folder(b.cfg.Data))
+	chain, err := blocksNow(node.Folder(b.cfg.Data))
 	if err != nil {
 		return err
 	}
-	source := &storage{folder: folder(b.cfg.Data)}
-	defer func() { err = errors.Join(err, source.close()) }()
-	if err := source.openObjects(ctx, b.cfg, slog.New(slog.DiscardHandler), false); err != nil {
+	source := &node.Storage{Folder: node.Folder(b.cfg.Data)}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	if err := source.OpenObjects(ctx, b.cfg, slog.New(slog.DiscardHandler), false); err != nil {
 		return fmt.Errorf("opening what is to be backed up: %w", err)
 	}
 	release, err := b.openTarget(ctx)
@@ -167,7 +168,7 @@ func (b *backupRun) make(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, release.Close()) }()
-	copied, err := b.copyReleased(ctx, objects.NewBucket(source.release), objects.NewBucket(release))
+	copied, err := b.copyReleased(ctx, objects.NewBucket(source.Release), objects.NewBucket(release))
 	if err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (b *backupRun) make(ctx context.Context) (err error) {
 
 // checkAgain checks a backup that was made earlier.
 func (b *backupRun) checkAgain(ctx context.Context) (err error) {
-	release, err := openDir(ctx, b.at.release(), false, false)
+	release, err := node.OpenDir(ctx, b.at.Release(), false, false)
 	if err != nil {
 		return cli.Hint(fmt.Errorf("opening the backup: %w", err), "name the folder that was given to backup --to")
 	}

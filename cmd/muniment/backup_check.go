@@ -15,6 +15,7 @@ import (
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault"
 	"muniment/vault/keys"
 	"muniment/vault/keys/local"
@@ -25,7 +26,7 @@ import (
 func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead,
 	signed []byte) (err error) {
 	b.report.Origin, b.report.Size, b.report.Root = head.Origin, head.Size, head.Root
-	if _, err := os.Lstat(b.at.keys()); err == nil {
+	if _, err := os.Lstat(b.at.Keys()); err == nil {
 		b.report.Keys = true
 	}
 	policy, err := b.readPolicy()
@@ -65,7 +66,7 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 	scratch *bolt.Store) (err error) {
 	bar := cli.StartProgress(b.Stderr, "replaying", 0)
 	cfg := journal.CheckConfig{
-		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: scratch, Progress: bar.At,
+		Bucket: bucket, Head: head, Definitions: node.Definitions(), Scratch: scratch, Progress: bar.At,
 		Before: []journal.ReleasedHead{before},
 	}
 	if b.unwrap {
@@ -119,11 +120,11 @@ type closingKeys interface {
 // backup alone.
 func (b *backupRun) openKeysBeside(ctx context.Context) (closingKeys, error) {
 	if b.cfg.Keys.Kind != config.KeysFile {
-		return openKeys(ctx, b.cfg, slog.New(slog.DiscardHandler), false)
+		return node.OpenKeys(ctx, b.cfg, slog.New(slog.DiscardHandler), false)
 	}
-	s, err := local.Read(folder(b.cfg.Data).keys())
+	s, err := local.Read(node.Folder(b.cfg.Data).Keys())
 	if errors.Is(err, local.ErrMissing) {
-		s, err = local.Read(b.at.keys())
+		s, err = local.Read(b.at.Keys())
 	}
 	if errors.Is(err, local.ErrMissing) {
 		return nil, cli.Hint(err, "name the folder that has keys.json with --data")
@@ -135,7 +136,7 @@ func (b *backupRun) openKeysBeside(ctx context.Context) (closingKeys, error) {
 func (b *backupRun) readPolicy() (*evidence.Policy, error) {
 	path := b.policy
 	if path == "" {
-		path = b.at.policy()
+		path = b.at.Policy()
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && b.policy == "" {
@@ -197,17 +198,17 @@ func containsCheckpoint(ctx context.Context, view anchor.View, policy *evidence.
 
 // checkObjects reads the objects that are in the backup.
 func (b *backupRun) checkObjects(ctx context.Context, scratch journal.Backend) (err error) {
-	_, err = os.Lstat(b.at.objects())
+	_, err = os.Lstat(b.at.Objects())
 	if !b.content || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	kept, err := openDir(ctx, b.at.objects(), true, false)
+	kept, err := node.OpenDir(ctx, b.at.Objects(), true, false)
 	if err != nil {
 		return fmt.Errorf("opening the backup's objects: %w", err)
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
 	result := checked{Findings: b.report.Findings}
-	err = checkObjects(ctx, &storage{backend: scratch, objects: kept}, &result)
+	err = checkObjects(ctx, &node.Storage{Backend: scratch, Objects: kept}, &result)
 	b.report.Objects, b.report.Findings = result.Objects, result.Findings
 	return err
 }

@@ -12,15 +12,16 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault/objects/dir"
 )
 
 // openTarget opens the release bucket of the backup, or makes one in a folder that is empty.
-func (b *backupRun) openTarget(ctx context.Context) (store, error) {
-	if err := apart(folder(b.cfg.Data), b.at); err != nil {
+func (b *backupRun) openTarget(ctx context.Context) (node.Store, error) {
+	if err := apart(node.Folder(b.cfg.Data), b.at); err != nil {
 		return nil, err
 	}
-	if err := b.at.ownersAlone(); err != nil {
+	if err := b.at.OwnersAlone(); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(string(b.at))
@@ -29,11 +30,11 @@ func (b *backupRun) openTarget(ctx context.Context) (store, error) {
 	}
 	create := len(entries) == 0
 	for _, e := range entries {
-		if e.Name() == filepath.Base(b.at.journal()) {
+		if e.Name() == filepath.Base(b.at.Journal()) {
 			return nil, cli.Hint(fmt.Errorf("%s is a data folder, and no backup", b.at),
 				"give --to a folder of its own, on another disk")
 		}
-		create = create || e.Name() == filepath.Base(b.at.release())
+		create = create || e.Name() == filepath.Base(b.at.Release())
 	}
 	if !create {
 		return nil, cli.Hint(fmt.Errorf("%s holds something else than a backup", b.at),
@@ -42,7 +43,7 @@ func (b *backupRun) openTarget(ctx context.Context) (store, error) {
 	if err := os.MkdirAll(string(b.at), 0o700); err != nil {
 		return nil, fmt.Errorf("making the backup's folder: %w", err)
 	}
-	return openDir(ctx, b.at.release(), false, true)
+	return node.OpenDir(ctx, b.at.Release(), false, true)
 }
 
 // possible refuses to copy what is not there to be copied. What an earlier backup to the folder was asked to hold is
@@ -56,7 +57,7 @@ func (b *backupRun) possible() error {
 		return cli.Hint(errors.New("there is no key file to copy"),
 			"back Vault up by its own means, and leave --with-keys out")
 	}
-	for path, wanted := range map[string]*bool{b.at.objects(): &b.withObjects, b.at.keys(): &b.withKeys} {
+	for path, wanted := range map[string]*bool{b.at.Objects(): &b.withObjects, b.at.Keys(): &b.withKeys} {
 		_, err := os.Lstat(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("looking into the backup: %w", err)
@@ -67,8 +68,8 @@ func (b *backupRun) possible() error {
 }
 
 // apart refuses a backup inside of what it is a backup of.
-func apart(data, backup folder) error {
-	real := func(f folder) string {
+func apart(data, backup node.Folder) error {
+	real := func(f node.Folder) string {
 		path, err := filepath.Abs(string(f))
 		if err != nil {
 			return string(f)
@@ -106,18 +107,18 @@ func (b *backupRun) copyReleased(ctx context.Context, from, to journal.Bucket) (
 }
 
 // copyParts copies what may be newer than the copied log.
-func (b *backupRun) copyParts(ctx context.Context, source *storage) error {
-	for _, path := range []func(folder) string{folder.policy, folder.publicKeys} {
-		if err := copyWhole(path(source.folder), path(b.at), 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (b *backupRun) copyParts(ctx context.Context, source *node.Storage) error {
+	for _, path := range []func(node.Folder) string{node.Folder.Policy, node.Folder.PublicKeys} {
+		if err := copyWhole(path(source.Folder), path(b.at), 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("copying the policy and public keys: %w", err)
 		}
 	}
 	if b.withKeys {
-		if err := copyWhole(source.folder.keys(), b.at.keys(), 0o600); err != nil {
+		if err := copyWhole(source.Folder.Keys(), b.at.Keys(), 0o600); err != nil {
 			return fmt.Errorf("copying the key file: %w", err)
 		}
 	}
-	if from, ok := source.objects.(*dir.Store); ok && b.withObjects {
+	if from, ok := source.Objects.(*dir.Store); ok && b.withObjects {
 		return b.copyObjects(ctx, from)
 	}
 	return nil
@@ -125,7 +126,7 @@ func (b *backupRun) copyParts(ctx context.Context, source *storage) error {
 
 // copyObjects copies the documents' ciphertext that the backup lacks.
 func (b *backupRun) copyObjects(ctx context.Context, from *dir.Store) (err error) {
-	to, err := openDir(ctx, b.at.objects(), true, true)
+	to, err := node.OpenDir(ctx, b.at.Objects(), true, true)
 	if err != nil {
 		return fmt.Errorf("opening the backup's objects: %w", err)
 	}
@@ -147,34 +148,34 @@ func (b *backupRun) copyWitnesses(chain []string, signed []byte) error {
 	if len(signed) == 0 {
 		return nil
 	}
-	if err := writeWhole(b.at.checkpoint(), signed, 0o644); err != nil {
+	if err := writeWhole(b.at.Checkpoint(), signed, 0o644); err != nil {
 		return fmt.Errorf("writing the checkpoint: %w", err)
 	}
 	return nil
 }
 
 // blocksNow are the files of the embedded ledger's blocks. Each is complete when it has its name.
-func blocksNow(f folder) ([]string, error) {
-	entries, err := os.ReadDir(f.ledger())
+func blocksNow(f node.Folder) ([]string, error) {
+	entries, err := os.ReadDir(f.Ledger())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listing the ledger's blocks: %w", err)
 	}
 	var files []string
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".block") {
-			files = append(files, filepath.Join(f.ledger(), e.Name()))
+			files = append(files, filepath.Join(f.Ledger(), e.Name()))
 		}
 	}
 	return files, nil
 }
 
 // copyBlocks copies the blocks that are not there yet.
-func copyBlocks(files []string, to folder) error {
-	if err := os.MkdirAll(to.ledger(), 0o700); err != nil {
+func copyBlocks(files []string, to node.Folder) error {
+	if err := os.MkdirAll(to.Ledger(), 0o700); err != nil {
 		return err
 	}
 	for _, path := range files {
-		target := filepath.Join(to.ledger(), filepath.Base(path))
+		target := filepath.Join(to.Ledger(), filepath.Base(path))
 		if _, err := os.Lstat(target); err == nil {
 			continue
 		}

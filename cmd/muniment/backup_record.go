@@ -40,7 +40,7 @@ func (b *backupRun) signedNow(ctx context.Context) ([]byte, error) {
 
 // signedBefore is the checkpoint that an earlier backup was held against; nil when there is none.
 func (b *backupRun) signedBefore() ([]byte, error) {
-	signed, err := os.ReadFile(b.at.checkpoint())
+	signed, err := os.ReadFile(b.at.Checkpoint())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

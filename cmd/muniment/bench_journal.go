@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/node"
 	"muniment/vault"
 )
 
@@ -27,7 +28,7 @@ func (b *bench) journal(ctx context.Context, dir string) error {
 			change func(journal.ID) (journal.Change, error)
 		}{{"document.deposited", depositChange}, {"document.read", readChange}} {
 			data := fmt.Sprintf("%s/%s-%d", dir, kind.name, writers)
-			r, err := b.commits(ctx, folder(data), writers, kind.change)
+			r, err := b.commits(ctx, node.Folder(data), writers, kind.change)
 			if err != nil {
 				return err
 			}
@@ -37,14 +38,14 @@ func (b *bench) journal(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (b *bench) commits(ctx context.Context, f folder, writers int,
+func (b *bench) commits(ctx context.Context, f node.Folder, writers int,
 	change func(journal.ID) (journal.Change, error)) (r rate, err error) {
-	s, err := openStorage(ctx, embedded(f), slog.New(slog.DiscardHandler))
+	s, err := node.OpenStorage(ctx, node.Embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	j, err := s.openJournal(ctx, "", slog.New(slog.DiscardHandler))
+	defer func() { err = errors.Join(err, s.Close()) }()
+	j, err := s.OpenJournal(ctx, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err
 	}

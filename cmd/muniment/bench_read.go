@@ -10,6 +10,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 )
 
@@ -53,7 +54,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	data := folder(filepath.Join(dir, "data"))
+	data := node.Folder(filepath.Join(dir, "data"))
 	err = withServer(ctx, string(data), func(c *child) error {
 		ids := make([]string, logSize)
 		if _, err := measure(ctx, 64, limit{count: logSize}, func(ctx context.Context, i int) (err error) {
@@ -65,7 +66,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		if _, err := c.remote.AnchorNow(ctx); err != nil {
 			return err
 		}
-		policy, err := readPolicy(data)
+		policy, err := node.ReadPolicy(data)
 		if err != nil {
 			return err
 		}
@@ -98,13 +99,13 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 }
 
 // inclusion measures an inclusion proof by itself, out of the journal.
-func (b *bench) inclusion(ctx context.Context, f folder) (err error) {
-	s, err := openStorage(ctx, embedded(f), slog.New(slog.DiscardHandler))
+func (b *bench) inclusion(ctx context.Context, f node.Folder) (err error) {
+	s, err := node.OpenStorage(ctx, node.Embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	j, err := s.openJournal(ctx, "", slog.New(slog.DiscardHandler))
+	defer func() { err = errors.Join(err, s.Close()) }()
+	j, err := s.OpenJournal(ctx, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

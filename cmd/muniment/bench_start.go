@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault"
 	"muniment/vault/access"
@@ -59,17 +60,17 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 func (b *bench) fill(ctx context.Context, data string) (token string, err error) {
 	cfg := config.Default()
 	cfg.Data = data
-	n, err := openNode(ctx, cfg, slog.New(slog.DiscardHandler), openNowhere)
+	n, err := node.Open(ctx, cfg, slog.New(slog.DiscardHandler), openNowhere)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, n.close()) }()
-	token = n.bootstrap.Reveal()
-	if err := n.store.folder.settled(); err != nil {
+	defer func() { err = errors.Join(err, n.Close()) }()
+	token = n.Bootstrap.Reveal()
+	if err := n.Store.Folder.EndFirstStart(); err != nil {
 		return "", err
 	}
 	var who access.Who
-	err = n.journal.View(ctx, func(r journal.Reader) (err error) {
+	err = n.Journal.View(ctx, func(r journal.Reader) (err error) {
 		who, err = access.Authenticate(r, token)
 		return err
 	})
@@ -80,14 +81,14 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 	r, err := measure(ctx, 1024, limit{count: b.documents}, func(ctx context.Context, i int) error {
 		defer bar.Step()
 		name := fmt.Sprintf("bench-%09d", i)
-		_, err := n.vault.Deposit(ctx, who, vault.Deposit{
+		_, err := n.Vault.Deposit(ctx, who, vault.Deposit{
 			FileName: name + ".txt", Title: "A benchmark", ExternalID: name, Length: 8,
 			Content: bytes.NewReader([]byte("muniment")),
 		})
 		return err
 	})
 	bar.End(fmt.Sprintf("%d deposited in %.1f s", len(r.took), r.elapsed.Seconds()))
-	return token, errors.Join(err, settleDuties(ctx, n.journal))
+	return token, errors.Join(err, settleDuties(ctx, n.Journal))
 }
 
 // quiet is for how long the journal must not grow before all that was due counts as done: the vault looks for what it
@@ -113,17 +114,17 @@ func settleDuties(ctx context.Context, j *journal.Journal) error {
 }
 
 // openNowhere opens a data folder whose objects go nowhere.
-func openNowhere(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
-	s, err := openStorage(ctx, cfg, log)
+func openNowhere(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Storage, error) {
+	s, err := node.OpenStorage(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	s.objects = nowhere{s.objects}
+	s.Objects = nowhere{s.Objects}
 	return s, nil
 }
 
 // nowhere is a store that accepts objects and keeps none.
-type nowhere struct{ store }
+type nowhere struct{ node.Store }
 
 // Put implements [objects.Store].
 func (nowhere) Put(_ context.Context, key string, body io.Reader, _ objects.PutOptions) (objects.Info, error) {

@@ -16,6 +16,7 @@ import (
 	"muniment/anchor/evidence"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 )
 
@@ -49,7 +50,7 @@ type demo struct {
 	dir       string // holds data/, evidence/, token
 	sources   []source
 	documents []*document
-	service   *service
+	service   *node.Server
 	remote    *remote.Client
 	policy    *evidence.Policy
 }
@@ -87,7 +88,7 @@ func demonstrate(ctx context.Context, p *cli.Program, sources []source, dir stri
 	}()
 	d.say("Muniment, everything on this machine, over HTTP\n")
 	d.line("data", d.data())
-	d.line("server", d.service.url())
+	d.line("server", d.service.URL())
 	d.say("")
 	for _, step := range []func(context.Context) error{d.deposit, d.anchor, d.read, d.verify, d.tamper} {
 		if err := step(ctx); err != nil {
@@ -106,30 +107,30 @@ func (d *demo) serveOn(ctx context.Context, temporary bool) error {
 	if err := d.start(ctx, d.data()); err != nil {
 		return err
 	}
-	d.try("MUNIMENT_URL="+d.service.url(), temporary)
+	d.try("MUNIMENT_URL="+d.service.URL(), temporary)
 	token, err := os.ReadFile(d.tokenFile())
 	if err != nil {
 		return fmt.Errorf("reading the API key: %w", err)
 	}
 	d.say("\nServing until interrupted\n")
-	d.line("URL", d.service.url())
+	d.line("URL", d.service.URL())
 	d.line("API key", strings.TrimSpace(string(token)))
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-d.service.node.journal.Stopped():
-		return fmt.Errorf("the journal has stopped: %w", d.service.node.journal.Err())
+	case <-d.service.Node.Journal.Stopped():
+		return fmt.Errorf("the journal has stopped: %w", d.service.Node.Journal.Err())
 	}
 }
 
 // ours refuses a folder that holds something of the same name that no demonstration has made.
 func (d *demo) ours() error {
-	f := folder(d.data())
-	have, err := f.inventory()
+	f := node.Folder(d.data())
+	have, err := f.Inventory()
 	if err != nil {
 		return err
 	}
-	if found, err := f.judge(have); err != nil || found != fresh {
+	if found, err := f.State(have); err != nil || found != node.Fresh {
 		return err
 	}
 	for _, path := range []string{d.data(), d.tokenFile(), d.proofs()} {
@@ -156,17 +157,17 @@ const patience = 5 * time.Second
 func (d *demo) start(ctx context.Context, data string) error {
 	cfg := config.Default()
 	cfg.Data, cfg.Listen, cfg.AdminListen = data, "127.0.0.1:0", "127.0.0.1:0"
-	s, err := startService(ctx, cfg, slog.New(slog.DiscardHandler), openStorage)
+	s, err := node.Listen(ctx, cfg, slog.New(slog.DiscardHandler), node.OpenStorage)
 	if err != nil {
 		return err
 	}
 	token, err := d.token(s)
 	if err != nil {
-		return errors.Join(err, s.stop(patience))
+		return errors.Join(err, s.Stop(patience))
 	}
-	s.start()
-	if d.remote, err = remote.New(s.url(), token, remote.NewTransport(clients)); err != nil {
-		return errors.Join(err, s.stop(patience))
+	s.Serve()
+	if d.remote, err = remote.New(s.URL(), token, remote.NewTransport(clients)); err != nil {
+		return errors.Join(err, s.Stop(patience))
 	}
 	d.service = s
 	return nil
@@ -176,17 +177,17 @@ func (d *demo) stop() error {
 	s := d.service
 	d.service = nil
 	d.remote.Close()
-	return s.stop(patience)
+	return s.Stop(patience)
 }
 
 // token keeps the API key of a fresh folder in a file beside it, and finds it there the next time.
-func (d *demo) token(s *service) (string, error) {
-	if s.node.store.found == fresh {
-		key := s.node.bootstrap.Reveal()
+func (d *demo) token(s *node.Server) (string, error) {
+	if s.Node.Store.Found == node.Fresh {
+		key := s.Node.Bootstrap.Reveal()
 		if err := os.WriteFile(d.tokenFile(), []byte(key+"\n"), 0o600); err != nil {
 			return "", fmt.Errorf("keeping the API key: %w", err)
 		}
-		return key, s.settle()
+		return key, s.EndFirstStart()
 	}
 	key, err := os.ReadFile(d.tokenFile())
 	if err != nil {
@@ -220,7 +221,7 @@ func (d *demo) try(url string, temporary bool) {
 	d.say("  muniment ls")
 	d.say("  muniment get " + first.id + " --purpose demo")
 	d.say("  muniment history " + first.id)
-	d.say("  muniment-verify " + first.proofFile(d) + " --policy " + folder(d.data()).policy())
+	d.say("  muniment-verify " + first.proofFile(d) + " --policy " + node.Folder(d.data()).Policy())
 	d.say("  muniment put README.md && muniment anchor now")
 	if temporary {
 		d.say("\n  All of it is removed when this ends; --dir keeps it.")

@@ -17,6 +17,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
@@ -127,7 +128,7 @@ func (d *demo) read(ctx context.Context) error {
 // verify gets each document's evidence and judges it with the verifier's own code, which asks no server.
 func (d *demo) verify(ctx context.Context) error {
 	var err error
-	if d.policy, err = readPolicy(folder(d.data())); err != nil {
+	if d.policy, err = node.ReadPolicy(node.Folder(d.data())); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(d.proofs(), 0o700); err != nil {

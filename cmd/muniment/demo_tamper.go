@@ -16,6 +16,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault/objects/dir"
 )
@@ -35,7 +36,7 @@ func (d *demo) tamper(ctx context.Context) (err error) {
 		return fmt.Errorf("copying the data: %w", err)
 	}
 	flipped, swapped, other := d.victims()
-	if err := d.vandalize(ctx, folder(copied), flipped, swapped, other); err != nil {
+	if err := d.vandalize(ctx, node.Folder(copied), flipped, swapped, other); err != nil {
 		return fmt.Errorf("tampering with the copy: %w", err)
 	}
 	d.say("\nSomebody tampers with a copy of the data\n")
@@ -56,7 +57,7 @@ func (d *demo) tamper(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return d.catchFsck(ctx, folder(copied), flipped, swapped)
+	return d.catchFsck(ctx, node.Folder(copied), flipped, swapped)
 }
 
 // victims are three documents with content, or fewer where there are not so many.
@@ -77,16 +78,16 @@ func (d *demo) victims() (flipped, swapped, other *document) {
 }
 
 // vandalize changes the copy behind the program's back.
-func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other *document) (err error) {
-	s, err := openStorage(ctx, embedded(f), slog.New(slog.DiscardHandler))
+func (d *demo) vandalize(ctx context.Context, f node.Folder, flipped, swapped, other *document) (err error) {
+	s, err := node.OpenStorage(ctx, node.Embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	all := map[string]kept{}
 	for next := make([]byte, 8); next != nil; {
 		var some []kept
-		if some, next, err = deposits(ctx, s.backend, next); err != nil {
+		if some, next, err = deposits(ctx, s.Backend, next); err != nil {
 			return err
 		}
 		for _, one := range some {
@@ -94,7 +95,7 @@ func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other 
 		}
 	}
 	object := all[flipped.id]
-	path, err := s.objects.(*dir.Store).Path(ctx, object.Key, object.Version)
+	path, err := s.Objects.(*dir.Store).Path(ctx, object.Key, object.Version)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (d *demo) vandalize(ctx context.Context, f folder, flipped, swapped, other 
 	if err != nil {
 		return err
 	}
-	return s.backend.Update(ctx, func(tx journal.Txn) error {
+	return s.Backend.Update(ctx, func(tx journal.Txn) error {
 		row, err := tx.Get(bodies(), from)
 		if err != nil {
 			return err
@@ -195,8 +196,8 @@ func (d *demo) caught(what string, file []byte, p *document) error {
 }
 
 // catchFsck checks the copy as an operator would.
-func (d *demo) catchFsck(ctx context.Context, f folder, flipped, swapped *document) error {
-	result, err := check(ctx, embedded(f), true, true)
+func (d *demo) catchFsck(ctx context.Context, f node.Folder, flipped, swapped *document) error {
+	result, err := check(ctx, node.Embedded(f), true, true)
 	if err != nil {
 		return fmt.Errorf("checking the copy: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 	"muniment/vault/objects"
@@ -26,13 +27,13 @@ func (d *doctor) attestation(ctx context.Context, r *report) {
 			"a folder enforces no locks: who may write to it can delete documents")
 		return
 	}
-	s, err := openS3(ctx, d.cfg.Storage.S3, d.cfg.Storage.S3.Bucket, true, slog.New(slog.DiscardHandler))
+	s, err := node.OpenS3(ctx, d.cfg.Storage.S3, d.cfg.Storage.S3.Bucket, true, slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.warn("", "see the line about the documents' store", "it could not be tried")
 		return
 	}
 	defer s.Close()
-	a, err := attestor(d.cfg.Storage, s)(ctx)
+	a, err := node.Attestor(d.cfg.Storage, s)(ctx)
 	if err != nil {
 		r.refused("", err, "permit what the guide lists for the documents' bucket")
 		return

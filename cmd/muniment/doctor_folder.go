@@ -12,6 +12,7 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 
 // dataFolder looks at the folder, its disk, and what is in it.
 func (d *doctor) dataFolder(ctx context.Context, r *report) {
-	f := folder(d.cfg.Data)
+	f := node.Folder(d.cfg.Data)
 	info, err := os.Stat(string(f))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -50,7 +51,7 @@ func (d *doctor) dataFolder(ctx context.Context, r *report) {
 }
 
 // owner looks at who may enter.
-func (d *doctor) owner(f folder, info fs.FileInfo, r *report) {
+func (d *doctor) owner(f node.Folder, info fs.FileInfo, r *report) {
 	mode := info.Mode().Perm()
 	switch {
 	case mode&0o022 != 0:
@@ -67,7 +68,7 @@ func (d *doctor) owner(f folder, info fs.FileInfo, r *report) {
 }
 
 // disk looks at the file system.
-func (d *doctor) disk(f folder, r *report) {
+func (d *doctor) disk(f node.Folder, r *report) {
 	free, total, kind, err := diskOf(string(f))
 	if err != nil {
 		r.warn("disk", "look at the disk by other means", "its room cannot be told: %v", err)
@@ -92,27 +93,27 @@ func (d *doctor) disk(f folder, r *report) {
 }
 
 // parts looks at what is in a folder that nobody serves.
-func (d *doctor) parts(f folder, r *report) {
-	have, err := f.inventory()
+func (d *doctor) parts(f node.Folder, r *report) {
+	have, err := f.Inventory()
 	if err != nil {
 		r.refused("parts", err, "see what is named")
 		return
 	}
 	if d.cfg.Storage.Kind == config.StorageS3 { // what lies there has lines of its own
-		have.release, have.objects = have.journal, have.journal
+		have.Release, have.Objects = have.Journal, have.Journal
 	}
 	if d.cfg.Keys.Kind == config.KeysVault {
-		have.keys = have.journal || have.release || have.objects
+		have.Keys = have.Journal || have.Release || have.Objects
 	}
-	found, err := f.judge(have)
+	found, err := f.State(have)
 	if err != nil {
 		r.refused("parts", err, "see what is named")
 		return
 	}
 	switch found {
-	case fresh:
+	case node.Fresh:
 		r.warn("parts", "the first serve makes a vault here", "there is no vault in it yet")
-	case restore:
+	case node.Unrestored:
 		r.warn("parts", "the next serve restores it from the release bucket", "there is no journal.db")
 	default:
 		r.ok("parts", "all are there")
@@ -120,7 +121,7 @@ func (d *doctor) parts(f folder, r *report) {
 }
 
 // syncs measures how long a sync of 4 KiB takes, with a probe that it removes again.
-func (d *doctor) syncs(ctx context.Context, f folder, r *report) {
+func (d *doctor) syncs(ctx context.Context, f node.Folder, r *report) {
 	path := filepath.Join(string(f), ".muniment-doctor")
 	took, err := timeSyncs(ctx, path)
 	if err != nil {
@@ -166,12 +167,12 @@ func timeSyncs(ctx context.Context, path string) (took []time.Duration, err erro
 
 // openFiles looks at the limit of open files. It is that of this process: a service may have another.
 func (d *doctor) openFiles(_ context.Context, r *report) {
-	files, err := openFiles()
+	files, err := node.OpenFiles()
 	if err != nil {
 		r.warn("", "look at it by other means: ulimit -n", "the limit cannot be told: %v", err)
 		return
 	}
-	most, err := connectionsWithin(files, d.cfg.Limits.Connections)
+	most, err := node.ConnectionsWithin(files, d.cfg.Limits.Connections)
 	switch {
 	case err != nil:
 		r.refused("", err, "raise the limit (ulimit -n)")

@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault/access"
 	"muniment/vault/objects"
 )
@@ -29,7 +30,7 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 	backend, err := d.openBackend()
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		r.warn("", fixOtherServer, "%s: another process has it open", folder(d.cfg.Data).journal())
+		r.warn("", fixOtherServer, "%s: another process has it open", node.Folder(d.cfg.Data).Journal())
 		return
 	case errors.Is(err, journal.ErrDamaged):
 		r.fail("", "move journal.db away; the next start restores it from the release bucket", "%v", err)
@@ -79,7 +80,7 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 
 // openBackend opens the journal's file; nil when there is none.
 func (d *doctor) openBackend() (*bolt.Store, error) {
-	path := folder(d.cfg.Data).journal()
+	path := node.Folder(d.cfg.Data).Journal()
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -87,15 +88,15 @@ func (d *doctor) openBackend() (*bolt.Store, error) {
 }
 
 // openRelease opens the release bucket; nil when there is none.
-func (d *doctor) openRelease(ctx context.Context) (store, error) {
+func (d *doctor) openRelease(ctx context.Context) (node.Store, error) {
 	if d.cfg.Storage.Kind == config.StorageS3 {
-		return openS3(ctx, d.cfg.Storage.S3, d.cfg.Storage.S3.ReleaseBucket, false, slog.New(slog.DiscardHandler))
+		return node.OpenS3(ctx, d.cfg.Storage.S3, d.cfg.Storage.S3.ReleaseBucket, false, slog.New(slog.DiscardHandler))
 	}
-	path := folder(d.cfg.Data).release()
+	path := node.Folder(d.cfg.Data).Release()
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return openDir(ctx, path, false, false)
+	return node.OpenDir(ctx, path, false, false)
 }
 
 // readBootstrap warns of a first principal that is still in use. A running server tells by its cautions.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault"
 	"muniment/vault/keys/local"
 	"muniment/vault/keys/transit"
@@ -23,7 +24,7 @@ func (d *doctor) keyService(ctx context.Context, r *report) {
 		d.vaultKeys(ctx, r)
 		return
 	}
-	path := folder(d.cfg.Data).keys()
+	path := node.Folder(d.cfg.Data).Keys()
 	info, err := os.Stat(path)
 	switch {
 	case err != nil && d.whole():
@@ -56,7 +57,7 @@ func (d *doctor) keyFile(path string, r *report) {
 
 // whole says whether there is a vault already, as far as the data folder tells.
 func (d *doctor) whole() bool {
-	_, err := os.Stat(folder(d.cfg.Data).journal())
+	_, err := os.Stat(node.Folder(d.cfg.Data).Journal())
 	return err == nil
 }
 
@@ -132,8 +133,8 @@ func (d *doctor) vaultToken(ctx context.Context, p peer, r *report) {
 
 // vaultKeys looks at all that needs a login.
 func (d *doctor) vaultKeys(ctx context.Context, r *report) {
-	f := folder(d.cfg.Data)
-	conf := transitConfig(d.cfg.Keys.Vault, f, slog.New(slog.DiscardHandler))
+	f := node.Folder(d.cfg.Data)
+	conf := node.TransitConfig(d.cfg.Keys.Vault, f, slog.New(slog.DiscardHandler))
 	if _, err := os.Stat(conf.PublicKeys); err != nil {
 		conf.PublicKeys = "" // it is serve that makes it
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
 )
@@ -20,9 +21,9 @@ import (
 const doctorPrefix = objects.ProbePrefix + "doctor-"
 
 // open opens one of the two stores for a check; nil when there is nothing to be looked at, which is then on the report.
-func (d *doctor) open(ctx context.Context, r *report, path, bucket string, versioned bool) store {
+func (d *doctor) open(ctx context.Context, r *report, path, bucket string, versioned bool) node.Store {
 	if d.cfg.Storage.Kind == config.StorageS3 {
-		s, err := openS3(ctx, d.cfg.Storage.S3, bucket, versioned, slog.New(slog.DiscardHandler))
+		s, err := node.OpenS3(ctx, d.cfg.Storage.S3, bucket, versioned, slog.New(slog.DiscardHandler))
 		if err != nil {
 			storeRefused(r, err)
 			return nil
@@ -37,7 +38,7 @@ func (d *doctor) open(ctx context.Context, r *report, path, bucket string, versi
 		r.ok("", "there is none yet; the first serve makes %s", path)
 		return nil
 	}
-	s, err := openDir(ctx, path, versioned, false)
+	s, err := node.OpenDir(ctx, path, versioned, false)
 	if err != nil {
 		r.refused("", err, "see what is named")
 		return nil
@@ -71,7 +72,7 @@ func (d *doctor) createBuckets(ctx context.Context, r *report) {
 		versioned bool
 		kind      string
 	}{{c.ReleaseBucket, false, "without versions"}, {c.Bucket, true, "with versions and Object Lock"}} {
-		conf := s3Config(c, one.name, one.versioned, slog.New(slog.DiscardHandler))
+		conf := node.S3Config(c, one.name, one.versioned, slog.New(slog.DiscardHandler))
 		conf.Create = true
 		s, err := s3.Open(ctx, conf)
 		if err != nil {
@@ -86,7 +87,7 @@ func (d *doctor) createBuckets(ctx context.Context, r *report) {
 // releaseBucket tries what the journal's history hangs on: that of two writers one loses.
 func (d *doctor) releaseBucket(ctx context.Context, r *report) {
 	bucket := d.cfg.Storage.S3.ReleaseBucket
-	s := d.open(ctx, r, folder(d.cfg.Data).release(), bucket, false)
+	s := d.open(ctx, r, node.Folder(d.cfg.Data).Release(), bucket, false)
 	if s == nil {
 		return
 	}
@@ -142,7 +143,7 @@ func probeConditions(ctx context.Context, s objects.Store) (key string, err erro
 // documentStore looks at where the documents lie, and puts, reads and deletes an object there.
 func (d *doctor) documentStore(ctx context.Context, r *report) {
 	c := d.cfg.Storage.S3
-	s := d.open(ctx, r, folder(d.cfg.Data).objects(), c.Bucket, true)
+	s := d.open(ctx, r, node.Folder(d.cfg.Data).Objects(), c.Bucket, true)
 	if s == nil {
 		return
 	}

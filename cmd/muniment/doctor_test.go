@@ -11,23 +11,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"muniment/cmd/muniment/node"
 	"muniment/openapi"
 	"muniment/vault/objects"
 )
 
 // careless is a store that says yes to conditions and does not look at them.
-type careless struct{ store }
+type careless struct{ node.Store }
 
 // Put forgets the condition.
 func (c careless) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
 	opt.Condition = objects.Condition{}
-	return c.store.Put(ctx, key, body, opt)
+	return c.Store.Put(ctx, key, body, opt)
 }
 
 // TestAStoreWithoutConditionsIsFound, and nothing is left in either.
 func TestAStoreWithoutConditionsIsFound(t *testing.T) {
 	t.Parallel()
-	good, err := openDir(t.Context(), filepath.Join(t.TempDir(), "release"), false, true)
+	good, err := node.OpenDir(t.Context(), filepath.Join(t.TempDir(), "release"), false, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault"
 	"muniment/vault/objects"
 )
@@ -92,11 +93,11 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 // check opens what is configured and runs the checks over it.
 func check(ctx context.Context, cfg config.Config, content, keys bool) (result checked, err error) {
 	result.Findings = []finding{}
-	s, err := openExisting(ctx, cfg, slog.New(slog.DiscardHandler))
+	s, err := node.OpenExisting(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return result, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := checkJournal(ctx, s, keys, &result); err != nil {
 		return result, err
 	}
@@ -107,7 +108,7 @@ func check(ctx context.Context, cfg config.Config, content, keys bool) (result c
 }
 
 // checkJournal replays into a scratch file, which may come to be as large as the journal.
-func checkJournal(ctx context.Context, s *storage, keys bool, result *checked) (err error) {
+func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *checked) (err error) {
 	temp, err := os.MkdirTemp("", "muniment-fsck-*")
 	if err != nil {
 		return fmt.Errorf("making a scratch folder: %w", err)
@@ -119,11 +120,11 @@ func checkJournal(ctx context.Context, s *storage, keys bool, result *checked) (
 	}
 	defer func() { err = errors.Join(err, scratch.Close()) }()
 	cfg := journal.FsckConfig{
-		Backend: s.backend, Bucket: objects.NewBucket(s.release), Definitions: definitions(), Scratch: scratch,
+		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Definitions: node.Definitions(), Scratch: scratch,
 		Progress: func(done, _ uint64) { result.Entries = done },
 	}
 	if keys {
-		cfg.Tokens = vault.NewIndexer(s.backend.View, s.keys).Tokens
+		cfg.Tokens = vault.NewIndexer(s.Backend.View, s.Keys).Tokens
 	}
 	found, err := journal.Fsck(ctx, cfg)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/node"
 	"muniment/vault"
 	"muniment/vault/objects"
 )
@@ -33,17 +34,17 @@ type kept struct {
 }
 
 // checkObjects reads every object that a deposit has recorded.
-func checkObjects(ctx context.Context, s *storage, result *checked) error {
+func checkObjects(ctx context.Context, s *node.Storage, result *checked) error {
 	next := make([]byte, 8)
 	for next != nil {
 		var some []kept
 		var err error
-		if some, next, err = deposits(ctx, s.backend, next); err != nil {
+		if some, next, err = deposits(ctx, s.Backend, next); err != nil {
 			return fmt.Errorf("reading the deposits: %w", err)
 		}
 		for _, one := range some {
 			result.Objects++
-			problem, err := damage(ctx, s.objects, one.StoredObject)
+			problem, err := damage(ctx, s.Objects, one.StoredObject)
 			if err != nil {
 				return fmt.Errorf("reading the objects: %w", err)
 			}

@@ -6,6 +6,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
+	"muniment/cmd/muniment/node"
 	"muniment/vault"
 )
 
@@ -13,7 +14,7 @@ import (
 func TestErasedObjectsAreNotMissed(t *testing.T) {
 	t.Parallel()
 	kit := journaltest.NewKit(t)
-	j := kit.Open(t, definitions()...)
+	j := kit.Open(t, node.Definitions()...)
 	kept, erased := journal.ID{6: 0x70, 8: 0x80, 15: 1}, journal.ID{6: 0x70, 8: 0x80, 15: 2}
 	commit := func(event journal.Event, rows ...journal.Row) {
 		t.Helper()

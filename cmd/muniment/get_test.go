@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -33,7 +34,7 @@ func TestGetLeavesNoPart(t *testing.T) {
 		around := &cli.Program{
 			Stdout: &out, Stderr: &errs, Getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": server.URL}[name] },
 		}
-		return run(t.Context(), around, openStorage, []string{"get", "some-id", "--purpose", "audit", "--to", to}), errs.String()
+		return run(t.Context(), around, node.OpenStorage, []string{"get", "some-id", "--purpose", "audit", "--to", to}), errs.String()
 	}
 	if code, errs := get(); code != cli.ExitFailed || !strings.Contains(errs, "the content broke off") {
 		t.Errorf("exit code %d: %s", code, errs)

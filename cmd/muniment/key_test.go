@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 	"muniment/openapi"
 )
 
@@ -23,7 +24,7 @@ func (k keeper) run(into any, args ...string) (string, bool) {
 	around := &cli.Program{
 		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
 		Getenv: func(name string) string { return k.env[name] }}
-	ok := run(k.t.Context(), around, openStorage, append(args, "-o", "json")) == cli.ExitDone
+	ok := run(k.t.Context(), around, node.OpenStorage, append(args, "-o", "json")) == cli.ExitDone
 	if ok && into != nil {
 		if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
 			k.t.Fatalf("%v: %s", err, stdout.String())

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,7 +15,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv},
-		openStorage, os.Args[1:])
+		node.OpenStorage, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -61,7 +62,7 @@ func profiledMain() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(cli.ExitFailed)
 	}
-	code := run(ctx, &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, openStorage, os.Args[1:])
+	code := run(ctx, &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, node.OpenStorage, os.Args[1:])
 	pprof.StopCPUProfile()
 	if err := f.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

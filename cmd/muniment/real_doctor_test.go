@@ -21,6 +21,7 @@ import (
 
 	"muniment/anchor/proxytest"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 	"muniment/openapi"
 	"muniment/vault/keys/transit"
 )
@@ -42,7 +43,7 @@ func examined(t *testing.T, getenv func(string) string, args ...string) ([]check
 	t.Helper()
 	var out, errs bytes.Buffer
 	around := &cli.Program{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Getenv: getenv}
-	code := run(t.Context(), around, openStorage, append([]string{"doctor", "-o", "json"}, args...))
+	code := run(t.Context(), around, node.OpenStorage, append([]string{"doctor", "-o", "json"}, args...))
 	var lines []checkLine
 	if err := json.Unmarshal(out.Bytes(), &lines); err != nil {
 		t.Fatalf("%v: %s%s", err, out.String(), errs.String())
@@ -69,7 +70,7 @@ func started(t *testing.T, path string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	code := run(ctx, &cli.Program{
-		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &errs, Getenv: environment()}, openStorage, []string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"})
+		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &errs, Getenv: environment()}, node.OpenStorage, []string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"})
 	if code != cli.ExitFailed {
 		t.Errorf("serve ends with %d: it has started", code)
 	}

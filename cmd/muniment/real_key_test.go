@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/node"
 	"muniment/openapi"
 	"muniment/vault"
 	"muniment/vault/access"
@@ -26,17 +27,17 @@ func TestRealKeyLife(t *testing.T) {
 	cfg := r.config("data")
 	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Keys.TrimAfter = 1 // less than the configuration lets anybody wait
-	s, err := startService(t.Context(), cfg, slog.New(slog.DiscardHandler), openStorage)
+	s, err := node.Listen(t.Context(), cfg, slog.New(slog.DiscardHandler), node.OpenStorage)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.stop(5 * time.Second); err != nil {
+		if err := s.Stop(5 * time.Second); err != nil {
 			t.Error(err)
 		}
 	})
-	s.start()
-	owner := keeper{t, map[string]string{"MUNIMENT_URL": s.url(), "MUNIMENT_TOKEN": s.node.bootstrap.Reveal()}}
+	s.Serve()
+	owner := keeper{t, map[string]string{"MUNIMENT_URL": s.URL(), "MUNIMENT_TOKEN": s.Node.Bootstrap.Reveal()}}
 	custodian, second := owner.principal("key_custodian"), owner.principal("approver")
 	custodian.env["VAULT_ADDR"], custodian.env["VAULT_CACERT"] = r.vault.Address, r.vault.CAFile
 	paper := filepath.Join(t.TempDir(), "paper.txt")
@@ -108,21 +109,21 @@ func TestRealKeyLife(t *testing.T) {
 }
 
 // recordAll puts on record that a backup holds all that there is.
-func recordAll(t *testing.T, s *service) {
+func recordAll(t *testing.T, s *node.Server) {
 	t.Helper()
 	ctx := t.Context()
 	var who access.Who
-	err := s.node.journal.View(ctx, func(r journal.Reader) (err error) {
-		who, err = access.Authenticate(r, s.node.bootstrap.Reveal())
+	err := s.Node.Journal.View(ctx, func(r journal.Reader) (err error) {
+		who, err = access.Authenticate(r, s.Node.Bootstrap.Reveal())
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := s.node.journal.Size()
-	root, err := s.node.journal.RootAt(ctx, size)
+	size := s.Node.Journal.Size()
+	root, err := s.Node.Journal.RootAt(ctx, size)
 	if err == nil {
-		_, err = s.node.vault.RecordBackup(ctx, who, vault.Backup{Size: size, Root: root})
+		_, err = s.Node.Vault.RecordBackup(ctx, who, vault.Backup{Size: size, Root: root})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/anchor/proxytest"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault/keys/transit"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
@@ -83,7 +84,7 @@ func (r *real) put(bucket, key string) {
 		Endpoint: r.s3.URL(), Region: r.s3.Region, Credentials: config.S3Files,
 		AccessKeyFile: filepath.Join(r.dir, "access-key"), SecretKeyFile: filepath.Join(r.dir, "secret-key"),
 	}
-	s, err := openS3(r.t.Context(), c, bucket, false, slog.New(slog.DiscardHandler))
+	s, err := node.OpenS3(r.t.Context(), c, bucket, false, slog.New(slog.DiscardHandler))
 	if err == nil {
 		_, err = s.Put(r.t.Context(), key, strings.NewReader("x"), objects.PutOptions{Length: 1})
 	}

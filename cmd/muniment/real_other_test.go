@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"muniment/cmd/muniment/node"
 	"muniment/vault/objects"
 )
 
@@ -17,7 +18,7 @@ func TestRealOthersDocuments(t *testing.T) {
 	r := newReal(t)
 	path := r.configure("first")
 	c := r.config("first").Storage.S3
-	store, err := openS3(t.Context(), c, c.Bucket, true, slog.New(slog.DiscardHandler))
+	store, err := node.OpenS3(t.Context(), c, c.Bucket, true, slog.New(slog.DiscardHandler))
 	if err == nil {
 		_, err = store.Put(t.Context(), "default/1", strings.NewReader("x"), objects.PutOptions{Length: 1})
 	}
@@ -31,7 +32,7 @@ func TestRealOthersDocuments(t *testing.T) {
 			t.Errorf("serve says:\n%swant in it: %s", said, want)
 		}
 	}
-	if have, err := folder(filepath.Join(r.dir, "first")).inventory(); err != nil || have != (inventory{}) {
+	if have, err := node.Folder(filepath.Join(r.dir, "first")).Inventory(); err != nil || have != (node.Inventory{}) {
 		t.Errorf("the start has left %+v, %v", have, err)
 	}
 }

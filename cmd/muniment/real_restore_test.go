@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"maps"
+	"muniment/cmd/muniment/node"
 	"net/http"
 	"os"
 	"os/exec"
@@ -141,7 +142,7 @@ func (r *real) restoreBackup(v *victim, backup, checkpoint string, inBackup map[
 // acceptLoss loses the head of a release bucket, and goes on without it.
 func (r *real) acceptLoss(v *victim) {
 	r.t.Helper()
-	bucket, err := openS3(r.t.Context(), r.config("second").Storage.S3, "release-2", false,
+	bucket, err := node.OpenS3(r.t.Context(), r.config("second").Storage.S3, "release-2", false,
 		slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.t.Fatal(err)

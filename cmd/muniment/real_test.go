@@ -20,6 +20,7 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 	"muniment/vault/objects"
@@ -92,7 +93,7 @@ func (r *real) mainJob(v *victim, sizes []int64) *mainJob {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	j := &mainJob{remote: r.remote(v), policy: folder(v.dir).policy()}
+	j := &mainJob{remote: r.remote(v), policy: node.Folder(v.dir).Policy()}
 	for _, n := range sizes {
 		raw, err := io.ReadAll(c.reader(n))
 		if err != nil {
@@ -284,9 +285,11 @@ func (c canaries) lookThrough(t *testing.T, folder string) (files int) {
 func TestRealTwoServers(t *testing.T) {
 	long(t, realServers)
 	t.Parallel()
-	for name, between := range map[string]func(*storage, func()){
-		"after it has looked":          func(_ *storage, other func()) { other() },
-		"after it has begun a journal": func(s *storage, other func()) { s.release = &lateStore{store: s.release, before: sync.OnceFunc(other)} },
+	for name, between := range map[string]func(*node.Storage, func()){
+		"after it has looked": func(_ *node.Storage, other func()) { other() },
+		"after it has begun a journal": func(s *node.Storage, other func()) {
+			s.Release = &lateStore{Store: s.Release, before: sync.OnceFunc(other)}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReal(t)
@@ -297,16 +300,16 @@ func TestRealTwoServers(t *testing.T) {
 					t.Errorf("the first server did not start\n%s", v.stderr)
 				}
 			}
-			open := func(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
-				s, err := openStorage(ctx, cfg, log)
+			open := func(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Storage, error) {
+				s, err := node.OpenStorage(ctx, cfg, log)
 				if err == nil {
 					between(s, first)
 				}
 				return s, err
 			}
-			n, err := openNode(t.Context(), r.config("second"), slog.New(slog.DiscardHandler), open)
+			n, err := node.Open(t.Context(), r.config("second"), slog.New(slog.DiscardHandler), open)
 			if err == nil {
-				t.Fatal("the second server serves", n.close())
+				t.Fatal("the second server serves", n.Close())
 			}
 			if next, _ := cli.HintOf(err); !strings.Contains(next, "another server has begun a journal") {
 				t.Errorf("the second server says: %v", err)
@@ -321,14 +324,14 @@ func TestRealTwoServers(t *testing.T) {
 
 // lateStore is a store before whose first Put something happens.
 type lateStore struct {
-	store
+	node.Store
 	before func()
 }
 
 // Put implements [objects.Store].
 func (s *lateStore) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
 	s.before()
-	return s.store.Put(ctx, key, body, opt)
+	return s.Store.Put(ctx, key, body, opt)
 }
 
 // TestRealStarts: what is missing or wrong is named at the start, with what to do.
@@ -385,7 +388,7 @@ func TestRealStarts(t *testing.T) {
 				t.Fatal("the test changes nothing")
 			}
 			r.write(test.data+".yaml", text)
-			_, err = openNode(t.Context(), r.config(test.data), slog.New(slog.DiscardHandler), openStorage)
+			_, err = node.Open(t.Context(), r.config(test.data), slog.New(slog.DiscardHandler), node.OpenStorage)
 			if err == nil {
 				t.Fatal("it serves")
 			}

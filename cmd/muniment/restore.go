@@ -17,6 +17,7 @@ import (
 	"muniment/anchor/ledger"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault"
 	"muniment/vault/objects"
 )
@@ -98,7 +99,7 @@ type restoreRun struct {
 	*cli.Program
 	restoreOptions
 	cfg    config.Config
-	store  *storage
+	store  *node.Storage
 	report restoreReport
 }
 
@@ -126,10 +127,10 @@ func runRestore(ctx context.Context, p *cli.Program, cfg config.Config, o restor
 
 // absent refuses to touch a journal that is there.
 func (r *restoreRun) absent() error {
-	f := folder(r.cfg.Data)
-	have, err := f.inventory()
-	if err == nil && have.journal {
-		err = cli.Hint(fmt.Errorf("there is a journal already, %s", f.journal()),
+	f := node.Folder(r.cfg.Data)
+	have, err := f.Inventory()
+	if err == nil && have.Journal {
+		err = cli.Hint(fmt.Errorf("there is a journal already, %s", f.Journal()),
 			"serve brings it up to date if it is behind the release bucket; to make it anew, move it away first")
 	}
 	return err
@@ -138,8 +139,8 @@ func (r *restoreRun) absent() error {
 // run restores from the release bucket. A journal that does not prove itself is removed again.
 func (r *restoreRun) run(ctx context.Context) (err error) {
 	log := slog.New(slog.DiscardHandler)
-	r.store, err = openParts(ctx, r.cfg, log, func(found state) error {
-		if found == restore {
+	r.store, err = node.OpenParts(ctx, r.cfg, log, func(found node.State) error {
+		if found == node.Unrestored {
 			return nil
 		}
 		return cli.Hint(errors.New("there is nothing to restore from: the release bucket has no journal"),
@@ -148,18 +149,18 @@ func (r *restoreRun) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.store.close()) }()
+	defer func() { err = errors.Join(err, r.store.Close()) }()
 	if err := r.rebuild(ctx); err != nil {
-		closing := r.store.backend.Close()
-		r.store.backend = nil
-		return errors.Join(err, closing, os.Remove(r.store.folder.journal()))
+		closing := r.store.Backend.Close()
+		r.store.Backend = nil
+		return errors.Join(err, closing, os.Remove(r.store.Folder.Journal()))
 	}
 	return r.revive(ctx, log)
 }
 
 // rebuild replays the release bucket into the journal's file, and proves the result.
 func (r *restoreRun) rebuild(ctx context.Context) error {
-	bucket := objects.NewBucket(r.store.release)
+	bucket := objects.NewBucket(r.store.Release)
 	head, err := journal.ReadReleased(ctx, bucket)
 	if err != nil {
 		return damagedBucket(err)
@@ -167,7 +168,7 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 	r.report.Origin, r.report.Size, r.report.Root = head.Origin, head.Size, head.Root
 	began, bar := time.Now(), cli.StartProgress(r.Stderr, "replaying", 0)
 	found, err := journal.CheckReleased(ctx, journal.CheckConfig{
-		Bucket: bucket, Head: head, Definitions: definitions(), Scratch: r.store.backend, Progress: bar.At,
+		Bucket: bucket, Head: head, Definitions: node.Definitions(), Scratch: r.store.Backend, Progress: bar.At,
 	})
 	if err == nil && len(found) > 0 {
 		err = fmt.Errorf("sealed rows are not as their events bind them, %s to begin with: %w",
@@ -193,12 +194,12 @@ func damagedBucket(err error) error {
 
 // prove holds the journal against all that others have seen of it.
 func (r *restoreRun) prove(ctx context.Context) (err error) {
-	view, f := r.store.backend.View, r.store.folder
+	view, f := r.store.Backend.View, r.store.Folder
 	policy, err := r.readPolicy()
 	if err != nil {
 		return err
 	}
-	for _, path := range []string{f.checkpoint(), r.kept} {
+	for _, path := range []string{f.Checkpoint(), r.kept} {
 		signed, err := os.ReadFile(path)
 		if path == "" || errors.Is(err, os.ErrNotExist) && path != r.kept {
 			continue
@@ -215,7 +216,7 @@ func (r *restoreRun) prove(ctx context.Context) (err error) {
 	if r.report.Anchors, err = anchor.Audit(ctx, view, policy); err != nil {
 		return err
 	}
-	chain, err := r.store.openLedger()
+	chain, err := r.store.OpenLedger()
 	if err != nil {
 		return err
 	}
@@ -230,11 +231,11 @@ func (r *restoreRun) prove(ctx context.Context) (err error) {
 func (r *restoreRun) readPolicy() (*evidence.Policy, error) {
 	path := r.policy
 	if path == "" {
-		path = r.store.folder.policy()
+		path = r.store.Folder.Policy()
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) && r.policy == "" {
-		return r.store.configuredPolicy(r.report.Origin)
+		return r.store.ConfiguredPolicy(r.report.Origin)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy: %w", err)
@@ -244,7 +245,7 @@ func (r *restoreRun) readPolicy() (*evidence.Policy, error) {
 
 // count counts what has come back.
 func (r *restoreRun) count(ctx context.Context) error {
-	err := r.store.backend.View(ctx, func(reader journal.Reader) (err error) {
+	err := r.store.Backend.View(ctx, func(reader journal.Reader) (err error) {
 		if r.report.Documents, err = countRows(reader, documentsTable()); err != nil {
 			return err
 		}
@@ -261,14 +262,14 @@ func (r *restoreRun) count(ctx context.Context) error {
 
 // revive opens the journal as serve would: it signs a checkpoint, and computes the lookup tokens.
 func (r *restoreRun) revive(ctx context.Context, log *slog.Logger) (err error) {
-	j, err := r.store.openJournal(ctx, "", log)
+	j, err := r.store.OpenJournal(ctx, "", log)
 	if err != nil {
 		return err
 	}
-	r.store.backend = nil // the journal closes it
+	r.store.Backend = nil // the journal closes it
 	defer func() { err = errors.Join(err, j.Close()) }()
 	bar := cli.StartProgress(r.Stderr, "unwrapping", int(r.report.SealedRows))
-	x := vault.NewIndexer(j.View, r.store.keys)
+	x := vault.NewIndexer(j.View, r.store.Keys)
 	r.report.Reindexed, err = j.Reindex(ctx,
 		func(ctx context.Context, rows []journal.SealedRowAt) ([]journal.TokensOf, error) {
 			tokens, err := x.Tokens(ctx, rows)
@@ -283,14 +284,14 @@ func (r *restoreRun) revive(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	bar.End(cli.Count(uint64(r.report.Reindexed), "sealed row", "sealed rows"))
 	r.report.Signed = j.Checkpoint().Size
-	chain, err := r.store.openLedger()
+	chain, err := r.store.OpenLedger()
 	if err != nil {
 		return err
 	}
-	if _, err = r.store.writePolicy(j, chain); err != nil || r.report.Signed == 0 {
+	if _, err = r.store.WritePolicy(j, chain); err != nil || r.report.Signed == 0 {
 		return err
 	}
-	return r.store.remember(j.Checkpoint())
+	return r.store.Remember(j.Checkpoint())
 }
 
 // table writes what the restore came to.

@@ -17,6 +17,7 @@ import (
 	"muniment/anchor/journal/bolt"
 	"muniment/anchor/ledger"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 	"muniment/vault/keys/local"
 	"muniment/vault/objects"
 )
@@ -32,18 +33,18 @@ type acceptedReport struct {
 
 // acceptLoss goes on from what survives of a journal that contradicts its released head, under a new origin.
 func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
-	have, err := folder(r.cfg.Data).inventory()
+	have, err := node.Folder(r.cfg.Data).Inventory()
 	if err != nil {
 		return err
 	}
 	if err := r.openSurvivors(ctx); err != nil {
 		return err
 	}
-	begun := have.journal
+	begun := have.Journal
 	defer func() {
-		err = errors.Join(err, r.store.close())
+		err = errors.Join(err, r.store.Close())
 		if !begun { // the file was made to look into, and nothing was accepted
-			err = errors.Join(err, os.Remove(r.store.folder.journal()))
+			err = errors.Join(err, os.Remove(r.store.Folder.Journal()))
 		}
 	}()
 	cfg, err := r.survivors()
@@ -75,7 +76,7 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 			return cli.Hint(err, "the same command goes on where this one stopped")
 		}
 	}
-	report := acceptedReport{Policy: r.store.folder.policy()}
+	report := acceptedReport{Policy: r.store.Folder.Policy()}
 	if err := r.beginAgain(ctx, &report); err != nil {
 		return cli.Hint(fmt.Errorf("the loss is on record, but the journal could not be released anew: %w", err),
 			"the same command goes on where this one stopped")
@@ -85,7 +86,7 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 
 // seenByLedgers are the heads that ledgers have of the journal that is here or in the release bucket.
 func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, error) {
-	standing, err := journal.Compare(ctx, r.store.backend, objects.NewBucket(r.store.release))
+	standing, err := journal.Compare(ctx, r.store.Backend, objects.NewBucket(r.store.Release))
 	if err != nil && !errors.Is(err, journal.ErrContradicts) && !errors.Is(err, journal.ErrDamaged) &&
 		!errors.Is(err, journal.ErrMissing) {
 		return nil, err
@@ -93,7 +94,7 @@ func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, err
 	if standing.Origin == "" {
 		return nil, nil
 	}
-	chain, err := r.store.openLedger()
+	chain, err := r.store.OpenLedger()
 	if err != nil {
 		return nil, err
 	}
@@ -126,41 +127,41 @@ func giveUp(ctx context.Context, cfg journal.Config, seen []journal.LostHead) er
 
 // openSurvivors opens what there is, whatever is missing.
 func (r *restoreRun) openSurvivors(ctx context.Context) (err error) {
-	r.store = &storage{folder: folder(r.cfg.Data), found: whole}
+	r.store = &node.Storage{Folder: node.Folder(r.cfg.Data), Found: node.Whole}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, r.store.close())
+			err = errors.Join(err, r.store.Close())
 		}
 	}()
 	log := slog.New(slog.DiscardHandler)
-	if r.store.keys, err = openKeys(ctx, r.cfg, log, false); err != nil {
+	if r.store.Keys, err = node.OpenKeys(ctx, r.cfg, log, false); err != nil {
 		return fmt.Errorf("opening the data folder: %w", err)
 	}
-	if r.store.release, err = r.openRelease(ctx); err != nil {
+	if r.store.Release, err = r.openRelease(ctx); err != nil {
 		return err
 	}
-	backend, err := bolt.Open(bolt.Config{Path: r.store.folder.journal(), Create: true, Log: log})
+	backend, err := bolt.Open(bolt.Config{Path: r.store.Folder.Journal(), Create: true, Log: log})
 	if err != nil {
 		return cli.Hint(err, "move the file away and try again: what the release bucket has then survives")
 	}
-	r.store.backend = backend
+	r.store.Backend = backend
 	return nil
 }
 
 // survivors is the journal as it can be opened.
 func (r *restoreRun) survivors() (journal.Config, error) {
-	signer, err := r.store.keys.Signer(local.Checkpoint)
+	signer, err := r.store.Keys.Signer(local.Checkpoint)
 	if err != nil {
 		return journal.Config{}, err
 	}
-	remembered, err := os.ReadFile(r.store.folder.checkpoint())
+	remembered, err := os.ReadFile(r.store.Folder.Checkpoint())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return journal.Config{}, fmt.Errorf("reading the newest checkpoint: %w", err)
 	}
 	return journal.Config{
-		Backend: r.store.backend, Bucket: objects.NewBucket(r.store.release), Signer: signer,
+		Backend: r.store.Backend, Bucket: objects.NewBucket(r.store.Release), Signer: signer,
 		Clock: journal.SystemClock{}, Rand: rand.Reader,
-		Log: slog.New(slog.DiscardHandler), Definitions: definitions(), Remembered: remembered, Origin: r.origin,
+		Log: slog.New(slog.DiscardHandler), Definitions: node.Definitions(), Remembered: remembered, Origin: r.origin,
 	}, nil
 }
 
@@ -199,11 +200,11 @@ muniment restore. What only that journal.db has was never released.
 
 // beginAgain opens the journal, waits until all of it is released under the new origin, and writes the new policy.
 func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (err error) {
-	j, err := r.store.openJournal(ctx, "", slog.New(slog.DiscardHandler))
+	j, err := r.store.OpenJournal(ctx, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	r.store.backend = nil // the journal closes it
+	r.store.Backend = nil // the journal closes it
 	defer func() { err = errors.Join(err, j.Close()) }()
 	eras := j.Eras()
 	last := eras[len(eras)-1]
@@ -214,11 +215,11 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 	if err := os.Rename(report.Policy, report.Policy+".before-loss"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keeping the policy: %w", err)
 	}
-	chain, err := r.store.openLedger()
+	chain, err := r.store.OpenLedger()
 	if err != nil {
 		return err
 	}
-	if _, err := r.store.writePolicy(j, chain); err != nil {
+	if _, err := r.store.WritePolicy(j, chain); err != nil {
 		return err
 	}
 	receipt, err := j.Receipt(ctx, j.Size()-1)
@@ -231,7 +232,7 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 	if err != nil {
 		return err
 	}
-	return r.store.remember(j.Checkpoint()) // what is remembered of the old origin may be what was lost
+	return r.store.Remember(j.Checkpoint()) // what is remembered of the old origin may be what was lost
 }
 
 // table writes what was accepted.

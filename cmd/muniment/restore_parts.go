@@ -12,14 +12,15 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
 )
 
 // putBack puts the parts of a backup into the data folder and the release bucket, as far as they are missing there.
 func (r *restoreRun) putBack(ctx context.Context) (err error) {
-	from, to := folder(r.from), folder(r.cfg.Data)
-	backup, err := openDir(ctx, from.release(), false, false)
+	from, to := node.Folder(r.from), node.Folder(r.cfg.Data)
+	backup, err := node.OpenDir(ctx, from.Release(), false, false)
 	if err != nil {
 		return cli.Hint(fmt.Errorf("opening the backup: %w", err), "name the folder that was given to backup --to")
 	}
@@ -40,16 +41,16 @@ func (r *restoreRun) putBack(ctx context.Context) (err error) {
 
 // putSmallParts puts back the key file, the ledger's blocks, the policy and the newest checkpoint, where there are
 // none.
-func (r *restoreRun) putSmallParts(from, to folder) error {
+func (r *restoreRun) putSmallParts(from, to node.Folder) error {
 	parts := []struct {
-		path func(folder) string
+		path func(node.Folder) string
 		mode fs.FileMode
-	}{{folder.policy, 0o644}, {folder.publicKeys, 0o644}, {folder.checkpoint, 0o600}}
+	}{{node.Folder.Policy, 0o644}, {node.Folder.PublicKeys, 0o644}, {node.Folder.Checkpoint, 0o600}}
 	if r.cfg.Keys.Kind == config.KeysFile {
 		parts = append(parts, struct {
-			path func(folder) string
+			path func(node.Folder) string
 			mode fs.FileMode
-		}{folder.keys, 0o600})
+		}{node.Folder.Keys, 0o600})
 	}
 	for _, part := range parts {
 		if _, err := os.Lstat(part.path(to)); !errors.Is(err, fs.ErrNotExist) {
@@ -59,8 +60,8 @@ func (r *restoreRun) putSmallParts(from, to folder) error {
 			return fmt.Errorf("putting back %s: %w", part.path(to), err)
 		}
 	}
-	if _, err := os.Lstat(to.keys()); r.cfg.Keys.Kind == config.KeysFile && errors.Is(err, fs.ErrNotExist) {
-		return cli.Hint(fmt.Errorf("neither the backup nor the data folder has the key file, %s", to.keys()),
+	if _, err := os.Lstat(to.Keys()); r.cfg.Keys.Kind == config.KeysFile && errors.Is(err, fs.ErrNotExist) {
+		return cli.Hint(fmt.Errorf("neither the backup nor the data folder has the key file, %s", to.Keys()),
 			"put the key file there from where it is kept: without it no document can ever be read")
 	}
 	chain, err := blocksNow(from)
@@ -74,21 +75,21 @@ func (r *restoreRun) putSmallParts(from, to folder) error {
 }
 
 // putObjects puts the documents' objects back where there are none.
-func (r *restoreRun) putObjects(ctx context.Context, from, to folder) (err error) {
-	if _, err := os.Lstat(from.objects()); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(to.objects()); errors.Is(err, fs.ErrNotExist) {
+func (r *restoreRun) putObjects(ctx context.Context, from, to node.Folder) (err error) {
+	if _, err := os.Lstat(from.Objects()); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(to.Objects()); errors.Is(err, fs.ErrNotExist) {
 			return cli.Hint(fmt.Errorf("neither the backup nor the data folder has the documents' objects, %s",
-				to.objects()),
+				to.Objects()),
 				"put the folder there from where it is backed up: the documents' content is in it")
 		}
 		return nil
 	}
-	source, err := openDir(ctx, from.objects(), true, false)
+	source, err := node.OpenDir(ctx, from.Objects(), true, false)
 	if err != nil {
 		return fmt.Errorf("opening the backup's objects: %w", err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	target, err := openDir(ctx, to.objects(), true, true)
+	target, err := node.OpenDir(ctx, to.Objects(), true, true)
 	if err != nil {
 		return fmt.Errorf("opening the objects: %w", err)
 	}
@@ -140,11 +141,11 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 }
 
 // openRelease opens the release bucket, or makes it in the data folder.
-func (r *restoreRun) openRelease(ctx context.Context) (store, error) {
+func (r *restoreRun) openRelease(ctx context.Context) (node.Store, error) {
 	if c := r.cfg.Storage.S3; r.cfg.Storage.Kind == config.StorageS3 {
-		return openS3(ctx, c, c.ReleaseBucket, false, slog.New(slog.DiscardHandler))
+		return node.OpenS3(ctx, c, c.ReleaseBucket, false, slog.New(slog.DiscardHandler))
 	}
-	return openDir(ctx, folder(r.cfg.Data).release(), false, true)
+	return node.OpenDir(ctx, node.Folder(r.cfg.Data).Release(), false, true)
 }
 
 // leftovers refuses a bucket without a head that has other batches than the backup: they are somebody's history.

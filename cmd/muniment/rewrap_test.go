@@ -11,6 +11,7 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 )
@@ -20,25 +21,25 @@ func TestRewrapIsLeft(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.Data, cfg.Listen, cfg.AdminListen = filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", "127.0.0.1:0"
-	s, err := startService(t.Context(), cfg, slog.New(slog.DiscardHandler), openStorage)
+	s, err := node.Listen(t.Context(), cfg, slog.New(slog.DiscardHandler), node.OpenStorage)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.stop(5 * time.Second); err != nil {
+		if err := s.Stop(5 * time.Second); err != nil {
 			t.Error(err)
 		}
 	})
-	s.start()
+	s.Serve()
 	client := func(token string) *remote.Client {
-		r, err := remote.New(s.url(), token, remote.NewTransport(1))
+		r, err := remote.New(s.URL(), token, remote.NewTransport(1))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(r.Close)
 		return r
 	}
-	custodian, err := client(s.node.bootstrap.Reveal()).CreatePrincipal(t.Context(),
+	custodian, err := client(s.Node.Bootstrap.Reveal()).CreatePrincipal(t.Context(),
 		[]openapi.Grant{{Role: "key_custodian"}})
 	if err != nil {
 		t.Fatal(err)

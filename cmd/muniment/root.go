@@ -3,18 +3,19 @@ package main
 import (
 	"context"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 
 	"github.com/spf13/cobra"
 )
 
 // run runs the program with the arguments after its name, and returns the exit code. open opens the data folders that
 // are served; tests put faults between.
-func run(ctx context.Context, p *cli.Program, open opener, args []string) int {
+func run(ctx context.Context, p *cli.Program, open node.Opener, args []string) int {
 	return p.Run(ctx, rootCommand(p, open), args)
 }
 
 // rootCommand is the command that all others stand below.
-func rootCommand(p *cli.Program, open opener) *cobra.Command {
+func rootCommand(p *cli.Program, open node.Opener) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "muniment",
 		Short: "Keeps documents as evidence, and proves it to strangers",

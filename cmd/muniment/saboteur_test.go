@@ -15,6 +15,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 	"muniment/vault/objects"
 )
 
@@ -59,15 +60,15 @@ func (s *saboteur) pass(point string) {
 	}
 }
 
-func (s *saboteur) open(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
-	parts, err := openStorage(ctx, cfg, log)
+func (s *saboteur) open(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Storage, error) {
+	parts, err := node.OpenStorage(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	parts.backend = crashingBackend{parts.backend, s}
-	parts.objects = crashingStore{parts.objects, s}
-	parts.release = crashingRelease{parts.release, s}
-	parts.keys = crashingKeys{parts.keys, s}
+	parts.Backend = crashingBackend{parts.Backend, s}
+	parts.Objects = crashingStore{parts.Objects, s}
+	parts.Release = crashingRelease{parts.Release, s}
+	parts.Keys = crashingKeys{parts.Keys, s}
 	return parts, nil
 }
 
@@ -92,14 +93,14 @@ func (b crashingBackend) Update(ctx context.Context, fn func(journal.Txn) error)
 }
 
 type crashingStore struct {
-	store
+	node.Store
 	*saboteur
 }
 
 // Put dies in the middle of a body and after it.
 func (c crashingStore) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info,
 	error) {
-	info, err := c.store.Put(ctx, key, crashingBody{body, c.saboteur}, opt)
+	info, err := c.Store.Put(ctx, key, crashingBody{body, c.saboteur}, opt)
 	if err == nil {
 		c.pass("uploaded")
 	}
@@ -121,7 +122,7 @@ func (b crashingBody) Read(p []byte) (int, error) {
 }
 
 type crashingRelease struct {
-	store
+	node.Store
 	*saboteur
 }
 
@@ -133,7 +134,7 @@ func (c crashingRelease) Put(ctx context.Context, key string, body io.Reader, op
 		before, after = "swap", "swapped"
 	}
 	c.pass(before)
-	info, err := c.store.Put(ctx, key, body, opt)
+	info, err := c.Store.Put(ctx, key, body, opt)
 	if err == nil {
 		c.pass(after)
 	}
@@ -141,13 +142,13 @@ func (c crashingRelease) Put(ctx context.Context, key string, body io.Reader, op
 }
 
 type crashingKeys struct {
-	keyService
+	node.KeyService
 	*saboteur
 }
 
 // Signer is a signer that dies before and after it signs.
 func (k crashingKeys) Signer(name string) (journal.Signer, error) {
-	s, err := k.keyService.Signer(name)
+	s, err := k.KeyService.Signer(name)
 	if err != nil {
 		return nil, err
 	}

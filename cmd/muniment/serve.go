@@ -12,9 +12,10 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/node"
 )
 
-func serveCommand(p *cli.Program, open opener) *cobra.Command {
+func serveCommand(p *cli.Program, open node.Opener) *cobra.Command {
 	var file, data, listen, admin string
 	c := &cobra.Command{
 		Use:   "serve",
@@ -51,33 +52,33 @@ the first start a second line with the bootstrap API key, which is shown this on
 	return c
 }
 
-func serve(ctx context.Context, p *cli.Program, open opener, cfg config.Config) error {
+func serve(ctx context.Context, p *cli.Program, open node.Opener, cfg config.Config) error {
 	log, err := newLogger(p.Stderr, cfg.Log)
 	if err != nil {
 		return err
 	}
-	s, err := startService(ctx, cfg, log, open)
+	s, err := node.Listen(ctx, cfg, log, open)
 	if err != nil {
 		return err
 	}
 	err = announce(p, s)
 	if err == nil {
-		err = s.run(ctx)
+		err = s.Run(ctx)
 	}
 	log.Info("shutting down")
-	return errors.Join(err, s.stop(time.Duration(cfg.Shutdown)))
+	return errors.Join(err, s.Stop(time.Duration(cfg.Shutdown)))
 }
 
 // announce prints the URL and, of a folder that was just made, the bootstrap API key.
-func announce(p *cli.Program, s *service) error {
-	out := s.url() + "\n"
-	if s.node.created {
-		out += s.node.bootstrap.Reveal() + "\n"
+func announce(p *cli.Program, s *node.Server) error {
+	out := s.URL() + "\n"
+	if s.Node.Created {
+		out += s.Node.Bootstrap.Reveal() + "\n"
 	}
 	if _, err := io.WriteString(p.Stdout, out); err != nil {
 		return fmt.Errorf("printing the URL: %w", err)
 	}
-	return s.settle()
+	return s.EndFirstStart()
 }
 
 // newLogger makes the log.

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"context"
@@ -19,54 +19,54 @@ import (
 	"muniment/vault/objects"
 )
 
-// storage is a data folder and the services that keep what is not in it, open as far as that needs no journal.
-type storage struct {
-	folder  folder
-	found   state
+// Storage is a data folder and the services that keep what is not in it, open as far as that needs no journal.
+type Storage struct {
+	Folder  Folder
+	Found   State
 	noted   uint64 // the size of the checkpoint that was written down last
-	backend journal.Backend
-	release store
-	objects store
-	keys    keyService
+	Backend journal.Backend
+	Release Store
+	Objects Store
+	Keys    KeyService
 }
 
-// store is an object store that is let go of at the end.
-type store interface {
+// Store is an object store that is let go of at the end.
+type Store interface {
 	objects.Store
 	io.Closer
 }
 
-// keyService is what holds the keys of tenants and signs in the name of the journal and its ledger.
-type keyService interface {
+// KeyService is what holds the keys of tenants and signs in the name of the journal and its ledger.
+type KeyService interface {
 	keys.Service
 	// Signer is the signing key of that name: local.Checkpoint or local.Ledger.
 	Signer(name string) (journal.Signer, error)
 	io.Closer
 }
 
-// opener opens storage: openStorage, but for tests that put faults between.
-type opener func(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error)
+// Opener opens storage: openStorage, but for tests that put faults between.
+type Opener func(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error)
 
-// embedded is the configuration of a data folder that everything is in.
-func embedded(f folder) config.Config {
+// Embedded is the configuration of a data folder that everything is in.
+func Embedded(f Folder) config.Config {
 	cfg := config.Default()
 	cfg.Data = string(f)
 	return cfg
 }
 
-// openStorage opens what is configured, or makes it where there is nothing yet.
-func openStorage(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
-	return openParts(ctx, cfg, log, func(state) error { return nil })
+// OpenStorage opens what is configured, or makes it where there is nothing yet.
+func OpenStorage(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error) {
+	return OpenParts(ctx, cfg, log, func(State) error { return nil })
 }
 
-// openExisting opens what is configured and makes nothing.
-func openExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*storage, error) {
-	return openParts(ctx, cfg, log, func(found state) error {
+// OpenExisting opens what is configured and makes nothing.
+func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error) {
+	return OpenParts(ctx, cfg, log, func(found State) error {
 		switch found {
-		case fresh:
+		case Fresh:
 			return cli.Hint(fmt.Errorf("there is no vault in %s", cfg.Data),
 				"name its folder with --data, or its configuration with --config")
-		case restore:
+		case Unrestored:
 			return cli.Hint(fmt.Errorf("%s has no journal.db", cfg.Data),
 				"serve restores it from the release bucket; check it then")
 		}
@@ -74,15 +74,15 @@ func openExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*st
 	})
 }
 
-// openParts opens the parts one by one, once it is known what there is and permit agrees. Services come before anything
+// OpenParts opens the parts one by one, once it is known what there is and permit agrees. Services come before anything
 // is made in a fresh folder, so that a first start that one of them refuses can simply be repeated.
-func openParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(state) error) (s *storage,
+func OpenParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(State) error) (s *Storage,
 	err error) {
-	s = &storage{folder: folder(cfg.Data)}
+	s = &Storage{Folder: Folder(cfg.Data)}
 	defer func() {
 		if err != nil {
 			locked := errors.Is(err, local.ErrLocked)
-			err = errors.Join(fmt.Errorf("opening the data folder: %w", err), s.close())
+			err = errors.Join(fmt.Errorf("opening the data folder: %w", err), s.Close())
 			if locked {
 				err = cli.Hint(err, "a muniment process serves or checks this folder; one process at a time: stop it first")
 			}
@@ -95,53 +95,53 @@ func openParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit 
 	if err = s.find(ctx, cfg, log); err != nil {
 		return s, err
 	}
-	if err = permit(s.found); err != nil {
+	if err = permit(s.Found); err != nil {
 		return s, err
 	}
 	if err = s.openServices(ctx, cfg, log); err != nil {
 		return s, err
 	}
-	if s.found == fresh {
-		if err = s.folder.begin(); err != nil {
+	if s.Found == Fresh {
+		if err = s.Folder.begin(); err != nil {
 			return s, err
 		}
 	}
-	if err = s.openFolder(ctx, cfg, log, s.found == fresh); err != nil {
+	if err = s.openFolder(ctx, cfg, log, s.Found == Fresh); err != nil {
 		return s, err
 	}
-	backend, err := bolt.Open(bolt.Config{Path: s.folder.journal(), Create: s.found != whole, Log: log})
+	backend, err := bolt.Open(bolt.Config{Path: s.Folder.Journal(), Create: s.Found != Whole, Log: log})
 	if err != nil {
 		return s, err
 	}
-	s.backend = backend
+	s.Backend = backend
 	return s, nil
 }
 
-// openJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the
+// OpenJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the
 // release bucket. origin may be empty.
-func (s *storage) openJournal(ctx context.Context, origin string, log *slog.Logger) (*journal.Journal, error) {
-	if s.found == fresh && origin == "" {
+func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logger) (*journal.Journal, error) {
+	if s.Found == Fresh && origin == "" {
 		id, err := journal.NewID(journal.SystemClock{}.Now(), rand.Reader)
 		if err != nil {
 			return nil, err
 		}
 		origin = "muniment/" + id.String()
 	}
-	signer, err := s.keys.Signer(local.Checkpoint)
+	signer, err := s.Keys.Signer(local.Checkpoint)
 	if err != nil {
 		return nil, err
 	}
-	remembered, err := os.ReadFile(s.folder.checkpoint())
+	remembered, err := os.ReadFile(s.Folder.Checkpoint())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading the newest checkpoint: %w", err)
 	}
 	j, err := journal.Open(ctx, journal.Config{
-		Backend: s.backend, Bucket: objects.NewBucket(s.release), Signer: signer,
-		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Definitions: definitions(),
-		Origin: origin, Create: s.found == fresh, Remembered: remembered,
+		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Signer: signer,
+		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Definitions: Definitions(),
+		Origin: origin, Create: s.Found == Fresh, Remembered: remembered,
 	})
 	switch {
-	case err != nil && s.found == fresh && s.taken(ctx):
+	case err != nil && s.Found == Fresh && s.taken(ctx):
 		err = cli.Hint(err, anotherBegan)
 	case errors.Is(err, journal.ErrContradicts):
 		err = cli.Hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older or the wrong one, move it away and run "+
@@ -158,18 +158,18 @@ const anotherBegan = "another server has begun a journal in the release bucket m
 	"remove this one's data folder, in which nothing was deposited, and use that server, or name other buckets"
 
 // taken says whether there is a journal in the release bucket by now.
-func (s *storage) taken(ctx context.Context) bool {
-	there, err := released(ctx, s.release, "")
+func (s *Storage) taken(ctx context.Context) bool {
+	there, err := released(ctx, s.Release, "")
 	return err == nil && there
 }
 
-// remember writes a checkpoint down, for a start while the key service is down. It need not be the newest one, so
+// Remember writes a checkpoint down, for a start while the key service is down. It need not be the newest one, so
 // nothing is synced: half of one counts for nothing.
-func (s *storage) remember(c journal.Checkpoint) error {
+func (s *Storage) Remember(c journal.Checkpoint) error {
 	if c.Size == s.noted {
 		return nil
 	}
-	path := s.folder.checkpoint()
+	path := s.Folder.Checkpoint()
 	if err := os.WriteFile(path+".new", c.Note, 0o600); err != nil {
 		return fmt.Errorf("writing a checkpoint down: %w", err)
 	}
@@ -180,13 +180,13 @@ func (s *storage) remember(c journal.Checkpoint) error {
 	return nil
 }
 
-// close lets go of everything.
-func (s *storage) close() error {
+// Close lets go of everything.
+func (s *Storage) Close() error {
 	var errs []error
-	if s.backend != nil {
-		errs = append(errs, s.backend.Close())
+	if s.Backend != nil {
+		errs = append(errs, s.Backend.Close())
 	}
-	for _, part := range []io.Closer{s.release, s.objects, s.keys} {
+	for _, part := range []io.Closer{s.Release, s.Objects, s.Keys} {
 		if part != nil {
 			errs = append(errs, part.Close())
 		}

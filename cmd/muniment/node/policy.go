@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"crypto/sha256"
@@ -16,22 +16,22 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// openLedger opens the local ledger. Its name follows from its key, so that there is nothing to lose.
-func (s *storage) openLedger() (*ledgerlocal.Ledger, error) {
-	signer, err := s.keys.Signer(local.Ledger)
+// OpenLedger opens the local ledger. Its name follows from its key, so that there is nothing to lose.
+func (s *Storage) OpenLedger() (*ledgerlocal.Ledger, error) {
+	signer, err := s.Keys.Signer(local.Ledger)
 	if err != nil {
 		return nil, err
 	}
 	digest := sha256.Sum256(signer.PublicKey())
 	return ledgerlocal.Open(ledgerlocal.Config{
-		Dir: s.folder.ledger(), ID: "local/" + hex.EncodeToString(digest[:8]), Signer: signer,
+		Dir: s.Folder.Ledger(), ID: "local/" + hex.EncodeToString(digest[:8]), Signer: signer,
 		Clock: journal.SystemClock{},
 	})
 }
 
-// writePolicy says what a verifier must trust to believe this folder's evidence, and puts it into the folder if it is
+// WritePolicy says what a verifier must trust to believe this folder's evidence, and puts it into the folder if it is
 // not there yet. An auditor keeps a copy elsewhere: one that is read from here proves nothing.
-func (s *storage) writePolicy(j *journal.Journal, b *ledgerlocal.Ledger) (*evidence.Policy, error) {
+func (s *Storage) WritePolicy(j *journal.Journal, b *ledgerlocal.Ledger) (*evidence.Policy, error) {
 	policy := evidence.Policy{
 		V:       evidence.Version,
 		Ledgers: []evidence.Pin{{Kind: b.Kind(), ID: b.ID(), Pin: b.VerifierKey()}},
@@ -44,7 +44,7 @@ func (s *storage) writePolicy(j *journal.Journal, b *ledgerlocal.Ledger) (*evide
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(s.folder.policy(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(s.Folder.Policy(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return &policy, nil
 	}
@@ -58,9 +58,9 @@ func (s *storage) writePolicy(j *journal.Journal, b *ledgerlocal.Ledger) (*evide
 	return &policy, nil
 }
 
-// configuredPolicy trusts the keys of the key service that is configured.
-func (s *storage) configuredPolicy(origin string) (*evidence.Policy, error) {
-	signer, err := s.keys.Signer(local.Checkpoint)
+// ConfiguredPolicy trusts the keys of the key service that is configured.
+func (s *Storage) ConfiguredPolicy(origin string) (*evidence.Policy, error) {
+	signer, err := s.Keys.Signer(local.Checkpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *storage) configuredPolicy(origin string) (*evidence.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("naming the checkpoints' key: %w", err)
 	}
-	b, err := s.openLedger()
+	b, err := s.OpenLedger()
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +80,9 @@ func (s *storage) configuredPolicy(origin string) (*evidence.Policy, error) {
 	}, nil
 }
 
-// readPolicy reads a folder's policy as an auditor would.
-func readPolicy(f folder) (*evidence.Policy, error) {
-	data, err := os.ReadFile(f.policy())
+// ReadPolicy reads a folder's policy as an auditor would.
+func ReadPolicy(f Folder) (*evidence.Policy, error) {
+	data, err := os.ReadFile(f.Policy())
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy: %w", err)
 	}

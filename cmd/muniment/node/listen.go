@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"fmt"
@@ -23,14 +23,14 @@ const (
 // files allows. More than it allows is refused: a client without a credential could then use up the files that deposits
 // need.
 func maxConnections(configured int) (int, error) {
-	files, err := openFiles()
+	files, err := OpenFiles()
 	if err != nil {
 		return 0, fmt.Errorf("reading the limit of open files: %w", err)
 	}
-	return connectionsWithin(files, configured)
+	return ConnectionsWithin(files, configured)
 }
 
-func connectionsWithin(files uint64, configured int) (int, error) {
+func ConnectionsWithin(files uint64, configured int) (int, error) {
 	room := 0
 	if files > reservedFiles {
 		room = int(min((files-reservedFiles)/filesPerConnection, 1<<20))

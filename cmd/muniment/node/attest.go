@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"context"
@@ -20,8 +20,8 @@ func storeName(c config.Storage) string {
 	return c.Kind + "/" + hex.EncodeToString(digest[:8])
 }
 
-// attestor tries what a store enforces; nil for a folder, whose locks are this program's own rule.
-func attestor(c config.Storage, s objects.Store) func(context.Context) (objects.Attestation, error) {
+// Attestor tries what a store enforces; nil for a folder, whose locks are this program's own rule.
+func Attestor(c config.Storage, s objects.Store) func(context.Context) (objects.Attestation, error) {
 	if c.Kind != config.StorageS3 {
 		return nil
 	}

@@ -1,4 +1,5 @@
-package main
+// Package node opens everything that serves one vault: journal, storage, keys, ledgers, and the gateway before them.
+package node
 
 import (
 	"context"
@@ -20,16 +21,16 @@ import (
 	"muniment/vault/access"
 )
 
-// node is everything that serves one data folder.
-type node struct {
-	store     *storage
-	journal   *journal.Journal
+// Node is everything that serves one data folder.
+type Node struct {
+	Store     *Storage
+	Journal   *journal.Journal
 	door      *access.Door
-	vault     *vault.Vault
+	Vault     *vault.Vault
 	publisher *anchor.Publisher
 	gateway   *gateway.Server
-	bootstrap access.APIKey // of a vault that was just made, else zero
-	created   bool          // the vault was just made
+	Bootstrap access.APIKey // of a vault that was just made, else zero
+	Created   bool          // the vault was just made
 
 	stopAnchors context.CancelFunc
 	anchored    chan error // the publisher's end
@@ -42,8 +43,8 @@ type node struct {
 // sweepEvery is how often the store is searched for objects that uploads have left which broke off.
 const sweepEvery = time.Hour
 
-// definitions are the event types of all packages.
-func definitions() []journal.Definition {
+// Definitions are the event types of all packages.
+func Definitions() []journal.Definition {
 	var all []journal.Definition
 	for _, some := range [][]journal.Definition{vault.Definitions(), retention.Definitions(), anchor.Definitions()} {
 		all = append(all, some...)
@@ -51,18 +52,18 @@ func definitions() []journal.Definition {
 	return all
 }
 
-// openNode opens a data folder, or makes one. Whatever it has opened is closed again when it fails.
-func openNode(ctx context.Context, cfg config.Config, log *slog.Logger, open opener) (n *node, err error) {
-	n = &node{}
+// Open opens a data folder, or makes one. Whatever it has opened is closed again when it fails.
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener) (n *Node, err error) {
+	n = &Node{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, n.close())
+			err = errors.Join(err, n.Close())
 		}
 	}()
-	if n.store, err = open(ctx, cfg, log); err != nil {
+	if n.Store, err = open(ctx, cfg, log); err != nil {
 		return n, err
 	}
-	if n.journal, err = n.store.openJournal(ctx, cfg.Origin, log); err != nil {
+	if n.Journal, err = n.Store.OpenJournal(ctx, cfg.Origin, log); err != nil {
 		return n, err
 	}
 	if err = n.owned(cfg); err != nil {
@@ -80,15 +81,15 @@ func openNode(ctx context.Context, cfg config.Config, log *slog.Logger, open ope
 
 // owned refuses to go on over a release bucket that is another server's, and to begin where nothing could be released:
 // the head in the bucket is what keeps two servers from beginning two histories there.
-func (n *node) owned(cfg config.Config) error {
-	if err := n.journal.Err(); err != nil {
+func (n *Node) owned(cfg config.Config) error {
+	if err := n.Journal.Err(); err != nil {
 		err = fmt.Errorf("releasing the journal: %w", err)
-		if n.store.found == fresh {
+		if n.Store.Found == Fresh {
 			return cli.Hint(err, anotherBegan)
 		}
 		return cli.Hint(err, "another server has gone on with this journal; stop it, and start this one again")
 	}
-	if n.store.found == fresh && n.journal.Checkpoint().Size == 0 {
+	if n.Store.Found == Fresh && n.Journal.Checkpoint().Size == 0 {
 		return cli.Hint(errors.New("the journal's first checkpoint could not be released"),
 			"the log says whether the release bucket or the key service stands in the way; then remove "+cfg.Data+" and start again")
 	}
@@ -97,37 +98,37 @@ func (n *node) owned(cfg config.Config) error {
 
 // openVault opens the vault, and makes the default tenant where there is none: at the first start, or at the one after
 // a first start that was broken off and has left its beginning in the release bucket.
-func (n *node) openVault(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	ahead := 0
 	if cfg.Keys.Kind == config.KeysVault { // a key file answers at once
 		ahead = cfg.Keys.Vault.Ahead
 	}
 	n.door = access.NewDoor(access.DoorConfig{
-		Journal: n.journal, Clock: journal.SystemClock{}, ReleaseWait: time.Duration(cfg.Limits.Release),
+		Journal: n.Journal, Clock: journal.SystemClock{}, ReleaseWait: time.Duration(cfg.Limits.Release),
 	})
-	n.vault, err = vault.Open(ctx, vault.Config{
-		Journal: n.journal, Door: n.door, Keys: n.store.keys, Objects: n.store.objects, Rules: retention.Rules{},
+	n.Vault, err = vault.Open(ctx, vault.Config{
+		Journal: n.Journal, Door: n.door, Keys: n.Store.Keys, Objects: n.Store.Objects, Rules: retention.Rules{},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		MaxSize: int64(cfg.Limits.Document), LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
-		Custodian: n.store.custodian(), TrimWait: time.Duration(cfg.Keys.TrimAfter),
-		Store: storeName(cfg.Storage), Attest: attestor(cfg.Storage, n.store.objects),
+		Custodian: n.Store.custodian(), TrimWait: time.Duration(cfg.Keys.TrimAfter),
+		Store: storeName(cfg.Storage), Attest: Attestor(cfg.Storage, n.Store.Objects),
 	})
-	if err != nil || n.store.found == whole {
+	if err != nil || n.Store.Found == Whole {
 		return err
 	}
-	there, err := n.vault.Bootstrapped(ctx)
+	there, err := n.Vault.Bootstrapped(ctx)
 	if err != nil || there {
 		return err
 	}
-	n.created = true
-	if n.bootstrap, err = n.vault.Bootstrap(ctx); err != nil {
+	n.Created = true
+	if n.Bootstrap, err = n.Vault.Bootstrap(ctx); err != nil {
 		return fmt.Errorf("creating the default tenant: %w", err)
 	}
 	return nil
 }
 
 // startWorkers starts what goes on behind the requests.
-func (n *node) startWorkers(ctx context.Context, log *slog.Logger) {
+func (n *Node) startWorkers(ctx context.Context, log *slog.Logger) {
 	anchors, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stopAnchors, n.anchored = stop, make(chan error, 1)
 	go func() { n.anchored <- n.publisher.Run(anchors) }()
@@ -149,15 +150,15 @@ func (n *node) startWorkers(ctx context.Context, log *slog.Logger) {
 const rememberEvery = time.Second
 
 // remember writes the newest checkpoint down.
-func (n *node) remember(log *slog.Logger) {
-	if err := n.store.remember(n.journal.Checkpoint()); err != nil {
+func (n *Node) remember(log *slog.Logger) {
+	if err := n.Store.Remember(n.Journal.Checkpoint()); err != nil {
 		log.Warn("the newest checkpoint could not be written down; it will be tried again", "error", err)
 	}
 }
 
 // sweep deletes the objects that no document has.
-func (n *node) sweep(ctx context.Context, log *slog.Logger) {
-	deleted, err := n.vault.Sweep(ctx, vault.DefaultTenant)
+func (n *Node) sweep(ctx context.Context, log *slog.Logger) {
+	deleted, err := n.Vault.Sweep(ctx, vault.DefaultTenant)
 	if err != nil && ctx.Err() == nil {
 		log.Warn("the sweep for abandoned objects failed; it will be tried again", "error", err)
 	}
@@ -180,13 +181,13 @@ func every(ctx context.Context, interval time.Duration, work func(context.Contex
 }
 
 // openGateway wires what the journal and vault are reached through.
-func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
-	blocks, err := n.store.openLedger()
+func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
+	blocks, err := n.Store.OpenLedger()
 	if err != nil {
 		return err
 	}
 	n.publisher, err = anchor.New(anchor.Config{
-		Journal: n.journal, Ledgers: []ledger.Ledger{blocks}, Interval: time.Duration(cfg.Anchor.Every),
+		Journal: n.Journal, Ledgers: []ledger.Ledger{blocks}, Interval: time.Duration(cfg.Anchor.Every),
 		Asked: time.Duration(cfg.Anchor.Asked),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Ask: n.door.For(access.AnchorNow), Show: n.door.For(access.ViewAnchors),
@@ -194,7 +195,7 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	policy, err := n.store.writePolicy(n.journal, blocks)
+	policy, err := n.Store.WritePolicy(n.Journal, blocks)
 	if err != nil {
 		return err
 	}
@@ -203,7 +204,7 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.gateway, err = gateway.New(gateway.Config{
-		Vault: n.vault, Journal: n.journal, Door: n.door, Publisher: n.publisher, Authn: authn.APIKeys{Journal: n.journal},
+		Vault: n.Vault, Journal: n.Journal, Door: n.door, Publisher: n.publisher, Authn: authn.APIKeys{Journal: n.Journal},
 		Policy: policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
 			MaxBody: int64(cfg.Limits.Document), Pace: gateway.Pace{Patience: time.Duration(cfg.Limits.Patience)},
@@ -214,16 +215,16 @@ func (n *node) openGateway(cfg config.Config, log *slog.Logger) error {
 	return err
 }
 
-// close ends everything in the order in which nothing is lost: the vault, which still writes the outcome of reads,
+// Close ends everything in the order in which nothing is lost: the vault, which still writes the outcome of reads,
 // before the journal.
-func (n *node) close() error {
+func (n *Node) Close() error {
 	var errs []error
 	if n.stopSweeps != nil {
 		n.stopSweeps()
 		<-n.swept
 	}
-	if n.vault != nil {
-		errs = append(errs, n.vault.Close())
+	if n.Vault != nil {
+		errs = append(errs, n.Vault.Close())
 	}
 	if n.stopAnchors != nil {
 		n.stopAnchors()
@@ -232,13 +233,13 @@ func (n *node) close() error {
 	if n.stopMemory != nil {
 		n.stopMemory()
 		<-n.remembered
-		errs = append(errs, n.store.remember(n.journal.Checkpoint()))
+		errs = append(errs, n.Store.Remember(n.Journal.Checkpoint()))
 	}
-	if n.journal != nil {
-		errs = append(errs, n.journal.Close())
+	if n.Journal != nil {
+		errs = append(errs, n.Journal.Close())
 	}
-	if n.store != nil {
-		errs = append(errs, n.store.close())
+	if n.Store != nil {
+		errs = append(errs, n.Store.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"context"
@@ -33,8 +33,8 @@ type keyVault struct{ *transit.Service }
 func (k keyVault) Signer(name string) (journal.Signer, error) { return k.Service.Signer(name) }
 
 // custodian rotates and trims keys, where that is in our hands: those in Vault are in a key custodian's.
-func (s *storage) custodian() keys.Custodian {
-	if file, ok := s.keys.(keyFile); ok {
+func (s *Storage) custodian() keys.Custodian {
+	if file, ok := s.Keys.(keyFile); ok {
 		return file.Service
 	}
 	return nil
@@ -50,12 +50,12 @@ func checkSecrets(cfg config.Config) error {
 	return nil
 }
 
-// openKeys opens the key service. With keys in a file, create makes that file; in Vault the operator has made what
+// OpenKeys opens the key service. With keys in a file, create makes that file; in Vault the operator has made what
 // there must be.
-func openKeys(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (keyService, error) {
-	f := folder(cfg.Data)
+func OpenKeys(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (KeyService, error) {
+	f := Folder(cfg.Data)
 	if cfg.Keys.Kind == config.KeysVault {
-		s, err := transit.Open(ctx, transitConfig(cfg.Keys.Vault, f, log))
+		s, err := transit.Open(ctx, TransitConfig(cfg.Keys.Vault, f, log))
 		if err != nil {
 			return nil, err
 		}
@@ -65,19 +65,19 @@ func openKeys(ctx context.Context, cfg config.Config, log *slog.Logger, create b
 	if create {
 		open = local.Create
 	}
-	s, err := open(f.keys())
+	s, err := open(f.Keys())
 	if err != nil {
 		return nil, err
 	}
 	return keyFile{s}, nil
 }
 
-func transitConfig(v config.Vault, f folder, log *slog.Logger) transit.Config {
+func TransitConfig(v config.Vault, f Folder, log *slog.Logger) transit.Config {
 	return transit.Config{
 		Address: v.Address, CA: v.CA, ServerName: v.ServerName, Namespace: v.Namespace, Mount: v.Mount,
 		Prefix:            v.Prefix,
 		Auth:              transitAuth(v),
-		CheckpointVersion: v.CheckpointKeyVersion, LedgerVersion: v.LedgerKeyVersion, PublicKeys: f.publicKeys(),
+		CheckpointVersion: v.CheckpointKeyVersion, LedgerVersion: v.LedgerKeyVersion, PublicKeys: f.PublicKeys(),
 		RequestTimeout: time.Duration(v.Timeout), RetryTime: time.Duration(v.Patience),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 	}
@@ -97,16 +97,16 @@ func transitAuth(v config.Vault) transit.Auth {
 	return auth
 }
 
-// openS3 opens one of the two buckets, and verifies that it is of the right kind.
-func openS3(ctx context.Context, c config.S3, bucket string, versioned bool, log *slog.Logger) (store, error) {
-	s, err := s3.Open(ctx, s3Config(c, bucket, versioned, log))
+// OpenS3 opens one of the two buckets, and verifies that it is of the right kind.
+func OpenS3(ctx context.Context, c config.S3, bucket string, versioned bool, log *slog.Logger) (Store, error) {
+	s, err := s3.Open(ctx, S3Config(c, bucket, versioned, log))
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func s3Config(c config.S3, bucket string, versioned bool, log *slog.Logger) s3.Config {
+func S3Config(c config.S3, bucket string, versioned bool, log *slog.Logger) s3.Config {
 	credentials := map[string]s3.Credentials{
 		config.S3Environment: s3.Environment(),
 		config.S3Files:       s3.Files(c.AccessKeyFile, c.SecretKeyFile),
@@ -127,8 +127,8 @@ func s3Config(c config.S3, bucket string, versioned bool, log *slog.Logger) s3.C
 	}
 }
 
-// openDir opens a store in the data folder, or makes it.
-func openDir(ctx context.Context, path string, versioned, create bool) (store, error) {
+// OpenDir opens a store in the data folder, or makes it.
+func OpenDir(ctx context.Context, path string, versioned, create bool) (Store, error) {
 	s, err := dir.Open(ctx, dir.Config{Dir: path, Versioned: versioned, Create: create, Clock: journal.SystemClock{},
 		Rand: rand.Reader})
 	if err != nil {
@@ -139,37 +139,37 @@ func openDir(ctx context.Context, path string, versioned, create bool) (store, e
 
 // find says what there is: in the folder, and in the release bucket where that is on S3. What a service keeps instead
 // of the folder counts as being there if anything is.
-func (s *storage) find(ctx context.Context, cfg config.Config, log *slog.Logger) error {
-	have, err := s.folder.inventory()
+func (s *Storage) find(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	have, err := s.Folder.Inventory()
 	if err != nil {
 		return err
 	}
 	if cfg.Storage.Kind == config.StorageS3 {
 		c := cfg.Storage.S3
-		if s.release, err = openS3(ctx, c, c.ReleaseBucket, false, log); err != nil {
+		if s.Release, err = OpenS3(ctx, c, c.ReleaseBucket, false, log); err != nil {
 			return err
 		}
-		if have.release, err = released(ctx, s.release, c.ReleaseBucket); err != nil {
+		if have.Release, err = released(ctx, s.Release, c.ReleaseBucket); err != nil {
 			return err
 		}
-		have.objects = have.journal || have.release
-		if have.journal && !have.release && !have.starting {
+		have.Objects = have.Journal || have.Release
+		if have.Journal && !have.Release && !have.starting {
 			return cli.Hint(fmt.Errorf("%s has a journal, and the release bucket %s has no head of one",
-				s.folder, c.ReleaseBucket),
+				s.Folder, c.ReleaseBucket),
 				"name the bucket that the journal was released to in storage.s3.release_bucket, or put its objects back: the journal may not go on without it; "+
 					"when they are lost, muniment restore --accept-loss says what it would cost")
 		}
 	}
 	if cfg.Keys.Kind == config.KeysVault {
-		have.keys = have.journal || have.release || have.objects
+		have.Keys = have.Journal || have.Release || have.Objects
 	}
-	s.found, err = s.folder.judge(have)
+	s.Found, err = s.Folder.State(have)
 	return err
 }
 
 // released says whether the release bucket has a journal's head. One that has none, but something else, is refused: a
 // journal that begins there would lie among what is left of another.
-func released(ctx context.Context, bucket store, name string) (bool, error) {
+func released(ctx context.Context, bucket Store, name string) (bool, error) {
 	_, err := bucket.Stat(ctx, "head", "")
 	if err == nil {
 		return true, nil
@@ -189,8 +189,8 @@ func released(ctx context.Context, bucket store, name string) (bool, error) {
 
 // unused refuses to begin a vault over the documents of another: to its sweep they would be what broken uploads have
 // left.
-func (s *storage) unused(ctx context.Context, name string) error {
-	for _, err := range s.objects.List(ctx, vault.DefaultTenant+"/", "") {
+func (s *Storage) unused(ctx context.Context, name string) error {
+	for _, err := range s.Objects.List(ctx, vault.DefaultTenant+"/", "") {
 		if err != nil {
 			return fmt.Errorf("looking for documents of another vault: %w", err)
 		}
@@ -202,9 +202,9 @@ func (s *storage) unused(ctx context.Context, name string) error {
 
 // openServices opens what is configured outside of the folder. A journal that is to begin, or to come back, will have
 // to be signed: that there is no key for it is said before.
-func (s *storage) openServices(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+func (s *Storage) openServices(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	if cfg.Storage.Kind == config.StorageS3 {
-		if err := s.openObjects(ctx, cfg, log, false); err != nil {
+		if err := s.OpenObjects(ctx, cfg, log, false); err != nil {
 			return err
 		}
 	}
@@ -213,24 +213,24 @@ func (s *storage) openServices(ctx context.Context, cfg config.Config, log *slog
 			return err
 		}
 	}
-	if s.found == fresh && s.objects != nil {
+	if s.Found == Fresh && s.Objects != nil {
 		return s.unused(ctx, cfg.Storage.S3.Bucket)
 	}
 	return nil
 }
 
 // openVaultKeys opens the keys in Vault, those that sign included where they will be needed.
-func (s *storage) openVaultKeys(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
-	if s.found != whole {
-		if err := s.folder.make(); err != nil { // public keys are remembered in it
+func (s *Storage) openVaultKeys(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	if s.Found != Whole {
+		if err := s.Folder.make(); err != nil { // public keys are remembered in it
 			return err
 		}
 	}
-	if s.keys, err = openKeys(ctx, cfg, log, false); err != nil || s.found == whole {
+	if s.Keys, err = OpenKeys(ctx, cfg, log, false); err != nil || s.Found == Whole {
 		return err
 	}
 	for _, name := range []string{local.Checkpoint, local.Ledger} {
-		if _, err := s.keys.Signer(name); err != nil {
+		if _, err := s.Keys.Signer(name); err != nil {
 			return err
 		}
 	}
@@ -238,32 +238,32 @@ func (s *storage) openVaultKeys(ctx context.Context, cfg config.Config, log *slo
 }
 
 // openFolder opens what is in the folder instead of with a service, or makes it.
-func (s *storage) openFolder(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (err error) {
-	if s.keys == nil {
-		if s.keys, err = openKeys(ctx, cfg, log, create); err != nil {
+func (s *Storage) openFolder(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (err error) {
+	if s.Keys == nil {
+		if s.Keys, err = OpenKeys(ctx, cfg, log, create); err != nil {
 			return err
 		}
 	}
-	if s.objects == nil {
-		err = s.openObjects(ctx, cfg, log, create)
+	if s.Objects == nil {
+		err = s.OpenObjects(ctx, cfg, log, create)
 	}
 	return err
 }
 
-// openObjects opens the two stores, but for what find has opened; create makes those of a folder.
-func (s *storage) openObjects(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (err error) {
+// OpenObjects opens the two stores, but for what find has opened; create makes those of a folder.
+func (s *Storage) OpenObjects(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (err error) {
 	if c := cfg.Storage.S3; cfg.Storage.Kind == config.StorageS3 {
-		if s.release == nil {
-			if s.release, err = openS3(ctx, c, c.ReleaseBucket, false, log); err != nil {
+		if s.Release == nil {
+			if s.Release, err = OpenS3(ctx, c, c.ReleaseBucket, false, log); err != nil {
 				return err
 			}
 		}
-		s.objects, err = openS3(ctx, c, c.Bucket, true, log)
+		s.Objects, err = OpenS3(ctx, c, c.Bucket, true, log)
 		return err
 	}
-	if s.release, err = openDir(ctx, s.folder.release(), false, create); err != nil {
+	if s.Release, err = OpenDir(ctx, s.Folder.Release(), false, create); err != nil {
 		return err
 	}
-	s.objects, err = openDir(ctx, s.folder.objects(), true, create)
+	s.Objects, err = OpenDir(ctx, s.Folder.Objects(), true, create)
 	return err
 }

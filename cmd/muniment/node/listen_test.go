@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ func TestConnectionsWithin(t *testing.T) {
 		{200, 0, 68}, {1024, 0, 480}, {1 << 20, 0, mostConnections}, {^uint64(0), 0, mostConnections},
 		{1 << 20, 10_000, 10_000}, {1024, 480, 480}, {1024, 481, 0}, {65, 0, 0}, {0, 0, 0},
 	} {
-		if got, err := connectionsWithin(test.files, test.LoadConfig); got != test.want ||
+		if got, err := ConnectionsWithin(test.files, test.LoadConfig); got != test.want ||
 			(err == nil) != (test.want > 0) {
 			t.Errorf("%d files, %d configured: %d, %v; want %d", test.files, test.LoadConfig, got, err, test.want)
 		}

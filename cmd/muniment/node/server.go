@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"context"
@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// service is a node that listens.
-type service struct {
-	node          *node
+// Server is a node that listens.
+type Server struct {
+	Node          *Node
 	public, admin *http.Server
 	listeners     [2]net.Listener
 	ended         chan error
 }
 
-// startService listens before it opens the folder, so that a port that is taken is noticed before anything is made.
-func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open opener) (*service, error) {
-	s := &service{ended: make(chan error, 2)}
+// Listen listens before it opens the folder, so that a port that is taken is noticed before anything is made.
+func Listen(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener) (*Server, error) {
+	s := &Server{ended: make(chan error, 2)}
 	var lc net.ListenConfig
 	for i, address := range []string{cfg.Listen, cfg.AdminListen} {
 		l, err := lc.Listen(ctx, "tcp", address)
@@ -38,18 +38,18 @@ func startService(ctx context.Context, cfg config.Config, log *slog.Logger, open
 		s.unlisten()
 		return nil, err
 	}
-	if s.node, err = openNode(ctx, cfg, log, open); err != nil {
+	if s.Node, err = Open(ctx, cfg, log, open); err != nil {
 		s.unlisten()
 		return nil, err
 	}
-	s.public, s.admin = s.node.gateway.HTTP(), s.node.gateway.AdminHTTP()
-	log.Info("serving", "url", s.url(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version",
+	s.public, s.admin = s.Node.gateway.HTTP(), s.Node.gateway.AdminHTTP()
+	log.Info("serving", "url", s.URL(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version",
 		cli.Version)
 	return s, nil
 }
 
 // limit bounds the connections of both listeners.
-func (s *service) limit(cfg config.Config) error {
+func (s *Server) limit(cfg config.Config) error {
 	proxies, err := cfg.Proxies()
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (s *service) limit(cfg config.Config) error {
 }
 
 // unlisten closes the listeners of a service that did not come to serve.
-func (s *service) unlisten() {
+func (s *Server) unlisten() {
 	for _, l := range s.listeners {
 		if l != nil {
 			l.Close()
@@ -72,32 +72,32 @@ func (s *service) unlisten() {
 	}
 }
 
-func (s *service) url() string { return "http://" + s.listeners[0].Addr().String() }
+func (s *Server) URL() string { return "http://" + s.listeners[0].Addr().String() }
 
-// settle ends the first start: the key has been shown.
-func (s *service) settle() error {
-	if s.node.store.found != fresh {
+// EndFirstStart ends the first start: the key has been shown.
+func (s *Server) EndFirstStart() error {
+	if s.Node.Store.Found != Fresh {
 		return nil
 	}
-	return s.node.store.folder.settled()
+	return s.Node.Store.Folder.EndFirstStart()
 }
 
-// run serves until ctx ends, which is no error, or until the journal may not write any more.
-func (s *service) run(ctx context.Context) error {
-	s.start()
+// Run serves until ctx ends, which is no error, or until the journal may not write any more.
+func (s *Server) Run(ctx context.Context) error {
+	s.Serve()
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-s.node.journal.Stopped():
-		return cli.Hint(fmt.Errorf("the journal has stopped: %w", s.node.journal.Err()),
+	case <-s.Node.Journal.Stopped():
+		return cli.Hint(fmt.Errorf("the journal has stopped: %w", s.Node.Journal.Err()),
 			"start again: the journal reads what was really written; if the disk has failed, restore from release/ on another")
 	case err := <-s.ended:
 		return fmt.Errorf("serving: %w", err)
 	}
 }
 
-// start serves in the background.
-func (s *service) start() {
+// Serve serves in the background.
+func (s *Server) Serve() {
 	for i, server := range []*http.Server{s.public, s.admin} {
 		go func() {
 			if err := server.Serve(s.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
@@ -107,13 +107,13 @@ func (s *service) start() {
 	}
 }
 
-// stop takes no more calls, lets those that are being served end until the deadline, and closes the node.
-func (s *service) stop(patience time.Duration) error {
+// Stop takes no more calls, lets those that are being served end until the deadline, and closes the node.
+func (s *Server) Stop(patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	err := s.public.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = s.public.Close() // what is cut off was not acknowledged
 	}
-	return errors.Join(err, s.admin.Close(), s.node.close())
+	return errors.Join(err, s.admin.Close(), s.Node.Close())
 }

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"context"
@@ -37,29 +37,29 @@ func TestWiringAsksForPermission(t *testing.T) {
 	ctx := context.Background()
 	cfg := config.Default()
 	cfg.Data, cfg.Listen, cfg.AdminListen = filepath.Join(t.TempDir(), "data"), "127.0.0.1:0", "127.0.0.1:0"
-	s, err := startService(ctx, cfg, slog.New(slog.DiscardHandler), openStorage)
+	s, err := Listen(ctx, cfg, slog.New(slog.DiscardHandler), OpenStorage)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.stop(5 * time.Second); err != nil {
+		if err := s.Stop(5 * time.Second); err != nil {
 			t.Error(err)
 		}
 	})
-	s.start()
+	s.Serve()
 	var who access.Who
-	err = s.node.journal.View(ctx, func(r journal.Reader) (err error) {
-		who, err = access.Authenticate(r, s.node.bootstrap.Reveal())
+	err = s.Node.Journal.View(ctx, func(r journal.Reader) (err error) {
+		who, err = access.Authenticate(r, s.Node.Bootstrap.Reveal())
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, key, err := s.node.vault.CreatePrincipal(ctx, who, []access.Grant{{Role: access.Depositor}})
+	_, key, err := s.Node.Vault.CreatePrincipal(ctx, who, []access.Grant{{Role: access.Depositor}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := remote.New(s.url(), key.Reveal(), remote.NewTransport(8))
+	r, err := remote.New(s.URL(), key.Reveal(), remote.NewTransport(8))
 	if err != nil {
 		t.Fatal(err)
 	}

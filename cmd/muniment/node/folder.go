@@ -1,0 +1,131 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"muniment/cmd/muniment/cli"
+	"os"
+	"path/filepath"
+)
+
+// Folder is the data folder. With the storage on S3 it has no release/ and objects/, with the keys in Vault no
+// keys.json.
+type Folder string
+
+// The parts of the folder. README.md explains to operators what each is, and which must be backed up.
+func (f Folder) Journal() string    { return filepath.Join(string(f), "journal.db") }
+func (f Folder) Release() string    { return filepath.Join(string(f), "release") }
+func (f Folder) Objects() string    { return filepath.Join(string(f), "objects") }
+func (f Folder) Keys() string       { return filepath.Join(string(f), "keys.json") }
+func (f Folder) Ledger() string     { return filepath.Join(string(f), "ledger") }
+func (f Folder) Policy() string     { return filepath.Join(string(f), "policy.json") }
+func (f Folder) PublicKeys() string { return filepath.Join(string(f), "public-keys.json") }
+func (f Folder) Checkpoint() string { return filepath.Join(string(f), "checkpoint") }
+func (f Folder) starting() string   { return filepath.Join(string(f), "first-start") }
+
+// State is what a folder was found to be.
+type State int
+
+const (
+	Fresh      State = iota // nothing of ours in it: everything is to be made
+	Whole                   // everything is there
+	Unrestored              // all but the journal's file, which comes back from the release bucket
+)
+
+// Inventory says which parts there are.
+type Inventory struct{ Journal, Release, Objects, Keys, starting bool }
+
+// Inventory looks into the folder, and refuses one that others may write to.
+func (f Folder) Inventory() (Inventory, error) {
+	var have Inventory
+	if err := f.OwnersAlone(); err != nil {
+		return have, err
+	}
+	for path, there := range map[string]*bool{
+		f.Journal(): &have.Journal, f.Release(): &have.Release, f.Objects(): &have.Objects, f.Keys(): &have.Keys,
+		f.starting(): &have.starting,
+	} {
+		_, err := os.Lstat(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return have, fmt.Errorf("looking into the data folder: %w", err)
+		}
+		*there = err == nil
+	}
+	return have, nil
+}
+
+// State says what the parts come to, and refuses a vault that has lost what cannot be made anew. Nothing is created
+// silently in the place of something that was there. What is kept by a service instead of the folder counts as being
+// there.
+func (f Folder) State(have Inventory) (State, error) {
+	lost := func(what, next string) (State, error) {
+		return 0, cli.Hint(fmt.Errorf("%s holds a vault that has lost %s", f, what), next)
+	}
+	switch {
+	case have.starting:
+		return 0, cli.Hint(fmt.Errorf("the first start in %s was broken off before it could serve", f),
+			"nothing has been deposited in it: remove the folder and start again; if the storage is on S3, no other server uses the release "+
+				"bucket, and it holds what the broken start has left there, empty it too")
+	case !have.Journal && !have.Release && !have.Objects && !have.Keys:
+		return Fresh, nil
+	case !have.Keys:
+		return lost("its key file, "+f.Keys(),
+			"put the key file back from its backup: without it no document can ever be read")
+	case !have.Journal && !have.Release:
+		return lost("both its journal and the release bucket",
+			"put release/ back from its backup; the journal comes back from it by itself")
+	case !have.Release:
+		return lost("its release bucket, "+f.Release(),
+			"put the folder back from its backup: the journal may not go on without it")
+	case !have.Objects:
+		return lost("its objects, "+f.Objects(), "put the folder back from its backup: the documents' content is in it")
+	case !have.Journal:
+		return Unrestored, nil
+	}
+	return Whole, nil
+}
+
+// OwnersAlone refuses a folder that others may write to: they could put files of theirs in the place of ours.
+func (f Folder) OwnersAlone() error {
+	info, err := os.Stat(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking at the data folder: %w", err)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return cli.Hint(fmt.Errorf("others than its owner may write to %s (mode %04o)", f, info.Mode().Perm()),
+			"chmod 700 "+string(f))
+	}
+	return nil
+}
+
+// make makes the folder if it is not there.
+func (f Folder) make() error {
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	return nil
+}
+
+// begin marks that the first start is under way, until settled is called.
+func (f Folder) begin() error {
+	if err := f.make(); err != nil {
+		return err
+	}
+	mark, err := os.OpenFile(f.starting(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("marking the first start: %w", err)
+	}
+	return mark.Close()
+}
+
+// EndFirstStart says that the first start is done and its API key has been shown.
+func (f Folder) EndFirstStart() error {
+	if err := os.Remove(f.starting()); err != nil {
+		return fmt.Errorf("ending the first start: %w", err)
+	}
+	return nil
+}
