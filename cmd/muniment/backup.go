@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/fsck"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault/objects"
@@ -98,7 +99,7 @@ type backupReport struct {
 	Anchors     []anchor.Audited `json:"anchors"`
 	Objects     int              `json:"objects"` // of living documents, read and compared
 	Keys        bool             `json:"keys"`    // the key file is in the backup
-	Findings    []finding        `json:"findings"`
+	Findings    []fsck.Finding   `json:"findings"`
 	Recorded    bool             `json:"recorded"`
 	Seconds     float64          `json:"seconds"`
 }
@@ -117,7 +118,7 @@ func runBackup(ctx context.Context, p *cli.Program, cfg config.Config, o backupO
 	began := time.Now()
 	b := &backupRun{Program: p, backupOptions: o, cfg: cfg, at: node.Folder(o.to + o.verify)}
 	b.report = backupReport{Folder: string(b.at), Checkpoints: []uint64{}, Anchors: []anchor.Audited{},
-		Findings: []finding{}}
+		Findings: []fsck.Finding{}}
 	if err := b.connect(); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/cmd/muniment/fsck"
 	"muniment/cmd/muniment/node"
 	"muniment/vault"
 	"muniment/vault/keys"
@@ -83,7 +84,7 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 	}
 	b.report.Unwrapped = b.unwrap
 	for _, f := range found {
-		b.report.Findings = append(b.report.Findings, finding{Where: f.Table.String(), Key: keyText(f.Table, f.Key), Problem: f.Problem})
+		b.report.Findings = append(b.report.Findings, fsck.Finding{Where: f.Table.String(), Key: fsck.KeyText(f.Table, f.Key), Problem: f.Problem})
 	}
 	err = scratch.View(ctx, func(r journal.Reader) error {
 		return journal.ScanSealed(r, nil, func(_, _ []byte) error {
@@ -207,8 +208,8 @@ func (b *backupRun) checkObjects(ctx context.Context, scratch journal.Backend) (
 		return fmt.Errorf("opening the backup's objects: %w", err)
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
-	result := checked{Findings: b.report.Findings}
-	err = checkObjects(ctx, &node.Storage{Backend: scratch, Objects: kept}, &result)
+	result := fsck.Result{Findings: b.report.Findings}
+	err = fsck.CheckObjects(ctx, &node.Storage{Backend: scratch, Objects: kept}, &result)
 	b.report.Objects, b.report.Findings = result.Objects, result.Findings
 	return err
 }

@@ -16,6 +16,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/fsck"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault/objects/dir"
@@ -84,14 +85,14 @@ func (d *demo) vandalize(ctx context.Context, f node.Folder, flipped, swapped, o
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	all := map[string]kept{}
+	all := map[string]fsck.Kept{}
 	for next := make([]byte, 8); next != nil; {
-		var some []kept
-		if some, next, err = deposits(ctx, s.Backend, next); err != nil {
+		var some []fsck.Kept
+		if some, next, err = fsck.Deposits(ctx, s.Backend, next); err != nil {
 			return err
 		}
 		for _, one := range some {
-			all[one.document.String()] = one
+			all[one.Document.String()] = one
 		}
 	}
 	object := all[flipped.id]
@@ -107,11 +108,11 @@ func (d *demo) vandalize(ctx context.Context, f node.Folder, flipped, swapped, o
 		return err
 	}
 	return s.Backend.Update(ctx, func(tx journal.Txn) error {
-		row, err := tx.Get(bodies(), from)
+		row, err := tx.Get(fsck.Bodies(), from)
 		if err != nil {
 			return err
 		}
-		return tx.Put(bodies(), at, bytes.Clone(row))
+		return tx.Put(fsck.Bodies(), at, bytes.Clone(row))
 	})
 }
 
@@ -197,13 +198,13 @@ func (d *demo) caught(what string, file []byte, p *document) error {
 
 // catchFsck checks the copy as an operator would.
 func (d *demo) catchFsck(ctx context.Context, f node.Folder, flipped, swapped *document) error {
-	result, err := check(ctx, node.Embedded(f), true, true)
+	result, err := fsck.Check(ctx, node.Embedded(f), true, true)
 	if err != nil {
 		return fmt.Errorf("checking the copy: %w", err)
 	}
 	object, body := false, swapped == nil
 	for _, f := range result.Findings {
-		if f.Where == objectsTable {
+		if f.Where == fsck.ObjectsTable {
 			object = true
 		} else {
 			body = true

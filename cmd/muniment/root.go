@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/fsck"
 	"muniment/cmd/muniment/node"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,7 @@ series; its --help says where to put it.`,
 		demoCommand(p), serveCommand(p, open),
 		putCommand(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
 		anchorCommand(p), journalCommand(p), seriesCommand(p), keyCommand(p), principalCommand(p),
-		doctorCommand(p), fsckCommand(p), backupCommand(p), restoreCommand(p), benchCommand(p), versionCommand(p),
+		doctorCommand(p), fsck.Command(p), backupCommand(p), restoreCommand(p), benchCommand(p), versionCommand(p),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -1,4 +1,5 @@
-package main
+// Package fsck checks a data folder against its log: it replays every event, and compares every row and object.
+package fsck
 
 import (
 	"context"
@@ -22,21 +23,21 @@ import (
 	"muniment/vault/objects"
 )
 
-// finding is a state that the log does not explain.
-type finding struct {
+// Finding is a state that the log does not explain.
+type Finding struct {
 	Where   string `json:"where"` // the table or folder
 	Key     string `json:"key"`
 	Problem string `json:"problem"`
 }
 
-// checked is the result of fsck.
-type checked struct {
+// Result is the result of fsck.
+type Result struct {
 	Entries  uint64    `json:"entries"` // of the log, replayed
 	Objects  int       `json:"objects"` // read and compared
-	Findings []finding `json:"findings"`
+	Findings []Finding `json:"findings"`
 }
 
-func fsckCommand(p *cli.Program) *cobra.Command {
+func Command(p *cli.Program) *cobra.Command {
 	var at cli.ConfigFlags
 	var content, keys bool
 	c := &cobra.Command{
@@ -63,7 +64,7 @@ The server must not be running. It exits 0 when all agrees, and 1 when there is 
 }
 
 func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, keys bool) error {
-	result, err := check(ctx, cfg, content, keys)
+	result, err := Check(ctx, cfg, content, keys)
 	if err != nil {
 		return err
 	}
@@ -90,9 +91,9 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 	return nil
 }
 
-// check opens what is configured and runs the checks over it.
-func check(ctx context.Context, cfg config.Config, content, keys bool) (result checked, err error) {
-	result.Findings = []finding{}
+// Check opens what is configured and runs the checks over it.
+func Check(ctx context.Context, cfg config.Config, content, keys bool) (result Result, err error) {
+	result.Findings = []Finding{}
 	s, err := node.OpenExisting(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return result, err
@@ -104,11 +105,11 @@ func check(ctx context.Context, cfg config.Config, content, keys bool) (result c
 	if !content {
 		return result, nil
 	}
-	return result, checkObjects(ctx, s, &result)
+	return result, CheckObjects(ctx, s, &result)
 }
 
 // checkJournal replays into a scratch file, which may come to be as large as the journal.
-func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *checked) (err error) {
+func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Result) (err error) {
 	temp, err := os.MkdirTemp("", "muniment-fsck-*")
 	if err != nil {
 		return fmt.Errorf("making a scratch folder: %w", err)
@@ -131,14 +132,14 @@ func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *check
 		return err
 	}
 	for _, f := range found {
-		result.Findings = append(result.Findings, finding{f.Table.String(), keyText(f.Table, f.Key), f.Problem})
+		result.Findings = append(result.Findings, Finding{f.Table.String(), KeyText(f.Table, f.Key), f.Problem})
 	}
 	return nil
 }
 
-// keyText is a key as a person can read it: an index, text, or else hexadecimal digits.
-func keyText(t journal.Table, key []byte) string {
-	if t == bodies() && len(key) == 8 {
+// KeyText is a key as a person can read it: an index, text, or else hexadecimal digits.
+func KeyText(t journal.Table, key []byte) string {
+	if t == Bodies() && len(key) == 8 {
 		return strconv.FormatUint(binary.BigEndian.Uint64(key), 10)
 	}
 	for _, b := range key {

@@ -1,4 +1,4 @@
-package main
+package fsck
 
 import (
 	"context"
@@ -33,8 +33,8 @@ func TestErasedObjectsAreNotMissed(t *testing.T) {
 	}
 	commit(vault.DocumentErased.New(erased, vault.DocumentErasedData{Authority: "order-1", KeyVersion: 1}),
 		journal.Row{Key: append([]byte{'d'}, erased[:]...)})
-	found, _, err := deposits(t.Context(), viewer{j: j}, nil)
-	if err != nil || len(found) != 1 || found[0].document != kept {
+	found, _, err := Deposits(t.Context(), viewer{j: j}, nil)
+	if err != nil || len(found) != 1 || found[0].Document != kept {
 		t.Errorf("to be looked for: %+v, error %v, want the one that is kept", found, err)
 	}
 }

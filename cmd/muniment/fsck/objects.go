@@ -1,4 +1,4 @@
-package main
+package fsck
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"muniment/vault/objects"
 )
 
-// bodies is the journal's table of bodies: index → format byte, nonce, body.
-func bodies() journal.Table { return journal.Table{Kind: journal.Log, Name: "body"} }
+// Bodies is the journal's table of bodies: index → format byte, nonce, body.
+func Bodies() journal.Table { return journal.Table{Kind: journal.Log, Name: "body"} }
 
 // bodyAt is where the body begins in its row.
 const bodyAt = 1 + journal.NonceSize
@@ -24,22 +24,22 @@ const bodyAt = 1 + journal.NonceSize
 // chunk is how many bodies are read in one transaction: a long one would make the file grow.
 const chunk = 1024
 
-// objectsTable is where findings about stored objects are.
-const objectsTable = "objects"
+// ObjectsTable is where findings about stored objects are.
+const ObjectsTable = "objects"
 
-// kept is a stored object, and what the log says that it must be.
-type kept struct {
-	document journal.ID
+// Kept is a stored object, and what the log says that it must be.
+type Kept struct {
+	Document journal.ID
 	vault.StoredObject
 }
 
-// checkObjects reads every object that a deposit has recorded.
-func checkObjects(ctx context.Context, s *node.Storage, result *checked) error {
+// CheckObjects reads every object that a deposit has recorded.
+func CheckObjects(ctx context.Context, s *node.Storage, result *Result) error {
 	next := make([]byte, 8)
 	for next != nil {
-		var some []kept
+		var some []Kept
 		var err error
-		if some, next, err = deposits(ctx, s.Backend, next); err != nil {
+		if some, next, err = Deposits(ctx, s.Backend, next); err != nil {
 			return fmt.Errorf("reading the deposits: %w", err)
 		}
 		for _, one := range some {
@@ -50,20 +50,20 @@ func checkObjects(ctx context.Context, s *node.Storage, result *checked) error {
 			}
 			if problem != "" {
 				result.Findings = append(result.Findings,
-					finding{objectsTable, one.Key, "of document " + one.document.String() + " " + problem})
+					Finding{ObjectsTable, one.Key, "of document " + one.Document.String() + " " + problem})
 			}
 		}
 	}
 	return nil
 }
 
-// deposits reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and the key
+// Deposits reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and the key
 // to go on from, nil at the end. A body that cannot be read is the journal check's to report.
-func deposits(ctx context.Context, b journal.Backend, from []byte) (found []kept, next []byte, err error) {
+func Deposits(ctx context.Context, b journal.Backend, from []byte) (found []Kept, next []byte, err error) {
 	err = b.View(ctx, func(r journal.Reader) error {
 		found, next = nil, nil
 		n := 0
-		return r.Scan(bodies(), journal.Range{From: from}, func(key, row []byte) error {
+		return r.Scan(Bodies(), journal.Range{From: from}, func(key, row []byte) error {
 			if n++; n > chunk {
 				next = bytes.Clone(key)
 				return journal.Stop
@@ -73,7 +73,7 @@ func deposits(ctx context.Context, b journal.Backend, from []byte) (found []kept
 				return nil
 			}
 			// What was erased may be gone. A row that cannot tell is the journal check's to report.
-			gone, err := vault.ObjectGone(r, d.document)
+			gone, err := vault.ObjectGone(r, d.Document)
 			if err != nil && !errors.Is(err, journal.ErrDamaged) {
 				return err
 			}
@@ -86,19 +86,19 @@ func deposits(ctx context.Context, b journal.Backend, from []byte) (found []kept
 	return found, next, err
 }
 
-func depositIn(row []byte) (kept, bool) {
+func depositIn(row []byte) (Kept, bool) {
 	var body struct {
 		Type string                      `json:"type"`
 		Doc  journal.ID                  `json:"doc"`
 		Data vault.DocumentDepositedData `json:"data"`
 	}
 	if len(row) <= bodyAt || !bytes.Contains(row, []byte(vault.DocumentDeposited)) {
-		return kept{}, false
+		return Kept{}, false
 	}
 	if err := json.Unmarshal(row[bodyAt:], &body); err != nil || body.Type != string(vault.DocumentDeposited) {
-		return kept{}, false
+		return Kept{}, false
 	}
-	return kept{body.Doc, body.Data.Object}, true
+	return Kept{body.Doc, body.Data.Object}, true
 }
 
 // damage says what is wrong with a stored object, or nothing.
