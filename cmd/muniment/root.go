@@ -5,6 +5,7 @@ import (
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/fsck"
 	"muniment/cmd/muniment/node"
+	"muniment/cmd/muniment/put"
 
 	"github.com/spf13/cobra"
 )
@@ -28,7 +29,7 @@ series; its --help says where to put it.`,
 	p.AddFlags(root)
 	root.AddCommand(
 		demoCommand(p), serveCommand(p, open),
-		putCommand(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
+		put.Command(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
 		anchorCommand(p), journalCommand(p), seriesCommand(p), keyCommand(p), principalCommand(p),
 		doctorCommand(p), fsck.Command(p), backupCommand(p), restoreCommand(p), benchCommand(p), versionCommand(p),
 	)

@@ -1,4 +1,5 @@
-package main
+// Package put deposits files, folders, standard input, or what a manifest lists, and writes the receipts.
+package put
 
 import (
 	"context"
@@ -47,7 +48,7 @@ type putOptions struct {
 	manifest, receipts string
 }
 
-func putCommand(p *cli.Program) *cobra.Command {
+func Command(p *cli.Program) *cobra.Command {
 	var o putOptions
 	c := &cobra.Command{
 		Use:   "put FILE|FOLDER|-… | put --manifest IN.csv --receipts OUT.csv",

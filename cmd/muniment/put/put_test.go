@@ -1,4 +1,4 @@
-package main
+package put
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func putting(t *testing.T, ctx context.Context, url string, stdin io.Reader, arg
 	}
 	root := &cobra.Command{Use: "muniment"}
 	around.AddFlags(root)
-	root.AddCommand(putCommand(around))
+	root.AddCommand(Command(around))
 	return around.Run(ctx, root, append([]string{"put"}, args...)), errs.String()
 }
 
