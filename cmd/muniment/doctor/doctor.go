@@ -1,4 +1,5 @@
-package main
+// Package doctor checks everything that a server depends on, and says what to do about it.
+package doctor
 
 import (
 	"context"
@@ -84,7 +85,7 @@ func (r *report) end() []diagnosis {
 	return slices.Clone(r.lines)
 }
 
-func doctorCommand(p *cli.Program) *cobra.Command {
+func Command(p *cli.Program) *cobra.Command {
 	var at cli.ConfigFlags
 	d := doctor{Program: p}
 	c := &cobra.Command{
