@@ -1,4 +1,4 @@
-package main
+package backup
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type restoreOptions struct {
 	origin             string
 }
 
-func restoreCommand(p *cli.Program) *cobra.Command {
+func RestoreCommand(p *cli.Program) *cobra.Command {
 	var o restoreOptions
 	c := &cobra.Command{
 		Use:   "restore",

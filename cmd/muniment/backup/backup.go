@@ -1,4 +1,5 @@
-package main
+// Package backup copies a journal to a folder, proves that the copy is whole, and brings a lost journal back.
+package backup
 
 import (
 	"context"
@@ -29,7 +30,7 @@ type backupOptions struct {
 	record                bool
 }
 
-func backupCommand(p *cli.Program) *cobra.Command {
+func Command(p *cli.Program) *cobra.Command {
 	var o backupOptions
 	var noRecord bool
 	c := &cobra.Command{
