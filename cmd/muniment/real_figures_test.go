@@ -21,6 +21,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
+	"muniment/cmd/muniment/bench/measure"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault/servertest"
@@ -49,7 +50,7 @@ type way struct {
 type documentSize struct {
 	name  string
 	bytes int64
-	limit limit
+	limit measure.Limit
 }
 
 // realFigure is the sum of all rounds of one way and one size.
@@ -97,8 +98,8 @@ func TestRealFigures(t *testing.T) {
 		directly(t, "MinIO with SSE", servertest.MinIO(t), s, encrypt.NewSSE()),
 	}
 	all := []documentSize{
-		{"10 KiB", 10 << 10, limit{time: *figuresTime}}, {"100 KiB", 100 << 10, limit{time: *figuresTime}},
-		{"64 MiB", 64 << 20, limit{count: 16}},
+		{"10 KiB", 10 << 10, measure.Limit{Time: *figuresTime}}, {"100 KiB", 100 << 10, measure.Limit{Time: *figuresTime}},
+		{"64 MiB", 64 << 20, measure.Limit{Count: 16}},
 	}
 	var found []realFigure
 	for _, size := range all {
@@ -175,7 +176,7 @@ func directly(t *testing.T, name string, server *servertest.S3, s content, sse e
 // compare measures all ways with one size, the ways taking turns in every round.
 func (r *real) compare(ways []way, size documentSize) []realFigure {
 	r.t.Helper()
-	puts, gets := make([]rate, len(ways)), make([]rate, len(ways))
+	puts, gets := make([]measure.Rate, len(ways)), make([]measure.Rate, len(ways))
 	ids := make([][]string, len(ways))
 	asked, deposits := 0, 0
 	cpu := make([]map[string]time.Duration, len(ways))
@@ -201,7 +202,7 @@ func (r *real) compare(ways []way, size documentSize) []realFigure {
 		out[i].PutToDirect, out[i].GetToDirect = out[i].Put/out[0].Put, out[i].Get/out[0].Get
 		out[i].CPU = map[string]float64{}
 		for name, worked := range cpu[i] {
-			if each := milliseconds(worked) / float64(len(puts[i].took)); each >= 0.01 {
+			if each := measure.Milliseconds(worked) / float64(len(puts[i].Took)); each >= 0.01 {
 				out[i].CPU[name] = each
 			}
 		}
@@ -237,11 +238,11 @@ func (r *real) vaultRequests() int {
 	return n
 }
 
-func (r *real) puts(w way, size documentSize) (rate, []string) {
+func (r *real) puts(w way, size documentSize) (measure.Rate, []string) {
 	r.t.Helper()
 	var mu sync.Mutex
 	var ids []string
-	out, err := measure(r.t.Context(), callers, size.limit, func(ctx context.Context, _ int) error {
+	out, err := measure.Repeat(r.t.Context(), callers, size.limit, func(ctx context.Context, _ int) error {
 		id, err := w.put(ctx, size.bytes)
 		mu.Lock()
 		defer mu.Unlock()
@@ -256,9 +257,9 @@ func (r *real) puts(w way, size documentSize) (rate, []string) {
 
 // gets reads in turn what was put. A reader that comes back to a document does so with another purpose, so that each of
 // its reads is put on record.
-func (r *real) gets(w way, ids []string, until limit, round int) rate {
+func (r *real) gets(w way, ids []string, until measure.Limit, round int) measure.Rate {
 	r.t.Helper()
-	out, err := measure(r.t.Context(), callers, until, func(ctx context.Context, i int) error {
+	out, err := measure.Repeat(r.t.Context(), callers, until, func(ctx context.Context, i int) error {
 		return w.get(ctx, ids[i%len(ids)], round<<20+i/len(ids))
 	})
 	if err != nil {
@@ -267,11 +268,11 @@ func (r *real) gets(w way, ids []string, until limit, round int) rate {
 	return out
 }
 
-func plus(r, more rate) rate {
-	return rate{took: append(r.took, more.took...), elapsed: r.elapsed + more.elapsed}
+func plus(r, more measure.Rate) measure.Rate {
+	return measure.Rate{Took: append(r.Took, more.Took...), Elapsed: r.Elapsed + more.Elapsed}
 }
 
-func perSecond(r rate) float64 { return float64(len(r.took)) / r.elapsed.Seconds() }
+func perSecond(r measure.Rate) float64 { return float64(len(r.Took)) / r.Elapsed.Seconds() }
 
 // report prints the figures.
 func (r *real) report(all []realFigure) {
@@ -285,10 +286,10 @@ func (r *real) report(all []realFigure) {
 		}
 		var cpu []string
 		for _, name := range slices.Sorted(maps.Keys(f.CPU)) {
-			cpu = append(cpu, name+" "+digits(f.CPU[name]))
+			cpu = append(cpu, name+" "+measure.Digits(f.CPU[name]))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t%s\t%s\n", f.Size, f.Way, digits(f.Put), f.PutToDirect,
-			digits(f.Get), f.GetToDirect,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t%s\t%s\n", f.Size, f.Way, measure.Digits(f.Put), f.PutToDirect,
+			measure.Digits(f.Get), f.GetToDirect,
 			vault, strings.Join(cpu, ", "))
 	}
 	if err := w.Flush(); err != nil {
@@ -316,15 +317,15 @@ func (r *real) crowd(v *victim, s content) {
 	}
 	defer remote.Close()
 	before := r.vaultRequests()
-	put, err := measure(r.t.Context(), crowd, limit{time: *figuresTime}, func(ctx context.Context, _ int) error {
+	put, err := measure.Repeat(r.t.Context(), crowd, measure.Limit{Time: *figuresTime}, func(ctx context.Context, _ int) error {
 		_, err := upload(ctx, remote, s, 10<<10)
 		return err
 	})
 	if err != nil {
 		r.t.Fatalf("depositing: %v", err)
 	}
-	fmt.Printf("deposits of 10 KiB, %d clients: %s/s, %.3f Vault requests a deposit\n", crowd, digits(perSecond(put)),
-		float64(r.vaultRequests()-before)/float64(len(put.took)))
+	fmt.Printf("deposits of 10 KiB, %d clients: %s/s, %.3f Vault requests a deposit\n", crowd, measure.Digits(perSecond(put)),
+		float64(r.vaultRequests()-before)/float64(len(put.Took)))
 }
 
 // memory measures the gateway's peak anonymous memory with 8 large uploads at once.
@@ -336,9 +337,9 @@ func (r *real) memory(v *victim, c *remote.Client, s content) {
 	}
 	c = r.remote(v)
 	what := fmt.Sprintf("%d uploads of %s", callers, cli.Size(*figuresLarge))
-	var took rate
-	most, err := peakMemory(v.cmd.Process.Pid, func() (err error) {
-		took, err = measure(r.t.Context(), callers, limit{count: callers}, func(ctx context.Context, _ int) error {
+	var took measure.Rate
+	most, err := measure.PeakMemory(v.cmd.Process.Pid, func() (err error) {
+		took, err = measure.Repeat(r.t.Context(), callers, measure.Limit{Count: callers}, func(ctx context.Context, _ int) error {
 			_, err := upload(ctx, c, s, *figuresLarge)
 			return err
 		})
@@ -347,6 +348,6 @@ func (r *real) memory(v *victim, c *remote.Client, s content) {
 	if err != nil {
 		r.t.Errorf("uploading: %v\n%s", err, v.stderr)
 	}
-	fmt.Printf("%s: %s MB/s\n", what, digits(float64(callers)*float64(*figuresLarge)/took.elapsed.Seconds()/1e6))
-	fmt.Printf("%s, peak RssAnon of the server: %s MiB\n", what, digits(most/(1<<20)))
+	fmt.Printf("%s: %s MB/s\n", what, measure.Digits(float64(callers)*float64(*figuresLarge)/took.Elapsed.Seconds()/1e6))
+	fmt.Printf("%s, peak RssAnon of the server: %s MiB\n", what, measure.Digits(most/(1<<20)))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"muniment/cmd/muniment/backup"
+	"muniment/cmd/muniment/bench"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/doctor"
 	"muniment/cmd/muniment/fsck"
@@ -33,7 +34,7 @@ series; its --help says where to put it.`,
 		demoCommand(p), serveCommand(p, open),
 		put.Command(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
 		anchorCommand(p), journalCommand(p), seriesCommand(p), keyCommand(p), principalCommand(p),
-		doctor.Command(p), fsck.Command(p), backup.Command(p), backup.RestoreCommand(p), benchCommand(p), versionCommand(p),
+		doctor.Command(p), fsck.Command(p), backup.Command(p), backup.RestoreCommand(p), bench.Command(p), versionCommand(p),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

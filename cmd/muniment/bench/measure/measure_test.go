@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"context"
@@ -10,12 +10,12 @@ import (
 func TestMeasure(t *testing.T) {
 	t.Parallel()
 	seen := make([]bool, 100)
-	r, err := measure(context.Background(), 1, limit{count: 100}, func(_ context.Context, n int) error {
+	r, err := Repeat(context.Background(), 1, Limit{Count: 100}, func(_ context.Context, n int) error {
 		seen[n] = true
 		return nil
 	})
-	if err != nil || len(r.took) != 100 {
-		t.Fatalf("%d times, %v", len(r.took), err)
+	if err != nil || len(r.Took) != 100 {
+		t.Fatalf("%d times, %v", len(r.Took), err)
 	}
 	for n, s := range seen {
 		if !s {
@@ -23,14 +23,14 @@ func TestMeasure(t *testing.T) {
 		}
 	}
 	failure := errors.New("no")
-	if _, err := measure(context.Background(), 8, limit{time: time.Hour},
+	if _, err := Repeat(context.Background(), 8, Limit{Time: time.Hour},
 		func(context.Context, int) error { return failure }); !errors.Is(err, failure) {
 		t.Errorf("error %v, want the work's", err)
 	}
-	if got := (rate{took: []time.Duration{1, 2, 3, 4, 5}}).percentile(50); got != 3 {
+	if got := (Rate{Took: []time.Duration{1, 2, 3, 4, 5}}).Percentile(50); got != 3 {
 		t.Errorf("median %d, want 3", got)
 	}
-	if got := (rate{}).percentile(99); got != 0 {
+	if got := (Rate{}).Percentile(99); got != 0 {
 		t.Errorf("percentile of nothing %d, want 0", got)
 	}
 }

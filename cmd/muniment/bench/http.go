@@ -1,9 +1,10 @@
-package main
+package bench
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"muniment/cmd/muniment/bench/measure"
 	"muniment/cmd/muniment/remote"
 	"path/filepath"
 	"sync"
@@ -21,9 +22,9 @@ func (b *bench) http(ctx context.Context, dir string) error {
 	for _, size := range []struct {
 		name  string
 		bytes int64
-		limit limit
-	}{{"10 KiB", 10 << 10, limit{time: b.each}}, {"100 KiB", 100 << 10, limit{time: b.each}},
-		{"64 MiB", 64 << 20, limit{count: large}}} {
+		limit measure.Limit
+	}{{"10 KiB", 10 << 10, measure.Limit{Time: b.each}}, {"100 KiB", 100 << 10, measure.Limit{Time: b.each}},
+		{"64 MiB", 64 << 20, measure.Limit{Count: large}}} {
 		err := withServer(ctx, filepath.Join(dir, fmt.Sprint(size.bytes)), func(c *child) error {
 			return b.exchange(ctx, c, s, size.name, size.bytes, size.limit)
 		})
@@ -34,10 +35,10 @@ func (b *bench) http(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (b *bench) exchange(ctx context.Context, c *child, s random, name string, n int64, until limit) error {
+func (b *bench) exchange(ctx context.Context, c *child, s random, name string, n int64, until measure.Limit) error {
 	var mu sync.Mutex
 	var ids []string
-	put, err := measure(ctx, benchClients, until, func(ctx context.Context, _ int) error {
+	put, err := measure.Repeat(ctx, benchClients, until, func(ctx context.Context, _ int) error {
 		id, err := c.upload(ctx, s, n)
 		mu.Lock()
 		defer mu.Unlock()
@@ -47,7 +48,7 @@ func (b *bench) exchange(ctx context.Context, c *child, s random, name string, n
 	if err != nil {
 		return err
 	}
-	get, err := measure(ctx, benchClients, until, func(ctx context.Context, i int) error {
+	get, err := measure.Repeat(ctx, benchClients, until, func(ctx context.Context, i int) error {
 		return c.remote.Read(ctx, ids[i%len(ids)], remote.ReadOptions{Purpose: fmt.Sprintf("bench-%d", i/len(ids))}, io.Discard)
 	})
 	if err != nil {
@@ -55,11 +56,11 @@ func (b *bench) exchange(ctx context.Context, c *child, s random, name string, n
 	}
 	for _, way := range []struct {
 		what, unit string
-		rate       rate
+		rate       measure.Rate
 	}{{"deposits", "deposits", put}, {"reads", "reads", get}} {
 		what := fmt.Sprintf("%s of %s, %d clients", way.what, name, benchClients)
 		b.addRate("http", what, way.unit, way.rate)
-		b.add("http", what, float64(len(way.rate.took))*float64(n)/way.rate.elapsed.Seconds()/1e6, "MB/s")
+		b.add("http", what, float64(len(way.rate.Took))*float64(n)/way.rate.Elapsed.Seconds()/1e6, "MB/s")
 	}
 	return nil
 }

@@ -1,9 +1,10 @@
-package main
+package bench
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"muniment/cmd/muniment/bench/measure"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/remote"
 	"path/filepath"
@@ -19,11 +20,11 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 		ids := make([]string, benchClients)
 		what := fmt.Sprintf("%d uploads of %s", benchClients, cli.Size(int64(b.size)))
 		err := b.peak(c.cmd.Process.Pid, what, func() error {
-			r, err := measure(ctx, benchClients, limit{count: benchClients}, func(ctx context.Context, i int) (err error) {
+			r, err := measure.Repeat(ctx, benchClients, measure.Limit{Count: benchClients}, func(ctx context.Context, i int) (err error) {
 				ids[i], err = c.upload(ctx, s, int64(b.size))
 				return err
 			})
-			b.add("memory", what, float64(benchClients)*float64(b.size)/r.elapsed.Seconds()/1e6, "MB/s")
+			b.add("memory", what, float64(benchClients)*float64(b.size)/r.Elapsed.Seconds()/1e6, "MB/s")
 			return err
 		})
 		if err != nil {
@@ -31,10 +32,10 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 		}
 		what = fmt.Sprintf("%d reads of %s", benchClients, cli.Size(int64(b.size)))
 		return b.peak(c.cmd.Process.Pid, what, func() error {
-			r, err := measure(ctx, benchClients, limit{count: benchClients}, func(ctx context.Context, i int) error {
+			r, err := measure.Repeat(ctx, benchClients, measure.Limit{Count: benchClients}, func(ctx context.Context, i int) error {
 				return c.remote.Read(ctx, ids[i], remote.ReadOptions{Purpose: "bench"}, io.Discard)
 			})
-			b.add("memory", what, float64(benchClients)*float64(b.size)/r.elapsed.Seconds()/1e6, "MB/s")
+			b.add("memory", what, float64(benchClients)*float64(b.size)/r.Elapsed.Seconds()/1e6, "MB/s")
 			return err
 		})
 	})
@@ -42,7 +43,7 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 
 // peak adds the peak anonymous memory that the server has while work runs.
 func (b *bench) peak(pid int, what string, work func() error) error {
-	most, err := peakMemory(pid, work)
+	most, err := measure.PeakMemory(pid, work)
 	b.add("memory", what+", peak RssAnon of the server", most/(1<<20), "MiB")
 	return err
 }

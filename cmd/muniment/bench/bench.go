@@ -1,4 +1,5 @@
-package main
+// Package bench measures this program on this machine.
+package bench
 
 import (
 	"context"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/cmd/muniment/bench/measure"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 )
@@ -51,7 +53,7 @@ func parts() []part {
 	}
 }
 
-func benchCommand(p *cli.Program) *cobra.Command {
+func Command(p *cli.Program) *cobra.Command {
 	b := &bench{p: p, size: 1 << 30}
 	var names []string
 	long := "Measures this machine with this program, in folders of its own that it removes. The parts:\n"
@@ -97,7 +99,7 @@ func (b *bench) run(ctx context.Context, names []string) error {
 	err := b.p.Emit(b.figures, func(t *cli.Table) {
 		t.Row("PART", "WHAT", "FIGURE>", "UNIT")
 		for _, f := range b.figures {
-			t.Row(f.Part, f.What, digits(f.Value), f.Unit)
+			t.Row(f.Part, f.What, measure.Digits(f.Value), f.Unit)
 		}
 	})
 	return errors.Join(failed, err)
@@ -117,8 +119,8 @@ func (b *bench) add(part, what string, value float64, unit string) {
 }
 
 // addRate adds what a rate and its latencies came to.
-func (b *bench) addRate(part, what, unit string, r rate) {
-	b.add(part, what, float64(len(r.took))/r.elapsed.Seconds(), unit+"/s")
-	b.add(part, what+", p50", milliseconds(r.percentile(50)), "ms")
-	b.add(part, what+", p99", milliseconds(r.percentile(99)), "ms")
+func (b *bench) addRate(part, what, unit string, r measure.Rate) {
+	b.add(part, what, float64(len(r.Took))/r.Elapsed.Seconds(), unit+"/s")
+	b.add(part, what+", p50", measure.Milliseconds(r.Percentile(50)), "ms")
+	b.add(part, what+", p99", measure.Milliseconds(r.Percentile(99)), "ms")
 }

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/bench/measure"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
@@ -46,12 +47,12 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 		return err
 	}
 	what := fmt.Sprintf("%d documents, until ", b.documents)
-	b.add("start", what+"the URL is printed", milliseconds(time.Since(began)), "ms")
+	b.add("start", what+"the URL is printed", measure.Milliseconds(time.Since(began)), "ms")
 	err = c.remote.Read(ctx, id, remote.ReadOptions{Purpose: "bench"}, io.Discard)
-	b.add("start", what+"the first read is done", milliseconds(time.Since(began)), "ms")
+	b.add("start", what+"the first read is done", measure.Milliseconds(time.Since(began)), "ms")
 	if err == nil {
 		_, err = c.upload(ctx, s, 10<<10)
-		b.add("start", what+"the first deposit after it is done", milliseconds(time.Since(began)), "ms")
+		b.add("start", what+"the first deposit after it is done", measure.Milliseconds(time.Since(began)), "ms")
 	}
 	return errors.Join(err, c.stop())
 }
@@ -78,7 +79,7 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 		return "", err
 	}
 	bar := cli.StartProgress(b.p.Stderr, "documents", b.documents)
-	r, err := measure(ctx, 1024, limit{count: b.documents}, func(ctx context.Context, i int) error {
+	r, err := measure.Repeat(ctx, 1024, measure.Limit{Count: b.documents}, func(ctx context.Context, i int) error {
 		defer bar.Step()
 		name := fmt.Sprintf("bench-%09d", i)
 		_, err := n.Vault.Deposit(ctx, who, vault.Deposit{
@@ -87,7 +88,7 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 		})
 		return err
 	})
-	bar.End(fmt.Sprintf("%d deposited in %.1f s", len(r.took), r.elapsed.Seconds()))
+	bar.End(fmt.Sprintf("%d deposited in %.1f s", len(r.Took), r.Elapsed.Seconds()))
 	return token, errors.Join(err, settleDuties(ctx, n.Journal))
 }
 

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"bufio"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// peakMemory is the largest anonymous resident memory that a process has while work runs, in bytes, sampled every
+// PeakMemory is the largest anonymous resident memory that a process has while work runs, in bytes, sampled every
 // 20 ms. It needs Linux.
-func peakMemory(pid int, work func() error) (peak float64, err error) {
+func PeakMemory(pid int, work func() error) (peak float64, err error) {
 	if _, err := rssAnon(pid); err != nil {
 		return 0, err
 	}

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/cmd/muniment/bench/measure"
 	"muniment/cmd/muniment/node"
 	"muniment/vault"
 )
@@ -39,7 +40,7 @@ func (b *bench) journal(ctx context.Context, dir string) error {
 }
 
 func (b *bench) commits(ctx context.Context, f node.Folder, writers int,
-	change func(journal.ID) (journal.Change, error)) (r rate, err error) {
+	change func(journal.ID) (journal.Change, error)) (r measure.Rate, err error) {
 	s, err := node.OpenStorage(ctx, node.Embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err
@@ -54,7 +55,7 @@ func (b *bench) commits(ctx context.Context, f node.Folder, writers int,
 	if err != nil {
 		return r, err
 	}
-	return measure(ctx, writers, limit{time: b.each}, func(ctx context.Context, _ int) error {
+	return measure.Repeat(ctx, writers, measure.Limit{Time: b.each}, func(ctx context.Context, _ int) error {
 		id, err := journal.NewID(time.Now(), rand.Reader)
 		if err != nil {
 			return err

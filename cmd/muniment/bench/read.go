@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"muniment/anchor/evidence"
+	"muniment/cmd/muniment/bench/measure"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
@@ -33,13 +34,13 @@ func (b *bench) ranges(ctx context.Context, dir string) error {
 			{"the last 1 MiB of " + cli.Size(n), fmt.Sprintf("bytes=%d-", max(0, n-1<<20)), 21},
 			{"all of " + cli.Size(n), "", 3},
 		} {
-			r, err := measure(ctx, 1, limit{count: way.count}, func(ctx context.Context, _ int) error {
+			r, err := measure.Repeat(ctx, 1, measure.Limit{Count: way.count}, func(ctx context.Context, _ int) error {
 				return c.remote.Read(ctx, id, remote.ReadOptions{Purpose: "bench", Range: way.span}, io.Discard)
 			})
 			if err != nil {
 				return err
 			}
-			b.add("range", way.what+", median", milliseconds(r.percentile(50)), "ms")
+			b.add("range", way.what+", median", measure.Milliseconds(r.Percentile(50)), "ms")
 		}
 		return nil
 	})
@@ -57,7 +58,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 	data := node.Folder(filepath.Join(dir, "data"))
 	err = withServer(ctx, string(data), func(c *child) error {
 		ids := make([]string, logSize)
-		if _, err := measure(ctx, 64, limit{count: logSize}, func(ctx context.Context, i int) (err error) {
+		if _, err := measure.Repeat(ctx, 64, measure.Limit{Count: logSize}, func(ctx context.Context, i int) (err error) {
 			ids[i], err = c.upload(ctx, s, 1<<10)
 			return err
 		}); err != nil {
@@ -71,15 +72,15 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 			return err
 		}
 		files := make([][]byte, logSize)
-		made, err := measure(ctx, 1, limit{count: logSize / 10}, func(ctx context.Context, i int) (err error) {
+		made, err := measure.Repeat(ctx, 1, measure.Limit{Count: logSize / 10}, func(ctx context.Context, i int) (err error) {
 			files[i], err = c.remote.Evidence(ctx, ids[i*10], true)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		b.add("proof", "evidence over HTTP, with its event on record, median", milliseconds(made.percentile(50)), "ms")
-		checked, err := measure(ctx, 1, limit{count: logSize / 10}, func(_ context.Context, i int) error {
+		b.add("proof", "evidence over HTTP, with its event on record, median", measure.Milliseconds(made.Percentile(50)), "ms")
+		checked, err := measure.Repeat(ctx, 1, measure.Limit{Count: logSize / 10}, func(_ context.Context, i int) error {
 			if r := evidence.Verify(evidence.Input{Evidence: files[i],
 				Policy: policy}); r.Verdict != evidence.Verified {
 				return fmt.Errorf("the verifier says: %s: %s", r.Verdict, r.Summary)
@@ -89,7 +90,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		b.add("proof", "verifying an evidence file, median", milliseconds(checked.percentile(50)), "ms")
+		b.add("proof", "verifying an evidence file, median", measure.Milliseconds(checked.Percentile(50)), "ms")
 		return nil
 	})
 	if err != nil {
@@ -111,13 +112,13 @@ func (b *bench) inclusion(ctx context.Context, f node.Folder) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	size := j.Checkpoint().Size
-	r, err := measure(ctx, 1, limit{count: 1000}, func(ctx context.Context, i int) error {
+	r, err := measure.Repeat(ctx, 1, measure.Limit{Count: 1000}, func(ctx context.Context, i int) error {
 		_, err := j.ProveInclusion(ctx, uint64(i)*7919%size, size)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	b.add("proof", fmt.Sprintf("an inclusion proof of %d entries, median", size), milliseconds(r.percentile(50)), "ms")
+	b.add("proof", fmt.Sprintf("an inclusion proof of %d entries, median", size), measure.Milliseconds(r.Percentile(50)), "ms")
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"muniment/cmd/muniment/bench/measure"
 	"os"
 	"path/filepath"
 	"time"
@@ -46,7 +47,7 @@ func (b *bench) syncs(ctx context.Context, dir string) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	page := make([]byte, 4<<10)
-	r, err := measure(ctx, 1, limit{time: b.each}, func(context.Context, int) error {
+	r, err := measure.Repeat(ctx, 1, measure.Limit{Time: b.each}, func(context.Context, int) error {
 		_, err := f.Write(page)
 		return errors.Join(err, f.Sync())
 	})
@@ -63,7 +64,7 @@ func (b *bench) bareCommits(ctx context.Context, dir string) (err error) {
 		return fmt.Errorf("measuring bbolt: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	r, err := measure(ctx, 1, limit{time: b.each}, func(_ context.Context, n int) error {
+	r, err := measure.Repeat(ctx, 1, measure.Limit{Time: b.each}, func(_ context.Context, n int) error {
 		return db.Update(func(tx *bbolt.Tx) error {
 			rows, err := tx.CreateBucketIfNotExists([]byte("rows"))
 			if err != nil {
@@ -77,10 +78,10 @@ func (b *bench) bareCommits(ctx context.Context, dir string) (err error) {
 }
 
 func (b *bench) throughput(ctx context.Context, what string, size int, do func()) error {
-	r, err := measure(ctx, 1, limit{time: b.each / 3}, func(context.Context, int) error {
+	r, err := measure.Repeat(ctx, 1, measure.Limit{Time: b.each / 3}, func(context.Context, int) error {
 		do()
 		return nil
 	})
-	b.add("machine", what, float64(len(r.took))*float64(size)/1e6/r.elapsed.Seconds(), "MB/s")
+	b.add("machine", what, float64(len(r.Took))*float64(size)/1e6/r.Elapsed.Seconds(), "MB/s")
 	return err
 }
