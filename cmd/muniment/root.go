@@ -5,6 +5,7 @@ import (
 	"muniment/cmd/muniment/backup"
 	"muniment/cmd/muniment/bench"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/demo"
 	"muniment/cmd/muniment/doctor"
 	"muniment/cmd/muniment/fsck"
 	"muniment/cmd/muniment/node"
@@ -31,7 +32,7 @@ series; its --help says where to put it.`,
 	}
 	p.AddFlags(root)
 	root.AddCommand(
-		demoCommand(p), serveCommand(p, open),
+		demo.Command(p), serveCommand(p, open),
 		put.Command(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
 		anchorCommand(p), journalCommand(p), seriesCommand(p), keyCommand(p), principalCommand(p),
 		doctor.Command(p), fsck.Command(p), backup.Command(p), backup.RestoreCommand(p), bench.Command(p), versionCommand(p),

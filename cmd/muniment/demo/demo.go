@@ -1,4 +1,5 @@
-package main
+// Package demo shows the whole way of a document, from deposit to proof, and that tampering is caught.
+package demo
 
 import (
 	"context"
@@ -20,7 +21,7 @@ import (
 	"muniment/cmd/muniment/remote"
 )
 
-func demoCommand(p *cli.Program) *cobra.Command {
+func Command(p *cli.Program) *cobra.Command {
 	var once bool
 	var dir string
 	c := &cobra.Command{
