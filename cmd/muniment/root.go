@@ -8,6 +8,7 @@ import (
 	"muniment/cmd/muniment/demo"
 	"muniment/cmd/muniment/doctor"
 	"muniment/cmd/muniment/fsck"
+	"muniment/cmd/muniment/key"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/put"
 
@@ -34,7 +35,7 @@ series; its --help says where to put it.`,
 	root.AddCommand(
 		demo.Command(p), serveCommand(p, open),
 		put.Command(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
-		anchorCommand(p), journalCommand(p), seriesCommand(p), keyCommand(p), principalCommand(p),
+		anchorCommand(p), journalCommand(p), seriesCommand(p), key.Command(p), principalCommand(p),
 		doctor.Command(p), fsck.Command(p), backup.Command(p), backup.RestoreCommand(p), bench.Command(p), versionCommand(p),
 	)
 	root.InitDefaultHelpCmd()

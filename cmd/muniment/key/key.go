@@ -1,4 +1,5 @@
-package main
+// Package key has the commands for the life of the tenant's key: rotate, rewrap, trim.
+package key
 
 import (
 	"context"
@@ -13,7 +14,7 @@ import (
 	"muniment/openapi"
 )
 
-func keyCommand(p *cli.Program) *cobra.Command {
+func Command(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "key",
 		Short: "The life of the tenant's key: rotate, rewrap, trim",
