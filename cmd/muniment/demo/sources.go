@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"muniment/cmd/muniment/samples"
+	"muniment/cmd/muniment/demo/samples"
 )
 
 // source is a document that the demonstration deposits.

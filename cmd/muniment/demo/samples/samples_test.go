@@ -23,7 +23,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"muniment/cmd/muniment/samples"
+	"muniment/cmd/muniment/demo/samples"
 )
 
 func all(t *testing.T) []samples.Document {
