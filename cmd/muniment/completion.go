@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/remote"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 )
 
 // completionTime is how long a shell waits for the server.

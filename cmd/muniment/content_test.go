@@ -5,9 +5,10 @@ import (
 	"crypto/rand"
 	"io"
 	"io/fs"
-	"muniment/cmd/muniment/remote"
 	"os"
 	"testing"
+
+	"muniment/cmd/muniment/remote"
 )
 
 // callers is how many clients call a server at once where a test says no other number.

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"muniment/cmd/muniment/remote"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"muniment/cmd/muniment/remote"
 )
 
 // externalFlag lets a command take the caller's own id instead of ours.

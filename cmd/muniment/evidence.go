@@ -2,10 +2,11 @@ package main
 
 import (
 	"fmt"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/remote"
 
 	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 )
 
 func evidenceCommand(p *cli.Program) *cobra.Command {

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/remote"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 )
 
 func getCommand(p *cli.Program) *cobra.Command {

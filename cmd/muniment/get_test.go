@@ -3,14 +3,15 @@ package main
 import (
 	"bytes"
 	"io"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/node"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 )
 
 // TestGetLeavesNoPart: content that breaks off leaves no file, neither under the name that was asked for nor beside it.

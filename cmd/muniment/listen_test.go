@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"io"
-	"muniment/cmd/muniment/remote"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"muniment/cmd/muniment/remote"
 )
 
 // TestHalfSentHeadersStopNobody: a client without a credential opens what it may, and another client still deposits.

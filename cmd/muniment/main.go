@@ -4,11 +4,12 @@ package main
 
 import (
 	"context"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/node"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 )
 
 func main() {

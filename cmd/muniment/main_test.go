@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"muniment/cmd/muniment/cli"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"muniment/cmd/muniment/cli"
 )
 
 // TestMain lets the test binary be the program too: scripts and tests start it under these names, race-built when the

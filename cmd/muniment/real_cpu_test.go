@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/node"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -14,6 +12,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/node"
 )
 
 // cpuTimes is the processor time that this process and each of its children have used, by the program's name (proc(5)).

@@ -3,7 +3,6 @@ package main
 import (
 	"log/slog"
 	"maps"
-	"muniment/cmd/muniment/node"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"muniment/cmd/muniment/node"
 )
 
 // tool runs a command of the program against the server, which may be down.

@@ -18,14 +18,14 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
 	"muniment/vault/objects"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // TestRealMainJob does the whole main job on S3 and Vault: documents of many sizes are deposited, anchored, read,

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+
+	"github.com/spf13/cobra"
+
 	"muniment/cmd/muniment/backup"
 	"muniment/cmd/muniment/bench"
 	"muniment/cmd/muniment/cli"
@@ -11,8 +14,6 @@ import (
 	"muniment/cmd/muniment/key"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/put"
-
-	"github.com/spf13/cobra"
 )
 
 // run runs the program with the arguments after its name, and returns the exit code. open opens the data folders that

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"muniment/cmd/muniment/cli"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/cli"
 )
 
 // build says which program this is.

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"muniment/cmd/muniment/bench/measure"
-	"muniment/cmd/muniment/remote"
 	"path/filepath"
 	"sync"
+
+	"muniment/cmd/muniment/bench/measure"
+	"muniment/cmd/muniment/remote"
 )
 
 // large is the number of documents of 64 MiB that are sent, and read, in all.

@@ -7,12 +7,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"muniment/cmd/muniment/bench/measure"
 	"os"
 	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"muniment/cmd/muniment/bench/measure"
 )
 
 // machine measures the limits that the other figures stand beside, in the same run: they move with the machine's load.

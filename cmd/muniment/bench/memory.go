@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
+
 	"muniment/cmd/muniment/bench/measure"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/remote"
-	"path/filepath"
 )
 
 // memory measures the server's peak anonymous memory while 8 large uploads, and then as many reads, are under way.

@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"muniment/cmd/muniment/remote"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"time"
+
+	"muniment/cmd/muniment/remote"
 )
 
 // benchClients is how many clients call the server at once.

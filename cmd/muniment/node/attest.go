@@ -5,10 +5,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
+
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/objects"
-	"strings"
 )
 
 // storeName names the documents' store in attestations: its kind and, of one on S3, a digest of server and bucket.

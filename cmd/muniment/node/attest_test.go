@@ -1,9 +1,10 @@
 package node
 
 import (
-	"muniment/cmd/muniment/config"
 	"strings"
 	"testing"
+
+	"muniment/cmd/muniment/config"
 )
 
 // TestStoresHaveNamesOfTheirOwn, which do not tell where they are.

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"muniment/cmd/muniment/cli"
 	"os"
 	"path/filepath"
+
+	"muniment/cmd/muniment/cli"
 )
 
 // Folder is the data folder. With the storage on S3 it has no release/ and objects/, with the keys in Vault no

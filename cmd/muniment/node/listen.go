@@ -2,10 +2,11 @@ package node
 
 import (
 	"fmt"
-	"muniment/cmd/muniment/cli"
 	"net"
 	"net/netip"
 	"sync"
+
+	"muniment/cmd/muniment/cli"
 )
 
 const (

@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"os"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	ledgerlocal "muniment/anchor/ledger/local"
 	"muniment/vault/keys/local"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // OpenLedger opens the local ledger. Its name follows from its key, so that there is nothing to lose.

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/config"
 	"net"
 	"net/http"
 	"time"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/config"
 )
 
 // Server is a node that listens.

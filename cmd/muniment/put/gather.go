@@ -7,11 +7,12 @@ import (
 	"io/fs"
 	"maps"
 	"mime"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/remote"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 )
 
 // item is one document to be put.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/remote"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +13,9 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/remote"
 )
 
 // putting runs put against a server that is not ours, and returns the exit code and standard error.

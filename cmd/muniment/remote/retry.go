@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"muniment/cmd/muniment/cli"
 	"net/http"
 	"net/url"
 	"time"
+
+	"muniment/cmd/muniment/cli"
 )
 
 // Pauses between attempts, where the server does not say how long to wait.
