@@ -30,6 +30,7 @@ type backupOptions struct {
 	record                bool
 }
 
+// Command is backup.
 func Command(p *cli.Program) *cobra.Command {
 	var o backupOptions
 	var noRecord bool

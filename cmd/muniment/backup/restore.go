@@ -30,6 +30,7 @@ type restoreOptions struct {
 	origin             string
 }
 
+// RestoreCommand is restore.
 func RestoreCommand(p *cli.Program) *cobra.Command {
 	var o restoreOptions
 	c := &cobra.Command{

@@ -53,6 +53,7 @@ func parts() []part {
 	}
 }
 
+// Command is bench.
 func Command(p *cli.Program) *cobra.Command {
 	b := &bench{p: p, size: 1 << 30}
 	var names []string

@@ -43,6 +43,7 @@ func OneArgument(question string) cobra.PositionalArgs {
 // ConfigFlags is where a command that opens the data folder finds it.
 type ConfigFlags struct{ File, Data string }
 
+// AddTo adds the flags to a command's.
 func (at *ConfigFlags) AddTo(f *pflag.FlagSet) {
 	f.StringVar(&at.File, "config", "", "the server's configuration file, YAML")
 	f.StringVar(&at.Data, "data", config.Default().Data, "the data folder (MUNIMENT_DATA)")

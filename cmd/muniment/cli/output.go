@@ -49,6 +49,7 @@ func (t *Table) Row(columns ...any) {
 	t.rows = append(t.rows, row)
 }
 
+// Write writes the table, as wide as w is when that is a terminal.
 func (t *Table) Write(w io.Writer) error {
 	room, _ := IsTerminal(w)
 	return t.render(w, room)

@@ -21,6 +21,7 @@ import (
 	"muniment/cmd/muniment/remote"
 )
 
+// Command is demo.
 func Command(p *cli.Program) *cobra.Command {
 	var once bool
 	var dir string

@@ -85,6 +85,7 @@ func (r *report) end() []diagnosis {
 	return slices.Clone(r.lines)
 }
 
+// Command is doctor.
 func Command(p *cli.Program) *cobra.Command {
 	var at cli.ConfigFlags
 	d := doctor{Program: p}

@@ -37,6 +37,7 @@ type Result struct {
 	Findings []Finding `json:"findings"`
 }
 
+// Command is fsck.
 func Command(p *cli.Program) *cobra.Command {
 	var at cli.ConfigFlags
 	var content, keys bool

@@ -14,6 +14,7 @@ import (
 	"muniment/openapi"
 )
 
+// Command is key, with the commands below it.
 func Command(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "key",

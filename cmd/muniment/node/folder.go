@@ -15,19 +15,40 @@ import (
 type Folder string
 
 // The parts of the folder. README.md explains to operators what each is, and which must be backed up.
-func (f Folder) Journal() string    { return filepath.Join(string(f), "journal.db") }
-func (f Folder) Release() string    { return filepath.Join(string(f), "release") }
-func (f Folder) Objects() string    { return filepath.Join(string(f), "objects") }
-func (f Folder) Keys() string       { return filepath.Join(string(f), "keys.json") }
-func (f Folder) Ledger() string     { return filepath.Join(string(f), "ledger") }
-func (f Folder) Policy() string     { return filepath.Join(string(f), "policy.json") }
-func (f Folder) PublicKeys() string { return filepath.Join(string(f), "public-keys.json") }
-func (f Folder) Checkpoint() string { return filepath.Join(string(f), "checkpoint") }
-func (f Folder) starting() string   { return filepath.Join(string(f), "first-start") }
+
+// Journal is the journal's database file.
+func (f Folder) Journal() string { return f.part("journal.db") }
+
+// Release is the release bucket, where that is in the folder.
+func (f Folder) Release() string { return f.part("release") }
+
+// Objects is the documents' store, where that is in the folder.
+func (f Folder) Objects() string { return f.part("objects") }
+
+// Keys is the key file.
+func (f Folder) Keys() string { return f.part("keys.json") }
+
+// Ledger has the blocks of the embedded ledger.
+func (f Folder) Ledger() string { return f.part("ledger") }
+
+// Policy is the policy by which the folder's evidence is verified.
+func (f Folder) Policy() string { return f.part("policy.json") }
+
+// PublicKeys is what is remembered of the signing keys in Vault.
+func (f Folder) PublicKeys() string { return f.part("public-keys.json") }
+
+// Checkpoint is the newest signed checkpoint that was written down.
+func (f Folder) Checkpoint() string { return f.part("checkpoint") }
+
+// starting marks a first start that is under way.
+func (f Folder) starting() string { return f.part("first-start") }
+
+func (f Folder) part(name string) string { return filepath.Join(string(f), name) }
 
 // State is what a folder was found to be.
 type State int
 
+// The states of a data folder.
 const (
 	Fresh      State = iota // nothing of ours in it: everything is to be made
 	Whole                   // everything is there

@@ -31,6 +31,7 @@ func maxConnections(configured int) (int, error) {
 	return ConnectionsWithin(files, configured)
 }
 
+// ConnectionsWithin is how many connections may be served at a time where so many files may be open.
 func ConnectionsWithin(files uint64, configured int) (int, error) {
 	room := 0
 	if files > reservedFiles {

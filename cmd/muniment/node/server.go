@@ -73,6 +73,7 @@ func (s *Server) unlisten() {
 	}
 }
 
+// URL is where the API is served.
 func (s *Server) URL() string { return "http://" + s.listeners[0].Addr().String() }
 
 // EndFirstStart ends the first start: the key has been shown.

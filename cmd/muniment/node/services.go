@@ -72,6 +72,7 @@ func OpenKeys(ctx context.Context, cfg config.Config, log *slog.Logger, create b
 	return keyFile{s}, nil
 }
 
+// TransitConfig is how the keys in Vault are reached.
 func TransitConfig(v config.Vault, f Folder, log *slog.Logger) transit.Config {
 	return transit.Config{
 		Address: v.Address, CA: v.CA, ServerName: v.ServerName, Namespace: v.Namespace, Mount: v.Mount,
@@ -106,6 +107,7 @@ func OpenS3(ctx context.Context, c config.S3, bucket string, versioned bool, log
 	return s, nil
 }
 
+// S3Config is how a bucket is reached; versioned buckets have Object Lock.
 func S3Config(c config.S3, bucket string, versioned bool, log *slog.Logger) s3.Config {
 	credentials := map[string]s3.Credentials{
 		config.S3Environment: s3.Environment(),

@@ -48,6 +48,7 @@ type putOptions struct {
 	manifest, receipts string
 }
 
+// Command is put.
 func Command(p *cli.Program) *cobra.Command {
 	var o putOptions
 	c := &cobra.Command{

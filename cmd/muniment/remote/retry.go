@@ -29,6 +29,7 @@ type Retries struct {
 	jitter func() float64 // from 0 to 1
 }
 
+// NewRetries repeats requests for as long after the first failure; 0 for never.
 func NewRetries(within time.Duration) Retries {
 	wait := func(ctx context.Context, pause time.Duration) error {
 		timer := time.NewTimer(pause)

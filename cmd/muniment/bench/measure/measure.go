@@ -32,6 +32,7 @@ type Rate struct {
 	Elapsed time.Duration
 }
 
+// Percentile is the time that so many of a hundred took at most.
 func (r Rate) Percentile(p int) time.Duration {
 	if len(r.Took) == 0 {
 		return 0
