@@ -81,7 +81,7 @@ func started(t *testing.T, path string) string {
 func stateOf(lines []checkLine, check string) string {
 	for _, l := range lines {
 		if l.Check == check {
-			return string(l.State) + ": " + l.Found
+			return l.State + ": " + l.Found
 		}
 	}
 	return "there is no line " + check

@@ -68,7 +68,14 @@ func (s *saboteur) open(ctx context.Context, cfg config.Config, log *slog.Logger
 	parts.Backend = crashingBackend{parts.Backend, s}
 	parts.Objects = crashingStore{parts.Objects, s}
 	parts.Release = crashingRelease{parts.Release, s}
-	parts.Keys = crashingKeys{parts.Keys, s}
+	signer := parts.Keys.Signer
+	parts.Keys.Signer = func(name string) (journal.Signer, error) {
+		own, err := signer(name)
+		if err != nil || name != "checkpoint" {
+			return own, err
+		}
+		return crashingSigner{own, s}, nil
+	}
 	return parts, nil
 }
 
@@ -139,23 +146,6 @@ func (c crashingRelease) Put(ctx context.Context, key string, body io.Reader, op
 		c.pass(after)
 	}
 	return info, err
-}
-
-type crashingKeys struct {
-	node.KeyService
-	*saboteur
-}
-
-// Signer is a signer that dies before and after it signs.
-func (k crashingKeys) Signer(name string) (journal.Signer, error) {
-	s, err := k.KeyService.Signer(name)
-	if err != nil {
-		return nil, err
-	}
-	if name != "checkpoint" {
-		return s, nil
-	}
-	return crashingSigner{s, k.saboteur}, nil
 }
 
 type crashingSigner struct {

@@ -163,7 +163,7 @@ func (b *backupRun) make(ctx context.Context) (err error) {
 	}
 	source := &node.Storage{Folder: node.Folder(b.cfg.Data)}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	if err := source.OpenObjects(ctx, b.cfg, slog.New(slog.DiscardHandler), false); err != nil {
+	if err := source.OpenStores(ctx, b.cfg, slog.New(slog.DiscardHandler), false); err != nil {
 		return fmt.Errorf("opening what is to be backed up: %w", err)
 	}
 	release, err := b.openTarget(ctx)

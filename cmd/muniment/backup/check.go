@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"muniment/anchor"
 	"muniment/anchor/evidence"
@@ -38,16 +37,11 @@ func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, befo
 	if err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp("", "muniment-backup-*")
-	if err != nil {
-		return fmt.Errorf("making a scratch folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	scratch, err := bolt.Open(bolt.Config{Path: filepath.Join(temp, "scratch.db"), Create: true})
+	scratch, remove, err := fsck.Scratch()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, scratch.Close()) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	if err := b.replay(ctx, bucket, head, before, scratch); err != nil {
 		return err
 	}
@@ -83,9 +77,7 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 		return damagedBackup(err)
 	}
 	b.report.Unwrapped = b.unwrap
-	for _, f := range found {
-		b.report.Findings = append(b.report.Findings, fsck.Finding{Where: f.Table.String(), Key: fsck.KeyText(f.Table, f.Key), Problem: f.Problem})
-	}
+	b.report.Findings = append(b.report.Findings, fsck.Findings(found)...)
 	err = scratch.View(ctx, func(r journal.Reader) error {
 		return journal.ScanSealed(r, nil, func(_, _ []byte) error {
 			b.report.SealedRows++

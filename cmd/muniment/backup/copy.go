@@ -132,7 +132,7 @@ func (b *backupRun) copyObjects(ctx context.Context, from *dir.Store) (err error
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
 	bar := cli.StartProgress(b.Stderr, "objects", 0)
-	n, bytes, err := from.CopyTo(ctx, to.(*dir.Store), func(n int) { bar.At(uint64(n), 0) })
+	n, bytes, err := from.CopyTo(ctx, to, func(n int) { bar.At(uint64(n), 0) })
 	if err != nil {
 		return fmt.Errorf("copying the objects: %w", err)
 	}

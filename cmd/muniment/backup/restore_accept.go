@@ -137,7 +137,7 @@ func (r *restoreRun) openSurvivors(ctx context.Context) (err error) {
 	if r.store.Keys, err = node.OpenKeys(ctx, r.cfg, log, false); err != nil {
 		return fmt.Errorf("opening the data folder: %w", err)
 	}
-	if r.store.Release, err = r.openRelease(ctx); err != nil {
+	if r.store.Release, err = node.OpenRelease(ctx, r.cfg, log, true); err != nil {
 		return err
 	}
 	backend, err := bolt.Open(bolt.Config{Path: r.store.Folder.Journal(), Create: true, Log: log})

@@ -14,7 +14,6 @@ import (
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/vault/objects"
-	"muniment/vault/objects/dir"
 )
 
 // putBack puts the parts of a backup into the data folder and the release bucket, as far as they are missing there.
@@ -95,7 +94,7 @@ func (r *restoreRun) putObjects(ctx context.Context, from, to node.Folder) (err 
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	bar := cli.StartProgress(r.Stderr, "objects", 0)
-	n, bytes, err := source.(*dir.Store).CopyTo(ctx, target.(*dir.Store), func(n int) { bar.At(uint64(n), 0) })
+	n, bytes, err := source.CopyTo(ctx, target, func(n int) { bar.At(uint64(n), 0) })
 	if err != nil {
 		return fmt.Errorf("putting the objects back: %w", err)
 	}
@@ -106,7 +105,7 @@ func (r *restoreRun) putObjects(ctx context.Context, from, to node.Folder) (err 
 // putReleased puts the journal's history into a release bucket that is empty, or has a part of this very history in it
 // that an earlier try has left.
 func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (err error) {
-	release, err := r.openRelease(ctx)
+	release, err := node.OpenRelease(ctx, r.cfg, slog.New(slog.DiscardHandler), true)
 	if err != nil {
 		return err
 	}
@@ -138,14 +137,6 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 	}
 	bar.End(fmt.Sprintf("%s, %s", cli.Count(uint64(copied.Batches), "batch", "batches"), cli.Size(copied.Bytes)))
 	return copied.Finish(ctx)
-}
-
-// openRelease opens the release bucket, or makes it in the data folder.
-func (r *restoreRun) openRelease(ctx context.Context) (node.Store, error) {
-	if c := r.cfg.Storage.S3; r.cfg.Storage.Kind == config.StorageS3 {
-		return node.OpenS3(ctx, c, c.ReleaseBucket, false, slog.New(slog.DiscardHandler))
-	}
-	return node.OpenDir(ctx, node.Folder(r.cfg.Data).Release(), false, true)
 }
 
 // leftovers refuses a bucket without a head that has other batches than the backup: they are somebody's history.

@@ -130,17 +130,17 @@ func (b *Progress) Bytes() int64 {
 }
 
 // Reader counts the bytes that are read from r.
-func (b *Progress) Reader(r io.Reader) *countingReader { return &countingReader{Reader: r, bar: b} }
+func (b *Progress) Reader(r io.Reader) *CountingReader { return &CountingReader{Reader: r, bar: b} }
 
-// countingReader counts what is read from it, on a bar and by itself.
-type countingReader struct {
+// CountingReader counts what is read from it, on a bar and by itself.
+type CountingReader struct {
 	io.Reader
 	bar *Progress
 	N   int64
 }
 
 // Read implements [io.Reader].
-func (m *countingReader) Read(p []byte) (int, error) {
+func (m *CountingReader) Read(p []byte) (int, error) {
 	n, err := m.Reader.Read(p)
 	m.N += int64(n)
 	m.bar.Move(int64(n))

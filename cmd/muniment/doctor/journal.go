@@ -89,14 +89,12 @@ func (d *doctor) openBackend() (*bolt.Store, error) {
 
 // openRelease opens the release bucket; nil when there is none.
 func (d *doctor) openRelease(ctx context.Context) (node.Store, error) {
-	if d.cfg.Storage.Kind == config.StorageS3 {
-		return node.OpenS3(ctx, d.cfg.Storage.S3, d.cfg.Storage.S3.ReleaseBucket, false, slog.New(slog.DiscardHandler))
+	if d.cfg.Storage.Kind == config.StorageFolder {
+		if _, err := os.Stat(node.Folder(d.cfg.Data).Release()); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
 	}
-	path := node.Folder(d.cfg.Data).Release()
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return node.OpenDir(ctx, path, false, false)
+	return node.OpenRelease(ctx, d.cfg, slog.New(slog.DiscardHandler), false)
 }
 
 // readBootstrap warns of a first principal that is still in use. A running server tells by its cautions.

@@ -109,18 +109,13 @@ func Check(ctx context.Context, cfg config.Config, content, keys bool) (result R
 	return result, CheckObjects(ctx, s, &result)
 }
 
-// checkJournal replays into a scratch file, which may come to be as large as the journal.
+// checkJournal replays the log into a scratch file, and compares the two.
 func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Result) (err error) {
-	temp, err := os.MkdirTemp("", "muniment-fsck-*")
-	if err != nil {
-		return fmt.Errorf("making a scratch folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	scratch, err := bolt.Open(bolt.Config{Path: filepath.Join(temp, "scratch.db"), Create: true})
+	scratch, remove, err := Scratch()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, scratch.Close()) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	cfg := journal.FsckConfig{
 		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Definitions: node.Definitions(), Scratch: scratch,
 		Progress: func(done, _ uint64) { result.Entries = done },
@@ -132,14 +127,34 @@ func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Resul
 	if err != nil {
 		return err
 	}
-	for _, f := range found {
-		result.Findings = append(result.Findings, Finding{f.Table.String(), KeyText(f.Table, f.Key), f.Problem})
-	}
+	result.Findings = append(result.Findings, Findings(found)...)
 	return nil
 }
 
-// KeyText is a key as a person can read it: an index, text, or else hexadecimal digits.
-func KeyText(t journal.Table, key []byte) string {
+// Scratch makes a journal's file to replay into, which may come to be as large as the journal. remove closes and
+// removes it.
+func Scratch() (scratch *bolt.Store, remove func() error, err error) {
+	temp, err := os.MkdirTemp("", "muniment-scratch-*")
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a scratch folder: %w", err)
+	}
+	scratch, err = bolt.Open(bolt.Config{Path: filepath.Join(temp, "scratch.db"), Create: true})
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(temp))
+	}
+	return scratch, func() error { return errors.Join(scratch.Close(), os.RemoveAll(temp)) }, nil
+}
+
+// Findings are a replay's findings, as a person can read them.
+func Findings(found []journal.Finding) (out []Finding) {
+	for _, f := range found {
+		out = append(out, Finding{f.Table.String(), keyText(f.Table, f.Key), f.Problem})
+	}
+	return out
+}
+
+// keyText is a key as a person can read it: an index, text, or else hexadecimal digits.
+func keyText(t journal.Table, key []byte) string {
 	if t == Bodies() && len(key) == 8 {
 		return strconv.FormatUint(binary.BigEndian.Uint64(key), 10)
 	}

@@ -110,7 +110,7 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 		Journal: n.Journal, Door: n.door, Keys: n.Store.Keys, Objects: n.Store.Objects, Rules: retention.Rules{},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		MaxSize: int64(cfg.Limits.Document), LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
-		Custodian: n.Store.custodian(), TrimWait: time.Duration(cfg.Keys.TrimAfter),
+		Custodian: n.Store.Keys.Custodian, TrimWait: time.Duration(cfg.Keys.TrimAfter),
 		Store: storeName(cfg.Storage), Attest: Attestor(cfg.Storage, n.Store.Objects),
 	})
 	if err != nil || n.Store.Found == Whole {

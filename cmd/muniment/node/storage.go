@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
-	"muniment/vault/keys"
 	"muniment/vault/keys/local"
 	"muniment/vault/objects"
 )
@@ -27,21 +25,7 @@ type Storage struct {
 	Backend journal.Backend
 	Release Store
 	Objects Store
-	Keys    KeyService
-}
-
-// Store is an object store that is let go of at the end.
-type Store interface {
-	objects.Store
-	io.Closer
-}
-
-// KeyService is what holds the keys of tenants and signs in the name of the journal and its ledger.
-type KeyService interface {
-	keys.Service
-	// Signer is the signing key of that name: local.Checkpoint or local.Ledger.
-	Signer(name string) (journal.Signer, error)
-	io.Closer
+	Keys    *Keys
 }
 
 // Opener opens storage: openStorage, but for tests that put faults between.
@@ -117,6 +101,48 @@ func OpenParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit 
 	return s, nil
 }
 
+// openServices opens what is configured outside of the folder. A journal that is to begin, or to come back, will have
+// to be signed: that there is no key for it is said before.
+func (s *Storage) openServices(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	if cfg.Storage.Kind == config.StorageS3 {
+		if err := s.OpenStores(ctx, cfg, log, false); err != nil {
+			return err
+		}
+	}
+	if cfg.Keys.Kind == config.KeysVault {
+		if err := s.openVaultKeys(ctx, cfg, log); err != nil {
+			return err
+		}
+	}
+	if s.Found == Fresh && s.Objects != nil {
+		return s.unused(ctx, cfg.Storage.S3.Bucket)
+	}
+	return nil
+}
+
+// openFolder opens what is in the folder instead of with a service, or makes it.
+func (s *Storage) openFolder(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (err error) {
+	if s.Keys == nil {
+		if s.Keys, err = OpenKeys(ctx, cfg, log, create); err != nil {
+			return err
+		}
+	}
+	if s.Objects == nil {
+		err = s.OpenStores(ctx, cfg, log, create)
+	}
+	return err
+}
+
+// checkSecrets refuses files with secrets that everybody can read.
+func checkSecrets(cfg config.Config) error {
+	for _, path := range cfg.SecretFiles() {
+		if err := config.CheckSecretFile(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // OpenJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the
 // release bucket. origin may be empty.
 func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logger) (*journal.Journal, error) {
@@ -186,10 +212,13 @@ func (s *Storage) Close() error {
 	if s.Backend != nil {
 		errs = append(errs, s.Backend.Close())
 	}
-	for _, part := range []io.Closer{s.Release, s.Objects, s.Keys} {
-		if part != nil {
-			errs = append(errs, part.Close())
+	for _, store := range []Store{s.Release, s.Objects} {
+		if store != nil {
+			errs = append(errs, store.Close())
 		}
+	}
+	if s.Keys != nil {
+		errs = append(errs, s.Keys.Close())
 	}
 	return errors.Join(errs...)
 }

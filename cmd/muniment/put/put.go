@@ -62,7 +62,7 @@ func Command(p *cli.Program) *cobra.Command {
 		Args: func(c *cobra.Command, args []string) error { return o.check(c, args) },
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
-			if o.Deposit.Attributes, err = pairs(o.attributes); err != nil {
+			if o.Attributes, err = pairs(o.attributes); err != nil {
 				return err
 			}
 			r, err := remote.Connect(p)

@@ -1,0 +1,75 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/config"
+	"muniment/vault"
+	"muniment/vault/objects"
+)
+
+// find says what there is: in the folder, and in the release bucket where that is on S3. What a service keeps instead
+// of the folder counts as being there if anything is.
+func (s *Storage) find(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	have, err := s.Folder.Inventory()
+	if err != nil {
+		return err
+	}
+	if cfg.Storage.Kind == config.StorageS3 {
+		c := cfg.Storage.S3
+		if s.Release, err = OpenRelease(ctx, cfg, log, false); err != nil {
+			return err
+		}
+		if have.Release, err = released(ctx, s.Release, c.ReleaseBucket); err != nil {
+			return err
+		}
+		have.Objects = have.Journal || have.Release
+		if have.Journal && !have.Release && !have.starting {
+			return cli.Hint(fmt.Errorf("%s has a journal, and the release bucket %s has no head of one",
+				s.Folder, c.ReleaseBucket),
+				"name the bucket that the journal was released to in storage.s3.release_bucket, or put its objects back: the journal may not go on without it; "+
+					"when they are lost, muniment restore --accept-loss says what it would cost")
+		}
+	}
+	if cfg.Keys.Kind == config.KeysVault {
+		have.Keys = have.Journal || have.Release || have.Objects
+	}
+	s.Found, err = s.Folder.State(have)
+	return err
+}
+
+// released says whether the release bucket has a journal's head. One that has none, but something else, is refused: a
+// journal that begins there would lie among what is left of another.
+func released(ctx context.Context, bucket Store, name string) (bool, error) {
+	_, err := bucket.Stat(ctx, "head", "")
+	if err == nil {
+		return true, nil
+	}
+	if !errors.Is(err, objects.ErrNotFound) {
+		return false, fmt.Errorf("looking for a released journal: %w", err)
+	}
+	for _, err := range bucket.List(ctx, "", "") {
+		if err != nil {
+			return false, fmt.Errorf("looking for a released journal: %w", err)
+		}
+		return false, cli.Hint(fmt.Errorf("the release bucket %s has objects, but no journal's head", name),
+			"if a journal was released to it, put the object head back; if a first start was broken off, or it is another program's, name an empty bucket")
+	}
+	return false, nil
+}
+
+// unused refuses to begin a vault over the documents of another: to its sweep they would be what broken uploads have
+// left.
+func (s *Storage) unused(ctx context.Context, name string) error {
+	for _, err := range s.Objects.List(ctx, vault.DefaultTenant+"/", "") {
+		if err != nil {
+			return fmt.Errorf("looking for documents of another vault: %w", err)
+		}
+		return cli.Hint(fmt.Errorf("the documents' bucket %s has documents already, and the release bucket no journal that knows them", name),
+			"if the journal was lost, name its release bucket, or restore --from a backup; a new vault needs an empty bucket of its own")
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"muniment/anchor/journal"
+	"muniment/cmd/muniment/config"
+	"muniment/vault/objects"
+	"muniment/vault/objects/dir"
+)
+
+// Store is an object store that is let go of at the end.
+type Store interface {
+	objects.Store
+	io.Closer
+}
+
+// OpenDir opens a store in a folder, or makes it.
+func OpenDir(ctx context.Context, path string, versioned, create bool) (*dir.Store, error) {
+	return dir.Open(ctx, dir.Config{
+		Dir: path, Versioned: versioned, Create: create, Clock: journal.SystemClock{}, Rand: rand.Reader,
+	})
+}
+
+// OpenRelease opens the release bucket. create makes one that is to be in the data folder.
+func OpenRelease(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (Store, error) {
+	if c := cfg.Storage.S3; cfg.Storage.Kind == config.StorageS3 {
+		s, err := OpenS3(ctx, c, c.ReleaseBucket, false, log)
+		if err != nil {
+			return nil, err // not s, which is a nil pointer and no nil Store
+		}
+		return s, nil
+	}
+	s, err := OpenDir(ctx, Folder(cfg.Data).Release(), false, create)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openDocuments opens the documents' store. create makes one that is to be in the data folder.
+func openDocuments(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (Store, error) {
+	if c := cfg.Storage.S3; cfg.Storage.Kind == config.StorageS3 {
+		s, err := OpenS3(ctx, c, c.Bucket, true, log)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	s, err := OpenDir(ctx, Folder(cfg.Data).Objects(), true, create)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// OpenStores opens the release bucket, unless that is open, and the documents' store. create makes those of a folder.
+func (s *Storage) OpenStores(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (err error) {
+	if s.Release == nil {
+		if s.Release, err = OpenRelease(ctx, cfg, log, create); err != nil {
+			return err
+		}
+	}
+	s.Objects, err = openDocuments(ctx, cfg, log, create)
+	return err
+}
