@@ -143,14 +143,14 @@ func runBackup(ctx context.Context, p *cli.Program, cfg config.Config, o backupO
 	if err := b.Emit(b.report, b.table); err != nil {
 		return err
 	}
-	b.remind()
+	b.sayWhatIsMissing()
 	return nil
 }
 
 // make copies and checks. The copy has its head only when it was found to be whole, and what must not be newer than the
 // head, blocks and checkpoint, comes after it, as it was before the head was read.
 func (b *backupRun) make(ctx context.Context) (err error) {
-	if err := b.possible(); err != nil {
+	if err := b.checkParts(); err != nil {
 		return err
 	}
 	signed, err := b.signedNow(ctx)

@@ -46,7 +46,7 @@ func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, befo
 		return err
 	}
 	for _, c := range checkpoints {
-		if err := b.holds(ctx, scratch.View, policy, c); err != nil {
+		if err := b.checkCheckpoint(ctx, scratch.View, policy, c); err != nil {
 			return err
 		}
 	}
@@ -156,8 +156,8 @@ func (b *backupRun) checkpoints(signed []byte) (all [][]byte, err error) {
 	return append(all, data), nil
 }
 
-// holds checks that a log contains a signed checkpoint.
-func (b *backupRun) holds(ctx context.Context, view anchor.View, policy *evidence.Policy, signed []byte) error {
+// checkCheckpoint checks that a log contains a signed checkpoint.
+func (b *backupRun) checkCheckpoint(ctx context.Context, view anchor.View, policy *evidence.Policy, signed []byte) error {
 	size, err := containsCheckpoint(ctx, view, policy, signed)
 	if err == nil {
 		b.report.Checkpoints = append(b.report.Checkpoints, size)

@@ -18,10 +18,10 @@ import (
 
 // openTarget opens the release bucket of the backup, or makes one in a folder that is empty.
 func (b *backupRun) openTarget(ctx context.Context) (node.Store, error) {
-	if err := apart(node.Folder(b.cfg.Data), b.at); err != nil {
+	if err := refuseInside(node.Folder(b.cfg.Data), b.at); err != nil {
 		return nil, err
 	}
-	if err := b.at.OwnersAlone(); err != nil {
+	if err := b.at.CheckMode(); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(string(b.at))
@@ -46,9 +46,9 @@ func (b *backupRun) openTarget(ctx context.Context) (node.Store, error) {
 	return node.OpenDir(ctx, b.at.Release(), false, true)
 }
 
-// possible refuses to copy what is not there to be copied. What an earlier backup to the folder was asked to hold is
+// checkParts refuses to copy what is not there to be copied. What an earlier backup to the folder was asked to hold is
 // kept up to date: half of it would be no backup.
-func (b *backupRun) possible() error {
+func (b *backupRun) checkParts() error {
 	if b.withObjects && b.cfg.Storage.Kind != config.StorageFolder {
 		return cli.Hint(errors.New("the objects are not in the data folder"),
 			"have their bucket replicated by the store, and leave --with-objects out")
@@ -67,8 +67,8 @@ func (b *backupRun) possible() error {
 	return nil
 }
 
-// apart refuses a backup inside of what it is a backup of.
-func apart(data, backup node.Folder) error {
+// refuseInside refuses a backup inside of what it is a backup of.
+func refuseInside(data, backup node.Folder) error {
 	real := func(f node.Folder) string {
 		path, err := filepath.Abs(string(f))
 		if err != nil {

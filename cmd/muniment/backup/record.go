@@ -114,8 +114,8 @@ func anchorRows(t *cli.Table, ledgers []anchor.Audited) {
 	}
 }
 
-// remind says what the backup does not hold.
-func (b *backupRun) remind() {
+// sayWhatIsMissing says what the backup does not hold.
+func (b *backupRun) sayWhatIsMissing() {
 	if b.to == "" {
 		return
 	}

@@ -111,7 +111,7 @@ func runRestore(ctx context.Context, p *cli.Program, cfg config.Config, o restor
 	if o.accept {
 		return r.acceptLoss(ctx)
 	}
-	if err := r.absent(); err != nil {
+	if err := r.refuseExisting(); err != nil {
 		return err
 	}
 	if o.from != "" {
@@ -126,8 +126,8 @@ func runRestore(ctx context.Context, p *cli.Program, cfg config.Config, o restor
 	return r.Emit(r.report, r.table)
 }
 
-// absent refuses to touch a journal that is there.
-func (r *restoreRun) absent() error {
+// refuseExisting refuses to touch a journal that is there.
+func (r *restoreRun) refuseExisting() error {
 	f := node.Folder(r.cfg.Data)
 	have, err := f.Inventory()
 	if err == nil && have.Journal {
@@ -140,7 +140,7 @@ func (r *restoreRun) absent() error {
 // run restores from the release bucket. A journal that does not prove itself is removed again.
 func (r *restoreRun) run(ctx context.Context) (err error) {
 	log := slog.New(slog.DiscardHandler)
-	r.store, err = node.OpenParts(ctx, r.cfg, log, func(found node.State) error {
+	r.store, err = node.OpenStorageIf(ctx, r.cfg, log, func(found node.State) error {
 		if found == node.Unrestored {
 			return nil
 		}
@@ -156,7 +156,7 @@ func (r *restoreRun) run(ctx context.Context) (err error) {
 		r.store.Backend = nil
 		return errors.Join(err, closing, os.Remove(r.store.Folder.Journal()))
 	}
-	return r.revive(ctx, log)
+	return r.openRestored(ctx, log)
 }
 
 // rebuild replays the release bucket into the journal's file, and proves the result.
@@ -261,8 +261,8 @@ func (r *restoreRun) count(ctx context.Context) error {
 	return nil
 }
 
-// revive opens the journal as serve would: it signs a checkpoint, and computes the lookup tokens.
-func (r *restoreRun) revive(ctx context.Context, log *slog.Logger) (err error) {
+// openRestored opens the journal as serve would: it signs a checkpoint, and computes the lookup tokens.
+func (r *restoreRun) openRestored(ctx context.Context, log *slog.Logger) (err error) {
 	j, err := r.store.OpenJournal(ctx, "", log)
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 			return err
 		}
 		begun = true
-		if err := giveUp(ctx, cfg, seen); err != nil {
+		if err := acceptUnderNewOrigin(ctx, cfg, seen); err != nil {
 			return cli.Hint(err, "the same command goes on where this one stopped")
 		}
 	}
@@ -112,8 +112,8 @@ func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, err
 	return heads, nil
 }
 
-// giveUp accepts the loss, under a random origin unless one was chosen.
-func giveUp(ctx context.Context, cfg journal.Config, seen []journal.LostHead) error {
+// acceptUnderNewOrigin accepts the loss, under a random origin unless one was chosen.
+func acceptUnderNewOrigin(ctx context.Context, cfg journal.Config, seen []journal.LostHead) error {
 	if cfg.Origin == "" {
 		id, err := journal.NewID(cfg.Clock.Now(), cfg.Rand)
 		if err != nil {

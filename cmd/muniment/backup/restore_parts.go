@@ -124,7 +124,7 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 			there.Origin, there.Size, head.Origin, head.Size),
 			"restore without --from brings that one back; a backup is put into an empty bucket only")
 	case errors.Is(err, journal.ErrDamaged):
-		if err := leftovers(ctx, bucket, backup); err != nil {
+		if err := refuseOtherHistory(ctx, bucket, backup); err != nil {
 			return err
 		}
 	case !errors.Is(err, journal.ErrMissing):
@@ -139,8 +139,8 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 	return copied.Finish(ctx)
 }
 
-// leftovers refuses a bucket without a head that has other batches than the backup: they are somebody's history.
-func leftovers(ctx context.Context, bucket, backup journal.Bucket) error {
+// refuseOtherHistory refuses a bucket without a head that has other batches than the backup: they are somebody's history.
+func refuseOtherHistory(ctx context.Context, bucket, backup journal.Bucket) error {
 	names, err := bucket.List(ctx, "")
 	if err != nil {
 		return err

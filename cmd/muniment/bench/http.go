@@ -26,7 +26,7 @@ func (b *bench) http(ctx context.Context, dir string) error {
 		limit measure.Limit
 	}{{"10 KiB", 10 << 10, measure.Limit{Time: b.each}}, {"100 KiB", 100 << 10, measure.Limit{Time: b.each}},
 		{"64 MiB", 64 << 20, measure.Limit{Count: large}}} {
-		err := withServer(ctx, filepath.Join(dir, fmt.Sprint(size.bytes)), func(c *child) error {
+		err := withServer(ctx, filepath.Join(dir, fmt.Sprint(size.bytes)), func(c *serverProcess) error {
 			return b.exchange(ctx, c, s, size.name, size.bytes, size.limit)
 		})
 		if err != nil {
@@ -36,7 +36,7 @@ func (b *bench) http(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (b *bench) exchange(ctx context.Context, c *child, s random, name string, n int64, until measure.Limit) error {
+func (b *bench) exchange(ctx context.Context, c *serverProcess, s random, name string, n int64, until measure.Limit) error {
 	var mu sync.Mutex
 	var ids []string
 	put, err := measure.Repeat(ctx, benchClients, until, func(ctx context.Context, _ int) error {

@@ -17,7 +17,7 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	return withServer(ctx, filepath.Join(dir, "data"), func(c *child) error {
+	return withServer(ctx, filepath.Join(dir, "data"), func(c *serverProcess) error {
 		ids := make([]string, benchClients)
 		what := fmt.Sprintf("%d uploads of %s", benchClients, cli.Size(int64(b.size)))
 		err := b.peak(c.cmd.Process.Pid, what, func() error {

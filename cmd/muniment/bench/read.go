@@ -21,7 +21,7 @@ func (b *bench) ranges(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	return withServer(ctx, filepath.Join(dir, "data"), func(c *child) error {
+	return withServer(ctx, filepath.Join(dir, "data"), func(c *serverProcess) error {
 		n := int64(b.size)
 		id, err := c.upload(ctx, s, n)
 		if err != nil {
@@ -56,7 +56,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 		return err
 	}
 	data := node.Folder(filepath.Join(dir, "data"))
-	err = withServer(ctx, string(data), func(c *child) error {
+	err = withServer(ctx, string(data), func(c *serverProcess) error {
 		ids := make([]string, logSize)
 		if _, err := measure.Repeat(ctx, 64, measure.Limit{Count: logSize}, func(ctx context.Context, i int) (err error) {
 			ids[i], err = c.upload(ctx, s, 1<<10)

@@ -19,19 +19,19 @@ import (
 // benchClients is how many clients call the server at once.
 const benchClients = 8
 
-// child is a server in a process of its own.
-type child struct {
+// serverProcess is a server in a process of its own.
+type serverProcess struct {
 	cmd    *exec.Cmd
 	token  string
 	remote *remote.Client
-	log    *tail
+	log    *lastOutput
 }
 
-// tail keeps the end of what is written to it.
-type tail struct{ text []byte }
+// lastOutput keeps the end of what is written to it.
+type lastOutput struct{ text []byte }
 
 // Write implements [io.Writer].
-func (t *tail) Write(p []byte) (int, error) {
+func (t *lastOutput) Write(p []byte) (int, error) {
 	t.text = append(t.text, p...)
 	if over := len(t.text) - 2000; over > 0 {
 		t.text = append(t.text[:0], t.text[over:]...)
@@ -39,14 +39,14 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// spawn starts this program as a server of its own and waits for its URL. token is the API key of a folder that was
+// startServer starts this program as a server of its own and waits for its URL. token is the API key of a folder that was
 // served before.
-func spawn(ctx context.Context, data, token string) (*child, error) {
+func startServer(ctx context.Context, data, token string) (*serverProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	c := &child{token: token, log: &tail{}}
+	c := &serverProcess{token: token, log: &lastOutput{}}
 	c.cmd = exec.CommandContext(ctx, self, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen",
 		"127.0.0.1:0")
 	c.cmd.Env = append(os.Environ(), "MUNIMENT_LOG_LEVEL=error", "MUNIMENT_LIMITS_REQUESTS=0") // one principal sends all
@@ -75,7 +75,7 @@ func spawn(ctx context.Context, data, token string) (*child, error) {
 }
 
 // stop ends the server and waits for it.
-func (c *child) stop() error {
+func (c *serverProcess) stop() error {
 	c.remote.Close()
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("ending the server: %w", err)
@@ -87,8 +87,8 @@ func (c *child) stop() error {
 }
 
 // withServer runs a measurement against a server of its own.
-func withServer(ctx context.Context, data string, work func(*child) error) error {
-	c, err := spawn(ctx, data, "")
+func withServer(ctx context.Context, data string, work func(*serverProcess) error) error {
+	c, err := startServer(ctx, data, "")
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (r *repeater) Read(p []byte) (int, error) {
 }
 
 // upload deposits n bytes.
-func (c *child) upload(ctx context.Context, s random, n int64) (id string, err error) {
+func (c *serverProcess) upload(ctx context.Context, s random, n int64) (id string, err error) {
 	out, err := c.remote.Send(ctx,
 		remote.Deposit{FileName: "bench.bin", Title: "A benchmark", Length: n, Content: s.reader(n)})
 	if err != nil {

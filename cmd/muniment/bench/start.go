@@ -33,7 +33,7 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("making documents: %w", err)
 	}
-	first, err := spawn(ctx, data, token)
+	first, err := startServer(ctx, data, token)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 		return err
 	}
 	began := time.Now()
-	c, err := spawn(ctx, data, token)
+	c, err := startServer(ctx, data, token)
 	if err != nil {
 		return err
 	}
@@ -61,13 +61,13 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 func (b *bench) fill(ctx context.Context, data string) (token string, err error) {
 	cfg := config.Default()
 	cfg.Data = data
-	n, err := node.Open(ctx, cfg, slog.New(slog.DiscardHandler), openNowhere)
+	n, err := node.Open(ctx, cfg, slog.New(slog.DiscardHandler), openDiscarding)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	token = n.Bootstrap.Reveal()
-	if err := n.Store.Folder.EndFirstStart(); err != nil {
+	if err := n.Storage.Folder.EndFirstStart(); err != nil {
 		return "", err
 	}
 	var who access.Who
@@ -89,19 +89,19 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 		return err
 	})
 	bar.End(fmt.Sprintf("%d deposited in %.1f s", len(r.Took), r.Elapsed.Seconds()))
-	return token, errors.Join(err, settleDuties(ctx, n.Journal))
+	return token, errors.Join(err, awaitDuties(ctx, n.Journal))
 }
 
-// quiet is for how long the journal must not grow before all that was due counts as done: the vault looks for what it
+// idleTime is for how long the journal must not grow before all that was due counts as done: the vault looks for what it
 // owes to the objects every few seconds.
-const quiet = 12 * time.Second
+const idleTime = 12 * time.Second
 
-// settleDuties waits until the vault has done what it owes to the objects, while they still go nowhere.
-func settleDuties(ctx context.Context, j *journal.Journal) error {
+// awaitDuties waits until the vault has done what it owes to the objects, while they still go nowhere.
+func awaitDuties(ctx context.Context, j *journal.Journal) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	last, since := j.Size(), time.Now()
-	for time.Since(since) < quiet {
+	for time.Since(since) < idleTime {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -114,24 +114,24 @@ func settleDuties(ctx context.Context, j *journal.Journal) error {
 	return nil
 }
 
-// openNowhere opens a data folder whose objects go nowhere.
-func openNowhere(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Storage, error) {
+// openDiscarding opens a data folder whose objects go nowhere.
+func openDiscarding(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Storage, error) {
 	s, err := node.OpenStorage(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	s.Objects = nowhere{s.Objects}
+	s.Objects = discardStore{s.Objects}
 	return s, nil
 }
 
-// nowhere is a store that accepts objects and keeps none.
-type nowhere struct{ node.Store }
+// discardStore is a store that accepts objects and keeps none.
+type discardStore struct{ node.Store }
 
 // Put implements [objects.Store].
-func (nowhere) Put(_ context.Context, key string, body io.Reader, _ objects.PutOptions) (objects.Info, error) {
+func (discardStore) Put(_ context.Context, key string, body io.Reader, _ objects.PutOptions) (objects.Info, error) {
 	n, err := io.Copy(io.Discard, body)
 	return objects.Info{Key: key, Version: "0123456789abcdef0123456789abcdef", Size: n, Tag: "nowhere"}, err
 }
 
 // Retain implements [objects.Store].
-func (nowhere) Retain(context.Context, string, string, time.Time) error { return nil }
+func (discardStore) Retain(context.Context, string, string, time.Time) error { return nil }

@@ -37,8 +37,8 @@ type Table struct {
 	rows [][]string
 }
 
-// narrowest is how far a column is cut at most.
-const narrowest = 12
+// minColumn is how far a column is cut at most.
+const minColumn = 12
 
 // Row adds a row; the first is the heading.
 func (t *Table) Row(columns ...any) {
@@ -73,7 +73,7 @@ func (t *Table) render(w io.Writer, room int) error {
 	for _, row := range t.rows {
 		var line strings.Builder
 		for i, cell := range row {
-			cell = cut(cell, widths[i])
+			cell = truncate(cell, widths[i])
 			space := strings.Repeat(" ", widths[i]-cells(cell))
 			if right[i] {
 				line.WriteString(space + cell + "  ")
@@ -109,7 +109,7 @@ func shrink(widths []int, elastic []bool, room int) {
 	for ; total > room; total-- {
 		widest := -1
 		for i, width := range widths {
-			if elastic[i] && width > narrowest && (widest < 0 || width > widths[widest]) {
+			if elastic[i] && width > minColumn && (widest < 0 || width > widths[widest]) {
 				widest = i
 			}
 		}

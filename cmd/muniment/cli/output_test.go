@@ -99,7 +99,7 @@ func TestCut(t *testing.T) {
 		{"short", 5, "short"}, {"longer", 5, "long…"}, {"平面図", 6, "平面図"}, {"平面図", 5, "平面…"}, {"平面図", 4, "平…"},
 		{"e\u0301e\u0301", 2, "e\u0301e\u0301"}, {"e\u0301e\u0301e", 2, "e\u0301…"},
 	} {
-		if got := cut(c.text, c.most); got != c.want || cells(got) > c.most {
+		if got := truncate(c.text, c.most); got != c.want || cells(got) > c.most {
 			t.Errorf("cut(%q, %d) = %q", c.text, c.most, got)
 		}
 	}

@@ -81,7 +81,7 @@ func (b *Progress) draw() {
 		full = room * b.done / b.total
 	}
 	line := fmt.Sprintf("  %s %s%s%s", b.what, strings.Repeat("█", full), strings.Repeat("░", room-full), numbers)
-	fmt.Fprintf(b.out, "\r%s\x1b[K", cut(line, b.width-1))
+	fmt.Fprintf(b.out, "\r%s\x1b[K", truncate(line, b.width-1))
 }
 
 // numbers are the counts beside the bar: of steps unless there is one only, of bytes, and how fast they move.

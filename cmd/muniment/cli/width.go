@@ -34,8 +34,8 @@ func cellsOf(r rune) int {
 	return 1
 }
 
-// cut shortens text to at most most columns, with an ellipsis at its end if something is missing.
-func cut(s string, most int) string {
+// truncate shortens text to at most most columns, with an ellipsis at its end if something is missing.
+func truncate(s string, most int) string {
 	if cells(s) <= most {
 		return s
 	}

@@ -77,7 +77,7 @@ func demonstrate(ctx context.Context, p *cli.Program, sources []source, dir stri
 	if d.dir, err = filepath.Abs(dir); err != nil {
 		return fmt.Errorf("finding the folder: %w", err)
 	}
-	if err := d.ours(); err != nil {
+	if err := d.checkFolder(); err != nil {
 		return err
 	}
 	if err := d.start(ctx, d.data()); err != nil {
@@ -125,8 +125,8 @@ func (d *demo) serveOn(ctx context.Context, temporary bool) error {
 	}
 }
 
-// ours refuses a folder that holds something of the same name that no demonstration has made.
-func (d *demo) ours() error {
+// checkFolder refuses a folder that holds something of the same name that no demonstration has made.
+func (d *demo) checkFolder() error {
 	f := node.Folder(d.data())
 	have, err := f.Inventory()
 	if err != nil {
@@ -184,7 +184,7 @@ func (d *demo) stop() error {
 
 // token keeps the API key of a fresh folder in a file beside it, and finds it there the next time.
 func (d *demo) token(s *node.Server) (string, error) {
-	if s.Node.Store.Found == node.Fresh {
+	if s.Node.Storage.Found == node.Fresh {
 		key := s.Node.Bootstrap.Reveal()
 		if err := os.WriteFile(d.tokenFile(), []byte(key+"\n"), 0o600); err != nil {
 			return "", fmt.Errorf("keeping the API key: %w", err)

@@ -36,8 +36,8 @@ func (d *demo) tamper(ctx context.Context) (err error) {
 	if err := copyTree(copied, d.data()); err != nil {
 		return fmt.Errorf("copying the data: %w", err)
 	}
-	flipped, swapped, other := d.victims()
-	if err := d.vandalize(ctx, node.Folder(copied), flipped, swapped, other); err != nil {
+	flipped, swapped, other := d.choose()
+	if err := d.change(ctx, node.Folder(copied), flipped, swapped, other); err != nil {
 		return fmt.Errorf("tampering with the copy: %w", err)
 	}
 	d.say("\nSomebody tampers with a copy of the data\n")
@@ -61,8 +61,8 @@ func (d *demo) tamper(ctx context.Context) (err error) {
 	return d.catchFsck(ctx, node.Folder(copied), flipped, swapped)
 }
 
-// victims are three documents with content, or fewer where there are not so many.
-func (d *demo) victims() (flipped, swapped, other *document) {
+// choose are three documents with content, or fewer where there are not so many.
+func (d *demo) choose() (flipped, swapped, other *document) {
 	n := len(d.documents)
 	flipped = d.documents[0]
 	empty := sha256.Sum256(nil)
@@ -78,17 +78,17 @@ func (d *demo) victims() (flipped, swapped, other *document) {
 	return flipped, d.documents[n-1], d.documents[n/2-1]
 }
 
-// vandalize changes the copy behind the program's back.
-func (d *demo) vandalize(ctx context.Context, f node.Folder, flipped, swapped, other *document) (err error) {
+// change changes the copy behind the program's back.
+func (d *demo) change(ctx context.Context, f node.Folder, flipped, swapped, other *document) (err error) {
 	s, err := node.OpenStorage(ctx, node.Embedded(f), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	all := map[string]fsck.Kept{}
+	all := map[string]fsck.Object{}
 	for next := make([]byte, 8); next != nil; {
-		var some []fsck.Kept
-		if some, next, err = fsck.Deposits(ctx, s.Backend, next); err != nil {
+		var some []fsck.Object
+		if some, next, err = fsck.StoredObjects(ctx, s.Backend, next); err != nil {
 			return err
 		}
 		for _, one := range some {

@@ -65,14 +65,14 @@ func (d *doctor) attestByServer(ctx context.Context, r *report) {
 func (d *doctor) judgeTrial(r *report, t *openapi.StorageTrial, record string, args ...any) {
 	var broken []string
 	for _, act := range []struct {
-		Kept bool
-		what string
+		Object bool
+		what   string
 	}{
 		{t.Locks, "the lock that came with the upload did not stand"},
 		{t.RefusesDelete, "a locked version could be deleted"},
 		{t.RefusesShorter, "a lock could be shortened"}, {t.KeepsVersions, "a locked version could be overwritten"},
 	} {
-		if !act.Kept {
+		if !act.Object {
 			broken = append(broken, act.what)
 		}
 	}

@@ -21,12 +21,12 @@ func (d *doctor) configuration(_ context.Context, r *report) {
 	if d.folder != nil {
 		d.cfg.Data = *d.folder
 	}
-	wrong := joined(d.cfg.Check())
+	wrong := splitErrors(d.cfg.Check())
 	for _, one := range wrong {
 		r.fail("", "mend it in the configuration file or its environment variable", "%v", one)
 	}
 	if err == nil && len(wrong) == 0 {
-		r.ok("", "%s, documents: %s, keys: %s", fileOr(d.place.File, "no file"), d.cfg.Storage.Kind, d.cfg.Keys.Kind)
+		r.ok("", "%s, documents: %s, keys: %s", orElse(d.place.File, "no file"), d.cfg.Storage.Kind, d.cfg.Keys.Kind)
 	}
 	d.configurationFile(r)
 	for _, path := range d.cfg.SecretFiles() {
@@ -53,15 +53,8 @@ func (d *doctor) configurationFile(r *report) {
 	}
 }
 
-func fileOr(path, otherwise string) string {
-	if path == "" {
-		return otherwise
-	}
-	return path
-}
-
-// joined are the errors that one was joined of.
-func joined(err error) []error {
+// splitErrors are the errors that one was joined of.
+func splitErrors(err error) []error {
 	var many interface{ Unwrap() []error }
 	switch {
 	case err == nil:

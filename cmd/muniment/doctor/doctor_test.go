@@ -90,13 +90,13 @@ func TestACheckThatHangsEndsAlone(t *testing.T) {
 
 func TestWhereAnAddressIs(t *testing.T) {
 	t.Parallel()
-	for address, want := range map[string]whereabouts{
-		"127.0.0.1:80": here, "localhost:80": here, "[::1]:80": here,
-		"10.1.2.3:80": inside, "192.168.0.9:80": inside, "[fd00::1]:80": inside, "169.254.1.1:80": inside,
-		"0.0.0.0:80": anywhere, ":80": anywhere, "[::]:80": anywhere, "192.0.2.7:80": anywhere,
-		"records.example.org:80": anywhere, "": anywhere,
+	for address, want := range map[string]network{
+		"127.0.0.1:80": thisMachine, "localhost:80": thisMachine, "[::1]:80": thisMachine,
+		"10.1.2.3:80": privateNetwork, "192.168.0.9:80": privateNetwork, "[fd00::1]:80": privateNetwork, "169.254.1.1:80": privateNetwork,
+		"0.0.0.0:80": anyNetwork, ":80": anyNetwork, "[::]:80": anyNetwork, "192.0.2.7:80": anyNetwork,
+		"records.example.org:80": anyNetwork, "": anyNetwork,
 	} {
-		if _, got := whereIs(address); got != want {
+		if _, got := networkOf(address); got != want {
 			t.Errorf("%q: %v, want %v", address, got, want)
 		}
 	}

@@ -27,7 +27,7 @@ func (d *doctor) keyService(ctx context.Context, r *report) {
 	path := node.Folder(d.cfg.Data).Keys()
 	info, err := os.Stat(path)
 	switch {
-	case err != nil && d.whole():
+	case err != nil && d.hasVault():
 		r.refused("", err, "put the key file back from its backup: without it no document can ever be read")
 	case err != nil:
 		r.ok("", "there is none yet; the first serve makes %s", path)
@@ -55,8 +55,8 @@ func (d *doctor) keyFile(path string, r *report) {
 		"the keys stand in the clear in %s: who copies the data folder has everything", path)
 }
 
-// whole says whether there is a vault already, as far as the data folder tells.
-func (d *doctor) whole() bool {
+// hasVault says whether there is a vault already, as far as the data folder tells.
+func (d *doctor) hasVault() bool {
 	_, err := os.Stat(node.Folder(d.cfg.Data).Journal())
 	return err == nil
 }
@@ -147,7 +147,7 @@ func (d *doctor) vaultKeys(ctx context.Context, r *report) {
 	}
 	defer func() { _ = s.Close() }() // nothing depends on how that ends
 	var tenants []string
-	if d.whole() {
+	if d.hasVault() {
 		tenants = []string{vault.DefaultTenant}
 	}
 	for _, found := range s.Diagnose(ctx, tenants) {

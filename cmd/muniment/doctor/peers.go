@@ -152,7 +152,7 @@ func (d *doctor) tls(ctx context.Context, r *report) {
 			continue
 		}
 		if u.Scheme != "https" {
-			if _, where := whereIs(net.JoinHostPort(u.Hostname(), "0")); where == here {
+			if _, where := networkOf(net.JoinHostPort(u.Hostname(), "0")); where == thisMachine {
 				r.ok(p.name, "%s is on this machine, and reached in plain HTTP", p.base)
 			} else {
 				r.fail(p.name, "use https: credentials go over this connection", "%s is reached in plain HTTP", p.base)

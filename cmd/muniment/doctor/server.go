@@ -103,18 +103,18 @@ func reachable(address string) string {
 
 // addresses looks at who can reach what the server listens on.
 func (d *doctor) addresses(_ context.Context, r *report) {
-	switch host, where := whereIs(d.cfg.AdminListen); where {
-	case here:
+	switch host, where := networkOf(d.cfg.AdminListen); where {
+	case thisMachine:
 		r.ok("admin_listen", "%s: this machine alone", host)
-	case inside:
+	case privateNetwork:
 		r.ok("admin_listen", "%s: a private network; it asks for no credential", host)
 	default:
 		r.warn("admin_listen", "listen on 127.0.0.1 or a private address: health and metrics are told without a credential",
 			"%s may be reached from anywhere", host)
 	}
-	host, where := whereIs(d.cfg.Listen)
+	host, where := networkOf(d.cfg.Listen)
 	switch {
-	case where == here:
+	case where == thisMachine:
 		r.ok("listen", "%s: this machine alone, for a proxy that ends TLS", host)
 	case len(d.cfg.TrustedProxies) > 0:
 		r.ok("listen", "%s, in plain HTTP behind %s", host, strings.Join(d.cfg.TrustedProxies, ", "))
@@ -125,32 +125,32 @@ func (d *doctor) addresses(_ context.Context, r *report) {
 }
 
 // place of an address.
-type whereabouts int
+type network int
 
 const (
-	anywhere whereabouts = iota
-	inside               // a private network
-	here                 // this machine
+	anyNetwork     network = iota
+	privateNetwork         // a private network
+	thisMachine            // this machine
 )
 
-func whereIs(address string) (host string, where whereabouts) {
+func networkOf(address string) (host string, where network) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return address, anywhere
+		return address, anyNetwork
 	}
 	if host == "localhost" {
-		return host, here
+		return host, thisMachine
 	}
 	ip, err := netip.ParseAddr(host)
 	switch {
 	case err != nil || host == "":
-		return orElse(host, "every interface"), anywhere
+		return orElse(host, "every interface"), anyNetwork
 	case ip.IsLoopback():
-		return host, here
+		return host, thisMachine
 	case ip.IsPrivate() || ip.IsLinkLocalUnicast():
-		return host, inside
+		return host, privateNetwork
 	}
-	return host, anywhere
+	return host, anyNetwork
 }
 
 func orElse(s, otherwise string) string {

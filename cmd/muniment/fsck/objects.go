@@ -27,8 +27,8 @@ const chunk = 1024
 // ObjectsTable is where findings about stored objects are.
 const ObjectsTable = "objects"
 
-// Kept is a stored object, and what the log says that it must be.
-type Kept struct {
+// Object is a stored object, and what the log says that it must be.
+type Object struct {
 	Document journal.ID
 	vault.StoredObject
 }
@@ -37,14 +37,14 @@ type Kept struct {
 func CheckObjects(ctx context.Context, s *node.Storage, result *Result) error {
 	next := make([]byte, 8)
 	for next != nil {
-		var some []Kept
+		var some []Object
 		var err error
-		if some, next, err = Deposits(ctx, s.Backend, next); err != nil {
+		if some, next, err = StoredObjects(ctx, s.Backend, next); err != nil {
 			return fmt.Errorf("reading the deposits: %w", err)
 		}
 		for _, one := range some {
 			result.Objects++
-			problem, err := damage(ctx, s.Objects, one.StoredObject)
+			problem, err := objectProblem(ctx, s.Objects, one.StoredObject)
 			if err != nil {
 				return fmt.Errorf("reading the objects: %w", err)
 			}
@@ -57,9 +57,9 @@ func CheckObjects(ctx context.Context, s *node.Storage, result *Result) error {
 	return nil
 }
 
-// Deposits reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and the key
+// StoredObjects reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and the key
 // to go on from, nil at the end. A body that cannot be read is the journal check's to report.
-func Deposits(ctx context.Context, b journal.Backend, from []byte) (found []Kept, next []byte, err error) {
+func StoredObjects(ctx context.Context, b journal.Backend, from []byte) (found []Object, next []byte, err error) {
 	err = b.View(ctx, func(r journal.Reader) error {
 		found, next = nil, nil
 		n := 0
@@ -86,23 +86,23 @@ func Deposits(ctx context.Context, b journal.Backend, from []byte) (found []Kept
 	return found, next, err
 }
 
-func depositIn(row []byte) (Kept, bool) {
+func depositIn(row []byte) (Object, bool) {
 	var body struct {
 		Type string                      `json:"type"`
 		Doc  journal.ID                  `json:"doc"`
 		Data vault.DocumentDepositedData `json:"data"`
 	}
 	if len(row) <= bodyAt || !bytes.Contains(row, []byte(vault.DocumentDeposited)) {
-		return Kept{}, false
+		return Object{}, false
 	}
 	if err := json.Unmarshal(row[bodyAt:], &body); err != nil || body.Type != string(vault.DocumentDeposited) {
-		return Kept{}, false
+		return Object{}, false
 	}
-	return Kept{body.Doc, body.Data.Object}, true
+	return Object{body.Doc, body.Data.Object}, true
 }
 
-// damage says what is wrong with a stored object, or nothing.
-func damage(ctx context.Context, store objects.Store, o vault.StoredObject) (string, error) {
+// objectProblem says what is wrong with a stored object, or nothing.
+func objectProblem(ctx context.Context, store objects.Store, o vault.StoredObject) (string, error) {
 	body, _, err := store.Get(ctx, o.Key, o.Version, nil)
 	if errors.Is(err, objects.ErrNotFound) {
 		return "is missing", nil

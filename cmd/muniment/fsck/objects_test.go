@@ -33,7 +33,7 @@ func TestErasedObjectsAreNotMissed(t *testing.T) {
 	}
 	commit(vault.DocumentErased.New(erased, vault.DocumentErasedData{Authority: "order-1", KeyVersion: 1}),
 		journal.Row{Key: append([]byte{'d'}, erased[:]...)})
-	found, _, err := Deposits(t.Context(), viewer{j: j}, nil)
+	found, _, err := StoredObjects(t.Context(), viewer{j: j}, nil)
 	if err != nil || len(found) != 1 || found[0].Document != kept {
 		t.Errorf("to be looked for: %+v, error %v, want the one that is kept", found, err)
 	}

@@ -21,12 +21,12 @@ type custody interface {
 	io.Closer
 }
 
-// custodyPlace is where in Vault the keys are.
-type custodyPlace struct {
+// vaultFlags is where in Vault the keys are.
+type vaultFlags struct {
 	mount, prefix string
 }
 
-func (c *custodyPlace) flags(f *pflag.FlagSet) {
+func (c *vaultFlags) addTo(f *pflag.FlagSet) {
 	f.StringVar(&c.mount, "vault-mount", "transit",
 		"where the Transit engine is mounted in Vault, as the server's keys.vault.mount has it")
 	f.StringVar(&c.prefix, "vault-prefix", "muniment",
@@ -34,7 +34,7 @@ func (c *custodyPlace) flags(f *pflag.FlagSet) {
 }
 
 // custodian logs in to Vault as the vault command would.
-func custodian(ctx context.Context, p *cli.Program, place custodyPlace) (custody, error) {
+func custodian(ctx context.Context, p *cli.Program, place vaultFlags) (custody, error) {
 	address, token := p.Getenv("VAULT_ADDR"), p.Getenv("VAULT_TOKEN")
 	if address == "" || token == "" {
 		return nil, cli.Hint(errors.New("the keys are in Vault, which the server may not change: this takes your own credentials there"),

@@ -94,7 +94,7 @@ func rewrappedText(s *openapi.KeyStatus) string {
 }
 
 func keyRotateCommand(p *cli.Program) *cobra.Command {
-	var place custodyPlace
+	var place vaultFlags
 	c := &cobra.Command{
 		Use:   "rotate",
 		Short: "Give the tenant's key a newer version",
@@ -118,12 +118,12 @@ puts it on record. A rotation that was broken off can be repeated: the key is no
 			})
 		},
 	}
-	place.flags(c.Flags())
+	place.addTo(c.Flags())
 	return c
 }
 
 // rotate rotates in the key service, where that is ours to do, and has the server put it on record.
-func rotate(ctx context.Context, p *cli.Program, r *remote.Client, place custodyPlace) (*openapi.Rotation, error) {
+func rotate(ctx context.Context, p *cli.Program, r *remote.Client, place vaultFlags) (*openapi.Rotation, error) {
 	status, err := r.Keys(ctx)
 	if err != nil {
 		return nil, err

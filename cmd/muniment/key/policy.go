@@ -12,7 +12,7 @@ import (
 )
 
 func keyPolicyCommand(p *cli.Program) *cobra.Command {
-	var place custodyPlace
+	var place vaultFlags
 	c := &cobra.Command{
 		Use:   "policy gateway|custodian",
 		Short: "Print the least Vault policy of the server, or of a key custodian",
@@ -37,6 +37,6 @@ and cannot end the life of any. The custodian's is for the persons who rotate an
 			return nil
 		},
 	}
-	place.flags(c.Flags())
+	place.addTo(c.Flags())
 	return c
 }

@@ -41,7 +41,7 @@ one for fewer.`,
 			return r.ApproveTrim(ctx, args[0])
 		}),
 	}
-	var place custodyPlace
+	var place vaultFlags
 	var agreed agreedTrim
 	run := &cobra.Command{
 		Use:   "run ID",
@@ -57,7 +57,7 @@ that was broken off is brought to its end by the same command, of any key custod
 			return runTrim(ctx, p, r, args[0], place, agreed)
 		}),
 	}
-	place.flags(run.Flags())
+	place.addTo(run.Flags())
 	run.Flags().IntVar(&agreed.oldest, "oldest", 0,
 		"the oldest version to keep, as it was proposed and approved; required with Vault")
 	run.Flags().StringVar(&agreed.tenant, "tenant", "default", "whose key it is; looked at with Vault")
@@ -124,7 +124,7 @@ func (a agreedTrim) check(tenant string, oldest int) error {
 }
 
 // runTrim has the server begin, trims in the key service where that is ours to do, and has the server put it on record.
-func runTrim(ctx context.Context, p *cli.Program, r *remote.Client, id string, place custodyPlace,
+func runTrim(ctx context.Context, p *cli.Program, r *remote.Client, id string, place vaultFlags,
 	agreed agreedTrim) (*openapi.Trim, error) {
 	status, err := r.Keys(ctx)
 	if err != nil {

@@ -61,9 +61,9 @@ func released(ctx context.Context, bucket Store, name string) (bool, error) {
 	return false, nil
 }
 
-// unused refuses to begin a vault over the documents of another: to its sweep they would be what broken uploads have
+// refuseUsedStore refuses to begin a vault over the documents of another: to its sweep they would be what broken uploads have
 // left.
-func (s *Storage) unused(ctx context.Context, name string) error {
+func (s *Storage) refuseUsedStore(ctx context.Context, name string) error {
 	for _, err := range s.Objects.List(ctx, vault.DefaultTenant+"/", "") {
 		if err != nil {
 			return fmt.Errorf("looking for documents of another vault: %w", err)

@@ -61,7 +61,7 @@ type Inventory struct{ Journal, Release, Objects, Keys, starting bool }
 // Inventory looks into the folder, and refuses one that others may write to.
 func (f Folder) Inventory() (Inventory, error) {
 	var have Inventory
-	if err := f.OwnersAlone(); err != nil {
+	if err := f.CheckMode(); err != nil {
 		return have, err
 	}
 	for path, there := range map[string]*bool{
@@ -108,8 +108,8 @@ func (f Folder) State(have Inventory) (State, error) {
 	return Whole, nil
 }
 
-// OwnersAlone refuses a folder that others may write to: they could put files of theirs in the place of ours.
-func (f Folder) OwnersAlone() error {
+// CheckMode refuses a folder that others may write to: they could put files of theirs in the place of ours.
+func (f Folder) CheckMode() error {
 	info, err := os.Stat(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -23,7 +23,7 @@ import (
 
 // Node is everything that serves one data folder.
 type Node struct {
-	Store     *Storage
+	Storage   *Storage
 	Journal   *journal.Journal
 	door      *access.Door
 	Vault     *vault.Vault
@@ -60,13 +60,13 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	if n.Store, err = open(ctx, cfg, log); err != nil {
+	if n.Storage, err = open(ctx, cfg, log); err != nil {
 		return n, err
 	}
-	if n.Journal, err = n.Store.OpenJournal(ctx, cfg.Origin, log); err != nil {
+	if n.Journal, err = n.Storage.OpenJournal(ctx, cfg.Origin, log); err != nil {
 		return n, err
 	}
-	if err = n.owned(cfg); err != nil {
+	if err = n.checkOwner(cfg); err != nil {
 		return n, err
 	}
 	if err = n.openVault(ctx, cfg, log); err != nil {
@@ -79,17 +79,17 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 	return n, nil
 }
 
-// owned refuses to go on over a release bucket that is another server's, and to begin where nothing could be released:
+// checkOwner refuses to go on over a release bucket that is another server's, and to begin where nothing could be released:
 // the head in the bucket is what keeps two servers from beginning two histories there.
-func (n *Node) owned(cfg config.Config) error {
+func (n *Node) checkOwner(cfg config.Config) error {
 	if err := n.Journal.Err(); err != nil {
 		err = fmt.Errorf("releasing the journal: %w", err)
-		if n.Store.Found == Fresh {
+		if n.Storage.Found == Fresh {
 			return cli.Hint(err, anotherBegan)
 		}
 		return cli.Hint(err, "another server has gone on with this journal; stop it, and start this one again")
 	}
-	if n.Store.Found == Fresh && n.Journal.Checkpoint().Size == 0 {
+	if n.Storage.Found == Fresh && n.Journal.Checkpoint().Size == 0 {
 		return cli.Hint(errors.New("the journal's first checkpoint could not be released"),
 			"the log says whether the release bucket or the key service stands in the way; then remove "+cfg.Data+" and start again")
 	}
@@ -107,13 +107,13 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 		Journal: n.Journal, Clock: journal.SystemClock{}, ReleaseWait: time.Duration(cfg.Limits.Release),
 	})
 	n.Vault, err = vault.Open(ctx, vault.Config{
-		Journal: n.Journal, Door: n.door, Keys: n.Store.Keys, Objects: n.Store.Objects, Rules: retention.Rules{},
+		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Objects: n.Storage.Objects, Rules: retention.Rules{},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		MaxSize: int64(cfg.Limits.Document), LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
-		Custodian: n.Store.Keys.Custodian, TrimWait: time.Duration(cfg.Keys.TrimAfter),
-		Store: storeName(cfg.Storage), Attest: Attestor(cfg.Storage, n.Store.Objects),
+		Custodian: n.Storage.Keys.Custodian, TrimWait: time.Duration(cfg.Keys.TrimAfter),
+		Store: storeName(cfg.Storage), Attest: Attestor(cfg.Storage, n.Storage.Objects),
 	})
-	if err != nil || n.Store.Found == Whole {
+	if err != nil || n.Storage.Found == Whole {
 		return err
 	}
 	there, err := n.Vault.Bootstrapped(ctx)
@@ -151,7 +151,7 @@ const rememberEvery = time.Second
 
 // remember writes the newest checkpoint down.
 func (n *Node) remember(log *slog.Logger) {
-	if err := n.Store.Remember(n.Journal.Checkpoint()); err != nil {
+	if err := n.Storage.Remember(n.Journal.Checkpoint()); err != nil {
 		log.Warn("the newest checkpoint could not be written down; it will be tried again", "error", err)
 	}
 }
@@ -182,7 +182,7 @@ func every(ctx context.Context, interval time.Duration, work func(context.Contex
 
 // openGateway wires what the journal and vault are reached through.
 func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
-	blocks, err := n.Store.OpenLedger()
+	blocks, err := n.Storage.OpenLedger()
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	policy, err := n.Store.WritePolicy(n.Journal, blocks)
+	policy, err := n.Storage.WritePolicy(n.Journal, blocks)
 	if err != nil {
 		return err
 	}
@@ -233,13 +233,13 @@ func (n *Node) Close() error {
 	if n.stopMemory != nil {
 		n.stopMemory()
 		<-n.remembered
-		errs = append(errs, n.Store.Remember(n.Journal.Checkpoint()))
+		errs = append(errs, n.Storage.Remember(n.Journal.Checkpoint()))
 	}
 	if n.Journal != nil {
 		errs = append(errs, n.Journal.Close())
 	}
-	if n.Store != nil {
-		errs = append(errs, n.Store.Close())
+	if n.Storage != nil {
+		errs = append(errs, n.Storage.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -78,10 +78,10 @@ func (s *Server) URL() string { return "http://" + s.listeners[0].Addr().String(
 
 // EndFirstStart ends the first start: the key has been shown.
 func (s *Server) EndFirstStart() error {
-	if s.Node.Store.Found != Fresh {
+	if s.Node.Storage.Found != Fresh {
 		return nil
 	}
-	return s.Node.Store.Folder.EndFirstStart()
+	return s.Node.Storage.Folder.EndFirstStart()
 }
 
 // Run serves until ctx ends, which is no error, or until the journal may not write any more.

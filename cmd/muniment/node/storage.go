@@ -40,12 +40,12 @@ func Embedded(f Folder) config.Config {
 
 // OpenStorage opens what is configured, or makes it where there is nothing yet.
 func OpenStorage(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error) {
-	return OpenParts(ctx, cfg, log, func(State) error { return nil })
+	return OpenStorageIf(ctx, cfg, log, func(State) error { return nil })
 }
 
 // OpenExisting opens what is configured and makes nothing.
 func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error) {
-	return OpenParts(ctx, cfg, log, func(found State) error {
+	return OpenStorageIf(ctx, cfg, log, func(found State) error {
 		switch found {
 		case Fresh:
 			return cli.Hint(fmt.Errorf("there is no vault in %s", cfg.Data),
@@ -58,9 +58,9 @@ func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*St
 	})
 }
 
-// OpenParts opens the parts one by one, once it is known what there is and permit agrees. Services come before anything
+// OpenStorageIf opens the parts one by one, once it is known what there is and permit agrees. Services come before anything
 // is made in a fresh folder, so that a first start that one of them refuses can simply be repeated.
-func OpenParts(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(State) error) (s *Storage,
+func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(State) error) (s *Storage,
 	err error) {
 	s = &Storage{Folder: Folder(cfg.Data)}
 	defer func() {
@@ -115,7 +115,7 @@ func (s *Storage) openServices(ctx context.Context, cfg config.Config, log *slog
 		}
 	}
 	if s.Found == Fresh && s.Objects != nil {
-		return s.unused(ctx, cfg.Storage.S3.Bucket)
+		return s.refuseUsedStore(ctx, cfg.Storage.S3.Bucket)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 		Origin: origin, Create: s.Found == Fresh, Remembered: remembered,
 	})
 	switch {
-	case err != nil && s.Found == Fresh && s.taken(ctx):
+	case err != nil && s.Found == Fresh && s.releasedByAnother(ctx):
 		err = cli.Hint(err, anotherBegan)
 	case errors.Is(err, journal.ErrContradicts):
 		err = cli.Hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older or the wrong one, move it away and run "+
@@ -183,8 +183,8 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 const anotherBegan = "another server has begun a journal in the release bucket meanwhile; one server serves a pair of buckets: " +
 	"remove this one's data folder, in which nothing was deposited, and use that server, or name other buckets"
 
-// taken says whether there is a journal in the release bucket by now.
-func (s *Storage) taken(ctx context.Context) bool {
+// releasedByAnother says whether there is a journal in the release bucket by now.
+func (s *Storage) releasedByAnother(ctx context.Context) bool {
 	there, err := released(ctx, s.Release, "")
 	return err == nil && there
 }

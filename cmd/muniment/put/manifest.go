@@ -246,14 +246,14 @@ func (row *manifestRow) checkFile(bad *faults) {
 	}
 	f, err := os.Open(row.path)
 	if err != nil {
-		bad.add(row.line, "%s: %s", row.given, why(err))
+		bad.add(row.line, "%s: %s", row.given, withoutPath(err))
 		return
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		bad.add(row.line, "%s: %s", row.given, why(err))
+		bad.add(row.line, "%s: %s", row.given, withoutPath(err))
 	case !info.Mode().IsRegular():
 		bad.add(row.line, "%s is no regular file", row.given)
 	default:

@@ -73,7 +73,7 @@ func (o *outcome) report(w io.Writer) error {
 	var t cli.Table
 	t.Row("FILE~", "WHY~", "WHAT TO DO~")
 	for _, f := range o.failures {
-		t.Row(f.name, why(f.err), remedy(f.err))
+		t.Row(f.name, withoutPath(f.err), advice(f.err))
 	}
 	if len(o.failures) > 0 {
 		if err := t.Write(w); err != nil {
@@ -88,8 +88,8 @@ func (o *outcome) report(w io.Writer) error {
 		"repeat the same command when what is listed is mended: what is kept already is not deposited again")
 }
 
-// why is an error without the name of the file, which stands beside it.
-func why(err error) string {
+// withoutPath is an error without the name of the file, which stands beside it.
+func withoutPath(err error) string {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err.Error()
@@ -97,8 +97,8 @@ func why(err error) string {
 	return err.Error()
 }
 
-// remedy is what to do about an error.
-func remedy(err error) string {
+// advice is what to do about an error.
+func advice(err error) string {
 	if next, ok := cli.HintOf(err); ok {
 		return next
 	}

@@ -119,11 +119,11 @@ func parseReceipts(whole, torn []byte) (map[string]bool, error) {
 // add adds how a row ended, and returns when that is on the disk.
 func (r *receipts) add(row *manifestRow, out *openapi.Deposit, failure error) error {
 	record := []string{
-		strconv.Itoa(row.line), harmless(row.given), harmless(row.ExternalID), "", "", "", rowFailed, "",
+		strconv.Itoa(row.line), safeCell(row.given), safeCell(row.ExternalID), "", "", "", rowFailed, "",
 		r.now().UTC().Format(time.RFC3339), row.print,
 	}
 	if failure != nil {
-		record[7] = harmless(why(failure))
+		record[7] = safeCell(withoutPath(failure))
 		return r.write(record)
 	}
 	leaf, err := base64.StdEncoding.DecodeString(out.Receipt.Leaf)
@@ -156,8 +156,8 @@ func (r *receipts) write(record []string) error {
 
 func (r *receipts) close() error { return r.file.Close() }
 
-// harmless is text as a cell that no spreadsheet takes for a formula, and that has no line break.
-func harmless(s string) string {
+// safeCell is text as a cell that no spreadsheet takes for a formula, and that has no line break.
+func safeCell(s string) string {
 	s = cli.Visible(s)
 	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		return "'" + s

@@ -89,7 +89,7 @@ func TestCellsAreNoFormulas(t *testing.T) {
 		"": "", "a.txt": "a.txt", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "a=1": "a=1", "\t=1": "�=1",
 		"a\nb": "a�b",
 	} {
-		if got := harmless(in); got != want {
+		if got := safeCell(in); got != want {
 			t.Errorf("%q becomes %q, not %q", in, got, want)
 		}
 	}

@@ -23,7 +23,7 @@ type manifestResult struct {
 
 // putManifest deposits what a manifest lists and has no receipt yet.
 func putManifest(ctx context.Context, p *cli.Program, r *remote.Client, o putOptions) (err error) {
-	if same(o.manifest, o.receipts) {
+	if sameFile(o.manifest, o.receipts) {
 		return errors.New("--manifest and --receipts name the same file")
 	}
 	rows, err := readManifest(o.manifest)
@@ -68,8 +68,8 @@ func putManifest(ctx context.Context, p *cli.Program, r *remote.Client, o putOpt
 	return errors.Join(outcome.report(p.Stderr), err)
 }
 
-// same says whether two names are of one file.
-func same(a, b string) bool {
+// sameFile says whether two names are of one file.
+func sameFile(a, b string) bool {
 	first, err := os.Stat(a)
 	if err != nil {
 		return false

@@ -33,7 +33,7 @@ type uploads struct {
 	done func(i int, out *openapi.Deposit, err error) error
 
 	mu      sync.Mutex
-	stopped bool
+	ended   bool
 	outcome outcome
 }
 
@@ -55,15 +55,15 @@ func (u *uploads) run(ctx context.Context) *outcome {
 	var group errgroup.Group
 	group.SetLimit(u.jobs)
 	for i := range u.items {
-		if u.over(ctx) {
+		if u.stopped(ctx) {
 			break
 		}
 		group.Go(func() error {
-			if u.over(ctx) {
+			if u.stopped(ctx) {
 				return nil
 			}
 			out, err := u.one(ctx, &u.items[i])
-			u.settle(i, out, err)
+			u.finish(i, out, err)
 			return nil
 		})
 	}
@@ -78,22 +78,22 @@ func (u *uploads) run(ctx context.Context) *outcome {
 	return &u.outcome
 }
 
-// over says whether nothing more is to be begun.
-func (u *uploads) over(ctx context.Context) bool {
+// stopped says whether nothing more is to be begun.
+func (u *uploads) stopped(ctx context.Context) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.stopped || ctx.Err() != nil
+	return u.ended || ctx.Err() != nil
 }
 
-// settle notes how an item ended.
-func (u *uploads) settle(i int, out *openapi.Deposit, err error) {
+// finish notes how an item ended.
+func (u *uploads) finish(i int, out *openapi.Deposit, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.outcome.add(u.items[i].name, out, err)
-	u.stopped = u.stopped || hopeless(err)
+	u.ended = u.ended || failsForAll(err)
 	if err := u.done(i, out, err); err != nil {
 		u.outcome.broken = errors.Join(u.outcome.broken, err)
-		u.stopped = true
+		u.ended = true
 	}
 	u.bar.Step()
 }
@@ -137,7 +137,7 @@ func (u *uploads) stream(ctx context.Context, d remote.Deposit) (*openapi.Deposi
 func (u *uploads) file(ctx context.Context, it *item, f *os.File) (*openapi.Deposit, error) {
 	d, digest := it.Deposit, sha256.New()
 	var err error
-	if d.Length, err = io.Copy(digest, &interruptible{ctx, f}); err != nil {
+	if d.Length, err = io.Copy(digest, &contextReader{ctx, f}); err != nil {
 		return nil, err
 	}
 	d.Digest = digest.Sum(nil)
@@ -151,7 +151,7 @@ func (u *uploads) file(ctx context.Context, it *item, f *os.File) (*openapi.Depo
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		sent := u.bar.Reader(&exactly{f, d.Length})
+		sent := u.bar.Reader(&exactReader{f, d.Length})
 		d.Content = sent
 		var err error
 		if out, err = u.remote.Deposit(ctx, d); err != nil {
@@ -187,14 +187,14 @@ func derivedKey(d remote.Deposit, below string) (string, error) {
 var errChanged = cli.Hint(errors.New("it became shorter while it was read"),
 	"repeat the command when nobody writes to it any more")
 
-// exactly reads so many bytes of a file and not one less.
-type exactly struct {
+// exactReader reads so many bytes of a file and not one less.
+type exactReader struct {
 	file *os.File
 	left int64
 }
 
 // Read implements [io.Reader].
-func (e *exactly) Read(p []byte) (int, error) {
+func (e *exactReader) Read(p []byte) (int, error) {
 	if e.left == 0 {
 		return 0, io.EOF
 	}
@@ -208,22 +208,22 @@ func (e *exactly) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// interruptible reads until the context ends.
-type interruptible struct {
+// contextReader reads until the context ends.
+type contextReader struct {
 	ctx context.Context
 	io.Reader
 }
 
 // Read implements [io.Reader].
-func (r *interruptible) Read(p []byte) (int, error) {
+func (r *contextReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, fmt.Errorf("interrupted: %w", err)
 	}
 	return r.Reader.Read(p)
 }
 
-// hopeless says whether an error would befall every other item too.
-func hopeless(err error) bool {
+// failsForAll says whether an error would befall every other item too.
+func failsForAll(err error) bool {
 	var exhausted *remote.ExhaustedError
 	var problem *remote.ProblemError
 	switch {
