@@ -47,8 +47,8 @@ func command(status *int) *cobra.Command {
 		Short: "Verify an evidence file, and the document if there is one",
 		Long: `Verify an evidence file, and the document if there is one, against a policy of your own.
 
-Each step from the document to the ledger is reported: it holds, does not hold, or
-cannot be told. Without a document the record alone is verified. No network is used.
+Each step from the document to the ledger is reported: it holds, does not hold, or cannot be
+told. Without a document the record alone is verified. No network is used.
 
 Exit status: 0 verified, 1 does not match, 2 cannot tell (no policy, not anchored yet,
 nothing disclosed to compare the document with, a newer format), 3 wrong usage or an

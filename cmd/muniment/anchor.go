@@ -17,8 +17,8 @@ func anchorCommand(p *cli.Program) *cobra.Command {
 		&cobra.Command{
 			Use:   "now",
 			Short: "Anchor at once, on every ledger",
-			Long: `Anchors the newest checkpoint without waiting for the next time that one is due. When nothing but anchoring has
-happened since the last anchor, there is nothing to anchor.`,
+			Long: `Anchors the newest checkpoint without waiting for the next time that one is due. When
+nothing but anchoring has happened since the last anchor, there is nothing to anchor.`,
 			Args: cobra.NoArgs,
 			RunE: anchorsOf(p, (*remote.Client).AnchorNow),
 		},

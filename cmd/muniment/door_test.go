@@ -13,8 +13,9 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// committers are the functions that commit to the journal past the door of vault/access, each with its reason. An act of
-// a principal is not among them: it goes through a Door, which asks whether it is permitted and puts a refusal on record.
+// committers are the functions that commit to the journal past the door of vault/access, each with its reason. An act
+// of a principal is not among them: it goes through a Door, which asks whether it is permitted and puts a refusal on
+// record.
 var committers = map[string]string{
 	"muniment/vault/access.(Door).Commit": "the door itself",
 	"muniment/vault/access.(Door).Flush":  "the door's count of refusals",
@@ -33,8 +34,8 @@ var committers = map[string]string{
 	"muniment/cmd/muniment/bench.(bench).commits": "a benchmark of the journal alone, in a folder of its own",
 }
 
-// TestActsGoThroughTheDoor: nothing but the door and the workers that are named above commits to the journal, whether by
-// a call, a method value, or an interface that the journal fits.
+// TestActsGoThroughTheDoor: nothing but the door and the workers that are named above commits to the journal, whether
+// by a call, a method value, or an interface that the journal fits.
 func TestActsGoThroughTheDoor(t *testing.T) {
 	loaded, err := packages.Load(&packages.Config{
 		Dir: root,

@@ -15,8 +15,9 @@ func evidenceCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "evidence ID",
 		Short: "Write the evidence file that muniment-verify checks",
-		Long: `Writes a document's evidence file to standard output, byte for byte as the server made it. It proves the document's
-record; with --disclose it also ties a copy of the content to it, which needs a permission of its own and is on record.`,
+		Long: `Writes a document's evidence file to standard output, byte for byte as the server made it.
+It proves the document's record; with --disclose it also ties a copy of the content to it,
+which needs a permission of its own and is on record.`,
 		Example: "  muniment evidence --disclose 0190b5a0-7c1e-7000-8000-000000000001 > evidence.json",
 		Args:    idOrExternal(&external),
 		RunE: func(c *cobra.Command, args []string) error {

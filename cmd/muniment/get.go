@@ -20,8 +20,8 @@ func getCommand(p *cli.Program) *cobra.Command {
 		Use:   "get ID --purpose CODE",
 		Short: "Read a document's content; the read goes on record",
 		Long: `Reads a document to standard output, or to the file that --to names. Every read states its
-purpose, a code of your house, and is on record before the first byte leaves the server. The file
-appears under its name when all of it is there.`,
+purpose, a code of your house, and is on record before the first byte leaves the server. The
+file appears under its name when all of it is there.`,
 		Example: "  muniment get 0190b5a0-7c1e-7000-8000-000000000001 --purpose audit --to plan.pdf",
 		Args: func(c *cobra.Command, args []string) error {
 			if err := idOrExternal(&external)(c, args); err != nil {

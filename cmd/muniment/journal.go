@@ -74,8 +74,9 @@ func tailCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tail",
 		Short: "Follow the tenant's events, until interrupted",
-		Long:  `Writes a line for each event, and waits for more. With -o json each line is one entry, with its body and nonce.`,
-		Args:  cobra.NoArgs,
+		Long: `Writes a line for each event, and waits for more. With -o json each line is one entry, with
+its body and nonce.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := remote.Connect(p)
 			if err != nil {

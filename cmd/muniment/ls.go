@@ -18,8 +18,8 @@ func lsCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ls",
 		Short: "List documents in the order of their deposits",
-		Long: `Lists documents. Because their titles and file names are opened for it, a listing is itself on record. Dates are
-taken as midnight UTC.`,
+		Long: `Lists documents. Because their titles and file names are opened for it, a listing is itself
+on record. Dates are taken as midnight UTC.`,
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
 			case f.Chain != "" && f.Transaction == "":
@@ -47,7 +47,8 @@ taken as midnight UTC.`,
 			return p.Emit(openapi.DocumentPage{Documents: docs}, func(t *cli.Table) {
 				t.Row("ID", "STATE", "SIZE>", "DEPOSITED", "SERIES", "NAME~", "TITLE~")
 				for _, d := range docs {
-					t.Row(d.ID, d.State, cli.Size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series, remote.Text(d.FileName),
+					t.Row(d.ID, d.State, cli.Size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series,
+						remote.Text(d.FileName),
 						remote.Text(d.Title))
 				}
 			})

@@ -17,10 +17,11 @@ func principalCommand(p *cli.Program) *cobra.Command {
 	create := &cobra.Command{
 		Use:   "create --role ROLE …",
 		Short: "Create a principal, and print its API key, which is shown this once",
-		Long: `The roles are depositor, reader, records_officer, approver, auditor, key_custodian and administrator, each for the whole
-tenant or, as ROLE:SERIES, for one record series. Give each person a principal of their own: what takes two people takes two
-principals.`,
-		Example: "  muniment principal create --role key_custodian\n  muniment principal create --role depositor:permits --role reader:permits",
+		Long: `The roles are depositor, reader, records_officer, approver, auditor, key_custodian and
+administrator, each for the whole tenant or, as ROLE:SERIES, for one record series. Give
+each person a principal of their own: what takes two people takes two principals.`,
+		Example: "  muniment principal create --role key_custodian\n  muniment principal create --role " +
+			"depositor:permits --role reader:permits",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(roles) == 0 {
 				return errors.New("which role? give --role, such as --role depositor or --role reader:permits")
@@ -47,8 +48,9 @@ principals.`,
 	revoke := &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Revoke every API key of a principal",
-		Long:  `From then on no key speaks for the principal. Its roles and its record stay. Nobody can revoke their own keys.`,
-		Args:  cli.OneArgument("which principal? give its id, which principal create has printed"),
+		Long: `From then on no key speaks for the principal. Its roles and its record stay. Nobody can
+revoke their own keys.`,
+		Args: cli.OneArgument("which principal? give its id, which principal create has printed"),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := remote.Connect(p)
 			if err != nil {

@@ -98,8 +98,8 @@ func TestRealFigures(t *testing.T) {
 		directly(t, "MinIO with SSE", servertest.MinIO(t), s, encrypt.NewSSE()),
 	}
 	all := []documentSize{
-		{"10 KiB", 10 << 10, measure.Limit{Time: *figuresTime}}, {"100 KiB", 100 << 10, measure.Limit{Time: *figuresTime}},
-		{"64 MiB", 64 << 20, measure.Limit{Count: 16}},
+		{"10 KiB", 10 << 10, measure.For(*figuresTime)}, {"100 KiB", 100 << 10, measure.For(*figuresTime)},
+		{"64 MiB", 64 << 20, measure.Times(16)},
 	}
 	var found []realFigure
 	for _, size := range all {
@@ -317,7 +317,7 @@ func (r *real) crowd(v *victim, s content) {
 	}
 	defer remote.Close()
 	before := r.vaultRequests()
-	put, err := measure.Repeat(r.t.Context(), crowd, measure.Limit{Time: *figuresTime}, func(ctx context.Context, _ int) error {
+	put, err := measure.Repeat(r.t.Context(), crowd, measure.For(*figuresTime), func(ctx context.Context, _ int) error {
 		_, err := upload(ctx, remote, s, 10<<10)
 		return err
 	})
@@ -339,7 +339,7 @@ func (r *real) memory(v *victim, c *remote.Client, s content) {
 	what := fmt.Sprintf("%d uploads of %s", callers, cli.Size(*figuresLarge))
 	var took measure.Rate
 	most, err := measure.PeakMemory(v.cmd.Process.Pid, func() (err error) {
-		took, err = measure.Repeat(r.t.Context(), callers, measure.Limit{Count: callers}, func(ctx context.Context, _ int) error {
+		took, err = measure.Repeat(r.t.Context(), callers, measure.Times(callers), func(ctx context.Context, _ int) error {
 			_, err := upload(ctx, c, s, *figuresLarge)
 			return err
 		})

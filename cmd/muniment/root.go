@@ -27,17 +27,18 @@ func rootCommand(p *cli.Program, open node.Opener) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "muniment",
 		Short: "Keeps documents as evidence, and proves it to strangers",
-		Long: `Muniment keeps the supporting documents of ledger transactions: encrypted, on record, anchored, and
-provable to somebody who trusts none of us. Start with "muniment demo". "muniment completion bash"
-(zsh, fish, powershell) writes a script by which your shell completes commands, flags, files and
-series; its --help says where to put it.`,
+		Long: `Muniment keeps the supporting documents of ledger transactions: encrypted, on record,
+anchored, and provable to somebody who trusts none of us. Start with "muniment demo".
+"muniment completion bash" (zsh, fish, powershell) writes a script by which your shell
+completes commands, flags, files and series; its --help says where to put it.`,
 	}
 	p.AddFlags(root)
 	root.AddCommand(
 		demo.Command(p), serveCommand(p, open),
 		put.Command(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
 		anchorCommand(p), journalCommand(p), seriesCommand(p), key.Command(p), principalCommand(p),
-		doctor.Command(p), fsck.Command(p), backup.Command(p), backup.RestoreCommand(p), bench.Command(p), versionCommand(p),
+		doctor.Command(p), fsck.Command(p), backup.Command(p), backup.RestoreCommand(p), bench.Command(p),
+		versionCommand(p),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

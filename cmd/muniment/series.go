@@ -16,10 +16,11 @@ func seriesCommand(p *cli.Program) *cobra.Command {
 	create := &cobra.Command{
 		Use:   "create CODE",
 		Short: "Create a record series",
-		Long: `Adds a record series to the file plan. The code is 1 to 64 of a-z 0-9 . _ - with a letter or digit first; it stands in
-the log for ever and must name no person. A series cannot be renamed, changed or removed.
-With --immutable it takes documents only while the documents' store was seen to enforce its locks: the server tries that at
-its start and once a week, and "muniment doctor" whenever it is run with --url.`,
+		Long: `Adds a record series to the file plan. The code is 1 to 64 of a-z 0-9 . _ - with a letter or
+digit first; it stands in the log for ever and must name no person. A series cannot be
+renamed, changed or removed. With --immutable it takes documents only while the documents'
+store was seen to enforce its locks: the server tries that at its start and once a week, and
+"muniment doctor" whenever it is run with --url.`,
 		Example: "  muniment series create --immutable permits",
 		Args:    cli.OneArgument("which series? give its code, such as permits"),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -20,8 +20,9 @@ func serveCommand(p *cli.Program, open node.Opener) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a data folder over HTTP",
-		Long: `Serves a data folder, and makes it if there is none. It needs no configuration. Standard output has the URL, and on
-the first start a second line with the bootstrap API key, which is shown this once. The log goes to standard error.`,
+		Long: `Serves a data folder, and makes it if there is none. It needs no configuration. Standard
+output has the URL, and on the first start a second line with the bootstrap API key, which
+is shown this once. The log goes to standard error.`,
 		Example: "  muniment serve --data /srv/muniment\n  muniment serve --config /etc/muniment/muniment.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

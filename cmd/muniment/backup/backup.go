@@ -37,26 +37,31 @@ func Command(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "backup",
 		Short: "Copy the journal to a folder while the server runs, and prove that the copy is whole",
-		Long: `Copies the journal's history out of the release bucket, with the blocks of the embedded ledger and the policy. The
-server may run and write meanwhile. What was copied never changes, so the next backup to the same folder fetches only
-what is new, and one that was broken off goes on where it stopped. The folder's head comes last, when the copy has been
+		Long: `Copies the journal's history out of the release bucket, with the blocks of the embedded
+ledger and the policy. The server may run and write meanwhile. What was copied never
+changes, so the next backup to the same folder fetches only what is new, and one that was
+broken off goes on where it stopped. The folder's head comes last, when the copy has been
 checked.
 
-The check replays the copy into a scratch file. It holds every leaf, the tree and the head against each other; every sealed
-row against the event that binds it; and every anchor on record against the tree, its signature and the ledger's proof,
-by the policy. With --keys it unwraps every sealed row too. A backup that is whole goes on record on the server, for which
+The check replays the copy into a scratch file. It holds every leaf, the tree and the head
+against each other; every sealed row against the event that binds it; and every anchor on
+record against the tree, its signature and the ledger's proof, by the policy. With --keys it
+unwraps every sealed row too. A backup that is whole goes on record on the server, for which
 key trim waits; --no-record leaves that out, and needs no server.
 
-The documents' ciphertext is copied with --with-objects, where it lies in the data folder: an S3 bucket has replication of
-its own. The key file is copied with --with-keys only: whoever has both can read everything.
+The documents' ciphertext is copied with --with-objects, where it lies in the data folder:
+an S3 bucket has replication of its own. The key file is copied with --with-keys only:
+whoever has both can read everything.
 
---verify FOLDER checks an earlier backup again, and copies nothing. It exits 0 when the backup is whole, else 1.`,
+--verify FOLDER checks an earlier backup again, and copies nothing. It exits 0 when the
+backup is whole, else 1.`,
 		Example: `  muniment backup --data /srv/muniment --to /backup/muniment --with-objects
   muniment backup --config /etc/muniment/muniment.yaml --to /backup/muniment --keys
   muniment backup --verify /backup/muniment --no-record`,
 		Args: func(c *cobra.Command, args []string) error {
 			if (o.to == "") == (o.verify == "") {
-				return errors.New("say which folder: --to FOLDER makes a backup there, --verify FOLDER checks the one there")
+				return errors.New("say which folder: --to FOLDER makes a backup there, --verify FOLDER checks the " +
+					"one there")
 			}
 			return cobra.NoArgs(c, args)
 		},

@@ -51,7 +51,8 @@ func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, befo
 		}
 	}
 	if b.report.Anchors, err = anchor.Audit(ctx, scratch.View, policy); err != nil {
-		return cli.Hint(err, "the copy is not of the history that was anchored: keep it, and compare both with the ledger")
+		return cli.Hint(err, "the copy is not of the history that was anchored: keep it, and compare both with "+
+			"the ledger")
 	}
 	return b.checkObjects(ctx, scratch)
 }
@@ -98,7 +99,8 @@ func damagedBackup(err error) error {
 	case errors.Is(err, journal.ErrMissing), errors.Is(err, journal.ErrDamaged):
 		return cli.Hint(err, "what is lost here may be whole in another copy: the release bucket, or an earlier backup")
 	case errors.Is(err, journal.ErrContradicts):
-		return cli.Hint(err, "two histories have been mixed: keep both copies as they are, and make a backup in a new folder")
+		return cli.Hint(err, "two histories have been mixed: keep both copies as they are, and make a backup in a "+
+			"new folder")
 	}
 	return err
 }
@@ -157,7 +159,8 @@ func (b *backupRun) checkpoints(signed []byte) (all [][]byte, err error) {
 }
 
 // checkCheckpoint checks that a log contains a signed checkpoint.
-func (b *backupRun) checkCheckpoint(ctx context.Context, view anchor.View, policy *evidence.Policy, signed []byte) error {
+func (b *backupRun) checkCheckpoint(ctx context.Context, view anchor.View, policy *evidence.Policy,
+	signed []byte) error {
 	size, err := containsCheckpoint(ctx, view, policy, signed)
 	if err == nil {
 		b.report.Checkpoints = append(b.report.Checkpoints, size)
@@ -173,7 +176,8 @@ func containsCheckpoint(ctx context.Context, view anchor.View, policy *evidence.
 	case evidence.DoesNotHold:
 		return 0, fmt.Errorf("the signed checkpoint does not hold: %s", why)
 	default:
-		return 0, cli.Hint(fmt.Errorf("the signed checkpoint cannot be judged: %s", why), "name your policy with --policy")
+		return 0, cli.Hint(fmt.Errorf("the signed checkpoint cannot be judged: %s", why),
+			"name your policy with --policy")
 	}
 	err := view(ctx, func(r journal.Reader) error {
 		root, err := journal.TreeRoot(r, c.Size)

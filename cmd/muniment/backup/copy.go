@@ -81,7 +81,8 @@ func refuseInside(data, backup node.Folder) error {
 	}
 	within, err := filepath.Rel(real(data), real(backup))
 	if err == nil && within != ".." && !strings.HasPrefix(within, ".."+string(filepath.Separator)) {
-		return cli.Hint(fmt.Errorf("%s is inside of the data folder %s: what takes the one takes the other", backup, data),
+		return cli.Hint(fmt.Errorf("%s is inside of the data folder %s: what takes the one takes the other", backup,
+			data),
 			"give --to a folder on another disk or machine")
 	}
 	return nil
@@ -95,7 +96,8 @@ func (b *backupRun) copyReleased(ctx context.Context, from, to journal.Bucket) (
 	case errors.Is(err, journal.ErrMissing):
 		return nil, cli.Hint(err, "nothing has been released yet; start the server first")
 	case errors.Is(err, journal.ErrContradicts):
-		return nil, cli.Hint(err, "the folder has a backup of another journal, or of a later time: look whether an old state was put back; "+
+		return nil, cli.Hint(err, "the folder has a backup of another journal, or of a later time: look whether "+
+			"an old state was put back; "+
 			"a backup in a new folder loses nothing")
 	case err != nil:
 		return nil, err

@@ -120,13 +120,16 @@ func (b *backupRun) sayWhatIsMissing() {
 		return
 	}
 	if b.withKeys {
-		fmt.Fprintln(b.Stderr, "this backup holds the key file: whoever has it can read every document that it has or can get at; keep it like a key")
+		fmt.Fprintln(b.Stderr, "this backup holds the key file: whoever has it can read every document that it "+
+			"has or can get at; keep it like a key")
 	}
 	switch {
 	case b.withObjects:
 	case b.cfg.Storage.Kind == config.StorageFolder:
-		fmt.Fprintln(b.Stderr, "this backup holds the journal, not the documents' content: add --with-objects, or copy objects/ by other means")
+		fmt.Fprintln(b.Stderr, "this backup holds the journal, not the documents' content: add --with-objects, or "+
+			"copy objects/ by other means")
 	default:
-		fmt.Fprintln(b.Stderr, "this backup holds the journal, not the documents' content: have their bucket replicated by the store")
+		fmt.Fprintln(b.Stderr, "this backup holds the journal, not the documents' content: have their bucket "+
+			"replicated by the store")
 	}
 }

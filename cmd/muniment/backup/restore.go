@@ -36,20 +36,22 @@ func RestoreCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "restore",
 		Short: "Bring a lost journal back from the release bucket or a backup, and prove it",
-		Long: `Makes a data folder's journal anew from what was released, on a machine that has the release bucket, the keys and
-the documents' objects, but no journal.db. It replays every event, and proves the result against the released head, the
-anchors on record, the embedded ledger's blocks, the checkpoint in the folder and one given with --checkpoint; signs a
-checkpoint; and unwraps every sealed row to compute the lookup tokens again, which are in no backup. Then serve goes on
-from there.
+		Long: `Makes a data folder's journal anew from what was released, on a machine that has the release
+bucket, the keys and the documents' objects, but no journal.db. It replays every event, and
+proves the result against the released head, the anchors on record, the embedded ledger's
+blocks, the checkpoint in the folder and one given with --checkpoint; signs a checkpoint;
+and unwraps every sealed row to compute the lookup tokens again, which are in no backup.
+Then serve goes on from there.
 
---from FOLDER first puts the parts of a backup back: the release bucket, which must be empty, and what the data folder
-lacks of ledger, policy, objects and keys. A journal that is there is never touched: serve brings one that is behind the
-bucket up to date by itself.
+--from FOLDER first puts the parts of a backup back: the release bucket, which must be
+empty, and what the data folder lacks of ledger, policy, objects and keys. A journal that is
+there is never touched: serve brings one that is behind the bucket up to date by itself.
 
---accept-loss is the way out when released entries are lost for good: the journal contradicts the released head, or batches
-are missing and no other copy has them. It shows what is lost and asks. Then the leaves that survive go on under a new
-origin, whose first leaf names the lost head; evidence about them stays valid under the old one. It goes on where it was
-broken off.`,
+--accept-loss is the way out when released entries are lost for good: the journal
+contradicts the released head, or batches are missing and no other copy has them. It shows
+what is lost and asks. Then the leaves that survive go on under a new origin, whose first
+leaf names the lost head; evidence about them stays valid under the old one. It goes on
+where it was broken off.`,
 		Example: `  muniment restore --config /etc/muniment/muniment.yaml
   muniment restore --data /srv/muniment --from /backup/muniment --checkpoint kept-by-the-auditor
   muniment restore --data /srv/muniment --accept-loss`,
@@ -80,13 +82,14 @@ broken off.`,
 
 // restoreReport is what a restore came to.
 type restoreReport struct {
-	Data        string           `json:"data"`
-	Origin      string           `json:"origin"`
-	Size        uint64           `json:"size"` // in leaves
-	Root        journal.Hash     `json:"root"`
-	Documents   uint64           `json:"documents"` // that the log knows of
-	SealedRows  uint64           `json:"sealed_rows"`
-	Reindexed   int              `json:"reindexed"` // sealed rows that were unwrapped, and have their lookup tokens again
+	Data       string       `json:"data"`
+	Origin     string       `json:"origin"`
+	Size       uint64       `json:"size"` // in leaves
+	Root       journal.Hash `json:"root"`
+	Documents  uint64       `json:"documents"` // that the log knows of
+	SealedRows uint64       `json:"sealed_rows"`
+	// Sealed rows that were unwrapped, and have their lookup tokens again.
+	Reindexed   int              `json:"reindexed"`
 	Checkpoints []uint64         `json:"checkpoints"`
 	Anchors     []anchor.Audited `json:"anchors"`
 	LedgerHead  uint64           `json:"ledger_head"` // the size at which the embedded ledger was found
@@ -182,7 +185,8 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 	bar.End(fmt.Sprintf("%s in %.1f s, %.0f/s",
 		cli.Count(head.Size, "leaf", "leaves"), r.report.Replayed, float64(head.Size)/r.report.Replayed))
 	if err := r.prove(ctx); err != nil {
-		return cli.Hint(err, "the release bucket does not hold all that was signed: it has been put back to an earlier time, or replaced; "+
+		return cli.Hint(err, "the release bucket does not hold all that was signed: it has been put back to an "+
+			"earlier time, or replaced; "+
 			"look for a newer copy of it")
 	}
 	return r.count(ctx)
@@ -190,7 +194,8 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 
 // damagedBucket says what to do about a release bucket that is not whole.
 func damagedBucket(err error) error {
-	return cli.Hint(err, "put back what is missing from another copy of the release bucket, or restore --from a backup into an empty one")
+	return cli.Hint(err, "put back what is missing from another copy of the release bucket, or restore --from a "+
+		"backup into an empty one")
 }
 
 // prove holds the journal against all that others have seen of it.

@@ -174,14 +174,16 @@ func (r *restoreRun) confirm(loss journal.Loss) error {
 	fmt.Fprintf(r.Stderr, `%v
 
 The released head is that of %s at %d, %s; the journal here ends at %d.
-What was released and is in neither is lost: deposits that were acknowledged, holds, approvals, reads. Look for another copy of
-the bucket, or of journal.db, first. If you accept the loss, the leaves that survive go on under a new origin, the first
-new leaf names the lost head, and what the bucket holds is set aside under lost/.
+Everything that was released and is in neither is lost: deposits that were acknowledged, holds,
+approvals, reads. Look for another copy of the bucket, or of journal.db, first. If you accept the
+loss, the leaves that survive go on under a new origin, the first new leaf names the lost head, and
+the objects of the bucket are set aside under lost/.
 `, loss.Why, loss.Head.Origin, loss.Head.Size, root, loss.Size)
 	if loss.Whole {
 		fmt.Fprintf(r.Stderr, `
-But the release bucket is whole: nothing that was released need be lost. To keep it, do not accept; move journal.db away and run
-muniment restore. What only that journal.db has was never released.
+But the release bucket is whole: nothing that was released need be lost. To keep it, do not accept;
+move journal.db away and run muniment restore. Entries that only that journal.db has were never
+released.
 `)
 	}
 	if r.yes {
@@ -224,7 +226,8 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 	}
 	receipt, err := j.Receipt(ctx, j.Size()-1)
 	if err == nil {
-		err = j.Shipped(ctx, receipt) // a checkpoint that is remembered from an earlier run says nothing about the bucket of today
+		// A checkpoint that is remembered from an earlier run says nothing about the bucket of today.
+		err = j.Shipped(ctx, receipt)
 	}
 	if err == nil {
 		_, err = j.Released(ctx, receipt)

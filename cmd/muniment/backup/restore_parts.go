@@ -139,7 +139,8 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 	return copied.Finish(ctx)
 }
 
-// refuseOtherHistory refuses a bucket without a head that has other batches than the backup: they are somebody's history.
+// refuseOtherHistory refuses a bucket without a head that has other batches than the backup: they are somebody's
+// history.
 func refuseOtherHistory(ctx context.Context, bucket, backup journal.Bucket) error {
 	names, err := bucket.List(ctx, "")
 	if err != nil {
@@ -152,7 +153,8 @@ func refuseOtherHistory(ctx context.Context, bucket, backup journal.Bucket) erro
 	for _, name := range names {
 		if _, ok := slices.BinarySearch(known, name); !ok {
 			return cli.Hint(fmt.Errorf("the release bucket is not empty: %s is not of the backup", name),
-				"a backup is put into an empty bucket only: name another, or put the missing object head back to restore what is there")
+				"a backup is put into an empty bucket only: name another, or put the missing object head back to "+
+					"restore what is there")
 		}
 	}
 	return nil

@@ -64,9 +64,10 @@ func Command(p *cli.Program) *cobra.Command {
 	}
 	size := b.size.String()
 	c := &cobra.Command{
-		Use:       "bench [" + strings.Join(names, "|") + "] …",
-		Short:     "Measure: events/s, deposits/s, memory, ranges, proofs, start-up",
-		Long:      long + "\n\nmemory and range write as much as their uploads have; start takes minutes to make a million documents.",
+		Use:   "bench [" + strings.Join(names, "|") + "] …",
+		Short: "Measure: events/s, deposits/s, memory, ranges, proofs, start-up",
+		Long: long + "\n\nmemory and range write as much as their uploads have; start takes minutes to make " +
+			"a million documents.",
 		ValidArgs: names,
 		Args:      cobra.OnlyValidArgs,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -24,8 +24,8 @@ func (b *bench) http(ctx context.Context, dir string) error {
 		name  string
 		bytes int64
 		limit measure.Limit
-	}{{"10 KiB", 10 << 10, measure.Limit{Time: b.each}}, {"100 KiB", 100 << 10, measure.Limit{Time: b.each}},
-		{"64 MiB", 64 << 20, measure.Limit{Count: large}}} {
+	}{{"10 KiB", 10 << 10, measure.For(b.each)}, {"100 KiB", 100 << 10, measure.For(b.each)},
+		{"64 MiB", 64 << 20, measure.Times(large)}} {
 		err := withServer(ctx, filepath.Join(dir, fmt.Sprint(size.bytes)), func(c *serverProcess) error {
 			return b.exchange(ctx, c, s, size.name, size.bytes, size.limit)
 		})
@@ -36,7 +36,8 @@ func (b *bench) http(ctx context.Context, dir string) error {
 	return nil
 }
 
-func (b *bench) exchange(ctx context.Context, c *serverProcess, s random, name string, n int64, until measure.Limit) error {
+func (b *bench) exchange(ctx context.Context, c *serverProcess, s random, name string, n int64,
+	until measure.Limit) error {
 	var mu sync.Mutex
 	var ids []string
 	put, err := measure.Repeat(ctx, benchClients, until, func(ctx context.Context, _ int) error {
@@ -50,7 +51,8 @@ func (b *bench) exchange(ctx context.Context, c *serverProcess, s random, name s
 		return err
 	}
 	get, err := measure.Repeat(ctx, benchClients, until, func(ctx context.Context, i int) error {
-		return c.remote.Read(ctx, ids[i%len(ids)], remote.ReadOptions{Purpose: fmt.Sprintf("bench-%d", i/len(ids))}, io.Discard)
+		return c.remote.Read(ctx, ids[i%len(ids)], remote.ReadOptions{Purpose: fmt.Sprintf("bench-%d", i/len(ids))},
+			io.Discard)
 	})
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func (b *bench) commits(ctx context.Context, f node.Folder, writers int,
 	if err != nil {
 		return r, err
 	}
-	return measure.Repeat(ctx, writers, measure.Limit{Time: b.each}, func(ctx context.Context, _ int) error {
+	return measure.Repeat(ctx, writers, measure.For(b.each), func(ctx context.Context, _ int) error {
 		id, err := journal.NewID(time.Now(), rand.Reader)
 		if err != nil {
 			return err
@@ -88,7 +88,8 @@ func depositChange(id journal.ID) (journal.Change, error) {
 			Size: 10<<10 + 56, SHA256: take(32), CRC32C: 1,
 		},
 	})
-	row := journal.Row{Key: append([]byte("d"), id[:]...), Value: take(sealedSize)} // as vault keys documents' sealed rows
+	// As vault keys documents' sealed rows.
+	row := journal.Row{Key: append([]byte("d"), id[:]...), Value: take(sealedSize)}
 	for range tokens {
 		row.Tokens = append(row.Tokens, take(32))
 	}

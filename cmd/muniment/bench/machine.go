@@ -48,7 +48,7 @@ func (b *bench) syncs(ctx context.Context, dir string) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	page := make([]byte, 4<<10)
-	r, err := measure.Repeat(ctx, 1, measure.Limit{Time: b.each}, func(context.Context, int) error {
+	r, err := measure.Repeat(ctx, 1, measure.For(b.each), func(context.Context, int) error {
 		_, err := f.Write(page)
 		return errors.Join(err, f.Sync())
 	})
@@ -65,7 +65,7 @@ func (b *bench) bareCommits(ctx context.Context, dir string) (err error) {
 		return fmt.Errorf("measuring bbolt: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	r, err := measure.Repeat(ctx, 1, measure.Limit{Time: b.each}, func(_ context.Context, n int) error {
+	r, err := measure.Repeat(ctx, 1, measure.For(b.each), func(_ context.Context, n int) error {
 		return db.Update(func(tx *bbolt.Tx) error {
 			rows, err := tx.CreateBucketIfNotExists([]byte("rows"))
 			if err != nil {
@@ -79,7 +79,7 @@ func (b *bench) bareCommits(ctx context.Context, dir string) (err error) {
 }
 
 func (b *bench) throughput(ctx context.Context, what string, size int, do func()) error {
-	r, err := measure.Repeat(ctx, 1, measure.Limit{Time: b.each / 3}, func(context.Context, int) error {
+	r, err := measure.Repeat(ctx, 1, measure.For(b.each/3), func(context.Context, int) error {
 		do()
 		return nil
 	})

@@ -18,10 +18,10 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 		return err
 	}
 	return withServer(ctx, filepath.Join(dir, "data"), func(c *serverProcess) error {
-		ids := make([]string, benchClients)
+		ids, each := make([]string, benchClients), measure.Times(benchClients)
 		what := fmt.Sprintf("%d uploads of %s", benchClients, cli.Size(int64(b.size)))
 		err := b.peak(c.cmd.Process.Pid, what, func() error {
-			r, err := measure.Repeat(ctx, benchClients, measure.Limit{Count: benchClients}, func(ctx context.Context, i int) (err error) {
+			r, err := measure.Repeat(ctx, benchClients, each, func(ctx context.Context, i int) (err error) {
 				ids[i], err = c.upload(ctx, s, int64(b.size))
 				return err
 			})
@@ -33,7 +33,7 @@ func (b *bench) memory(ctx context.Context, dir string) error {
 		}
 		what = fmt.Sprintf("%d reads of %s", benchClients, cli.Size(int64(b.size)))
 		return b.peak(c.cmd.Process.Pid, what, func() error {
-			r, err := measure.Repeat(ctx, benchClients, measure.Limit{Count: benchClients}, func(ctx context.Context, i int) error {
+			r, err := measure.Repeat(ctx, benchClients, each, func(ctx context.Context, i int) error {
 				return c.remote.Read(ctx, ids[i], remote.ReadOptions{Purpose: "bench"}, io.Discard)
 			})
 			b.add("memory", what, float64(benchClients)*float64(b.size)/r.Elapsed.Seconds()/1e6, "MB/s")

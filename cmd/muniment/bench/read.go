@@ -34,7 +34,7 @@ func (b *bench) ranges(ctx context.Context, dir string) error {
 			{"the last 1 MiB of " + cli.Size(n), fmt.Sprintf("bytes=%d-", max(0, n-1<<20)), 21},
 			{"all of " + cli.Size(n), "", 3},
 		} {
-			r, err := measure.Repeat(ctx, 1, measure.Limit{Count: way.count}, func(ctx context.Context, _ int) error {
+			r, err := measure.Repeat(ctx, 1, measure.Times(way.count), func(ctx context.Context, _ int) error {
 				return c.remote.Read(ctx, id, remote.ReadOptions{Purpose: "bench", Range: way.span}, io.Discard)
 			})
 			if err != nil {
@@ -58,7 +58,7 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 	data := node.Folder(filepath.Join(dir, "data"))
 	err = withServer(ctx, string(data), func(c *serverProcess) error {
 		ids := make([]string, logSize)
-		if _, err := measure.Repeat(ctx, 64, measure.Limit{Count: logSize}, func(ctx context.Context, i int) (err error) {
+		if _, err := measure.Repeat(ctx, 64, measure.Times(logSize), func(ctx context.Context, i int) (err error) {
 			ids[i], err = c.upload(ctx, s, 1<<10)
 			return err
 		}); err != nil {
@@ -72,15 +72,16 @@ func (b *bench) proof(ctx context.Context, dir string) error {
 			return err
 		}
 		files := make([][]byte, logSize)
-		made, err := measure.Repeat(ctx, 1, measure.Limit{Count: logSize / 10}, func(ctx context.Context, i int) (err error) {
+		made, err := measure.Repeat(ctx, 1, measure.Times(logSize/10), func(ctx context.Context, i int) (err error) {
 			files[i], err = c.remote.Evidence(ctx, ids[i*10], true)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		b.add("proof", "evidence over HTTP, with its event on record, median", measure.Milliseconds(made.Percentile(50)), "ms")
-		checked, err := measure.Repeat(ctx, 1, measure.Limit{Count: logSize / 10}, func(_ context.Context, i int) error {
+		b.add("proof", "evidence over HTTP, with its event on record, median",
+			measure.Milliseconds(made.Percentile(50)), "ms")
+		checked, err := measure.Repeat(ctx, 1, measure.Times(logSize/10), func(_ context.Context, i int) error {
 			if r := evidence.Verify(evidence.Input{Evidence: files[i],
 				Policy: policy}); r.Verdict != evidence.Verified {
 				return fmt.Errorf("the verifier says: %s: %s", r.Verdict, r.Summary)
@@ -112,13 +113,14 @@ func (b *bench) inclusion(ctx context.Context, f node.Folder) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	size := j.Checkpoint().Size
-	r, err := measure.Repeat(ctx, 1, measure.Limit{Count: 1000}, func(ctx context.Context, i int) error {
+	r, err := measure.Repeat(ctx, 1, measure.Times(1000), func(ctx context.Context, i int) error {
 		_, err := j.ProveInclusion(ctx, uint64(i)*7919%size, size)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	b.add("proof", fmt.Sprintf("an inclusion proof of %d entries, median", size), measure.Milliseconds(r.Percentile(50)), "ms")
+	b.add("proof", fmt.Sprintf("an inclusion proof of %d entries, median", size),
+		measure.Milliseconds(r.Percentile(50)), "ms")
 	return nil
 }

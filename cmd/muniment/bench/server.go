@@ -39,8 +39,8 @@ func (t *lastOutput) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// startServer starts this program as a server of its own and waits for its URL. token is the API key of a folder that was
-// served before.
+// startServer starts this program as a server of its own and waits for its URL. token is the API key of a folder that
+// was served before.
 func startServer(ctx context.Context, data, token string) (*serverProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -49,7 +49,8 @@ func startServer(ctx context.Context, data, token string) (*serverProcess, error
 	c := &serverProcess{token: token, log: &lastOutput{}}
 	c.cmd = exec.CommandContext(ctx, self, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen",
 		"127.0.0.1:0")
-	c.cmd.Env = append(os.Environ(), "MUNIMENT_LOG_LEVEL=error", "MUNIMENT_LIMITS_REQUESTS=0") // one principal sends all
+	// One principal sends all.
+	c.cmd.Env = append(os.Environ(), "MUNIMENT_LOG_LEVEL=error", "MUNIMENT_LIMITS_REQUESTS=0")
 	c.cmd.Stderr = c.log
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = 30 * time.Second

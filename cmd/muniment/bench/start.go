@@ -79,7 +79,7 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 		return "", err
 	}
 	bar := cli.StartProgress(b.p.Stderr, "documents", b.documents)
-	r, err := measure.Repeat(ctx, 1024, measure.Limit{Count: b.documents}, func(ctx context.Context, i int) error {
+	r, err := measure.Repeat(ctx, 1024, measure.Times(b.documents), func(ctx context.Context, i int) error {
 		defer bar.Step()
 		name := fmt.Sprintf("bench-%09d", i)
 		_, err := n.Vault.Deposit(ctx, who, vault.Deposit{
@@ -92,8 +92,8 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 	return token, errors.Join(err, awaitDuties(ctx, n.Journal))
 }
 
-// idleTime is for how long the journal must not grow before all that was due counts as done: the vault looks for what it
-// owes to the objects every few seconds.
+// idleTime is for how long the journal must not grow before all that was due counts as done: the vault looks for what
+// it owes to the objects every few seconds.
 const idleTime = 12 * time.Second
 
 // awaitDuties waits until the vault has done what it owes to the objects, while they still go nowhere.

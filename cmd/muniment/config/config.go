@@ -162,7 +162,8 @@ func (c *Config) Proxies() ([]*net.IPNet, error) {
 	for _, s := range c.TrustedProxies {
 		_, network, err := net.ParseCIDR(s)
 		if err != nil {
-			return nil, fmt.Errorf("trusted_proxies: %q is no network; write it like 10.0.0.0/8, or 192.0.2.7/32 for one host", s)
+			return nil, fmt.Errorf("trusted_proxies: %q is no network; write it like 10.0.0.0/8, or 192.0.2.7/32 "+
+				"for one host", s)
 		}
 		out = append(out, network)
 	}

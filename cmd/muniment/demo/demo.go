@@ -28,9 +28,10 @@ func Command(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo [FILE|DIR …]",
 		Short: "Show the whole way of a document, from deposit to proof, with everything embedded",
-		Long: `Starts a server on this machine, deposits the files given (folders with all that is in them) or else a built-in set of
-synthetic documents, anchors, reads everything back and verifies each document as an auditor would. Then it tampers with
-a copy of the data, and shows how that is caught. It changes none of the files given.`,
+		Long: `Starts a server on this machine, deposits the files given (folders with all that is in them)
+or else a built-in set of synthetic documents, anchors, reads everything back and verifies
+each document as an auditor would. Then it tampers with a copy of the data, and shows how
+that is caught. It changes none of the files given.`,
 		Example: "  muniment demo\n  muniment demo --once --dir /tmp/try ~/papers",
 		RunE: func(c *cobra.Command, args []string) error {
 			sources, err := sourcesOf(args)

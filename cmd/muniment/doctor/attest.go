@@ -13,12 +13,14 @@ import (
 	"muniment/vault/objects"
 )
 
-const fixLocks = "have the store enforce Object Lock (versioning on, a bucket made with Object Lock, no right to bypass it), or use another"
+const fixLocks = "have the store enforce Object Lock (versioning on, a bucket made with Object Lock, no right to " +
+	"bypass it), or use another"
 
 // attestation tries what the documents' store enforces: through the server, which puts it on record, where one was
 // named, or else from here.
 func (d *doctor) attestation(ctx context.Context, r *report) {
-	if d.Connection.URL != "" { // the flag alone: a variable is set for other commands too, with whatever token they need
+	// The flag alone: a variable is set for other commands too, with whatever token they need.
+	if d.Connection.URL != "" {
 		d.attestByServer(ctx, r)
 		return
 	}

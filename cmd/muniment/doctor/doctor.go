@@ -92,16 +92,22 @@ func Command(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything that the server depends on, and say what to do about it",
-		Long: `Checks configuration, data folder, clock, journal, release bucket, documents' store, key service, ledgers and the
-addresses that are listened on, each by itself and each for at most ` + checkTime.String() + `: one that fails stops no other. A running server
-may go on; what it alone can know is asked of its /readyz.
-It changes nothing but for these probes, which it takes away again as far as they are not locked: a file in the data folder,
-written and synced; an object in the release bucket, written under conditions; and an object in the documents' bucket, put
-under a lock of some minutes, which it then tries to delete, to shorten and to overwrite.
-With --url, and the token of a records officer or administrator, the server itself tries the documents' store and puts the
-result on record: series that demand immutability go by it.
-With --create-buckets it makes the two buckets where there are none: the documents' with versions and Object Lock, the
-release bucket without.
+		Long: `Checks configuration, data folder, clock, journal, release bucket, documents' store, key
+service, ledgers and the addresses that are listened on, each by itself and each for at most
+` + checkTime.String() + `: one that fails stops no other. A running server may go on; what it alone can know is
+asked of its /readyz.
+
+It changes nothing but for these probes, which it takes away again as far as they are not
+locked: a file in the data folder, written and synced; an object in the release bucket,
+written under conditions; and an object in the documents' bucket, put under a lock of some
+minutes, which it then tries to delete, to shorten and to overwrite.
+
+With --url, and the token of a records officer or administrator, the server itself tries the
+documents' store and puts the result on record: series that demand immutability go by it.
+
+With --create-buckets it makes the two buckets where there are none: the documents' with
+versions and Object Lock, the release bucket without.
+
 It exits 0 when nothing has failed, and 1 when something has; warnings are no failures.`,
 		Example: "  muniment doctor --config /etc/muniment/muniment.yaml",
 		Args:    cobra.NoArgs,

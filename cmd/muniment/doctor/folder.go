@@ -86,7 +86,8 @@ func (d *doctor) disk(f node.Folder, r *report) {
 	switch kind {
 	case "":
 	case "nfs", "cifs":
-		r.fail("file system", "use a disk of this machine: the journal's file lock and syncs are not to be relied on there", "%s", kind)
+		r.fail("file system", "use a disk of this machine: the journal's file lock and syncs are not to be relied "+
+			"on there", "%s", kind)
 	default:
 		r.warn("file system", "use a disk: what is kept there is gone with the machine or the container", "%s", kind)
 	}

@@ -62,7 +62,8 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 	case errors.Is(err, journal.ErrMissing):
 		r.ok("", "there is none yet")
 	case errors.Is(err, journal.ErrContradicts):
-		r.fail("", "journal.db and the release bucket are not of the same time: put the newer of both back from one backup", "%v", err)
+		r.fail("", "journal.db and the release bucket are not of the same time: put the newer of both back from "+
+			"one backup", "%v", err)
 	case errors.Is(err, journal.ErrDamaged):
 		r.fail("", "move journal.db away; the next start restores it from the release bucket", "%v", err)
 	case err != nil:
@@ -102,7 +103,8 @@ func (d *doctor) readBootstrap(ctx context.Context, backend journal.Backend, r *
 	err := backend.View(ctx, func(read journal.Reader) error {
 		found, err := access.BootstrapKeys(read)
 		for _, who := range found {
-			r.warn("bootstrap principal", "create a principal for each person (muniment principal create), and have an administrator among them revoke "+
+			r.warn("bootstrap principal", "create a principal for each person (muniment principal create), and "+
+				"have an administrator among them revoke "+
 				"this one's: muniment principal revoke "+who.Principal.String(),
 				"the first principal of tenant %s, which may do nearly everything, has a valid API key", who.Tenant)
 		}

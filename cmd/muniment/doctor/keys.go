@@ -32,7 +32,8 @@ func (d *doctor) keyService(ctx context.Context, r *report) {
 	case err != nil:
 		r.ok("", "there is none yet; the first serve makes %s", path)
 	case info.Mode().Perm()&0o077 != 0:
-		r.fail("", "chmod 600 "+path, "others than its owner may read %s, which holds the keys in the clear (mode %04o)", path, info.Mode().Perm())
+		r.fail("", "chmod 600 "+path, "others than its owner may read %s, which holds the keys in the clear (mode "+
+			"%04o)", path, info.Mode().Perm())
 	case d.ready.answered:
 		r.ok("", "%s; the running server has it open, and says above how it is", path)
 	default:
@@ -141,7 +142,8 @@ func (d *doctor) vaultKeys(ctx context.Context, r *report) {
 	s, err := transit.Open(ctx, conf)
 	if err != nil {
 		r.refused("login and keys", err,
-			"where it refuses the login, put a valid credential in its place; where it forbids a path: vault secrets enable -path="+
+			"where it refuses the login, put a valid credential in its place; where it forbids a path: vault "+
+				"secrets enable -path="+
 				conf.Mount+" transit, and give our login the gateway's policy, with that mount and our prefix in it")
 		return
 	}

@@ -70,7 +70,8 @@ func (d *doctor) askReady(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy of the environment's: it is this machine
+	// No proxy of the environment's: it is this machine.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
 		return err
@@ -109,7 +110,8 @@ func (d *doctor) addresses(_ context.Context, r *report) {
 	case privateNetwork:
 		r.ok("admin_listen", "%s: a private network; it asks for no credential", host)
 	default:
-		r.warn("admin_listen", "listen on 127.0.0.1 or a private address: health and metrics are told without a credential",
+		r.warn("admin_listen", "listen on 127.0.0.1 or a private address: health and metrics are told without a "+
+			"credential",
 			"%s may be reached from anywhere", host)
 	}
 	host, where := networkOf(d.cfg.Listen)
@@ -119,7 +121,8 @@ func (d *doctor) addresses(_ context.Context, r *report) {
 	case len(d.cfg.TrustedProxies) > 0:
 		r.ok("listen", "%s, in plain HTTP behind %s", host, strings.Join(d.cfg.TrustedProxies, ", "))
 	default:
-		r.warn("listen", "put a proxy that ends TLS before it and name it in trusted_proxies; API keys go over this connection",
+		r.warn("listen", "put a proxy that ends TLS before it and name it in trusted_proxies; API keys go over "+
+			"this connection",
 			"%s is reached from other machines in plain HTTP", host)
 	}
 }

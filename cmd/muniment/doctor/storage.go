@@ -98,7 +98,8 @@ func (d *doctor) releaseBucket(ctx context.Context, r *report) {
 	key, err := probeConditions(ctx, s)
 	switch {
 	case errors.Is(err, errNotConditional):
-		r.fail("conditional writes", "use a store that honours If-None-Match and If-Match: without, two servers could sign two histories", "%v", err)
+		r.fail("conditional writes", "use a store that honours If-None-Match and If-Match: without, two servers "+
+			"could sign two histories", "%v", err)
 	case err != nil:
 		r.refused("conditional writes", err, "permit what the guide lists for the release bucket")
 	default:

@@ -44,11 +44,12 @@ func Command(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fsck",
 		Short: "Check a data folder: replay the log, compare every row and every stored object",
-		Long: `Replays the log into scratch tables and compares them with those of the journal, row by row; holds the head against
-the one released; and reads every stored object and compares its digest with the recorded one. With --keys it also
-unwraps every sealed row, and compares what it is bound to and the lookup tokens that lead to it; without, a sealed row
-that was swapped or damaged goes unnoticed. It changes nothing.
-The server must not be running. It exits 0 when all agrees, and 1 when there is a finding.`,
+		Long: `Replays the log into scratch tables and compares them with those of the journal, row by row;
+holds the head against the one released; and reads every stored object and compares its
+digest with the recorded one. With --keys it also unwraps every sealed row, and compares
+what it is bound to and the lookup tokens that lead to it; without, a sealed row that was
+swapped or damaged goes unnoticed. It changes nothing. The server must not be running. It
+exits 0 when all agrees, and 1 when there is a finding.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := p.LoadConfig(c, at)
@@ -81,9 +82,11 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 		return err
 	}
 	fmt.Fprintf(p.Stderr, "%s replayed, %s read, %s\n", cli.Count(result.Entries, "entry", "entries"),
-		cli.Count(uint64(result.Objects), "object", "objects"), cli.Count(uint64(len(result.Findings)), "finding", "findings"))
+		cli.Count(uint64(result.Objects), "object", "objects"), cli.Count(uint64(len(result.Findings)), "finding",
+			"findings"))
 	if !keys {
-		fmt.Fprintln(p.Stderr, "sealed rows (titles, file names, keys of contents) were not unwrapped: one that was swapped or damaged shows with --keys only")
+		fmt.Fprintln(p.Stderr, "sealed rows (titles, file names, keys of contents) were not unwrapped: one that "+
+			"was swapped or damaged shows with --keys only")
 	}
 	if len(result.Findings) > 0 {
 		return cli.Hint(fmt.Errorf("%s is not what its log says", cfg.Data),

@@ -57,8 +57,8 @@ func CheckObjects(ctx context.Context, s *node.Storage, result *Result) error {
 	return nil
 }
 
-// StoredObjects reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and the key
-// to go on from, nil at the end. A body that cannot be read is the journal check's to report.
+// StoredObjects reads a chunk of bodies from a key on, and returns the deposits among them that were not erased, and
+// the key to go on from, nil at the end. A body that cannot be read is the journal check's to report.
 func StoredObjects(ctx context.Context, b journal.Backend, from []byte) (found []Object, next []byte, err error) {
 	err = b.View(ctx, func(r journal.Reader) error {
 		found, next = nil, nil

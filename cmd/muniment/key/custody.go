@@ -37,8 +37,10 @@ func (c *vaultFlags) addTo(f *pflag.FlagSet) {
 func custodian(ctx context.Context, p *cli.Program, place vaultFlags) (custody, error) {
 	address, token := p.Getenv("VAULT_ADDR"), p.Getenv("VAULT_TOKEN")
 	if address == "" || token == "" {
-		return nil, cli.Hint(errors.New("the keys are in Vault, which the server may not change: this takes your own credentials there"),
-			"set VAULT_ADDR, and VAULT_TOKEN to a token with the key custodian's policy (vault login, then vault print token)")
+		return nil, cli.Hint(errors.New("the keys are in Vault, which the server may not change: this takes your "+
+			"own credentials there"),
+			"set VAULT_ADDR, and VAULT_TOKEN to a token with the key custodian's policy (vault login, then vault "+
+				"print token)")
 	}
 	return transit.OpenCustodian(ctx, transit.Config{
 		Address: address, CA: p.Getenv("VAULT_CACERT"), Namespace: p.Getenv("VAULT_NAMESPACE"), Mount: place.mount,

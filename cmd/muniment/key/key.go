@@ -19,8 +19,9 @@ func Command(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "key",
 		Short: "The life of the tenant's key: rotate, rewrap, trim",
-		Long: `The tenant's key wraps the keys of all its documents. What was erased can be opened from older backups until the versions
-of the key that it needs are destroyed, which takes these steps, by at least two people:
+		Long: `The tenant's key wraps the keys of all its documents. What was erased can be opened from
+older backups until the versions of the key that it needs are destroyed, which takes these
+steps, by at least two people:
 
   muniment key rotate             a key custodian gives the key a newer version
   muniment key rewrap             everything that is kept is wrapped with it
@@ -29,8 +30,9 @@ of the key that it needs are destroyed, which takes these steps, by at least two
   muniment key trim approve ID    another key custodian, or an approver, approves
   muniment key trim run ID        after the waiting period, a key custodian who has not approved it carries it out
 
-Where the keys are in HashiCorp Vault, rotate and "trim run" act there with your own credentials: VAULT_ADDR, VAULT_TOKEN and,
-where they are needed, VAULT_CACERT and VAULT_NAMESPACE, as for the vault command. The server's own may not.`,
+Where the keys are in HashiCorp Vault, rotate and "trim run" act there with your own
+credentials: VAULT_ADDR, VAULT_TOKEN and, where they are needed, VAULT_CACERT and
+VAULT_NAMESPACE, as for the vault command. The server's own may not.`,
 	}
 	c.AddCommand(keyStatusCommand(p), keyRotateCommand(p), keyRewrapCommand(p), keyTrimCommand(p),
 		keyPolicyCommand(p))
@@ -98,11 +100,13 @@ func keyRotateCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rotate",
 		Short: "Give the tenant's key a newer version",
-		Long: `Everything is wrapped with the newer version from then on; what there is keeps its old one until "muniment key rewrap".
-Where the keys are in HashiCorp Vault, the version is added there with your own VAULT_ADDR and VAULT_TOKEN, and the server then
-puts it on record. A rotation that was broken off can be repeated: the key is not rotated twice.`,
-		Example: "  muniment key rotate\n  VAULT_ADDR=https://vault.example.org:8200 VAULT_TOKEN=hvs.… muniment key rotate",
-		Args:    cobra.NoArgs,
+		Long: `Everything is wrapped with the newer version from then on; what there is keeps its old one
+until "muniment key rewrap". Where the keys are in HashiCorp Vault, the version is added
+there with your own VAULT_ADDR and VAULT_TOKEN, and the server then puts it on record. A
+rotation that was broken off can be repeated: the key is not rotated twice.`,
+		Example: "  muniment key rotate\n  VAULT_ADDR=https://vault.example.org:8200 VAULT_TOKEN=hvs.… muniment " +
+			"key rotate",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := remote.Connect(p)
 			if err != nil {

@@ -16,8 +16,9 @@ func keyPolicyCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "policy gateway|custodian",
 		Short: "Print the least Vault policy of the server, or of a key custodian",
-		Long: `Prints a policy for HashiCorp Vault, as "vault policy write" takes it. The gateway's is the server's: it uses the tenants' keys
-and cannot end the life of any. The custodian's is for the persons who rotate and trim; it can read no document.`,
+		Long: `Prints a policy for HashiCorp Vault, as "vault policy write" takes it. The gateway's is the
+server's: it uses the tenants' keys and cannot end the life of any. The custodian's is for
+the persons who rotate and trim; it can read no document.`,
 		Example:   "  muniment key policy gateway | vault policy write muniment-gateway -",
 		Args:      cobra.MatchAll(cli.OneArgument("which policy? gateway or custodian"), cobra.OnlyValidArgs),
 		ValidArgs: []string{"gateway", "custodian"},

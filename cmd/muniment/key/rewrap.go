@@ -20,8 +20,9 @@ func keyRewrapCommand(p *cli.Program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rewrap",
 		Short: "Wrap everything that is kept with the newest version of the key",
-		Long: `Starts the rewrap on the server, or joins the one that runs, and shows how far it has come. It goes on when this command is
-broken off. Where the server was, the same command takes it up again, and passes over what is done.`,
+		Long: `Starts the rewrap on the server, or joins the one that runs, and shows how far it has come.
+It goes on when this command is broken off. Where the server was, the same command takes it
+up again, and passes over what is done.`,
 		Example: "  muniment key rewrap",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -74,7 +75,8 @@ func follow(ctx context.Context, p *cli.Program, r *remote.Client, now *openapi.
 		}
 		status, err := r.Keys(ctx)
 		if err == nil && status.Rewrap == nil {
-			err = cli.Hint(errors.New("the server that answers runs no rewrap: it was started again, or is another one"),
+			err = cli.Hint(errors.New("the server that answers runs no rewrap: it was started again, or is "+
+				"another one"),
 				"muniment key rewrap follows it, or takes it up again")
 		}
 		if err != nil {
@@ -90,7 +92,8 @@ func follow(ctx context.Context, p *cli.Program, r *remote.Client, now *openapi.
 // failedRewrap says why a rewrap has ended early.
 func failedRewrap(w *openapi.Rewrap) error {
 	if w.Unreadable > 0 {
-		return cli.Hint(fmt.Errorf("%s cannot be rewrapped", cli.Count(uint64(w.Unreadable), "sealed row", "sealed rows")),
+		return cli.Hint(fmt.Errorf("%s cannot be rewrapped", cli.Count(uint64(w.Unreadable), "sealed row",
+			"sealed rows")),
 			"the server's log names them; muniment fsck --keys says more")
 	}
 	text := "the rewrap has ended early"

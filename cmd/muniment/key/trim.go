@@ -22,9 +22,9 @@ func keyTrimCommand(p *cli.Program) *cobra.Command {
 	propose := &cobra.Command{
 		Use:   "propose",
 		Short: "Propose to destroy the versions before the newest, or before --oldest",
-		Long: `Everything that is kept must be wrapped with a newer version (muniment key rewrap), and a verified backup must cover that
-(muniment backup). Then somebody else approves, and the waiting period goes by. A proposal for more versions takes the place of
-one for fewer.`,
+		Long: `Everything that is kept must be wrapped with a newer version (muniment key rewrap), and a
+verified backup must cover that (muniment backup). Then somebody else approves, and the
+waiting period goes by. A proposal for more versions takes the place of one for fewer.`,
 		Example: "  muniment key trim propose\n  muniment key trim propose --oldest 4",
 		Args:    cobra.NoArgs,
 		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, _ []string) (*openapi.Trim, error) {
@@ -35,8 +35,9 @@ one for fewer.`,
 	approve := &cobra.Command{
 		Use:   "approve ID",
 		Short: "Approve what somebody else has proposed",
-		Long:  `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever approves may not carry it out.`,
-		Args:  cli.OneArgument("which trim? give its id, which muniment key status shows"),
+		Long: `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever
+approves may not carry it out.`,
+		Args: cli.OneArgument("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, args []string) (*openapi.Trim, error) {
 			return r.ApproveTrim(ctx, args[0])
 		}),
@@ -46,10 +47,12 @@ one for fewer.`,
 	run := &cobra.Command{
 		Use:   "run ID",
 		Short: "Carry it out, for good",
-		Long: `Destroys the versions. What they have wrapped, in any copy and any backup, is unreadable from then on. Where the keys are in
-HashiCorp Vault, the versions are trimmed there with your own VAULT_ADDR and VAULT_TOKEN; there --oldest is required, and goes by
-what you and the other person have agreed on, so that a server that was broken into cannot have other versions destroyed. A trim
-that was broken off is brought to its end by the same command, of any key custodian's.`,
+		Long: `Destroys the versions. What they have wrapped, in any copy and any backup, is unreadable
+from then on. Where the keys are in HashiCorp Vault, the versions are trimmed there with
+your own VAULT_ADDR and VAULT_TOKEN; there --oldest is required, and goes by what you and
+the other person have agreed on, so that a server that was broken into cannot have other
+versions destroyed. A trim that was broken off is brought to its end by the same command, of
+any key custodian's.`,
 		Example: "  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1\n" +
 			"  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1 --oldest 4",
 		Args: cli.OneArgument("which trim? give its id, which muniment key status shows"),
@@ -116,9 +119,11 @@ type agreedTrim struct {
 // check refuses to destroy what was not agreed on, whatever the server says.
 func (a agreedTrim) check(tenant string, oldest int) error {
 	if a.tenant != tenant || a.oldest != oldest {
-		return cli.Hint(fmt.Errorf("the server would have the versions before %d of the tenant %s destroyed, and agreed are those before %d of %s",
+		return cli.Hint(fmt.Errorf("the server would have the versions before %d of the tenant %s destroyed, and "+
+			"agreed are those before %d of %s",
 			oldest, tenant, a.oldest, a.tenant),
-			"nothing was destroyed; if you have mistyped it, repeat the command, else find out who has changed the server")
+			"nothing was destroyed; if you have mistyped it, repeat the command, else find out who has changed "+
+				"the server")
 	}
 	return nil
 }
@@ -134,7 +139,8 @@ func runTrim(ctx context.Context, p *cli.Program, r *remote.Client, id string, p
 		return r.RunTrim(ctx, id)
 	}
 	if agreed.oldest < 1 {
-		return nil, cli.Hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you to say"),
+		return nil, cli.Hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you "+
+			"to say"),
 			"give --oldest, the oldest version to keep, as it was proposed and approved")
 	}
 	custodian, err := custodian(ctx, p, place) // before anything begins that cannot go on

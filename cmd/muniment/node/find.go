@@ -30,7 +30,8 @@ func (s *Storage) find(ctx context.Context, cfg config.Config, log *slog.Logger)
 		if have.Journal && !have.Release && !have.starting {
 			return cli.Hint(fmt.Errorf("%s has a journal, and the release bucket %s has no head of one",
 				s.Folder, c.ReleaseBucket),
-				"name the bucket that the journal was released to in storage.s3.release_bucket, or put its objects back: the journal may not go on without it; "+
+				"name the bucket that the journal was released to in storage.s3.release_bucket, or put its "+
+					"objects back: the journal may not go on without it; "+
 					"when they are lost, muniment restore --accept-loss says what it would cost")
 		}
 	}
@@ -56,20 +57,23 @@ func released(ctx context.Context, bucket Store, name string) (bool, error) {
 			return false, fmt.Errorf("looking for a released journal: %w", err)
 		}
 		return false, cli.Hint(fmt.Errorf("the release bucket %s has objects, but no journal's head", name),
-			"if a journal was released to it, put the object head back; if a first start was broken off, or it is another program's, name an empty bucket")
+			"if a journal was released to it, put the object head back; if a first start was broken off, or it is "+
+				"another program's, name an empty bucket")
 	}
 	return false, nil
 }
 
-// refuseUsedStore refuses to begin a vault over the documents of another: to its sweep they would be what broken uploads have
-// left.
+// refuseUsedStore refuses to begin a vault over the documents of another: to its sweep they would be what broken
+// uploads have left.
 func (s *Storage) refuseUsedStore(ctx context.Context, name string) error {
 	for _, err := range s.Objects.List(ctx, vault.DefaultTenant+"/", "") {
 		if err != nil {
 			return fmt.Errorf("looking for documents of another vault: %w", err)
 		}
-		return cli.Hint(fmt.Errorf("the documents' bucket %s has documents already, and the release bucket no journal that knows them", name),
-			"if the journal was lost, name its release bucket, or restore --from a backup; a new vault needs an empty bucket of its own")
+		return cli.Hint(fmt.Errorf("the documents' bucket %s has documents already, and the release bucket no "+
+			"journal that knows them", name),
+			"if the journal was lost, name its release bucket, or restore --from a backup; a new vault needs an "+
+				"empty bucket of its own")
 	}
 	return nil
 }

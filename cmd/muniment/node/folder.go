@@ -87,7 +87,8 @@ func (f Folder) State(have Inventory) (State, error) {
 	switch {
 	case have.starting:
 		return 0, cli.Hint(fmt.Errorf("the first start in %s was broken off before it could serve", f),
-			"nothing has been deposited in it: remove the folder and start again; if the storage is on S3, no other server uses the release "+
+			"nothing has been deposited in it: remove the folder and start again; if the storage is on S3, no "+
+				"other server uses the release "+
 				"bucket, and it holds what the broken start has left there, empty it too")
 	case !have.Journal && !have.Release && !have.Objects && !have.Keys:
 		return Fresh, nil

@@ -79,8 +79,8 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 	return n, nil
 }
 
-// checkOwner refuses to go on over a release bucket that is another server's, and to begin where nothing could be released:
-// the head in the bucket is what keeps two servers from beginning two histories there.
+// checkOwner refuses to go on over a release bucket that is another server's, and to begin where nothing could be
+// released: the head in the bucket is what keeps two servers from beginning two histories there.
 func (n *Node) checkOwner(cfg config.Config) error {
 	if err := n.Journal.Err(); err != nil {
 		err = fmt.Errorf("releasing the journal: %w", err)
@@ -91,7 +91,8 @@ func (n *Node) checkOwner(cfg config.Config) error {
 	}
 	if n.Storage.Found == Fresh && n.Journal.Checkpoint().Size == 0 {
 		return cli.Hint(errors.New("the journal's first checkpoint could not be released"),
-			"the log says whether the release bucket or the key service stands in the way; then remove "+cfg.Data+" and start again")
+			"the log says whether the release bucket or the key service stands in the way; then remove "+cfg.Data+
+				" and start again")
 	}
 	return nil
 }
@@ -204,7 +205,8 @@ func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.gateway, err = gateway.New(gateway.Config{
-		Vault: n.Vault, Journal: n.Journal, Door: n.door, Publisher: n.publisher, Authn: authn.APIKeys{Journal: n.Journal},
+		Vault: n.Vault, Journal: n.Journal, Door: n.door, Publisher: n.publisher,
+		Authn:  authn.APIKeys{Journal: n.Journal},
 		Policy: policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
 			MaxBody: int64(cfg.Limits.Document), Pace: gateway.Pace{Patience: time.Duration(cfg.Limits.Patience)},

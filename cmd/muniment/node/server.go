@@ -92,7 +92,8 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	case <-s.Node.Journal.Stopped():
 		return cli.Hint(fmt.Errorf("the journal has stopped: %w", s.Node.Journal.Err()),
-			"start again: the journal reads what was really written; if the disk has failed, restore from release/ on another")
+			"start again: the journal reads what was really written; if the disk has failed, restore from "+
+				"release/ on another")
 	case err := <-s.ended:
 		return fmt.Errorf("serving: %w", err)
 	}

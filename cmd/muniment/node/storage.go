@@ -58,8 +58,8 @@ func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*St
 	})
 }
 
-// OpenStorageIf opens the parts one by one, once it is known what there is and permit agrees. Services come before anything
-// is made in a fresh folder, so that a first start that one of them refuses can simply be repeated.
+// OpenStorageIf opens the parts one by one, once it is known what there is and permit agrees. Services come before
+// anything is made in a fresh folder, so that a first start that one of them refuses can simply be repeated.
 func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(State) error) (s *Storage,
 	err error) {
 	s = &Storage{Folder: Folder(cfg.Data)}
@@ -68,7 +68,8 @@ func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, per
 			locked := errors.Is(err, local.ErrLocked)
 			err = errors.Join(fmt.Errorf("opening the data folder: %w", err), s.Close())
 			if locked {
-				err = cli.Hint(err, "a muniment process serves or checks this folder; one process at a time: stop it first")
+				err = cli.Hint(err, "a muniment process serves or checks this folder; one process at a time: stop "+
+					"it first")
 			}
 			s = nil
 		}
@@ -170,17 +171,21 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 	case err != nil && s.Found == Fresh && s.releasedByAnother(ctx):
 		err = cli.Hint(err, anotherBegan)
 	case errors.Is(err, journal.ErrContradicts):
-		err = cli.Hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older or the wrong one, move it away and run "+
-			"muniment restore; if the bucket is, put the newer one back; when that is lost, muniment restore --accept-loss says what it would cost")
+		err = cli.Hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older "+
+			"or the wrong one, move it away and run "+
+			"muniment restore; if the bucket is, put the newer one back; when that is lost, muniment restore "+
+			"--accept-loss says what it would cost")
 	case errors.Is(err, journal.ErrDamaged):
-		err = cli.Hint(err, "if it is journal.db, move it away: the next start restores it from the release bucket; if it is the bucket, put back what "+
+		err = cli.Hint(err, "if it is journal.db, move it away: the next start restores it from the release "+
+			"bucket; if it is the bucket, put back what "+
 			"is missing from a backup; when that is lost, muniment restore --accept-loss says what it would cost")
 	}
 	return j, err
 }
 
 // anotherBegan is what to do when a first start is overtaken.
-const anotherBegan = "another server has begun a journal in the release bucket meanwhile; one server serves a pair of buckets: " +
+const anotherBegan = "another server has begun a journal in the release bucket meanwhile; one server serves a " +
+	"pair of buckets: " +
 	"remove this one's data folder, in which nothing was deposited, and use that server, or name other buckets"
 
 // releasedByAnother says whether there is a journal in the release bucket by now.

@@ -16,27 +16,34 @@ import (
 	"muniment/openapi"
 )
 
-// putHelp is what put is, for who is about to use it.
+// putHelp explains put to a person who is about to use it.
 const putHelp = `Deposits files and writes their receipts. - is standard input.
 
-A folder is deposited with all files in it and below it. Symbolic links in it are not followed, nor are devices and the like;
-files and folders whose name begins with a dot are left out unless --hidden says otherwise. Each file of a folder gets an
-attribute "path", which begins with the folder's own name.
+A folder is deposited with all files in it and below it. Symbolic links in it are not
+followed, nor are devices and the like; files and folders whose name begins with a dot are
+left out unless --hidden says otherwise. Each file of a folder gets an attribute "path",
+which begins with the folder's own name.
 
-A put that broke off is simply repeated. Each file is sent with an idempotency key that follows from its content, its path below
-what was named, and its metadata, so what is kept already gives its first receipt again and never a second document. To keep a
-second copy on purpose, give a title or an --idempotency-key that differs. Standard input has no such key: give it one, or an
---external-id, if it may have to be repeated.
+A put that broke off is simply repeated. Each file is sent with an idempotency key that
+follows from its content, its path below what was named, and its metadata, so what is kept
+already gives its first receipt again and never a second document. To keep a second copy on
+purpose, give a title or an --idempotency-key that differs. Standard input has no such key:
+give it one, or an --external-id, if it may have to be repeated.
 
-A server that cannot be reached, or that says when to come again, is asked again for --retry-for. Files that could not be
-deposited are listed at the end, with what to do; the exit code is then 1.
+A server that cannot be reached, or that says when to come again, is asked again for
+--retry-for. Files that could not be deposited are listed at the end, with what to do; the
+exit code is then 1.
 
-A nightly job uses a manifest, a CSV file (RFC 4180, UTF-8) whose first line names its columns: path, and if wanted
-external_id, title, file_name, series, record_date, media_type, chain, transaction, role, and attr:NAME for each attribute.
-Paths are relative to the manifest's folder. Every row is checked before the first upload. --receipts names a CSV file to which
-a line is added, and synced to the disk, as each document is acknowledged. It is what a repeated run goes by: rows that have
-their receipt are left out, whatever is in the file now, and the rest is done. Its columns are ` + "line, path, external_id,\ndocument_id, index, leaf (in hexadecimal), status (created, replayed, failed), error, time and row, which is the row's fingerprint." + `
-Text in it that a spreadsheet could take for a formula has an apostrophe before it.`
+A nightly job uses a manifest, a CSV file (RFC 4180, UTF-8) whose first line names its
+columns: path, and if wanted external_id, title, file_name, series, record_date, media_type,
+chain, transaction, role, and attr:NAME for each attribute. Paths are relative to the
+manifest's folder. Every row is checked before the first upload. --receipts names a CSV file
+to which a line is added, and synced to the disk, as each document is acknowledged. It is
+what a repeated run goes by: rows that have their receipt are left out, whatever is in the
+file now, and the rest is done. Its columns are line, path, external_id, document_id, index,
+leaf (in hexadecimal), status (created, replayed, failed), error, time and row, which is the
+row's fingerprint. Text in it that a spreadsheet could take for a formula has an apostrophe
+before it.`
 
 // putOptions is what the flags of put say.
 type putOptions struct {
@@ -144,7 +151,8 @@ func putFiles(ctx context.Context, p *cli.Program, r *remote.Client, o putOption
 		return errors.New("there is no file to deposit in what was named")
 	}
 	if len(items) > 1 && o.ExternalID+o.FileName+o.Title+o.IdempotencyKey != "" {
-		return errors.New("--external-id, --file-name, --title and --idempotency-key are of one document; give one file")
+		return errors.New("--external-id, --file-name, --title and --idempotency-key are of one document; give " +
+			"one file")
 	}
 	up := newUploads(p.Stderr, r, o, items)
 	kept := make([]*openapi.Deposit, len(items))
@@ -163,7 +171,8 @@ func putFiles(ctx context.Context, p *cli.Program, r *remote.Client, o putOption
 		}
 		t.Row("ID", "INDEX>", "SIZE>", "SERIES", "NAME~")
 		for _, one := range kept {
-			t.Row(one.ID, one.Receipt.Index, cli.Size(one.Document.Size), one.Document.Series, remote.Text(one.Document.FileName))
+			t.Row(one.ID, one.Receipt.Index, cli.Size(one.Document.Size), one.Document.Series,
+				remote.Text(one.Document.FileName))
 		}
 	})
 	return errors.Join(outcome.report(p.Stderr), err)

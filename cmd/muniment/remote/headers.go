@@ -30,5 +30,6 @@ func headerValue(s string, list bool) string {
 
 // isAttrChar says whether a byte stands for itself in an extended value (RFC 8187, section 3.2.1).
 func isAttrChar(b byte) bool {
-	return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || strings.IndexByte("!#$&+-.^_`|~", b) >= 0
+	return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' ||
+		strings.IndexByte("!#$&+-.^_`|~", b) >= 0
 }

@@ -40,11 +40,17 @@ func (r Rate) Percentile(p int) time.Duration {
 	return r.Took[(len(r.Took)-1)*p/100]
 }
 
-// Limit ends a measurement after a time or, if it is above 0, a number of repetitions.
+// Limit ends a measurement after a time or, if Count is above 0, a number of repetitions.
 type Limit struct {
 	Time  time.Duration
 	Count int
 }
+
+// Times ends a measurement after n repetitions.
+func Times(n int) Limit { return Limit{Count: n} }
+
+// For ends a measurement after a time.
+func For(d time.Duration) Limit { return Limit{Time: d} }
 
 // Repeat lets workers do work until the limit. work is given a number that is different each time, from 0.
 func Repeat(ctx context.Context, workers int, until Limit, work func(ctx context.Context, n int) error) (Rate, error) {
