@@ -122,7 +122,7 @@ func readEvidence(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, evidence.MaxSize+1))
 }
 
-// inPlainWords adds to the summary which of the two files is the wrong one. Of the document it says so only if every
+// inPlainWords adds to the summary which of the two files is the wrong one. It names the document only if every
 // other step holds: a digest that is not proved may have been changed in the evidence, and the document be the right
 // one.
 func inPlainWords(r evidence.Report) string {

@@ -13,8 +13,8 @@ import (
 // completionTime is how long a shell waits for the server.
 const completionTime = time.Second
 
-// complete says what a shell may offer for the flags and arguments of a command and those below it. What takes a file
-// or a folder is left to the shell.
+// complete says what a shell may offer for the flags and arguments of a command and those below it. Files and
+// folders are left to the shell.
 func complete(p *cli.Program, c *cobra.Command) {
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"output": cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp),

@@ -120,8 +120,8 @@ const (
 	largeDocument  = 11 << 20 // of three parts
 )
 
-// TestRealStoreFaults: each fault between us and the object store, before and after it took effect. One that passes is
-// not noticed; one that lasts is answered 503, and the retry leaves exactly one document.
+// TestRealStoreFaults: each fault between us and the object store, before and after it took effect. A fault that
+// passes is not noticed; one that lasts is answered 503, and the retry leaves exactly one document.
 func TestRealStoreFaults(t *testing.T) {
 	long(t, realServers)
 	t.Parallel()
@@ -148,7 +148,7 @@ func TestRealStoreFaults(t *testing.T) {
 			storeDown},
 		strike{"put, for long", proxytest.Fault{Kind: proxytest.Hang, Match: documents, Times: -1}, smallDocument,
 			storeDown},
-		// What took effect is found by its mark, however often its answer is lost.
+		// A put that took effect is found by its mark, however often its answer is lost.
 		strike{"put, for long", proxytest.Fault{Kind: proxytest.ResetAfter, Match: documents, Times: -1},
 			smallDocument, taken},
 		strike{"storm of 503", proxytest.Fault{Times: 3}, smallDocument, taken},
@@ -159,7 +159,7 @@ func TestRealStoreFaults(t *testing.T) {
 			largeDocument, taken},
 		strike{"part stalled", proxytest.Fault{Kind: proxytest.StallUpload, Match: documents, Bytes: 100_000},
 			largeDocument, taken},
-		// What is sent while it comes in cannot be sent again by us.
+		// A body that is sent on while it comes in cannot be sent again by us.
 		strike{"stream cut", proxytest.Fault{Kind: proxytest.CutRequest, Match: documents, Bytes: 6 << 20},
 			streamDocument, storeDown},
 		strike{"stream stalled", proxytest.Fault{Kind: proxytest.StallUpload, Match: documents, Bytes: 6 << 20},

@@ -10,7 +10,7 @@ import (
 	"muniment/anchor/proxytest"
 )
 
-// TestRealVaultFaults: each fault between us and Vault, before and after it took effect. One that passes is not
+// TestRealVaultFaults: each fault between us and Vault, before and after it took effect. A fault that passes is not
 // noticed; one that lasts is answered 503, and the retry leaves exactly one document.
 func TestRealVaultFaults(t *testing.T) {
 	long(t, realServers)

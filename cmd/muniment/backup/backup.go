@@ -38,7 +38,7 @@ func Command(p *cli.Program) *cobra.Command {
 		Use:   "backup",
 		Short: "Copy the journal to a folder while the server runs, and prove that the copy is whole",
 		Long: `Copies the journal's history out of the release bucket, with the blocks of the embedded
-ledger and the policy. The server may run and write meanwhile. What was copied never
+ledger and the policy. The server may run and write meanwhile. Copied history never
 changes, so the next backup to the same folder fetches only what is new, and one that was
 broken off goes on where it stopped. The folder's head comes last, when the copy has been
 checked.

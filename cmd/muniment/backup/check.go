@@ -21,8 +21,8 @@ import (
 	"muniment/vault/keys/local"
 )
 
-// check replays a copy and holds it against everything that is known of it. What is wrong with single rows or objects
-// becomes findings of the report.
+// check replays a copy and holds it against everything that is known of it. Faults of single rows or objects become
+// findings of the report.
 func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead,
 	signed []byte) (err error) {
 	b.report.Origin, b.report.Size, b.report.Root = head.Origin, head.Size, head.Root

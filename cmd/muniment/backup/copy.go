@@ -46,8 +46,8 @@ func (b *backupRun) openTarget(ctx context.Context) (node.Store, error) {
 	return node.OpenDir(ctx, b.at.Release(), false, true)
 }
 
-// checkParts refuses to copy what is not there to be copied. What an earlier backup to the folder was asked to hold is
-// kept up to date: half of it would be no backup.
+// checkParts refuses to copy parts that are not in the data folder. Objects and keys that an earlier backup to the same
+// folder has are copied again without being asked for: half of a backup would be none.
 func (b *backupRun) checkParts() error {
 	if b.withObjects && b.cfg.Storage.Kind != config.StorageFolder {
 		return cli.Hint(errors.New("the objects are not in the data folder"),

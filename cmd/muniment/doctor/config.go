@@ -8,7 +8,8 @@ import (
 	"muniment/cmd/muniment/config"
 )
 
-// configuration reads the configuration and holds it against its rules. What can be read of a bad one is gone on with.
+// configuration reads the configuration and holds it against its rules. The other
+// checks go on with as much of a bad one as can be read.
 func (d *doctor) configuration(_ context.Context, r *report) {
 	cfg, err := config.Load(d.place.File, d.Getenv)
 	d.cfg = cfg

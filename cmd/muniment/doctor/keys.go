@@ -91,8 +91,8 @@ func (d *doctor) vaultServer(ctx context.Context, r *report) {
 	}
 }
 
-// vaultToken looks at how long a token lives that the operator has put into a file. Those that the server gets by
-// logging in it gets anew.
+// vaultToken looks at how long a token lives that the operator has put into a file. Tokens that the server gets
+// by logging in do not matter: it logs in again.
 func (d *doctor) vaultToken(ctx context.Context, p peer, r *report) {
 	c := d.cfg.Keys.Vault
 	if c.Auth != config.AuthToken {

@@ -72,7 +72,7 @@ func StoredObjects(ctx context.Context, b journal.Backend, from []byte) (found [
 			if !ok {
 				return nil
 			}
-			// What was erased may be gone. A row that cannot tell is the journal check's to report.
+			// The objects of erased documents may be gone. A row that cannot tell is the journal check's to report.
 			gone, err := vault.ObjectGone(r, d.Document)
 			if err != nil && !errors.Is(err, journal.ErrDamaged) {
 				return err

@@ -19,9 +19,9 @@ func Command(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "key",
 		Short: "The life of the tenant's key: rotate, rewrap, trim",
-		Long: `The tenant's key wraps the keys of all its documents. What was erased can be opened from
-older backups until the versions of the key that it needs are destroyed, which takes these
-steps, by at least two people:
+		Long: `The tenant's key wraps the keys of all its documents. Erased documents can be opened
+from older backups until the versions of the key that they need are destroyed, which takes
+these steps, by at least two people:
 
   muniment key rotate             a key custodian gives the key a newer version
   muniment key rewrap             everything that is kept is wrapped with it

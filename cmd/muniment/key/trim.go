@@ -35,8 +35,8 @@ waiting period goes by. A proposal for more versions takes the place of one for 
 	approve := &cobra.Command{
 		Use:   "approve ID",
 		Short: "Approve what somebody else has proposed",
-		Long: `Needs the role key custodian or approver. The approval lapses after 90 days. Whoever
-approves may not carry it out.`,
+		Long: `Needs the role key custodian or approver. The approval lapses after 90 days. The person
+who approves may not carry it out.`,
 		Args: cli.OneArgument("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, args []string) (*openapi.Trim, error) {
 			return r.ApproveTrim(ctx, args[0])
@@ -47,8 +47,8 @@ approves may not carry it out.`,
 	run := &cobra.Command{
 		Use:   "run ID",
 		Short: "Carry it out, for good",
-		Long: `Destroys the versions. What they have wrapped, in any copy and any backup, is unreadable
-from then on. Where the keys are in HashiCorp Vault, the versions are trimmed there with
+		Long: `Destroys the versions. Everything that they have wrapped, in any copy and any backup, is
+unreadable from then on. Where the keys are in HashiCorp Vault, the versions are trimmed there with
 your own VAULT_ADDR and VAULT_TOKEN; there --oldest is required, and goes by what you and
 the other person have agreed on, so that a server that was broken into cannot have other
 versions destroyed. A trim that was broken off is brought to its end by the same command, of

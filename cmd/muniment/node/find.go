@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
 	"muniment/vault/objects"
 )
 
-// find says what there is: in the folder, and in the release bucket where that is on S3. What a service keeps instead
-// of the folder counts as being there if anything is.
+// find says what there is: in the folder, and in the release bucket where that is on S3. Parts that a
+// service keeps instead of the folder count as being there when there is a vault at all.
 func (s *Storage) find(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	have, err := s.Folder.Inventory()
 	if err != nil {
@@ -42,8 +43,8 @@ func (s *Storage) find(ctx context.Context, cfg config.Config, log *slog.Logger)
 	return err
 }
 
-// released says whether the release bucket has a journal's head. One that has none, but something else, is refused: a
-// journal that begins there would lie among what is left of another.
+// released says whether the release bucket has a journal's head. A bucket without a head that is
+// not empty is refused: a journal that begins there would lie among the remains of another.
 func released(ctx context.Context, bucket Store, name string) (bool, error) {
 	_, err := bucket.Stat(ctx, "head", "")
 	if err == nil {

@@ -77,9 +77,9 @@ func (f Folder) Inventory() (Inventory, error) {
 	return have, nil
 }
 
-// State says what the parts come to, and refuses a vault that has lost what cannot be made anew. Nothing is created
-// silently in the place of something that was there. What is kept by a service instead of the folder counts as being
-// there.
+// State says what the parts come to, and refuses a vault that has lost a part which cannot be made anew: nothing is
+// created silently in the place of something that was there. Parts that a service keeps instead of the folder must be
+// given as being there.
 func (f Folder) State(have Inventory) (State, error) {
 	lost := func(what, next string) (State, error) {
 		return 0, cli.Hint(fmt.Errorf("%s holds a vault that has lost %s", f, what), next)

@@ -5,12 +5,13 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"time"
+
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/keys"
 	"muniment/vault/keys/local"
 	"muniment/vault/keys/transit"
-	"time"
 )
 
 // Keys are the tenants' keys, and those that sign in the name of the journal and its ledger.

@@ -25,12 +25,13 @@ import (
 type Node struct {
 	Storage   *Storage
 	Journal   *journal.Journal
-	door      *access.Door
 	Vault     *vault.Vault
+	Created   bool          // the vault was just made
+	Bootstrap access.APIKey // of a vault that was just made, else zero
+
+	door      *access.Door
 	publisher *anchor.Publisher
 	gateway   *gateway.Server
-	Bootstrap access.APIKey // of a vault that was just made, else zero
-	Created   bool          // the vault was just made
 
 	stopAnchors context.CancelFunc
 	anchored    chan error // the publisher's end
@@ -40,7 +41,7 @@ type Node struct {
 	remembered  chan struct{} // closed when no checkpoint is written any more
 }
 
-// sweepEvery is how often the store is searched for objects that uploads have left which broke off.
+// sweepEvery is how often the store is searched for the objects of uploads that broke off.
 const sweepEvery = time.Hour
 
 // Definitions are the event types of all packages.
@@ -52,7 +53,7 @@ func Definitions() []journal.Definition {
 	return all
 }
 
-// Open opens a data folder, or makes one. Whatever it has opened is closed again when it fails.
+// Open opens a data folder, or makes one. When it fails, everything that it has opened is closed again.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener) (n *Node, err error) {
 	n = &Node{}
 	defer func() {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"time"
+
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/objects/s3"
-	"time"
 )
 
 // OpenS3 opens one of the two buckets, and verifies that it is of the right kind.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
 	"muniment/vault/objects"
