@@ -55,8 +55,8 @@ type Anchor struct {
 type Limits struct {
 	// Document is the size of the largest document.
 	Document Size `yaml:"document"`
-	// Patience is how long a client may take for a piece of a body before it must keep to the rate.
-	Patience Duration `yaml:"patience"`
+	// BodyWait is how long a client may take for a piece of a body before it must keep to the rate.
+	BodyWait Duration `yaml:"patience"`
 	// Release is how long a deposit waits for its release before it is answered 503, which a retry with the same
 	// idempotency key settles.
 	Release Duration `yaml:"release"`
@@ -86,17 +86,17 @@ func Default() Config {
 		Storage: Storage{Kind: StorageFolder, S3: S3{
 			Region: "us-east-1", Style: StyleAuto, Lock: LockCompliance, PartSize: 6 << 20, StreamSize: 256 << 20,
 			Memory:  16 << 20,
-			Timeout: Duration(20 * time.Second), Patience: Duration(20 * time.Second),
+			Timeout: Duration(20 * time.Second), RetryTime: Duration(20 * time.Second),
 			Encryption: EncryptionNone, Credentials: S3Environment,
 		}},
 		Keys: Keys{Kind: KeysFile, TrimAfter: Duration(30 * 24 * time.Hour), Vault: Vault{
 			Mount: "transit", Prefix: "muniment", Auth: AuthToken, JWTFile: defaultJWTFile,
-			Timeout: Duration(10 * time.Second), Patience: Duration(5 * time.Second), Ahead: 64,
+			Timeout: Duration(10 * time.Second), RetryTime: Duration(5 * time.Second), Ahead: 64,
 			CheckpointKeyVersion: 1, LedgerKeyVersion: 1,
 		}},
 		Anchor: Anchor{Every: Duration(10 * time.Minute), Asked: Duration(10 * time.Second)},
 		Limits: Limits{
-			Document: 5 << 40, Patience: Duration(30 * time.Second), Release: Duration(30 * time.Second),
+			Document: 5 << 40, BodyWait: Duration(30 * time.Second), Release: Duration(30 * time.Second),
 			Requests: 1000,
 		},
 		Log: Log{Level: "info", Format: "text"},
@@ -128,9 +128,9 @@ func (c *Config) Check() error {
 	}
 	for field, d := range map[string]Duration{
 		"shutdown": c.Shutdown, "anchor.every": c.Anchor.Every, "anchor.asked": c.Anchor.Asked,
-		"limits.patience": c.Limits.Patience, "limits.release": c.Limits.Release,
-		"storage.s3.timeout": c.Storage.S3.Timeout, "storage.s3.patience": c.Storage.S3.Patience,
-		"keys.vault.timeout": c.Keys.Vault.Timeout, "keys.vault.patience": c.Keys.Vault.Patience,
+		"limits.patience": c.Limits.BodyWait, "limits.release": c.Limits.Release,
+		"storage.s3.timeout": c.Storage.S3.Timeout, "storage.s3.patience": c.Storage.S3.RetryTime,
+		"keys.vault.timeout": c.Keys.Vault.Timeout, "keys.vault.patience": c.Keys.Vault.RetryTime,
 	} {
 		if d <= 0 {
 			bad(field, "must be longer than 0; write a duration such as 30s")

@@ -68,7 +68,7 @@ log:
 	want.TrustedProxies = []string{"10.0.0.0/8", "172.16.0.0/12"}
 	want.Anchor.Every, want.Limits.Document = config.Duration(time.Hour), 64<<20
 	want.Limits.Requests, want.Limits.Connections = 0, 100
-	want.Limits.Patience, want.Log.Level = config.Duration(5*time.Second), "debug"
+	want.Limits.BodyWait, want.Log.Level = config.Duration(5*time.Second), "debug"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -61,8 +61,8 @@ type Vault struct {
 	Ahead int `yaml:"ahead"`
 	// Timeout ends one request to Vault that has had no answer for that long.
 	Timeout Duration `yaml:"timeout"`
-	// Patience is how long a request that fails is tried again before what needs a key is answered 503.
-	Patience Duration `yaml:"patience"`
+	// RetryTime is how long a request that fails is tried again before what needs a key is answered 503.
+	RetryTime Duration `yaml:"patience"`
 	// CheckpointKeyVersion is the version of the key that signs checkpoints. A log's key never changes, so this is 1
 	// unless the log was begun with another.
 	CheckpointKeyVersion int `yaml:"checkpoint_key_version"`

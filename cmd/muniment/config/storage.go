@@ -84,8 +84,8 @@ type S3 struct {
 	Memory Size `yaml:"memory"`
 	// Timeout ends one request to the store that has had no answer for that long. A part has to get through in it.
 	Timeout Duration `yaml:"timeout"`
-	// Patience is how long a request that fails is tried again before a deposit or a read is answered 503.
-	Patience Duration `yaml:"patience"`
+	// RetryTime is how long a request that fails is tried again before a deposit or a read is answered 503.
+	RetryTime Duration `yaml:"patience"`
 	// Encryption is what the server is asked to encrypt with, besides our own encryption: none, sse-s3 or sse-kms.
 	Encryption string `yaml:"encryption"`
 	// KMSKey is the id of the key for sse-kms.

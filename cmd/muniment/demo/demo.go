@@ -153,8 +153,8 @@ func (d *demo) tokenFile() string { return filepath.Join(d.dir, "token") }
 func (d *demo) say(text string)        { fmt.Fprintln(d.out, text) }
 func (d *demo) line(what, text string) { fmt.Fprintf(d.out, "  %-10s %s\n", what, cli.Visible(text)) }
 
-// patience is how long the demonstration's server lets calls end.
-const patience = 5 * time.Second
+// shutdownTime is how long the demonstration's server lets calls end.
+const shutdownTime = 5 * time.Second
 
 // start serves a data folder on a free port of this machine, and finds its API key.
 func (d *demo) start(ctx context.Context, data string) error {
@@ -166,11 +166,11 @@ func (d *demo) start(ctx context.Context, data string) error {
 	}
 	token, err := d.token(s)
 	if err != nil {
-		return errors.Join(err, s.Stop(patience))
+		return errors.Join(err, s.Stop(shutdownTime))
 	}
 	s.Serve()
 	if d.remote, err = remote.New(s.URL(), token, remote.NewTransport(clients)); err != nil {
-		return errors.Join(err, s.Stop(patience))
+		return errors.Join(err, s.Stop(shutdownTime))
 	}
 	d.service = s
 	return nil
@@ -180,7 +180,7 @@ func (d *demo) stop() error {
 	s := d.service
 	d.service = nil
 	d.remote.Close()
-	return s.Stop(patience)
+	return s.Stop(shutdownTime)
 }
 
 // token keeps the API key of a fresh folder in a file beside it, and finds it there the next time.

@@ -49,16 +49,16 @@ func (d *demo) tamper(ctx context.Context) (err error) {
 	if err := d.start(ctx, copied); err != nil {
 		return fmt.Errorf("serving the copy: %w", err)
 	}
-	err = d.catchServed(ctx, flipped, swapped)
+	err = d.readTampered(ctx, flipped, swapped)
 	if err := errors.Join(err, d.stop()); err != nil {
 		return err
 	}
 	if swapped != nil {
-		if err := d.catchSwapped(swapped, other); err != nil {
+		if err := d.verifySwapped(swapped, other); err != nil {
 			return err
 		}
 	}
-	return d.catchFsck(ctx, node.Folder(copied), flipped, swapped)
+	return d.checkTampered(ctx, node.Folder(copied), flipped, swapped)
 }
 
 // choose are three documents with content, or fewer where there are not so many.
@@ -108,11 +108,11 @@ func (d *demo) change(ctx context.Context, f node.Folder, flipped, swapped, othe
 		return err
 	}
 	return s.Backend.Update(ctx, func(tx journal.Txn) error {
-		row, err := tx.Get(fsck.Bodies(), from)
+		row, err := tx.Get(fsck.BodyTable(), from)
 		if err != nil {
 			return err
 		}
-		return tx.Put(fsck.Bodies(), at, bytes.Clone(row))
+		return tx.Put(fsck.BodyTable(), at, bytes.Clone(row))
 	})
 }
 
@@ -141,8 +141,8 @@ func flipMiddle(path string) error {
 	return os.WriteFile(path, content, 0o600)
 }
 
-// catchServed asks the copy's server for both.
-func (d *demo) catchServed(ctx context.Context, flipped, swapped *document) error {
+// readTampered asks the copy's server for both.
+func (d *demo) readTampered(ctx context.Context, flipped, swapped *document) error {
 	err := d.remote.Read(ctx, flipped.id, remote.ReadOptions{Purpose: "demo"}, io.Discard)
 	if err == nil {
 		return errors.New("the flipped bit was NOT caught: the server serves the document")
@@ -158,8 +158,8 @@ func (d *demo) catchServed(ctx context.Context, flipped, swapped *document) erro
 	return nil
 }
 
-// catchSwapped puts the same lie into the evidence file that was issued before.
-func (d *demo) catchSwapped(swapped, other *document) error {
+// verifySwapped puts the same lie into the evidence file that was issued before.
+func (d *demo) verifySwapped(swapped, other *document) error {
 	mine, err := evidence.Parse(swapped.evidence)
 	if err != nil {
 		return err
@@ -196,8 +196,8 @@ func (d *demo) caught(what string, file []byte, p *document) error {
 	return nil
 }
 
-// catchFsck checks the copy as an operator would.
-func (d *demo) catchFsck(ctx context.Context, f node.Folder, flipped, swapped *document) error {
+// checkTampered checks the copy as an operator would.
+func (d *demo) checkTampered(ctx context.Context, f node.Folder, flipped, swapped *document) error {
 	result, err := fsck.Check(ctx, node.Embedded(f), true, true)
 	if err != nil {
 		return fmt.Errorf("checking the copy: %w", err)

@@ -13,7 +13,7 @@ import (
 	"muniment/vault/objects"
 )
 
-const fixLocks = "have the store enforce Object Lock (versioning on, a bucket made with Object Lock, no right to " +
+const locksAdvice = "have the store enforce Object Lock (versioning on, a bucket made with Object Lock, no right to " +
 	"bypass it), or use another"
 
 // attestation tries what the documents' store enforces: through the server, which puts it on record, where one was
@@ -34,7 +34,7 @@ func (d *doctor) attestation(ctx context.Context, r *report) {
 		r.warn("", "see the line about the documents' store", "it could not be tried")
 		return
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }() // idle connections alone
 	a, err := node.Attestor(d.cfg.Storage, s)(ctx)
 	if err != nil {
 		r.refused("", err, "permit what the guide lists for the documents' bucket")
@@ -80,7 +80,7 @@ func (d *doctor) judgeTrial(r *report, t *openapi.StorageTrial, record string, a
 	}
 	probe := "probe: " + t.Key + ", locked until " + t.Until.UTC().Format(time.DateTime)
 	if len(broken) > 0 {
-		r.fail("", fixLocks, "%s (%s); "+record, append([]any{strings.Join(broken, "; "), probe}, args...)...)
+		r.fail("", locksAdvice, "%s (%s); "+record, append([]any{strings.Join(broken, "; "), probe}, args...)...)
 		return
 	}
 	r.ok("", "a locked version can be neither deleted, shortened nor overwritten (%s); "+record,

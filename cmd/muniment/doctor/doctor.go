@@ -174,8 +174,8 @@ func (d *doctor) examinations() []examination {
 }
 
 // examine runs one check and ends it when its time is up, whether it heeds its context or not.
-func examine(ctx context.Context, patience time.Duration, e examination) []diagnosis {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func examine(ctx context.Context, most time.Duration, e examination) []diagnosis {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	r := &report{check: e.name}
 	done := make(chan struct{})
@@ -190,7 +190,7 @@ func examine(ctx context.Context, patience time.Duration, e examination) []diagn
 		case <-done:
 		case <-time.After(time.Second):
 			r.fail("", "find out what hangs: the lines above and below say what answers", "it came to no end within %v",
-				patience)
+				most)
 		}
 	}
 	return r.end()

@@ -18,8 +18,8 @@ import (
 	"muniment/vault/objects"
 )
 
-// fixOtherServer is what to do about a server that holds a file, and does not answer where it is looked for.
-const fixOtherServer = "give the doctor that server's configuration (--config), so that it can ask it at admin_listen"
+// otherServerAdvice is what to do about a server that holds a file, and does not answer where it is looked for.
+const otherServerAdvice = "give the doctor that server's configuration (--config), so that it can ask it at admin_listen"
 
 // journal compares the journal with what was released. A running server has it open and has told of it.
 func (d *doctor) journal(ctx context.Context, r *report) {
@@ -30,7 +30,7 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 	backend, err := d.openBackend()
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		r.warn("", fixOtherServer, "%s: another process has it open", node.Folder(d.cfg.Data).Journal())
+		r.warn("", otherServerAdvice, "%s: another process has it open", node.Folder(d.cfg.Data).Journal())
 		return
 	case errors.Is(err, journal.ErrDamaged):
 		r.fail("", "move journal.db away; the next start restores it from the release bucket", "%v", err)

@@ -44,7 +44,7 @@ func (d *doctor) keyService(ctx context.Context, r *report) {
 func (d *doctor) keyFile(path string, r *report) {
 	s, err := local.Open(path)
 	if errors.Is(err, local.ErrLocked) {
-		r.warn("", fixOtherServer, "%s: another process has it open", path)
+		r.warn("", otherServerAdvice, "%s: another process has it open", path)
 		return
 	}
 	if err != nil {

@@ -158,7 +158,7 @@ func Findings(found []journal.Finding) (out []Finding) {
 
 // keyText is a key as a person can read it: an index, text, or else hexadecimal digits.
 func keyText(t journal.Table, key []byte) string {
-	if t == Bodies() && len(key) == 8 {
+	if t == BodyTable() && len(key) == 8 {
 		return strconv.FormatUint(binary.BigEndian.Uint64(key), 10)
 	}
 	for _, b := range key {

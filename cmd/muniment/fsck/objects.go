@@ -15,14 +15,14 @@ import (
 	"muniment/vault/objects"
 )
 
-// Bodies is the journal's table of bodies: index → format byte, nonce, body.
-func Bodies() journal.Table { return journal.Table{Kind: journal.Log, Name: "body"} }
+// BodyTable is the journal's table of bodies: index → format byte, nonce, body.
+func BodyTable() journal.Table { return journal.Table{Kind: journal.Log, Name: "body"} }
 
-// bodyAt is where the body begins in its row.
-const bodyAt = 1 + journal.NonceSize
+// bodyOffset is where the body begins in its row.
+const bodyOffset = 1 + journal.NonceSize
 
-// chunk is how many bodies are read in one transaction: a long one would make the file grow.
-const chunk = 1024
+// bodiesAtOnce is how many bodies are read in one transaction: a long one would make the file grow.
+const bodiesAtOnce = 1024
 
 // ObjectsTable is where findings about stored objects are.
 const ObjectsTable = "objects"
@@ -63,8 +63,8 @@ func StoredObjects(ctx context.Context, b journal.Backend, from []byte) (found [
 	err = b.View(ctx, func(r journal.Reader) error {
 		found, next = nil, nil
 		n := 0
-		return r.Scan(Bodies(), journal.Range{From: from}, func(key, row []byte) error {
-			if n++; n > chunk {
+		return r.Scan(BodyTable(), journal.Range{From: from}, func(key, row []byte) error {
+			if n++; n > bodiesAtOnce {
 				next = bytes.Clone(key)
 				return journal.Stop
 			}
@@ -92,10 +92,10 @@ func depositIn(row []byte) (Object, bool) {
 		Doc  journal.ID                  `json:"doc"`
 		Data vault.DocumentDepositedData `json:"data"`
 	}
-	if len(row) <= bodyAt || !bytes.Contains(row, []byte(vault.DocumentDeposited)) {
+	if len(row) <= bodyOffset || !bytes.Contains(row, []byte(vault.DocumentDeposited)) {
 		return Object{}, false
 	}
-	if err := json.Unmarshal(row[bodyAt:], &body); err != nil || body.Type != string(vault.DocumentDeposited) {
+	if err := json.Unmarshal(row[bodyOffset:], &body); err != nil || body.Type != string(vault.DocumentDeposited) {
 		return Object{}, false
 	}
 	return Object{body.Doc, body.Data.Object}, true

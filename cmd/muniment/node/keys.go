@@ -58,7 +58,7 @@ func TransitConfig(v config.Vault, f Folder, log *slog.Logger) transit.Config {
 		Prefix:            v.Prefix,
 		Auth:              transitAuth(v),
 		CheckpointVersion: v.CheckpointKeyVersion, LedgerVersion: v.LedgerKeyVersion, PublicKeys: f.PublicKeys(),
-		RequestTimeout: time.Duration(v.Timeout), RetryTime: time.Duration(v.Patience),
+		RequestTimeout: time.Duration(v.Timeout), RetryTime: time.Duration(v.RetryTime),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 	}
 }

@@ -83,9 +83,9 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			<-l.slots
 			return nil, err
 		}
-		from := l.from(conn.RemoteAddr())
-		if l.enter(from) {
-			return &limitedConn{Conn: conn, leave: func() { l.leave(from) }}, nil
+		from := l.counted(conn.RemoteAddr())
+		if l.admit(from) {
+			return &limitedConn{Conn: conn, leave: func() { l.release(from) }}, nil
 		}
 		_ = conn.Close() // nothing was promised to it
 		<-l.slots
@@ -98,8 +98,8 @@ func (l *limitedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// from is what connections are counted by; the zero prefix is not counted.
-func (l *limitedListener) from(address net.Addr) netip.Prefix {
+// counted is what connections are counted by; the zero prefix is not counted.
+func (l *limitedListener) counted(address net.Addr) netip.Prefix {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}
@@ -121,7 +121,7 @@ func (l *limitedListener) from(address net.Addr) netip.Prefix {
 	return prefix
 }
 
-func (l *limitedListener) enter(from netip.Prefix) bool {
+func (l *limitedListener) admit(from netip.Prefix) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if from.IsValid() && l.open[from] >= l.perAddress {
@@ -131,7 +131,7 @@ func (l *limitedListener) enter(from netip.Prefix) bool {
 	return true
 }
 
-func (l *limitedListener) leave(from netip.Prefix) {
+func (l *limitedListener) release(from netip.Prefix) {
 	l.mu.Lock()
 	if l.open[from]--; l.open[from] == 0 {
 		delete(l.open, from)

@@ -111,8 +111,8 @@ func (s *Server) Serve() {
 }
 
 // Stop takes no more calls, lets those that are being served end until the deadline, and closes the node.
-func (s *Server) Stop(patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (s *Server) Stop(grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	err := s.public.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -45,8 +45,8 @@ leaf (in hexadecimal), status (created, replayed, failed), error, time and row, 
 row's fingerprint. Text in it that a spreadsheet could take for a formula has an apostrophe
 before it.`
 
-// putOptions is what the flags of put say.
-type putOptions struct {
+// options is what the flags of put say.
+type options struct {
 	remote.Deposit
 	attributes         []string
 	hidden             bool
@@ -57,7 +57,7 @@ type putOptions struct {
 
 // Command is put.
 func Command(p *cli.Program) *cobra.Command {
-	var o putOptions
+	var o options
 	c := &cobra.Command{
 		Use:   "put FILE|FOLDER|-… | put --manifest IN.csv --receipts OUT.csv",
 		Short: "Deposit files, folders, standard input, or what a manifest lists",
@@ -103,7 +103,7 @@ func Command(p *cli.Program) *cobra.Command {
 }
 
 // check refuses arguments that do not go together.
-func (o *putOptions) check(c *cobra.Command, args []string) error {
+func (o *options) check(c *cobra.Command, args []string) error {
 	switch {
 	case o.jobs < 1 || o.jobs > 64:
 		return errors.New("--jobs wants a number from 1 to 64")
@@ -123,7 +123,7 @@ func (o *putOptions) check(c *cobra.Command, args []string) error {
 }
 
 // checkManifest refuses what belongs to files on the command line.
-func (o *putOptions) checkManifest(c *cobra.Command, args []string) error {
+func (o *options) checkManifest(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return errors.New("give either files or a --manifest, not both")
 	}
@@ -139,7 +139,7 @@ func (o *putOptions) checkManifest(c *cobra.Command, args []string) error {
 }
 
 // put deposits what the arguments name and writes the receipts of what was deposited, also when something was not.
-func putFiles(ctx context.Context, p *cli.Program, r *remote.Client, o putOptions, args []string) error {
+func putFiles(ctx context.Context, p *cli.Program, r *remote.Client, o options, args []string) error {
 	items, skipped, err := gather(o.Deposit, args, o.hidden, p.Stdin)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ type manifestResult struct {
 }
 
 // putManifest deposits what a manifest lists and has no receipt yet.
-func putManifest(ctx context.Context, p *cli.Program, r *remote.Client, o putOptions) (err error) {
+func putManifest(ctx context.Context, p *cli.Program, r *remote.Client, o options) (err error) {
 	if sameFile(o.manifest, o.receipts) {
 		return errors.New("--manifest and --receipts name the same file")
 	}

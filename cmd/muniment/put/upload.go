@@ -38,7 +38,7 @@ type uploads struct {
 }
 
 // newUploads prepares uploads with a progress bar on out.
-func newUploads(out io.Writer, r *remote.Client, o putOptions, items []item) *uploads {
+func newUploads(out io.Writer, r *remote.Client, o options, items []item) *uploads {
 	var bytes int64
 	for _, one := range items {
 		bytes += one.size
