@@ -205,7 +205,7 @@ func (b *backupRun) checkObjects(ctx context.Context, scratch journal.Backend) (
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
 	result := fsck.Result{Findings: b.report.Findings}
-	err = fsck.CheckObjects(ctx, &node.Storage{Backend: scratch, Objects: kept}, &result)
+	err = fsck.CheckObjects(ctx, scratch, kept, &result)
 	b.report.Objects, b.report.Findings = result.Objects, result.Findings
 	return err
 }

@@ -27,7 +27,7 @@ func Group(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// OneArgument wants a single argument, and asks for it when it is not there.
+// OneArgument accepts a single argument, and asks the question when it is missing.
 func OneArgument(question string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
@@ -40,16 +40,17 @@ func OneArgument(question string) cobra.PositionalArgs {
 	}
 }
 
-// ConfigFlags is where a command that opens the data folder finds it.
+// ConfigFlags are the flags by which a command that opens the data folder finds it.
 type ConfigFlags struct{ File, Data string }
 
-// AddTo adds the flags to a command's.
+// AddTo adds the flags to those of a command.
 func (at *ConfigFlags) AddTo(f *pflag.FlagSet) {
 	f.StringVar(&at.File, "config", "", "the server's configuration file, YAML")
 	f.StringVar(&at.Data, "data", config.Default().Data, "the data folder (MUNIMENT_DATA)")
 }
 
-// LoadConfig is the configuration that a command's place, and the environment, come to. It is checked.
+// LoadConfig is the configuration that a command's flags, the file that they name, and the environment come to. It is
+// checked.
 func (p *Program) LoadConfig(c *cobra.Command, at ConfigFlags) (config.Config, error) {
 	cfg, err := config.Load(at.File, p.Getenv)
 	if err != nil {

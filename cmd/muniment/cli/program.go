@@ -23,7 +23,7 @@ const (
 )
 
 // Program is one run of the program: its streams, its environment, and the flags that every command has. Data goes to
-// stdout, everything else to stderr.
+// Stdout, everything else to Stderr.
 type Program struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -57,7 +57,7 @@ func (p *Program) AddFlags(root *cobra.Command) {
 	flags.StringVar(&p.Connection.TokenFile, "token-file", "", "a file that holds the API key (MUNIMENT_TOKEN_FILE)")
 }
 
-// Run runs a root command, which flags was given, with the arguments after the program's name. It says what went wrong
+// Run runs a root command that AddFlags was given, with the arguments after the program's name. It says what went wrong
 // and what to do about it, and returns the exit code.
 func (p *Program) Run(ctx context.Context, root *cobra.Command, args []string) int {
 	refuseUnknownHelp(root)

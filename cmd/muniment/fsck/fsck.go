@@ -109,7 +109,7 @@ func Check(ctx context.Context, cfg config.Config, content, keys bool) (result R
 	if !content {
 		return result, nil
 	}
-	return result, CheckObjects(ctx, s, &result)
+	return result, CheckObjects(ctx, s.Backend, s.Objects, &result)
 }
 
 // checkJournal replays the log into a scratch file, and compares the two.

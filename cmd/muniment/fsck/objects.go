@@ -10,7 +10,6 @@ import (
 	"io"
 
 	"muniment/anchor/journal"
-	"muniment/cmd/muniment/node"
 	"muniment/vault"
 	"muniment/vault/objects"
 )
@@ -33,18 +32,18 @@ type Object struct {
 	vault.StoredObject
 }
 
-// CheckObjects reads every object that a deposit has recorded.
-func CheckObjects(ctx context.Context, s *node.Storage, result *Result) error {
+// CheckObjects reads every object that a deposit has recorded, and adds those that are not as recorded to the result.
+func CheckObjects(ctx context.Context, b journal.Backend, store objects.Store, result *Result) error {
 	next := make([]byte, 8)
 	for next != nil {
 		var some []Object
 		var err error
-		if some, next, err = StoredObjects(ctx, s.Backend, next); err != nil {
+		if some, next, err = StoredObjects(ctx, b, next); err != nil {
 			return fmt.Errorf("reading the deposits: %w", err)
 		}
 		for _, one := range some {
 			result.Objects++
-			problem, err := objectProblem(ctx, s.Objects, one.StoredObject)
+			problem, err := objectProblem(ctx, store, one.StoredObject)
 			if err != nil {
 				return fmt.Errorf("reading the objects: %w", err)
 			}

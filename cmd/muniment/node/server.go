@@ -13,7 +13,7 @@ import (
 	"muniment/cmd/muniment/config"
 )
 
-// Server is a node that listens.
+// Server is a node that is served over HTTP, on a public and an admin port.
 type Server struct {
 	Node          *Node
 	public, admin *http.Server
@@ -21,7 +21,8 @@ type Server struct {
 	ended         chan error
 }
 
-// Listen listens before it opens the folder, so that a port that is taken is noticed before anything is made.
+// Listen makes a server. It listens before it opens the folder, so that a port that is taken is noticed before
+// anything is made.
 func Listen(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener) (*Server, error) {
 	s := &Server{ended: make(chan error, 2)}
 	var lc net.ListenConfig
@@ -99,7 +100,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// Serve serves in the background.
+// Serve begins to serve, in the background.
 func (s *Server) Serve() {
 	for i, server := range []*http.Server{s.public, s.admin} {
 		go func() {

@@ -28,7 +28,7 @@ type Storage struct {
 	Keys    *Keys
 }
 
-// Opener opens storage: openStorage, but for tests that put faults between.
+// Opener opens storage: [OpenStorage], but for tests that put faults between.
 type Opener func(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error)
 
 // Embedded is the configuration of a data folder that everything is in.
