@@ -7,7 +7,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/gateway/problem"
 	"muniment/openapi"
-	"muniment/vault"
+	"muniment/vault/rekey"
 )
 
 // Pages of a listing of backups.
@@ -25,7 +25,7 @@ func (s *Server) listBackups(r *request) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.cfg.Vault.Backups(r.Request().Context(), r.who, before, int(limit))
+	list, err := s.cfg.Keys.Backups(r.Request().Context(), r.who, before, int(limit))
 	if err != nil {
 		return err
 	}
@@ -45,18 +45,18 @@ func (s *Server) recordBackup(r *request) error {
 	if err != nil || len(root) != len(journal.Hash{}) {
 		return problem.New(problem.BadRequest, "root wants 32 bytes in standard base64.")
 	}
-	wanted := vault.Backup{Size: in.Size, Root: journal.Hash(root)}
+	wanted := rekey.Backup{Size: in.Size, Root: journal.Hash(root)}
 	if in.Label != nil {
 		wanted.Label = *in.Label
 	}
-	recorded, err := s.cfg.Vault.RecordBackup(r.Request().Context(), r.who, wanted)
+	recorded, err := s.cfg.Keys.RecordBackup(r.Request().Context(), r.who, wanted)
 	if err != nil {
 		return err
 	}
 	return r.reply(http.StatusCreated, backup(recorded))
 }
 
-func backup(b vault.Backup) openapi.Backup {
+func backup(b rekey.Backup) openapi.Backup {
 	return openapi.Backup{
 		Index: b.Index, Size: b.Size, Root: b.Root.String(), Label: optional(b.Label), At: b.At, Actor: b.Actor,
 	}

@@ -7,11 +7,12 @@ import (
 	"muniment/anchor/journal"
 	"muniment/gateway/problem"
 	"muniment/openapi"
-	"muniment/vault"
+	"muniment/vault/approval"
+	"muniment/vault/rekey"
 )
 
 func (s *Server) keyStatus(r *request) error {
-	status, err := s.cfg.Vault.KeyStatus(r.Request().Context(), r.who)
+	status, err := s.cfg.Keys.Status(r.Request().Context(), r.who)
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (s *Server) keyStatus(r *request) error {
 }
 
 func (s *Server) rotateKey(r *request) error {
-	done, err := s.cfg.Vault.RotateKey(r.Request().Context(), r.who)
+	done, err := s.cfg.Keys.Rotate(r.Request().Context(), r.who)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (s *Server) rotateKey(r *request) error {
 }
 
 func (s *Server) rewrapKeys(r *request) error {
-	running, err := s.cfg.Vault.StartRewrap(r.Request().Context(), r.who)
+	running, err := s.cfg.Keys.StartRewrap(r.Request().Context(), r.who)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (s *Server) proposeTrim(r *request) error {
 	if in.Oldest != nil {
 		oldest = *in.Oldest
 	}
-	proposed, err := s.cfg.Vault.ProposeTrim(r.Request().Context(), r.who, oldest)
+	proposed, err := s.cfg.Keys.ProposeTrim(r.Request().Context(), r.who, oldest)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (s *Server) approveTrim(r *request) error {
 	if err != nil {
 		return err
 	}
-	approved, err := s.cfg.Vault.ApproveTrim(r.Request().Context(), r.who, id)
+	approved, err := s.cfg.Keys.ApproveTrim(r.Request().Context(), r.who, id)
 	if err != nil {
 		return err
 	}
@@ -85,12 +86,12 @@ func (s *Server) runTrim(r *request) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.cfg.Vault.RunTrim(r.Request().Context(), r.who, id)
+	done, err := s.cfg.Keys.RunTrim(r.Request().Context(), r.who, id)
 	if err != nil {
 		return err
 	}
 	status := http.StatusOK
-	if done.State == vault.TrimBegun {
+	if done.State == approval.Begun {
 		status = http.StatusAccepted
 	}
 	return r.reply(status, trim(done))
@@ -114,9 +115,9 @@ func moment(at time.Time) *time.Time {
 	return &at
 }
 
-func rewrap(w vault.Rewrap) openapi.Rewrap {
+func rewrap(w rekey.Rewrap) openapi.Rewrap {
 	out := openapi.Rewrap{
-		State: openapi.RewrapState(w.State), Version: w.Version, Walked: w.Walked, Of: w.Of, Rewrapped: w.Rewrapped,
+		State: openapi.RewrapState(w.State), Version: w.Version, Walked: w.Seen, Of: w.Total, Rewrapped: w.Rewrapped,
 		Unreadable: w.Unreadable, BeganAt: w.Began.UTC(), EndedAt: moment(w.Ended),
 	}
 	if w.Err != nil {
@@ -125,7 +126,7 @@ func rewrap(w vault.Rewrap) openapi.Rewrap {
 	return out
 }
 
-func trim(t vault.Trim) openapi.Trim {
+func trim(t rekey.Trim) openapi.Trim {
 	return openapi.Trim{
 		ID: t.ID.String(), State: openapi.TrimState(t.State), Oldest: t.Oldest, Proposer: t.Proposer,
 		ProposedAt: t.Proposed,

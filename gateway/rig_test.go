@@ -38,6 +38,7 @@ import (
 	"muniment/vault/keys"
 	keyslocal "muniment/vault/keys/local"
 	"muniment/vault/objects/dir"
+	"muniment/vault/rekey"
 )
 
 // notShort leaves a test out of a short run, and says why.
@@ -182,8 +183,12 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	door := access.NewDoor(access.DoorConfig{Journal: r.journal, Clock: clock})
 	r.vault, err = vault.Open(ctx, vault.Config{
 		Journal: r.journal, Door: door, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock, Rand: rand.Reader,
-		Log:       log,
-		Custodian: service, TrimWait: time.Nanosecond,
+		Log: log,
+	})
+	must(err)
+	life, err := rekey.Open(rekey.Config{
+		Journal: r.journal, Door: door, Keys: r.keys, Rows: r.vault.SealedRows(), Clock: clock, Rand: rand.Reader,
+		Log: log, Custodian: service, TrimWait: time.Nanosecond,
 	})
 	must(err)
 	key, err := r.vault.Bootstrap(ctx)
@@ -210,7 +215,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 		Ledgers: []evidence.Pin{{Kind: "local", ID: "local/test", Pin: chain.VerifierKey()}},
 	}
 	cfg := gateway.Config{
-		Vault: r.vault, Journal: r.journal, Door: door, Publisher: publisher, Authn: authn.APIKeys{Journal: r.journal},
+		Vault: r.vault, Keys: life, Journal: r.journal, Door: door, Publisher: publisher, Authn: authn.APIKeys{Journal: r.journal},
 		Policy: r.policy,
 		Clock:  clock, Rand: rand.Reader, Log: log, Version: "test",
 	}
@@ -224,6 +229,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	r.listen()
 	t.Cleanup(func() {
 		must(r.http.Close())
+		must(life.Close())
 		must(r.vault.Close())
 		must(r.journal.Close())
 	})

@@ -19,6 +19,7 @@ import (
 	"muniment/gateway/authn"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/rekey"
 )
 
 // Defaults of Limits.
@@ -43,6 +44,7 @@ type Limits struct {
 // Config is what a gateway needs. Every field is required unless it says otherwise.
 type Config struct {
 	Vault   *vault.Vault
+	Keys    *rekey.Keys
 	Journal *journal.Journal
 	// Door is the one that the vault was given, for the acts of other packages.
 	Door *access.Door
@@ -76,9 +78,9 @@ type Server struct {
 
 // New makes a server. It does not listen yet.
 func New(cfg Config) (*Server, error) {
-	if cfg.Vault == nil || cfg.Journal == nil || cfg.Door == nil || cfg.Publisher == nil || cfg.Authn == nil ||
+	if cfg.Vault == nil || cfg.Keys == nil || cfg.Journal == nil || cfg.Door == nil || cfg.Publisher == nil || cfg.Authn == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("opening the gateway: vault, journal, door, publisher, authn, clock, randomness and log are all " +
+		return nil, errors.New("opening the gateway: vault, keys, journal, door, publisher, authn, clock, randomness and log are all " +
 			"required")
 	}
 	if cfg.Limits.Requests < 0 {

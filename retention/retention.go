@@ -11,6 +11,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 )
 
 // DefaultSeries is the code of the series that a tenant begins with. Deposits that name none are filed there.
@@ -91,11 +92,11 @@ type NewSeries struct {
 
 // CreateSeries adds a series to the tenant's file plan; access.ManageFile is needed for the whole tenant.
 //
-// Errors: a *vault.MetadataError, ErrSeriesExists, access.ErrDenied.
+// Errors: a *invalid.Field, ErrSeriesExists, access.ErrDenied.
 func CreateSeries(ctx context.Context, door *access.Door, who access.Who, wanted NewSeries) (Series, error) {
 	if !vault.ValidSeries(wanted.Code) {
 		reason := "is not 1 to 64 of [a-z0-9._-] with a letter or digit first"
-		return Series{}, fmt.Errorf("creating a series: %w", &vault.MetadataError{Field: "code", Reason: reason})
+		return Series{}, fmt.Errorf("creating a series: %w", &invalid.Field{Name: "code", Reason: reason})
 	}
 	created := Series{Code: wanted.Code, Immutable: wanted.Immutable}
 	_, err := door.Act(ctx, who, access.ManageFile, func(view journal.View) (journal.Change, error) {

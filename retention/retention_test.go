@@ -16,6 +16,7 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 )
 
 func open(t *testing.T) *journal.Journal {
@@ -69,7 +70,7 @@ func TestSeries(t *testing.T) {
 	}
 	for _, code := range []string{"", "A", "../x", "-a", "a b", strings.Repeat("a", 65), "a\x00"} {
 		if _, err := retention.CreateSeries(ctx, door, ours, retention.NewSeries{Code: code}); !errors.Is(err,
-			vault.ErrMetadata) {
+			invalid.ErrField) {
 			t.Errorf("%q: %v", code, err)
 		}
 	}

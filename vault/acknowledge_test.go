@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 	d := vault.Deposit{FileName: "a/b", Series: "A", RecordDate: "2026-02-30", Title: "fine", Length: -2}
 	var fields []string
 	for _, fault := range d.Faults() {
-		fields = append(fields, fault.Field)
+		fields = append(fields, fault.Name)
 	}
 	if got := strings.Join(fields, " "); got != "file_name record_date series length" {
 		t.Errorf("the faults are of %s", got)

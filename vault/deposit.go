@@ -11,6 +11,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/keys"
+	"muniment/vault/rekey"
 	"muniment/vault/seal"
 )
 
@@ -71,7 +72,7 @@ type intake struct {
 // When it returns access.ErrUnreleased the result is filled in but for proof and checkpoint: the deposit is on record, and the
 // same request again is safe.
 //
-// Errors: a *MetadataError, ErrNoSeries, ErrNotImmutable, ErrConflict, ErrErased, ErrIdempotency, ErrMismatch,
+// Errors: a *invalid.Field, ErrNoSeries, ErrNotImmutable, ErrConflict, ErrErased, ErrIdempotency, ErrMismatch,
 // ErrInterrupted, ErrTooLarge, ErrAbandoned, access.ErrUnreleased, access.ErrDenied; objects.ErrFull and journal.ErrFull for a
 // full disk; objects.ErrUnavailable and keys.ErrUnavailable where a retry may help.
 func (v *Vault) Deposit(ctx context.Context, who access.Who, d Deposit) (Deposited, error) {
@@ -203,7 +204,7 @@ func (v *Vault) record(ctx context.Context, in *intake, own *ownKeys, up uploade
 		filing Filing
 		now    time.Time
 	)
-	receipt, err := v.commitRow(ctx, in.who, &row, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+	receipt, err := rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, in.who, &row, func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		var err error
 		if filing, err = v.file(view, guard, in); err != nil {
 			return journal.Change{}, err

@@ -18,6 +18,7 @@ import (
 	"muniment/anchor/journal/journaltest"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 	"muniment/vault/objects"
 )
 
@@ -154,9 +155,9 @@ func TestReplay(t *testing.T) {
 		{"external id alone, other metadata", func(d *vault.Deposit) { d.IdempotencyKey, d.FileName = "", "b" }, one,
 			nil},
 		{"external id alone, other content", func(d *vault.Deposit) { d.IdempotencyKey = "" }, two, vault.ErrConflict},
-		{"external id with a new key", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, one, vault.ErrMetadata},
+		{"external id with a new key", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, one, invalid.ErrField},
 		{"external id with a new key, other content", func(d *vault.Deposit) { d.IdempotencyKey = "key-2" }, two,
-			vault.ErrMetadata},
+			invalid.ErrField},
 		{"digest that does not match", func(d *vault.Deposit) { d.Digest = make([]byte, 32) }, one, vault.ErrMismatch},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/rekey"
 )
 
 // Describe describes a document; access.Describe is needed. That its sealed fields were opened goes on record first.
@@ -56,7 +57,7 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 		id     journal.ID
 		row    document
 		sealed []byte
-		key    keyRow
+		key    rekey.Versions
 
 		disclose bool
 	)
@@ -67,7 +68,7 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 		if row, sealed, err = visible(r, guard, access.Describe, id); err != nil {
 			return err
 		}
-		if key, err = keyOf(r, who.Tenant); err != nil {
+		if key, err = rekey.VersionsOf(r, who.Tenant); err != nil {
 			return err
 		}
 		permission, err := guard.Permission(access.Disclose)

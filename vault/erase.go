@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"regexp"
@@ -10,8 +11,10 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
+	"muniment/vault/rekey"
 )
 
 // The events of an erasure. Both are about the document in the body's doc, and stay in its story for ever.
@@ -83,7 +86,7 @@ type erasure struct {
 // A document whose sealed row is damaged is erased as well; as nobody can tell its external id any more, that is free
 // again.
 //
-// Errors: a *MetadataError for the authority; ErrRetained and others of the rules; ErrNotFound; access.ErrDenied;
+// Errors: a *invalid.Field for the authority; ErrRetained and others of the rules; ErrNotFound; access.ErrDenied;
 // keys.ErrUnavailable, objects.ErrUnavailable.
 func (v *Vault) Erase(ctx context.Context, who access.Who, id journal.ID, req EraseRequest) (journal.Receipt, error) {
 	receipt, err := v.erase(ctx, &erasure{EraseRequest: req, who: who, id: id})
@@ -95,7 +98,7 @@ func (v *Vault) Erase(ctx context.Context, who access.Who, id journal.ID, req Er
 
 func (v *Vault) erase(ctx context.Context, x *erasure) (journal.Receipt, error) {
 	if !authorityPattern.MatchString(x.Authority) {
-		return journal.Receipt{}, &MetadataError{Field: "authority", Reason: "is not 1 to 128 of [A-Za-z0-9._:/-]"}
+		return journal.Receipt{}, &invalid.Field{Name: "authority", Reason: "is not 1 to 128 of [A-Za-z0-9._:/-]"}
 	}
 	if err := v.prepareErasure(ctx, x); err != nil {
 		return journal.Receipt{}, err
@@ -119,7 +122,7 @@ func (v *Vault) erase(ctx context.Context, x *erasure) (journal.Receipt, error) 
 		}
 		return x.change(view, sealed)
 	}
-	receipt, err := v.commitRow(ctx, x.who, &x.tombstone, decide)
+	receipt, err := rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, x.who, &x.tombstone, decide)
 	if err != nil {
 		return journal.Receipt{}, err
 	}
@@ -212,10 +215,10 @@ func (v *Vault) newestThereIs(ctx context.Context, tenant string) (int, error) {
 
 // change is what erases a document whose sealed row is as it is in decide.
 func (x *erasure) change(r journal.Reader, sealed []byte) (journal.Change, error) {
-	version, err := versionOf(sealed)
+	version, err := rekey.VersionOf(sealed)
 	if err != nil || x.newest > 0 {
 		// It dies with every version that there is now.
-		key, err := keyOf(r, x.who.Tenant)
+		key, err := rekey.VersionsOf(r, x.who.Tenant)
 		if err != nil {
 			return journal.Change{}, err
 		}
@@ -278,4 +281,11 @@ func erasedUnder(r journal.Reader, tenant string, oldest, before int) (n uint64,
 }
 
 // erasedInBackups says whether a document was erased and cannot be opened from a backup any more.
-func (d document) erasedInBackups(key keyRow) bool { return d.Erased && d.ErasedKey < key.Oldest }
+func (d document) erasedInBackups(key rekey.Versions) bool {
+	return d.Erased && d.ErasedKey < key.Oldest
+}
+
+// versionKey is a version under a tenant, in the order of versions.
+func versionKey(tenant string, version int) []byte {
+	return binary.BigEndian.AppendUint32(join(tenant), uint32(version))
+}

@@ -12,6 +12,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 	"muniment/vault/objects"
 )
 
@@ -105,7 +106,7 @@ func TestEraseRefused(t *testing.T) {
 	delete(l.rules.held, doc.ID)
 	for _, authority := range []string{"", "the order of Mr Smith", "ä"} {
 		_, err = l.vault.Erase(ctx, l.who, doc.ID, vault.EraseRequest{Authority: authority})
-		l.wants("erasing by the authority "+authority, err, vault.ErrMetadata)
+		l.wants("erasing by the authority "+authority, err, invalid.ErrField)
 	}
 	_, err = l.vault.Erase(ctx, l.operator, doc.ID, vault.EraseRequest{Authority: "order-7"})
 	l.wants("erasing as an administrator", err, access.ErrDenied)

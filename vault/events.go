@@ -8,6 +8,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/objects"
+	"muniment/vault/rekey"
 )
 
 // The events of this package. Those whose data name no document are about the one in the body's doc, unless they say
@@ -142,9 +143,9 @@ var (
 	abandoned = journal.NewRows[abandonedRow]("abandoned")
 )
 
-// Definitions are the event types of this package and of package access, with their reducers.
+// Definitions are the event types of this package, of access and of rekey, with their reducers.
 func Definitions() []journal.Definition {
-	return append(slices.Concat(access.Definitions(), keyDefinitions()),
+	return append(slices.Concat(access.Definitions(), rekey.Definitions()),
 		TenantCreated.On(reduceTenantCreated),
 		DocumentDeposited.On(reduceDeposited),
 		DocumentRead.On(reduceRead),
@@ -163,7 +164,6 @@ func Definitions() []journal.Definition {
 		DocumentErased.On(reduceErased),
 		TombstoneErased.On(reduceTombstoneErased),
 		ObjectErased.On(reduceObjectErased),
-		BackupVerified.On(reduceBackupVerified),
 	)
 }
 

@@ -18,6 +18,7 @@ import (
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/objects"
+	"muniment/vault/rekey"
 )
 
 var update = flag.Bool("update", false, "write the golden files of new event types")
@@ -60,18 +61,18 @@ func golden() map[string]any {
 		},
 		"tombstone.erased/1": vault.TombstoneErasedData{Authority: "order-7"},
 		"object.erased/1":    vault.ObjectErasedData{Key: "default/ab", Version: "1"},
-		"backup.verified/1": vault.BackupVerifiedData{Size: 12, Root: journal.Hash(digest),
+		"backup.verified/1": rekey.BackupVerifiedData{Size: 12, Root: journal.Hash(digest),
 			Label: "offsite"},
-		"key.rotated/1":          vault.KeyRotatedData{Version: 2},
-		"key.rewrap_begun/1":     vault.KeyRewrapBegunData{Version: 2},
-		"keys.rewrapped/1":       vault.KeysRewrappedData{Version: 2, Count: 1024},
-		"key.rewrap_completed/1": vault.KeyRewrapCompletedData{Version: 2, Count: 2048},
-		"key.trim_proposed/1": vault.KeyTrimProposedData{ID: id, Oldest: 2, NotBefore: until,
+		"key.rotated/1":          rekey.KeyRotatedData{Version: 2},
+		"key.rewrap_begun/1":     rekey.KeyRewrapBegunData{Version: 2},
+		"keys.rewrapped/1":       rekey.KeysRewrappedData{Version: 2, Count: 1024},
+		"key.rewrap_completed/1": rekey.KeyRewrapCompletedData{Version: 2, Count: 2048},
+		"key.trim_proposed/1": rekey.KeyTrimProposedData{ID: id, Oldest: 2, NotBefore: until,
 			Lapses: until.AddDate(0, 0, 90)},
-		"key.trim_approved/1":           vault.KeyTrimApprovedData{ID: id, Lapses: until.AddDate(0, 0, 90)},
-		"key.trim_begun/1":              vault.KeyTrimBegunData{ID: id},
-		"key.trimmed/1":                 vault.KeyTrimmedData{ID: id, Oldest: 2},
-		"documents.erased_in_backups/1": vault.ErasedInBackupsData{ID: id, Before: 2, Count: 3},
+		"key.trim_approved/1":           rekey.KeyTrimApprovedData{ID: id, Lapses: until.AddDate(0, 0, 90)},
+		"key.trim_begun/1":              rekey.KeyTrimBegunData{ID: id},
+		"key.trimmed/1":                 rekey.KeyTrimmedData{ID: id, Oldest: 2},
+		"documents.erased_in_backups/1": rekey.ErasedInBackupsData{ID: id, Before: 2, Count: 3},
 		"storage.attested/1": vault.StorageAttestedData{Store: "s3/5feceb66ffc86f38", Immutable: true,
 			Trial: &objects.Attestation{
 				Key: "muniment-probe/attest-ab", Version: "1", SHA256: digest, Until: until, Replaced: "2",

@@ -8,6 +8,8 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
+	"muniment/vault/rekey"
 )
 
 // MaxFeed is the most bodies that one call of Feed returns.
@@ -51,14 +53,7 @@ func epilogue(r journal.Reader, tenant string, id journal.ID) ([]journal.Record,
 	if err != nil || !row.Erased {
 		return nil, err
 	}
-	var report uint64
-	err = trims.Scan(r, journal.Prefix(tenantKey(tenant)), func(_ []byte, trim trimRow) error {
-		if trim.Report != 0 && trim.Oldest > row.ErasedKey {
-			report = trim.Report
-			return journal.Stop
-		}
-		return nil
-	})
+	report, err := rekey.ReportOf(r, tenant, row.ErasedKey)
 	if err != nil || report == 0 {
 		return nil, err
 	}
@@ -71,7 +66,7 @@ func epilogue(r journal.Reader, tenant string, id journal.ID) ([]journal.Record,
 func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit int) ([]journal.Record, error) {
 	if limit < 1 || limit > MaxFeed {
 		return nil, fmt.Errorf("reading the feed: %w",
-			&MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxFeed)})
+			&invalid.Field{Name: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxFeed)})
 	}
 	err := v.consult(ctx, who, consultedFeed, func(_ journal.Reader, guard *access.Guard) error {
 		return guard.Authorize(access.Feed, access.Scope{}, journal.ID{})

@@ -12,7 +12,9 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 	"muniment/vault/keys"
+	"muniment/vault/rekey"
 	"muniment/vault/seal"
 )
 
@@ -48,7 +50,7 @@ type Page struct {
 // One event names how many documents' sealed fields were opened, and commits to which. While the journal's disk is
 // full, or the key service down, none are opened.
 //
-// Errors: ErrCursor; ErrNoSeries; ErrMetadata for a bad state or limit; access.ErrDenied.
+// Errors: ErrCursor; ErrNoSeries; invalid.ErrField for a bad state or limit; access.ErrDenied.
 func (v *Vault) List(ctx context.Context, who access.Who, q Query) (Page, error) {
 	page, err := v.list(ctx, who, &q)
 	if err != nil {
@@ -88,13 +90,13 @@ func (v *Vault) list(ctx context.Context, who access.Who, q *Query) (Page, error
 func (q *Query) check() error {
 	switch {
 	case q.State != "" && q.State != Kept && q.State != Erased:
-		return &MetadataError{Field: "state", Reason: "is neither kept nor erased"}
+		return &invalid.Field{Name: "state", Reason: "is neither kept nor erased"}
 	case q.Limit < 0 || q.Limit > MaxPage:
-		return &MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxPage)}
+		return &invalid.Field{Name: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxPage)}
 	case seriesFault(q.Series) != "":
-		return &MetadataError{Field: "series", Reason: seriesFault(q.Series)}
+		return &invalid.Field{Name: "series", Reason: seriesFault(q.Series)}
 	case q.Ledger != nil && refsFault([]LedgerRef{*q.Ledger}) != "":
-		return &MetadataError{Field: "ledger_refs", Reason: refsFault([]LedgerRef{*q.Ledger})}
+		return &invalid.Field{Name: "ledger_refs", Reason: refsFault([]LedgerRef{*q.Ledger})}
 	}
 	if q.Limit == 0 {
 		q.Limit = DefaultPage
@@ -115,10 +117,10 @@ type listing struct {
 	lost     bool   // for one of them at least the key service has the key no more
 
 	chosen []journal.ID
-	next   []byte     // the place where the following page begins after; nil at the end
-	rows   []document // of chosen
-	held   keyRow     // the tenant's key
-	sealed [][]byte   // nil for one that is erased, or missing
+	next   []byte         // the place where the following page begins after; nil at the end
+	rows   []document     // of chosen
+	held   rekey.Versions // the tenant's key
+	sealed [][]byte       // nil for one that is erased, or missing
 
 	disclose access.Permission
 }
@@ -161,7 +163,7 @@ func (l *listing) choose(ctx context.Context) error {
 	return l.v.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		l.chosen, l.rows, l.sealed, l.next = nil, nil, nil, nil
 		var err error
-		if l.held, err = keyOf(r, l.who.Tenant); err != nil {
+		if l.held, err = rekey.VersionsOf(r, l.who.Tenant); err != nil {
 			return err
 		}
 		permission, err := access.PermissionFor(r, l.who, access.Describe)

@@ -14,6 +14,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 )
 
 // listAll follows the cursors to the end.
@@ -122,8 +123,8 @@ func TestListRefuses(t *testing.T) {
 		{"longer", r.who, vault.Query{Cursor: page.Next + "AA"}, vault.ErrCursor},
 		{"another principal's", other, vault.Query{Cursor: page.Next}, vault.ErrCursor},
 		{"another query's", r.who, vault.Query{Cursor: page.Next, Series: "default"}, vault.ErrCursor},
-		{"state", r.who, vault.Query{State: "gone"}, vault.ErrMetadata},
-		{"limit", r.who, vault.Query{Limit: vault.MaxPage + 1}, vault.ErrMetadata},
+		{"state", r.who, vault.Query{State: "gone"}, invalid.ErrField},
+		{"limit", r.who, vault.Query{Limit: vault.MaxPage + 1}, invalid.ErrField},
 		{"series", r.who, vault.Query{Series: "nowhere"}, vault.ErrNoSeries},
 		{"depositor", depositor, vault.Query{}, access.ErrDenied},
 		{"another series", onlyA, vault.Query{Series: "default"}, access.ErrDenied},
@@ -252,7 +253,7 @@ func TestConsulted(t *testing.T) {
 	if _, err := r.vault.Feed(ctx, who, 0, 10); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("the feed for a reader: %v", err)
 	}
-	if _, err := r.vault.Feed(ctx, r.who, 0, 0); !errors.Is(err, vault.ErrMetadata) {
+	if _, err := r.vault.Feed(ctx, r.who, 0, 0); !errors.Is(err, invalid.ErrField) {
 		t.Errorf("a feed of nothing: %v", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"muniment/vault/invalid"
 )
 
 // Limits of the metadata, in bytes unless they say otherwise.
@@ -41,8 +43,8 @@ func (d *Deposit) check() error {
 
 // Faults lists what is wrong with the metadata by itself, so that it can be found out before anything is sent: whether
 // there is such a series, or already such a document, is for Deposit to say.
-func (d *Deposit) Faults() []MetadataError {
-	var out []MetadataError
+func (d *Deposit) Faults() []invalid.Field {
+	var out []invalid.Field
 	for _, f := range []struct{ field, reason string }{
 		{"file_name", fileNameFault(d.FileName)},
 		{"title", lineFault(d.Title, maxTitle)},
@@ -57,7 +59,7 @@ func (d *Deposit) Faults() []MetadataError {
 		{"length", lengthFault(d.Length)},
 	} {
 		if f.reason != "" {
-			out = append(out, MetadataError{Field: f.field, Reason: f.reason})
+			out = append(out, invalid.Field{Name: f.field, Reason: f.reason})
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"muniment/vault"
+	"muniment/vault/invalid"
 )
 
 func TestMetadata(t *testing.T) {
@@ -84,8 +85,8 @@ func TestMetadata(t *testing.T) {
 			}
 			continue
 		}
-		var bad *vault.MetadataError
-		if !errors.As(err, &bad) || !errors.Is(err, vault.ErrMetadata) || bad.Field != test.field {
+		var bad *invalid.Field
+		if !errors.As(err, &bad) || !errors.Is(err, invalid.ErrField) || bad.Name != test.field {
 			t.Errorf("%s: got error %v", test.field, err)
 		} else if strings.ContainsAny(err.Error(), "\r\n\x00\u202e") || strings.Contains(err.Error(), "passwd") ||
 			len(err.Error()) > 200 {

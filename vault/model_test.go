@@ -13,6 +13,8 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
+	"muniment/vault/rekey"
 )
 
 // kept is a document as the model has it.
@@ -49,7 +51,7 @@ func (m *model) want(d kept) (*kept, error) {
 				return nil, vault.ErrErased
 			}
 			if d.repeat != "" {
-				return nil, vault.ErrMetadata
+				return nil, invalid.ErrField
 			}
 			if old.content != d.content {
 				return nil, vault.ErrConflict
@@ -191,11 +193,11 @@ func (m *model) rewrap(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "seldom") > 0 {
 		t.Skip("it walks through the rows of all rounds")
 	}
-	if _, err := m.r.vault.RotateKey(context.Background(), m.r.who); err != nil {
+	if _, err := m.r.life.Rotate(context.Background(), m.r.who); err != nil {
 		t.Fatalf("rotating: %v", err)
 	}
 	l := &lifeRig{rig: m.r, custodian: m.r.who}
-	if got := l.rewrapped(); got.State != vault.RewrapDone {
+	if got := l.rewrapped(); got.State != rekey.RewrapDone {
 		t.Fatalf("the rewrap came to %+v, error %v", got, got.Err)
 	}
 }
@@ -205,7 +207,7 @@ func TestModel(t *testing.T) {
 	t.Parallel()
 	h := localHouse(t)
 	r := newRig(t, func(r *rig, c *vault.Config) {
-		r.keys, c.Keys, c.Custodian, c.Rules = h.service, h.service, h.custodian, letting{}
+		r.keys, c.Keys, r.lifeConfig.Custodian, c.Rules = h.service, h.service, h.custodian, letting{}
 	})
 	r.series("a")
 	tenant := 0

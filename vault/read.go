@@ -12,6 +12,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/objects"
+	"muniment/vault/rekey"
 	"muniment/vault/seal"
 )
 
@@ -143,7 +144,7 @@ func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 		}
 		return change, nil
 	}
-	receipt, err := v.commitRow(ctx, rd.who, &rd.note, decide)
+	receipt, err := rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, rd.who, &rd.note, decide)
 	switch {
 	case err != nil && joined != nil:
 		v.sessions.withdraw(joined)

@@ -7,6 +7,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 )
 
 // earlier is a document that a deposit repeats, or runs into.
@@ -56,8 +57,8 @@ func (in *intake) answerable(guard *access.Guard, found *earlier) error {
 		return ErrErased
 	}
 	if in.repeat != nil && !found.repeat {
-		return &MetadataError{
-			Field: "idempotency_key", Reason: "is not the one that the document with this external id was deposited with",
+		return &invalid.Field{
+			Name: "idempotency_key", Reason: "is not the one that the document with this external id was deposited with",
 		}
 	}
 	return nil

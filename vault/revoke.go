@@ -6,18 +6,19 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/approval"
 )
 
 // RevokeKeys revokes every API key of a principal of who's tenant, and says how many there were; access.ManageUsers is
 // needed. Requests that are being served go on to their next check, which knows the principal and not the key. Nobody
 // can revoke their own keys, so that a tenant is not left without anybody who could make new ones.
 //
-// Errors: ErrNotFound; ErrOwnRequest; access.ErrDenied.
+// Errors: ErrNotFound; approval.ErrOwnRequest; access.ErrDenied.
 func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
 	n := 0
 	_, err := v.cfg.Door.Act(ctx, who, access.ManageUsers, func(view journal.View) (journal.Change, error) {
 		if principal == who.Principal {
-			return journal.Change{}, ErrOwnRequest
+			return journal.Change{}, approval.ErrOwnRequest
 		}
 		known, err := access.Exists(view, access.Who{Tenant: who.Tenant, Principal: principal})
 		if err == nil && !known {

@@ -22,6 +22,7 @@ import (
 	"muniment/vault/keys/local"
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
+	"muniment/vault/rekey"
 )
 
 // rig is a vault on a journal in memory, with objects in a folder and keys in a file.
@@ -34,6 +35,7 @@ type rig struct {
 	keys    keys.Service
 	objects objects.Store
 	vault   *vault.Vault
+	life    *rekey.Keys
 	log     *logs
 	tenant  string
 	who     access.Who // the bootstrap principal
@@ -41,6 +43,7 @@ type rig struct {
 	cfg     vault.Config
 
 	releaseWait time.Duration // of the door
+	lifeConfig  rekey.Config  // of life; what is not set follows from the rest
 }
 
 // config is the configuration of a further vault on the same journal, or on one that change names.
@@ -51,6 +54,25 @@ func (r *rig) config(change func(*vault.Config)) vault.Config {
 		cfg.Door = r.door(cfg.Journal)
 	}
 	return cfg
+}
+
+// keyLife opens what leads the tenants' keys through their life.
+func (r *rig) keyLife(change func(*rekey.Config)) *rekey.Keys {
+	r.t.Helper()
+	cfg := r.lifeConfig
+	cfg.Journal, cfg.Door, cfg.Keys, cfg.Rows = r.journal, r.cfg.Door, r.cfg.Keys, r.vault.SealedRows()
+	cfg.Clock, cfg.Rand, cfg.Log = r.cfg.Clock, r.cfg.Rand, r.cfg.Log
+	change(&cfg)
+	life, err := rekey.Open(cfg)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		if err := life.Close(); err != nil {
+			r.t.Errorf("closing the tenants' keys: %v", err)
+		}
+	})
+	return life
 }
 
 // door is a door of a journal.
@@ -139,6 +161,7 @@ func newRig(t testing.TB, options ...option) *rig {
 	r.cfg = cfg
 	r.vault, err = vault.Open(ctx, cfg)
 	must(err)
+	r.life = r.keyLife(func(*rekey.Config) {})
 	t.Cleanup(func() {
 		if err := r.vault.Close(); err != nil {
 			t.Errorf("closing the vault: %v", err)

@@ -8,6 +8,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 )
 
 // DefaultTenant is the tenant of the embedded default.
@@ -47,7 +48,7 @@ func (v *Vault) createTenant(ctx context.Context, tenant string, grants []access
 	error) {
 	var none access.APIKey
 	if !tenantPattern.MatchString(tenant) || tenant == journal.System {
-		return access.Who{}, none, &MetadataError{Field: "tenant",
+		return access.Who{}, none, &invalid.Field{Name: "tenant",
 			Reason: "is not 1 to 63 of [a-z0-9-], or is reserved"}
 	}
 	exists := func(r journal.Reader) error {
@@ -122,12 +123,12 @@ func (v *Vault) newPrincipal(tenant, origin string, grants []access.Grant) (acce
 	for _, g := range grants {
 		if !g.Role.Known() {
 			return access.Who{}, access.APIKey{}, nil,
-				&MetadataError{Field: "grants", Reason: "name an unknown role; " +
+				&invalid.Field{Name: "grants", Reason: "name an unknown role; " +
 					"there are depositor, reader, records_officer, approver, auditor, key_custodian and administrator"}
 		}
 		if fault := seriesFault(g.Series); fault != "" {
 			return access.Who{}, access.APIKey{}, nil,
-				&MetadataError{Field: "grants", Reason: "name a series whose code " + fault}
+				&invalid.Field{Name: "grants", Reason: "name a series whose code " + fault}
 		}
 	}
 	id, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)

@@ -10,6 +10,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 )
 
 func TestBootstrap(t *testing.T) {
@@ -32,7 +33,7 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("a second time: %v", err)
 	}
 	for _, name := range []string{"", "system", "A", "a/b", "../a", "-a", "a.b"} {
-		if _, _, err := r.vault.CreateTenant(ctx, name, nil); !errors.Is(err, vault.ErrMetadata) {
+		if _, _, err := r.vault.CreateTenant(ctx, name, nil); !errors.Is(err, invalid.ErrField) {
 			t.Errorf("tenant %q: %v", name, err)
 		}
 	}
@@ -66,7 +67,7 @@ func TestCreatePrincipal(t *testing.T) {
 		t.Errorf("on record is %s", last.Body)
 	}
 	for _, g := range []access.Grant{{Role: "root"}, {Role: access.Auditor, Series: "../a"}} {
-		if _, _, err := r.vault.CreatePrincipal(ctx, r.who, []access.Grant{g}); !errors.Is(err, vault.ErrMetadata) {
+		if _, _, err := r.vault.CreatePrincipal(ctx, r.who, []access.Grant{g}); !errors.Is(err, invalid.ErrField) {
 			t.Errorf("%+v: %v", g, err)
 		}
 	}

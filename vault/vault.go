@@ -45,11 +45,6 @@ type Config struct {
 	// Ahead is how many documents' keys may be wrapped ahead in one call to the key service, for a second at most and
 	// only while deposits are frequent; 0: none are.
 	Ahead int
-	// Custodian rotates and trims the tenants' keys, where that is in this process's hands; nil where a key custodian
-	// does it with credentials of their own, as with Vault.
-	Custodian keys.Custodian
-	// TrimWait is how long a trim of a tenant's key waits after it was proposed; 0 means DefaultTrimWait.
-	TrimWait time.Duration
 	// Store names the documents' store in attestations: kind and digest, no secret; required with Attest.
 	Store string
 	// Attest tries what the documents' store enforces. Nil says that there is nothing to try, as with a folder, whose
@@ -63,14 +58,12 @@ type Vault struct {
 	cfg      Config
 	sessions *sessions
 	consults consultations
-	rewraps  rewraps
 	claims   claims
 	buffers  sync.Pool // *workspace
 	stock    stock
 	// spareKey authenticates cursors while the key service, which has the index key, is down.
 	spareKey keys.Secret
 
-	working context.Context // of the workers; ends at Close
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 }
@@ -91,14 +84,10 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.LockWait == 0 {
 		cfg.LockWait = DefaultLockWait
 	}
-	if cfg.TrimWait == 0 {
-		cfg.TrimWait = DefaultTrimWait
-	}
 	v := &Vault{
 		unsealer: NewIndexer(cfg.Journal.View, cfg.Keys).unsealer, cfg: cfg, sessions: newSessions(),
-		claims:  claims{held: map[string]chan struct{}{}},
-		stock:   newStock(cfg.Ahead),
-		rewraps: rewraps{of: map[string]*rewrapping{}},
+		claims: claims{held: map[string]chan struct{}{}},
+		stock:  newStock(cfg.Ahead),
 	}
 	if err := v.reindex(ctx); err != nil {
 		return nil, fmt.Errorf("opening the vault: %w", err)
@@ -109,7 +98,6 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	}
 	v.buffers.New = func() any { return &workspace{} }
 	ctx, v.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	v.working = ctx
 	v.start(func() { v.workLocks(ctx) })
 	v.start(func() { v.workErasures(ctx) })
 	if cfg.Ahead > 0 {

@@ -13,9 +13,9 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/node"
 	"muniment/openapi"
-	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/keys/transit"
+	"muniment/vault/rekey"
 )
 
 // TestRealKeyLife leads a key in Vault through its life by the command line: the server's own login may not act on it,
@@ -123,7 +123,7 @@ func recordAll(t *testing.T, s *node.Server) {
 	size := s.Node.Journal.Size()
 	root, err := s.Node.Journal.RootAt(ctx, size)
 	if err == nil {
-		_, err = s.Node.Vault.RecordBackup(ctx, who, vault.Backup{Size: size, Root: root})
+		_, err = s.Node.Keys.RecordBackup(ctx, who, rekey.Backup{Size: size, Root: root})
 	}
 	if err != nil {
 		t.Fatal(err)

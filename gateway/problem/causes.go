@@ -11,8 +11,11 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/approval"
+	"muniment/vault/invalid"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
+	"muniment/vault/rekey"
 	"muniment/vault/seal"
 )
 
@@ -30,22 +33,23 @@ func causes() []cause {
 		{access.ErrDenied, Denied},
 		{vault.ErrNotFound, NotFound},
 		{vault.ErrErased, Erased},
-		{vault.ErrOwnRequest, SecondPerson},
-		{vault.ErrCustody, KeyCustody},
-		{vault.ErrNotRewrapped, NotRewrapped},
-		{vault.ErrNoBackup, BackupMissing},
-		{vault.ErrBackup, ForeignBackup},
-		{vault.ErrTrimOpen, TrimOpen},
-		{vault.ErrTrimOver, TrimOver},
-		{vault.ErrUnapproved, Unapproved},
-		{vault.ErrWaiting, WaitingPeriod},
+		{approval.ErrOwnRequest, SecondPerson},
+		{rekey.ErrNoTrim, NotFound},
+		{rekey.ErrCustody, KeyCustody},
+		{rekey.ErrNotRewrapped, NotRewrapped},
+		{rekey.ErrNoBackup, BackupMissing},
+		{rekey.ErrBackup, ForeignBackup},
+		{approval.ErrOpen, TrimOpen},
+		{approval.ErrOver, TrimOver},
+		{approval.ErrUnapproved, Unapproved},
+		{approval.ErrWaiting, WaitingPeriod},
 		{vault.ErrRetained, Retained},
 		{vault.ErrConflict, Conflict},
 		{vault.ErrIdempotency, KeyReused},
 		{vault.ErrMismatch, ContentMismatch},
 		{vault.ErrInterrupted, Interrupted},
 		{vault.ErrTooLarge, TooLarge},
-		{vault.ErrMetadata, BadMetadata},
+		{invalid.ErrField, BadMetadata},
 		{vault.ErrNoSeries, UnknownSeries},
 		{vault.ErrNotImmutable, StoreNotImmutable},
 		{retention.ErrSeriesExists, SeriesExists},
@@ -92,8 +96,8 @@ func kindOf(err error) Kind {
 
 // detailOf is what may be told about an error besides its kind: the field of the metadata that is wrong, and why.
 func detailOf(err error) string {
-	if field := new(vault.MetadataError); errors.As(err, &field) {
-		return field.Field + " " + field.Reason
+	if field := new(invalid.Field); errors.As(err, &field) {
+		return field.Name + " " + field.Reason
 	}
 	return ""
 }

@@ -18,8 +18,11 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/approval"
+	"muniment/vault/invalid"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
+	"muniment/vault/rekey"
 	"muniment/vault/seal"
 )
 
@@ -36,22 +39,23 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"access.ErrDenied":          {access.ErrDenied, 403, "denied"},
 		"vault.ErrNotFound":         {vault.ErrNotFound, 404, "not-found"},
 		"vault.ErrErased":           {vault.ErrErased, 410, "erased"},
-		"vault.ErrOwnRequest":       {vault.ErrOwnRequest, 403, "second-person"},
-		"vault.ErrCustody":          {vault.ErrCustody, 409, "key-custody"},
-		"vault.ErrNotRewrapped":     {vault.ErrNotRewrapped, 409, "not-rewrapped"},
-		"vault.ErrNoBackup":         {vault.ErrNoBackup, 409, "backup-missing"},
-		"vault.ErrBackup":           {vault.ErrBackup, 409, "foreign-backup"},
-		"vault.ErrTrimOpen":         {vault.ErrTrimOpen, 409, "trim-open"},
-		"vault.ErrTrimOver":         {vault.ErrTrimOver, 409, "trim-over"},
-		"vault.ErrUnapproved":       {vault.ErrUnapproved, 409, "unapproved"},
-		"vault.ErrWaiting":          {vault.ErrWaiting, 409, "waiting-period"},
+		"approval.ErrOwnRequest":    {approval.ErrOwnRequest, 403, "second-person"},
+		"rekey.ErrNoTrim":           {rekey.ErrNoTrim, 404, "not-found"},
+		"rekey.ErrCustody":          {rekey.ErrCustody, 409, "key-custody"},
+		"rekey.ErrNotRewrapped":     {rekey.ErrNotRewrapped, 409, "not-rewrapped"},
+		"rekey.ErrNoBackup":         {rekey.ErrNoBackup, 409, "backup-missing"},
+		"rekey.ErrBackup":           {rekey.ErrBackup, 409, "foreign-backup"},
+		"approval.ErrOpen":          {approval.ErrOpen, 409, "trim-open"},
+		"approval.ErrOver":          {approval.ErrOver, 409, "trim-over"},
+		"approval.ErrUnapproved":    {approval.ErrUnapproved, 409, "unapproved"},
+		"approval.ErrWaiting":       {approval.ErrWaiting, 409, "waiting-period"},
 		"vault.ErrRetained":         {vault.ErrRetained, 409, "retained"},
 		"vault.ErrConflict":         {vault.ErrConflict, 409, "conflict"},
 		"vault.ErrIdempotency":      {vault.ErrIdempotency, 422, "idempotency-key-reused"},
 		"vault.ErrMismatch":         {vault.ErrMismatch, 422, "content-mismatch"},
 		"vault.ErrInterrupted":      {vault.ErrInterrupted, 400, "interrupted"},
 		"vault.ErrTooLarge":         {vault.ErrTooLarge, 413, "too-large"},
-		"vault.ErrMetadata":         {vault.ErrMetadata, 422, "bad-metadata"},
+		"invalid.ErrField":          {invalid.ErrField, 422, "bad-metadata"},
 		"vault.ErrNoSeries":         {vault.ErrNoSeries, 422, "unknown-series"},
 		"vault.ErrNotImmutable":     {vault.ErrNotImmutable, 503, "store-not-immutable"},
 		"retention.ErrSeriesExists": {retention.ErrSeriesExists, 409, "series-exists"},

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"muniment/gateway/problem"
-	"muniment/vault"
+	"muniment/vault/invalid"
 	"muniment/vault/keys"
 )
 
@@ -59,7 +59,7 @@ func TestProblem(t *testing.T) {
 	if out := problem.Of(errors.New("canary")).JSON(""); out.Type != "/problems/internal" || *out.Detail == "canary" {
 		t.Errorf("an unknown error: %+v", out)
 	}
-	field := fmt.Errorf("depositing: %w", &vault.MetadataError{Field: "title", Reason: "is too long"})
+	field := fmt.Errorf("depositing: %w", &invalid.Field{Name: "title", Reason: "is too long"})
 	if out := problem.Of(field).JSON(""); *out.Detail != "title is too long" {
 		t.Errorf("a field: %+v", out)
 	}

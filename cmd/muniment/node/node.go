@@ -19,6 +19,7 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/rekey"
 )
 
 // Node is everything that serves one data folder.
@@ -26,6 +27,7 @@ type Node struct {
 	Storage   *Storage
 	Journal   *journal.Journal
 	Vault     *vault.Vault
+	Keys      *rekey.Keys
 	Created   bool          // the vault was just made
 	Bootstrap access.APIKey // of a vault that was just made, else zero
 
@@ -112,8 +114,15 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Objects: n.Storage.Objects, Rules: retention.Rules{},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		MaxSize: int64(cfg.Limits.Document), LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
-		Custodian: n.Storage.Keys.Custodian, TrimWait: time.Duration(cfg.Keys.TrimAfter),
 		Store: storeName(cfg.Storage), Attest: Attestor(cfg.Storage, n.Storage.Objects),
+	})
+	if err != nil {
+		return err
+	}
+	n.Keys, err = rekey.Open(rekey.Config{
+		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Rows: n.Vault.SealedRows(),
+		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
+		Custodian: n.Storage.Keys.Custodian, TrimWait: time.Duration(cfg.Keys.TrimAfter),
 	})
 	if err != nil || n.Storage.Found == Whole {
 		return err
@@ -206,7 +215,7 @@ func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.gateway, err = gateway.New(gateway.Config{
-		Vault: n.Vault, Journal: n.Journal, Door: n.door, Publisher: n.publisher,
+		Vault: n.Vault, Keys: n.Keys, Journal: n.Journal, Door: n.door, Publisher: n.publisher,
 		Authn:  authn.APIKeys{Journal: n.Journal},
 		Policy: policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
@@ -225,6 +234,9 @@ func (n *Node) Close() error {
 	if n.stopSweeps != nil {
 		n.stopSweeps()
 		<-n.swept
+	}
+	if n.Keys != nil {
+		errs = append(errs, n.Keys.Close())
 	}
 	if n.Vault != nil {
 		errs = append(errs, n.Vault.Close())

@@ -235,7 +235,7 @@ func (row *manifestRow) check(bad *faults) {
 		d.LedgerRefs = []vault.LedgerRef{row.ref}
 	}
 	for _, fault := range d.Faults() {
-		bad.add(row.line, "%s %s", fault.Field, fault.Reason)
+		bad.add(row.line, "%s %s", fault.Name, fault.Reason)
 	}
 }
 

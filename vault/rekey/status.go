@@ -1,4 +1,4 @@
-package vault
+package rekey
 
 import (
 	"context"
@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// shownTrims is how many trims a KeyStatus tells of.
+	// shownTrims is how many trims a Status tells of.
 	shownTrims = 10
-	// statusPatience is how long a KeyStatus waits for the key service, without which it is nearly whole.
-	statusPatience = 2 * time.Second
+	// statusWait is how long a Status waits for the key service, without which it is nearly whole.
+	statusWait = 2 * time.Second
 )
 
-// KeyStatus is the state of a tenant's key.
-type KeyStatus struct {
+// Status is the state of a tenant's key.
+type Status struct {
 	Tenant string
 	// Custodian says that this process rotates and trims the key itself.
 	Custodian bool
@@ -38,17 +38,17 @@ type KeyStatus struct {
 	Trims    []Trim // the last ten, newest first
 }
 
-// KeyStatus describes the key of who's tenant; access.ViewKeys is needed. It answers while the key service is down too.
-func (v *Vault) KeyStatus(ctx context.Context, who access.Who) (KeyStatus, error) {
-	if err := v.cfg.Door.Permit(ctx, who, access.ViewKeys); err != nil {
-		return KeyStatus{}, fmt.Errorf("describing the tenant's key: %w", err)
+// Status describes the key of who's tenant; access.ViewKeys is needed. It answers while the key service is down too.
+func (k *Keys) Status(ctx context.Context, who access.Who) (Status, error) {
+	if err := k.cfg.Door.Permit(ctx, who, access.ViewKeys); err != nil {
+		return Status{}, fmt.Errorf("describing the tenant's key: %w", err)
 	}
-	out := KeyStatus{
-		Tenant: who.Tenant, Custodian: v.cfg.Custodian != nil, Rewrap: v.lastRewrap(who.Tenant),
-		TrimWait: v.cfg.TrimWait,
+	out := Status{
+		Tenant: who.Tenant, Custodian: k.cfg.Custodian != nil, Rewrap: k.lastRewrap(who.Tenant),
+		TrimWait: k.cfg.TrimWait,
 	}
-	now := v.cfg.Clock.Now()
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+	now := k.cfg.Clock.Now()
+	err := k.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		key, err := keyOf(r, who.Tenant)
 		if err != nil {
 			return err
@@ -59,13 +59,13 @@ func (v *Vault) KeyStatus(ctx context.Context, who access.Who) (KeyStatus, error
 		return err
 	})
 	if err != nil {
-		return KeyStatus{}, fmt.Errorf("describing the tenant's key: %w", err)
+		return Status{}, fmt.Errorf("describing the tenant's key: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
-	versions, err := v.cfg.Keys.Versions(ctx, who.Tenant)
+	versions, err := k.cfg.Keys.Versions(ctx, who.Tenant)
 	if err != nil {
-		v.cfg.Log.Warn("the key service does not say which versions of a tenant's key it has",
+		k.cfg.Log.Warn("the key service does not say which versions of a tenant's key it has",
 			"tenant", who.Tenant, "error", err)
 		return out, nil
 	}

@@ -1,4 +1,4 @@
-package vault
+package rekey
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 )
 
 // BackupVerified is the event of a backup that was read back whole. It is about no document.
@@ -60,17 +61,17 @@ func reduceBackupVerified(w *journal.Writer, e journal.Entry, d BackupVerifiedDa
 // RecordBackup puts on record that who has verified a backup: access.RecordBackup is needed. Size, Root and Label of b
 // count. That the backup can be read is the caller's word; that it is of this journal is checked.
 //
-// Errors: ErrBackup; a *MetadataError for the label; access.ErrDenied.
-func (v *Vault) RecordBackup(ctx context.Context, who access.Who, b Backup) (Backup, error) {
+// Errors: ErrBackup; a *invalid.Field for the label; access.ErrDenied.
+func (k *Keys) RecordBackup(ctx context.Context, who access.Who, b Backup) (Backup, error) {
 	if !labelPattern.MatchString(b.Label) {
 		return Backup{}, fmt.Errorf("recording a backup: %w",
-			&MetadataError{Field: "label", Reason: "is not of [a-z0-9-], or longer than 64"})
+			&invalid.Field{Name: "label", Reason: "is not of [a-z0-9-], or longer than 64"})
 	}
-	if err := v.cfg.Door.Permit(ctx, who, access.RecordBackup); err != nil {
+	if err := k.cfg.Door.Permit(ctx, who, access.RecordBackup); err != nil {
 		return Backup{}, fmt.Errorf("recording a backup: %w", err)
 	}
 	// The log only grows, so what is true of a size now stays true.
-	root, err := v.cfg.Journal.RootAt(ctx, b.Size)
+	root, err := k.cfg.Journal.RootAt(ctx, b.Size)
 	if errors.Is(err, journal.ErrNotFound) || err == nil && (b.Size == 0 || root != b.Root) {
 		err = ErrBackup
 	}
@@ -78,7 +79,7 @@ func (v *Vault) RecordBackup(ctx context.Context, who access.Who, b Backup) (Bac
 		return Backup{}, fmt.Errorf("recording a backup: %w", err)
 	}
 	out := Backup{Size: b.Size, Root: b.Root, Label: b.Label, Actor: who.Actor().ID}
-	receipt, err := v.cfg.Door.Act(ctx, who, access.RecordBackup, func(view journal.View) (journal.Change, error) {
+	receipt, err := k.cfg.Door.Act(ctx, who, access.RecordBackup, func(view journal.View) (journal.Change, error) {
 		out.At = view.Now()
 		data := BackupVerifiedData{Size: b.Size, Root: b.Root, Label: b.Label}
 		return journal.Change{Events: []journal.Event{BackupVerified.New(journal.ID{}, data)}}, nil
@@ -92,12 +93,12 @@ func (v *Vault) RecordBackup(ctx context.Context, who access.Who, b Backup) (Bac
 
 // Backups returns up to limit (at most 500) backups on record, newest first, of those with an index smaller than
 // before; 0 begins with the newest. access.ViewBackups is needed.
-func (v *Vault) Backups(ctx context.Context, who access.Who, before uint64, limit int) ([]Backup, error) {
+func (k *Keys) Backups(ctx context.Context, who access.Who, before uint64, limit int) ([]Backup, error) {
 	if limit < 1 || limit > maxBackups {
 		return nil, fmt.Errorf("listing backups: %w",
-			&MetadataError{Field: "limit", Reason: fmt.Sprintf("is not 1 to %d", maxBackups)})
+			&invalid.Field{Name: "limit", Reason: fmt.Sprintf("is not 1 to %d", maxBackups)})
 	}
-	if err := v.cfg.Door.Permit(ctx, who, access.ViewBackups); err != nil {
+	if err := k.cfg.Door.Permit(ctx, who, access.ViewBackups); err != nil {
 		return nil, fmt.Errorf("listing backups: %w", err)
 	}
 	rg := journal.Prefix(tenantKey(who.Tenant))
@@ -106,7 +107,7 @@ func (v *Vault) Backups(ctx context.Context, who access.Who, before uint64, limi
 		rg.To = backupKey(who.Tenant, before)
 	}
 	var out []Backup
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+	err := k.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		out = nil
 		return backups.Scan(r, rg, func(_ []byte, b Backup) error {
 			if len(out) == limit {

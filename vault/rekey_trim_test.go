@@ -9,7 +9,10 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/approval"
+	"muniment/vault/invalid"
 	"muniment/vault/keys"
+	"muniment/vault/rekey"
 )
 
 // Where the gateway does not hold the keys, it records what the key custodian has done there, and nothing else.
@@ -26,11 +29,11 @@ func TestRotateElsewhere(t *testing.T) {
 	h := localHouse(t)
 	h.ours = false
 	l := newLifeRig(t, h)
-	_, err := l.vault.RotateKey(ctx, l.custodian)
-	l.wants("recording a rotation that nobody has made", err, vault.ErrCustody)
+	_, err := l.life.Rotate(ctx, l.custodian)
+	l.wants("recording a rotation that nobody has made", err, rekey.ErrCustody)
 	l.rotate()
-	_, err = l.vault.RotateKey(ctx, l.custodian)
-	l.wants("recording the same again", err, vault.ErrCustody)
+	_, err = l.life.Rotate(ctx, l.custodian)
+	l.wants("recording the same again", err, rekey.ErrCustody)
 	if n := l.count("key.rotated/1"); n != 1 {
 		t.Errorf("%d rotations on record, want one", n)
 	}
@@ -44,8 +47,8 @@ func TestRotateTwice(t *testing.T) {
 	if _, err := l.house.custodian.Rotate(ctx, l.tenant, 1); err != nil {
 		t.Fatal(err)
 	}
-	out, err := l.vault.RotateKey(ctx, l.custodian)
-	if err != nil || out != (vault.Rotation{Version: 2, Recorded: true}) {
+	out, err := l.life.Rotate(ctx, l.custodian)
+	if err != nil || out != (rekey.Rotation{Version: 2, Recorded: true}) {
 		t.Errorf("got %+v, error %v", out, err)
 	}
 	if v, err := l.service.Versions(ctx, l.tenant); err != nil || v.Newest != 2 {
@@ -61,13 +64,13 @@ func TestKeyActsDenied(t *testing.T) {
 	id, err := journal.NewID(l.clock.Now(), journalRand{})
 	l.must(err)
 	for name, act := range map[string]func(access.Who) error{
-		"key.view":         func(w access.Who) error { _, err := l.vault.KeyStatus(ctx, w); return err },
-		"key.rotate":       func(w access.Who) error { _, err := l.vault.RotateKey(ctx, w); return err },
-		"key.rewrap":       func(w access.Who) error { _, err := l.vault.StartRewrap(ctx, w); return err },
-		"key.trim":         func(w access.Who) error { _, err := l.vault.ProposeTrim(ctx, w, 0); return err },
-		"key.trim_approve": func(w access.Who) error { _, err := l.vault.ApproveTrim(ctx, w, id); return err },
-		"backup.record":    func(w access.Who) error { _, err := l.vault.RecordBackup(ctx, w, vault.Backup{Size: 1}); return err },
-		"backup.view":      func(w access.Who) error { _, err := l.vault.Backups(ctx, w, 0, 1); return err },
+		"key.view":         func(w access.Who) error { _, err := l.life.Status(ctx, w); return err },
+		"key.rotate":       func(w access.Who) error { _, err := l.life.Rotate(ctx, w); return err },
+		"key.rewrap":       func(w access.Who) error { _, err := l.life.StartRewrap(ctx, w); return err },
+		"key.trim":         func(w access.Who) error { _, err := l.life.ProposeTrim(ctx, w, 0); return err },
+		"key.trim_approve": func(w access.Who) error { _, err := l.life.ApproveTrim(ctx, w, id); return err },
+		"backup.record":    func(w access.Who) error { _, err := l.life.RecordBackup(ctx, w, rekey.Backup{Size: 1}); return err },
+		"backup.view":      func(w access.Who) error { _, err := l.life.Backups(ctx, w, 0, 1); return err },
 		"document.erase": func(w access.Who) error {
 			_, err := l.vault.Erase(ctx, w, id, vault.EraseRequest{Authority: "order-1"})
 			return err
@@ -89,15 +92,15 @@ type journalRand struct{}
 func (journalRand) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // proposed leads the key to a proposal to trim to its newest version.
-func (l *lifeRig) proposed() vault.Trim {
+func (l *lifeRig) proposed() rekey.Trim {
 	l.t.Helper()
 	l.clock.Advance(time.Second) // ids are in the order of their times
 	l.rotate()
-	if got := l.rewrapped(); got.State != vault.RewrapDone {
+	if got := l.rewrapped(); got.State != rekey.RewrapDone {
 		l.t.Fatalf("the rewrap came to %+v, error %v", got, got.Err)
 	}
 	l.backup()
-	trim, err := l.vault.ProposeTrim(context.Background(), l.custodian, 0)
+	trim, err := l.life.ProposeTrim(context.Background(), l.custodian, 0)
 	l.must(err)
 	return trim
 }
@@ -108,20 +111,20 @@ func TestTrimLapses(t *testing.T) {
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
 	trim := l.proposed()
-	_, err := l.vault.ApproveTrim(ctx, l.approver, trim.ID)
+	_, err := l.life.ApproveTrim(ctx, l.approver, trim.ID)
 	l.must(err)
 	start := l.clock.Now()
 	l.clock.Set(start.AddDate(0, 0, 90))
-	_, err = l.vault.RunTrim(ctx, l.custodian, trim.ID)
-	l.wants("running with an approval that has lapsed", err, vault.ErrUnapproved)
-	_, err = l.vault.ApproveTrim(ctx, l.second, trim.ID)
+	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
+	l.wants("running with an approval that has lapsed", err, approval.ErrUnapproved)
+	_, err = l.life.ApproveTrim(ctx, l.second, trim.ID)
 	l.must(err)
 	l.clock.Set(start.AddDate(0, 0, 121))
-	_, err = l.vault.RunTrim(ctx, l.custodian, trim.ID)
-	l.wants("running a proposal that has lapsed", err, vault.ErrTrimOver)
-	_, err = l.vault.ApproveTrim(ctx, l.approver, trim.ID)
-	l.wants("approving a proposal that has lapsed", err, vault.ErrTrimOver)
-	again, err := l.vault.ProposeTrim(ctx, l.custodian, 0)
+	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
+	l.wants("running a proposal that has lapsed", err, approval.ErrOver)
+	_, err = l.life.ApproveTrim(ctx, l.approver, trim.ID)
+	l.wants("approving a proposal that has lapsed", err, approval.ErrOver)
+	again, err := l.life.ProposeTrim(ctx, l.custodian, 0)
 	if err != nil || again.ID == trim.ID {
 		t.Errorf("proposing again: %v, error %v", again.ID, err)
 	}
@@ -139,32 +142,32 @@ func TestTrimSuperseded(t *testing.T) {
 	if second.Oldest != 3 {
 		t.Fatalf("the second proposal is %+v", second)
 	}
-	_, err := l.vault.ApproveTrim(ctx, l.approver, first.ID)
-	l.wants("approving the first", err, vault.ErrTrimOver)
-	_, err = l.vault.ProposeTrim(ctx, l.custodian, 2)
-	l.wants("proposing fewer versions", err, vault.ErrTrimOpen)
-	_, err = l.vault.ApproveTrim(ctx, l.approver, second.ID)
+	_, err := l.life.ApproveTrim(ctx, l.approver, first.ID)
+	l.wants("approving the first", err, approval.ErrOver)
+	_, err = l.life.ProposeTrim(ctx, l.custodian, 2)
+	l.wants("proposing fewer versions", err, approval.ErrOpen)
+	_, err = l.life.ApproveTrim(ctx, l.approver, second.ID)
 	l.must(err)
 	l.clock.Advance(trimWait)
-	begun, err := l.vault.RunTrim(ctx, l.custodian, second.ID)
-	if err != nil || begun.State != vault.TrimBegun {
+	begun, err := l.life.RunTrim(ctx, l.custodian, second.ID)
+	if err != nil || begun.State != approval.Begun {
 		t.Fatalf("running: %+v, error %v", begun, err)
 	}
 	l.rotate()
 	l.rewrapped()
 	l.backup()
-	_, err = l.vault.ProposeTrim(ctx, l.custodian, 0)
-	l.wants("proposing while one has begun", err, vault.ErrTrimOpen)
+	_, err = l.life.ProposeTrim(ctx, l.custodian, 0)
+	l.wants("proposing while one has begun", err, approval.ErrOpen)
 	l.clock.Advance(1000 * 24 * time.Hour) // what has begun never lapses: the versions may be gone already
 	l.must(l.house.custodian.Trim(ctx, l.tenant, second.Oldest))
-	if done, err := l.vault.RunTrim(ctx, l.second, second.ID); err != nil || done.State != vault.TrimDone {
+	if done, err := l.life.RunTrim(ctx, l.second, second.ID); err != nil || done.State != approval.Done {
 		t.Errorf("finishing: %+v, error %v", done, err)
 	}
-	status, err := l.vault.KeyStatus(ctx, l.custodian)
+	status, err := l.life.Status(ctx, l.custodian)
 	l.must(err)
 	var states []string
 	for _, trim := range status.Trims {
-		states = append(states, trim.State)
+		states = append(states, string(trim.State))
 	}
 	if got := fmt.Sprint(states); got != "[done superseded]" {
 		t.Errorf("the trims are %s", got)
@@ -179,7 +182,7 @@ func TestTrimChecksAgain(t *testing.T) {
 	doc := l.deposit(vault.Deposit{}, []byte("x"))
 	old := sealedRow(t, l.journal, doc.ID)
 	trim := l.proposed()
-	_, err := l.vault.ApproveTrim(ctx, l.approver, trim.ID)
+	_, err := l.life.ApproveTrim(ctx, l.approver, trim.ID)
 	l.must(err)
 	l.clock.Advance(trimWait)
 	// Somebody puts the old row back behind the journal's back.
@@ -190,8 +193,8 @@ func TestTrimChecksAgain(t *testing.T) {
 		}))
 	}
 	put(old)
-	_, err = l.vault.RunTrim(ctx, l.custodian, trim.ID)
-	l.wants("running while a row is older than its record says", err, vault.ErrNotRewrapped)
+	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
+	l.wants("running while a row is older than its record says", err, rekey.ErrNotRewrapped)
 	if n := l.count("key.trim_begun/1"); n != 0 {
 		t.Error("the trim has begun")
 	}
@@ -208,12 +211,12 @@ func TestTrimBreaks(t *testing.T) {
 	h.custodian = breaking
 	l := newLifeRig(t, h)
 	trim := l.proposed()
-	_, err := l.vault.ApproveTrim(ctx, l.approver, trim.ID)
+	_, err := l.life.ApproveTrim(ctx, l.approver, trim.ID)
 	l.must(err)
 	l.clock.Advance(trimWait)
 	for _, done := range []bool{false, true} { // it failed; it failed, but took effect
 		breaking.done, breaking.fails = done, true
-		_, err = l.vault.RunTrim(ctx, l.custodian, trim.ID)
+		_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
 		l.wants("a trim that breaks", err, keys.ErrUnavailable)
 		if n := l.count("key.trim_begun/1"); n != 1 {
 			t.Errorf("%d begun on record, want one", n)
@@ -251,26 +254,26 @@ func TestBackups(t *testing.T) {
 	l.must(err)
 	other := root
 	other[0] ^= 1
-	for name, b := range map[string]vault.Backup{
+	for name, b := range map[string]rekey.Backup{
 		"another root":     {Size: size, Root: other},
 		"another size":     {Size: size - 1, Root: root},
 		"more than all":    {Size: size + 100, Root: root},
 		"more than can be": {Size: 1 << 63, Root: root},
 		"nothing":          {},
 	} {
-		_, err := l.vault.RecordBackup(ctx, l.operator, b)
-		l.wants(name, err, vault.ErrBackup)
+		_, err := l.life.RecordBackup(ctx, l.operator, b)
+		l.wants(name, err, rekey.ErrBackup)
 	}
-	_, err = l.vault.RecordBackup(ctx, l.operator, vault.Backup{Size: size, Root: root, Label: "/srv/backup"})
-	l.wants("a path as a label", err, vault.ErrMetadata)
+	_, err = l.life.RecordBackup(ctx, l.operator, rekey.Backup{Size: size, Root: root, Label: "/srv/backup"})
+	l.wants("a path as a label", err, invalid.ErrField)
 	first, second := l.backup(), l.backup()
-	list, err := l.vault.Backups(ctx, l.approver, 0, 10)
+	list, err := l.life.Backups(ctx, l.approver, 0, 10)
 	l.must(err)
 	if len(list) != 2 || list[0].Index != second.Index || list[1].Index != first.Index || list[1].Label != "offsite" ||
 		list[0].At.IsZero() || list[0].Actor != l.operator.Actor().ID || list[0].Root != second.Root {
 		t.Errorf("the backups on record: %+v", list)
 	}
-	if list, err = l.vault.Backups(ctx, l.approver, second.Index, 10); err != nil || len(list) != 1 ||
+	if list, err = l.life.Backups(ctx, l.approver, second.Index, 10); err != nil || len(list) != 1 ||
 		list[0].Index != first.Index {
 		t.Errorf("before the second: %+v, error %v", list, err)
 	}
@@ -292,7 +295,7 @@ func TestRevokeKeys(t *testing.T) {
 	_, err = l.vault.RevokeKeys(ctx, l.custodian, who.Principal)
 	l.wants("revoking without the role", err, access.ErrDenied)
 	_, err = l.vault.RevokeKeys(ctx, l.operator, l.operator.Principal)
-	l.wants("revoking one's own keys", err, vault.ErrOwnRequest)
+	l.wants("revoking one's own keys", err, approval.ErrOwnRequest)
 	for _, want := range []int{1, 0} {
 		if n, err := l.vault.RevokeKeys(ctx, l.operator, who.Principal); err != nil || n != want {
 			t.Errorf("%d keys revoked, error %v, want %d", n, err, want)
@@ -312,16 +315,14 @@ func TestRotateAfterLoss(t *testing.T) {
 		l.rotate()
 		older := localHouse(t)
 		l.must(older.service.CreateTenant(ctx, l.tenant))
-		v, err := vault.Open(ctx, l.config(func(c *vault.Config) {
+		life := l.keyLife(func(c *rekey.Config) {
 			c.Keys, c.Custodian = older.service, nil
 			if ours {
 				c.Custodian = older.custodian
 			}
-		}))
-		l.must(err)
-		_, err = v.RotateKey(ctx, l.custodian)
+		})
+		_, err := life.Rotate(ctx, l.custodian)
 		l.wants("rotating keys of which a version is lost", err, keys.ErrVersion)
-		l.must(v.Close())
 		if n := l.count("key.rotated/1"); n != 1 {
 			t.Errorf("%d rotations on record", n)
 		}

@@ -15,6 +15,7 @@ import (
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/keys"
+	"muniment/vault/rekey"
 )
 
 // meddling is a key service in which something happens between a rewrap's request and its answer.
@@ -71,14 +72,14 @@ func TestRewrapResumes(t *testing.T) {
 	})
 	first := l.rewrapped()
 	l.wants("the broken rewrap", first.Err, keys.ErrUnavailable)
-	if first.State != vault.RewrapFailed || first.Rewrapped == 0 || first.Rewrapped >= notes {
+	if first.State != rekey.RewrapFailed || first.Rewrapped == 0 || first.Rewrapped >= notes {
 		t.Fatalf("the broken rewrap came to %+v", first)
 	}
-	_, err := l.vault.ProposeTrim(ctx, l.custodian, 0)
-	l.wants("proposing after half a rewrap", err, vault.ErrNotRewrapped)
+	_, err := l.life.ProposeTrim(ctx, l.custodian, 0)
+	l.wants("proposing after half a rewrap", err, rekey.ErrNotRewrapped)
 	m.meddle(nil)
 	second := l.rewrapped()
-	if second.State != vault.RewrapDone || first.Rewrapped+second.Rewrapped != notes+2 {
+	if second.State != rekey.RewrapDone || first.Rewrapped+second.Rewrapped != notes+2 {
 		t.Errorf("the first run has rewrapped %d, the second %d, of %d rows in all; error %v",
 			first.Rewrapped, second.Rewrapped, notes+2, second.Err)
 	}
@@ -86,7 +87,7 @@ func TestRewrapResumes(t *testing.T) {
 		t.Errorf("rows by version: %v", got)
 	}
 	third := l.rewrapped()
-	if third.State != vault.RewrapDone || third.Rewrapped != 0 {
+	if third.State != rekey.RewrapDone || third.Rewrapped != 0 {
 		t.Errorf("a third run came to %+v", third)
 	}
 	if n := l.count("key.rewrap_completed/1"); n != 1 {
@@ -109,18 +110,18 @@ func TestRewrapJoins(t *testing.T) {
 		<-goOn
 		return nil
 	})
-	first, err := l.vault.StartRewrap(ctx, l.custodian)
+	first, err := l.life.StartRewrap(ctx, l.custodian)
 	l.must(err)
 	<-asked
-	second, err := l.vault.StartRewrap(ctx, l.second)
+	second, err := l.life.StartRewrap(ctx, l.second)
 	l.must(err)
-	if second.State != vault.RewrapRunning || !second.Began.Equal(first.Began) {
+	if second.State != rekey.RewrapRunning || !second.Began.Equal(first.Began) {
 		t.Errorf("the second call has begun %+v, not joined %+v", second, first)
 	}
-	_, err = l.vault.StartRewrap(ctx, l.operator)
+	_, err = l.life.StartRewrap(ctx, l.operator)
 	l.wants("rewrapping as an administrator", err, access.ErrDenied)
 	close(goOn)
-	if got := l.awaitRewrap(); got.State != vault.RewrapDone || l.count("keys.rewrapped/1") != 1 {
+	if got := l.awaitRewrap(); got.State != rekey.RewrapDone || l.count("keys.rewrapped/1") != 1 {
 		t.Errorf("the rewrap came to %+v, with %d batches on record", got, l.count("keys.rewrapped/1"))
 	}
 }
@@ -134,20 +135,19 @@ func TestRewrapOvertaken(t *testing.T) {
 	for i := range 5 {
 		l.deposit(vault.Deposit{}, []byte{byte(i)})
 	}
-	other, err := vault.Open(ctx, l.config(func(*vault.Config) {}))
-	l.must(err)
+	other := l.keyLife(func(*rekey.Config) {})
 	l.rotate()
 	m.meddle(func(n int) error {
 		if n > 1 {
 			return nil
 		}
-		if _, err := other.RotateKey(ctx, l.second); err != nil {
+		if _, err := other.Rotate(ctx, l.second); err != nil {
 			return err
 		}
 		_, err := other.StartRewrap(ctx, l.second)
 		return err
 	})
-	if got := l.rewrapped(); got.State != vault.RewrapDone || got.Version != 2 {
+	if got := l.rewrapped(); got.State != rekey.RewrapDone || got.Version != 2 {
 		t.Errorf("the rewrap that was overtaken came to %+v, error %v", got, got.Err)
 	}
 	l.must(other.Close())
@@ -173,13 +173,13 @@ func TestRewrapLeavesOthers(t *testing.T) {
 	l.must(err)
 	l.must(vault.SealNotes(ctx, l.vault, custodian, out.ID, 2))
 	l.rotate()
-	if got := l.rewrapped(); got.State != vault.RewrapDone || got.Rewrapped != 5 || got.Walked != 9 {
+	if got := l.rewrapped(); got.State != rekey.RewrapDone || got.Rewrapped != 5 || got.Seen != 9 {
 		t.Errorf("the rewrap came to %+v, error %v", got, got.Err)
 	}
 	if got := l.versions(); got[1] != 4 || got[2] != 5 {
 		t.Errorf("rows by version: %v", got)
 	}
-	status, err := l.vault.KeyStatus(ctx, custodian)
+	status, err := l.life.Status(ctx, custodian)
 	l.must(err)
 	if status.Newest != 1 || status.Rewrap != nil || status.Tenant != "other" {
 		t.Errorf("the other tenant's key is %+v", status)
@@ -201,7 +201,7 @@ func TestRewrapUnreadable(t *testing.T) {
 	}))
 	l.rotate()
 	got := l.rewrapped()
-	if got.State != vault.RewrapFailed || got.Unreadable != 1 || got.Rewrapped != 2 {
+	if got.State != rekey.RewrapFailed || got.Unreadable != 1 || got.Rewrapped != 2 {
 		t.Errorf("the rewrap came to %+v", got)
 	}
 	if n := l.count("object.damaged/1"); n != 1 {
@@ -212,7 +212,7 @@ func TestRewrapUnreadable(t *testing.T) {
 	}
 	_, err := l.vault.Erase(ctx, l.who, broken.ID, vault.EraseRequest{Authority: "order-1"})
 	l.must(err)
-	if got := l.rewrapped(); got.State != vault.RewrapDone {
+	if got := l.rewrapped(); got.State != rekey.RewrapDone {
 		t.Errorf("after the broken document was erased, the rewrap came to %+v, error %v", got, got.Err)
 	}
 	l.fsck()
@@ -226,7 +226,7 @@ func TestDepositDuringKeyLife(t *testing.T) {
 	content := "slow content"
 	slow := &acting{Reader: strings.NewReader(content), act: func() {
 		l.rotate()
-		if got := l.rewrapped(); got.State != vault.RewrapDone {
+		if got := l.rewrapped(); got.State != rekey.RewrapDone {
 			t.Errorf("the rewrap came to %+v, error %v", got, got.Err)
 		}
 	}}
@@ -236,9 +236,9 @@ func TestDepositDuringKeyLife(t *testing.T) {
 		t.Fatalf("rows by version: %v", got)
 	}
 	l.backup()
-	trim, err := l.vault.ProposeTrim(context.Background(), l.custodian, 2)
+	trim, err := l.life.ProposeTrim(context.Background(), l.custodian, 2)
 	l.must(err)
-	_, err = l.vault.ApproveTrim(context.Background(), l.approver, trim.ID)
+	_, err = l.life.ApproveTrim(context.Background(), l.approver, trim.ID)
 	l.must(err)
 	l.clock.Advance(trimWait)
 	l.runTrim(trim.ID)
@@ -297,18 +297,18 @@ func TestEraseRacesRewrap(t *testing.T) {
 				erase(id)
 			}
 			if rotates {
-				if _, err := l.vault.RotateKey(ctx, l.custodian); err != nil {
+				if _, err := l.life.Rotate(ctx, l.custodian); err != nil {
 					rt.Errorf("rotating: %v", err)
 				}
 			}
 			return nil
 		})
 		for range 2 { // the second run is for what a rotation in the middle has made old again
-			if got := l.rewrapped(); got.State != vault.RewrapDone {
+			if got := l.rewrapped(); got.State != rekey.RewrapDone {
 				rt.Fatalf("the rewrap came to %+v, error %v", got, got.Err)
 			}
 		}
-		status, err := l.vault.KeyStatus(ctx, l.custodian)
+		status, err := l.life.Status(ctx, l.custodian)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -354,7 +354,7 @@ func TestRewrapMixedUp(t *testing.T) {
 	doc := l.deposit(vault.Deposit{}, []byte("kept"))
 	l.deposit(vault.Deposit{}, []byte("kept too"))
 	l.rotate()
-	if got := l.rewrapped(); got.State != vault.RewrapFailed || got.Rewrapped != 0 {
+	if got := l.rewrapped(); got.State != rekey.RewrapFailed || got.Rewrapped != 0 {
 		t.Errorf("the rewrap came to %+v", got)
 	}
 	if n := l.count("key.rewrap_completed/1"); n != 0 {

@@ -13,6 +13,7 @@ import (
 	"muniment/vault"
 	"muniment/vault/keys"
 	"muniment/vault/keys/transit"
+	"muniment/vault/rekey"
 	"muniment/vault/servertest"
 )
 
@@ -91,12 +92,12 @@ func TestRewrapStopsWithVault(t *testing.T) {
 	})
 	first := l.rewrapped()
 	l.wants("the rewrap under a sealed Vault", first.Err, keys.ErrUnavailable)
-	if first.State != vault.RewrapFailed || first.Rewrapped == 0 || first.Rewrapped >= notes {
+	if first.State != rekey.RewrapFailed || first.Rewrapped == 0 || first.Rewrapped >= notes {
 		t.Fatalf("the rewrap under a sealed Vault came to %+v", first)
 	}
 	server.Unseal(t)
 	m.meddle(nil)
-	if second := l.rewrapped(); second.State != vault.RewrapDone || first.Rewrapped+second.Rewrapped != notes+2 {
+	if second := l.rewrapped(); second.State != rekey.RewrapDone || first.Rewrapped+second.Rewrapped != notes+2 {
 		t.Errorf("after %d rows, the second run came to %+v, error %v", first.Rewrapped, second, second.Err)
 	}
 	l.fsck()

@@ -17,12 +17,12 @@ func TestTrimWaitsForShipping(t *testing.T) {
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t), func(r *rig, _ *vault.Config) { r.releaseWait = 300 * time.Millisecond })
 	trim := l.proposed()
-	_, err := l.vault.ApproveTrim(ctx, l.approver, trim.ID)
+	_, err := l.life.ApproveTrim(ctx, l.approver, trim.ID)
 	l.must(err)
 	l.clock.Advance(trimWait)
 	l.bucket.Inject(func(journaltest.Call) journaltest.Fault { return journaltest.Fails })
 	for range 3 {
-		_, err := l.vault.RunTrim(ctx, l.custodian, trim.ID)
+		_, err := l.life.RunTrim(ctx, l.custodian, trim.ID)
 		l.wants("running a trim whose beginning cannot be shipped", err, access.ErrUnreleased)
 		if v, err := l.service.Versions(ctx, l.tenant); err != nil || v.Kept != 1 {
 			t.Fatalf("the key service has %+v, error %v: the trim was carried out", v, err)

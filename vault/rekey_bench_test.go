@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"muniment/vault"
+	"muniment/vault/rekey"
 )
 
 // BenchmarkRewrap is the rewrap of 50,000 documents in a bbolt journal: with keys in a file, and in a real Vault that
@@ -21,7 +22,7 @@ func BenchmarkRewrap(b *testing.B) {
 			for b.Loop() {
 				l.rotate()
 				got := l.rewrapped()
-				if got.State != vault.RewrapDone || got.Rewrapped < documents {
+				if got.State != rekey.RewrapDone || got.Rewrapped < documents {
 					b.Fatalf("the rewrap came to %+v, error %v", got, got.Err)
 				}
 				rows += got.Rewrapped

@@ -1,4 +1,4 @@
-package vault
+package rekey
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/approval"
 )
 
 // RunTrim carries out a trim: it destroys the versions of the tenant's key that it names, in every copy of what they
@@ -16,80 +17,68 @@ import (
 // Where this process is no custodian of the keys, the trim is returned as begun until the key custodian has trimmed in
 // the key service; the next call sees that and puts it on record.
 //
-// Errors: ErrNotFound, ErrTrimOver, ErrUnapproved, ErrOwnRequest, ErrWaiting, ErrNotRewrapped, ErrNoBackup;
-// access.ErrUnreleased; access.ErrDenied; keys.ErrUnavailable.
-func (v *Vault) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
-	trim, err := v.runTrim(ctx, who, id)
+// Errors: ErrNoTrim, approval.ErrOver, approval.ErrUnapproved, approval.ErrOwnRequest, approval.ErrWaiting,
+// ErrNotRewrapped, ErrNoBackup; access.ErrUnreleased; access.ErrDenied; keys.ErrUnavailable.
+func (k *Keys) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
+	trim, err := k.runTrim(ctx, who, id)
 	if err != nil {
 		return Trim{}, fmt.Errorf("trimming the tenant's key: %w", err)
 	}
 	return trim, nil
 }
 
-func (v *Vault) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
+func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	check := func(view journal.View) (Trim, []journal.Event, error) {
 		trim, key, err := trimOf(view, who.Tenant, id)
-		if err != nil || trim.State == TrimDone || trim.State == TrimBegun {
+		if err != nil || trim.State == approval.Done || trim.State == approval.Begun {
 			return trim, nil, err
 		}
-		if err := mayBegin(view, who, trim, key); err != nil {
+		if trim.Proposal, err = trim.Begin(trim.State, who.Actor().ID, view.Now()); err != nil {
 			return Trim{}, nil, err
 		}
-		trim.State, trim.Begun = TrimBegun, view.Now()
+		if err := key.trimmable(trim.Oldest); err != nil {
+			return Trim{}, nil, err
+		}
+		trim.State = approval.Begun
 		return trim, []journal.Event{KeyTrimBegun.New(journal.ID{}, KeyTrimBegunData{ID: id})}, nil
 	}
 	// What cannot be undone is looked at twice: the record says that no row is older, and so must the rows. They come
 	// after the question whether it may begin at all, and before the answer is put on record.
-	trim, err := v.decideTrim(ctx, who, access.TrimKey, func(view journal.View) (Trim, []journal.Event, error) {
+	trim, err := approval.Decide(ctx, k.cfg.Door, who, access.TrimKey, func(view journal.View) (Trim, []journal.Event, error) {
 		trim, _, err := check(view)
 		return trim, nil, err
 	})
-	if err != nil || trim.State == TrimDone {
+	if err != nil || trim.State == approval.Done {
 		return trim, err
 	}
-	if err := v.noneOlder(ctx, who.Tenant, trim.Oldest); err != nil {
+	if err := k.noneOlder(ctx, who.Tenant, trim.Oldest); err != nil {
 		return Trim{}, err
 	}
-	if trim, err = v.onTrim(ctx, who, access.TrimKey, check); err != nil || trim.State == TrimDone {
+	if trim, err = approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, check); err != nil || trim.State == approval.Done {
 		return trim, err
 	}
-	if v.cfg.Custodian != nil {
-		if err := v.cfg.Custodian.Trim(ctx, who.Tenant, trim.Oldest); err != nil {
+	if k.cfg.Custodian != nil {
+		if err := k.cfg.Custodian.Trim(ctx, who.Tenant, trim.Oldest); err != nil {
 			return Trim{}, err
 		}
 	}
-	versions, err := v.cfg.Keys.Versions(ctx, who.Tenant)
+	versions, err := k.cfg.Keys.Versions(ctx, who.Tenant)
 	if err != nil {
 		return Trim{}, err
 	}
 	if versions.Kept < trim.Oldest {
-		if v.cfg.Custodian != nil {
+		if k.cfg.Custodian != nil {
 			return Trim{}, fmt.Errorf("the key service still has version %d after a trim", versions.Kept)
 		}
 		return trim, nil
 	}
-	return v.recordTrimmed(ctx, who, id)
-}
-
-// mayBegin says whether every condition of a trim is met.
-func mayBegin(view journal.View, who access.Who, trim Trim, key keyRow) error {
-	switch {
-	case !trim.open():
-		return ErrTrimOver
-	case trim.State != TrimApproved:
-		return ErrUnapproved
-	case trim.Approver == who.Actor().ID:
-		return ErrOwnRequest
-	case view.Now().Before(trim.NotBefore):
-		return ErrWaiting
-	}
-	return key.trimmable(trim.Oldest)
+	return k.recordTrimmed(ctx, who, id)
 }
 
 // noneOlder looks at every sealed row of a tenant: ErrNotRewrapped if one is wrapped with a version before oldest, or
 // cannot be read, in spite of what is on record.
-func (v *Vault) noneOlder(ctx context.Context, tenant string, oldest int) error {
-	rows := walk{view: v.cfg.Journal.View, tenant: tenant, below: oldest}
+func (k *Keys) noneOlder(ctx context.Context, tenant string, oldest int) error {
+	rows := walk{view: k.cfg.Journal.View, rows: k.cfg.Rows, tenant: tenant, below: oldest}
 	for !rows.ended {
 		found, _, err := rows.next(ctx)
 		if err != nil {
@@ -105,19 +94,19 @@ func (v *Vault) noneOlder(ctx context.Context, tenant string, oldest int) error 
 
 // recordTrimmed puts on record that the versions are gone, and how many erased documents are so in every backup from
 // now on. Who may trim has been asked before they went.
-func (v *Vault) recordTrimmed(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
+func (k *Keys) recordTrimmed(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	var trim Trim
-	_, err := v.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
+	_, err := k.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
 		var key keyRow
 		var err error
-		if trim, key, err = trimOf(view, who.Tenant, id); err != nil || trim.State == TrimDone {
+		if trim, key, err = trimOf(view, who.Tenant, id); err != nil || trim.State == approval.Done {
 			return journal.Change{}, err
 		}
-		count, err := erasedUnder(view, who.Tenant, key.Oldest, trim.Oldest)
+		count, err := k.cfg.Rows.ErasedUnder(view, who.Tenant, key.Oldest, trim.Oldest)
 		if err != nil {
 			return journal.Change{}, err
 		}
-		trim.State, trim.Done = TrimDone, view.Now()
+		trim.State, trim.Proposal.Done = approval.Done, view.Now()
 		return journal.Change{Events: []journal.Event{
 			KeyTrimmed.New(journal.ID{}, KeyTrimmedData{ID: id, Oldest: trim.Oldest}),
 			ErasedInBackups.New(journal.ID{}, ErasedInBackupsData{ID: id, Before: trim.Oldest, Count: count}),

@@ -1,9 +1,8 @@
-package vault
+package rekey
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"muniment/anchor/journal"
@@ -26,6 +25,7 @@ type sealedRow struct {
 // walk goes through the sealed rows of a tenant that are wrapped with a version of its key before below.
 type walk struct {
 	view   func(ctx context.Context, fn func(journal.Reader) error) error
+	rows   Rows
 	tenant string
 	below  int
 	after  []byte // the key of the last row looked at
@@ -60,37 +60,22 @@ func (w *walk) next(ctx context.Context) (rows []sealedRow, seen int64, err erro
 // older says whether a row is one of those that the walk looks for. The version comes first: it needs nothing but the
 // row.
 func (w *walk) older(r journal.Reader, key, value []byte) (row sealedRow, older bool, err error) {
-	version, failed := versionOf(value)
+	version, failed := VersionOf(value)
 	if failed == nil && version >= w.below {
 		return row, false, nil
 	}
-	tenant, err := tenantOf(r, key)
+	tenant, err := w.rows.Tenant(r, key)
 	if err != nil || tenant != w.tenant {
 		return row, false, err
 	}
 	return sealedRow{key: bytes.Clone(key), value: bytes.Clone(value), err: failed}, true, nil
 }
 
-// tenantOf is the tenant that a sealed row belongs to; "" when no event binds the row, which is for fsck to find.
-func tenantOf(r journal.Reader, key []byte) (string, error) {
-	if len(key) > 1 && (key[0] == sealedDocument || key[0] == sealedTombstone) {
-		row, ok, err := documents.Get(r, key[1:])
-		if err != nil || ok {
-			return row.Tenant, err
-		}
-	}
-	by, err := journal.BoundBy(r, key)
-	if errors.Is(err, journal.ErrNotFound) {
-		return "", nil
-	}
-	return by.Tenant, err
-}
-
 // countSealed counts the sealed rows of all tenants.
-func (v *Vault) countSealed(ctx context.Context) (n int64, err error) {
+func (k *Keys) countSealed(ctx context.Context) (n int64, err error) {
 	var after []byte
 	for ended := false; !ended; {
-		err = v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		err = k.cfg.Journal.View(ctx, func(r journal.Reader) error {
 			seen := 0
 			ended = true
 			return journal.ScanSealed(r, after, func(key, _ []byte) error {

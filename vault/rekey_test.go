@@ -21,8 +21,11 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/approval"
+	"muniment/vault/invalid"
 	"muniment/vault/keys"
 	"muniment/vault/keys/local"
+	"muniment/vault/rekey"
 	"muniment/vault/seal"
 )
 
@@ -72,9 +75,9 @@ func newLifeRig(t testing.TB, h house, options ...option) *lifeRig {
 	t.Helper()
 	l := &lifeRig{house: h, rules: letting{held: map[journal.ID]bool{}}}
 	l.rig = newRig(t, append([]option{func(r *rig, cfg *vault.Config) {
-		r.keys, cfg.Keys, cfg.Rules, cfg.TrimWait = h.service, h.service, l.rules, trimWait
+		r.keys, cfg.Keys, cfg.Rules, r.lifeConfig.TrimWait = h.service, h.service, l.rules, trimWait
 		if h.ours {
-			cfg.Custodian = h.custodian
+			r.lifeConfig.Custodian = h.custodian
 		}
 	}}, options...)...)
 	l.custodian = l.principal(access.Grant{Role: access.KeyCustodian})
@@ -101,7 +104,7 @@ func (l *lifeRig) wants(what string, err, want error) {
 }
 
 // rotate gives the tenant's key a new version, whoever has to do it.
-func (l *lifeRig) rotate() vault.Rotation {
+func (l *lifeRig) rotate() rekey.Rotation {
 	l.t.Helper()
 	ctx := context.Background()
 	if !l.ours {
@@ -110,26 +113,26 @@ func (l *lifeRig) rotate() vault.Rotation {
 		_, err = l.house.custodian.Rotate(ctx, l.tenant, before.Newest)
 		l.must(err)
 	}
-	out, err := l.vault.RotateKey(ctx, l.custodian)
+	out, err := l.life.Rotate(ctx, l.custodian)
 	l.must(err)
 	return out
 }
 
 // rewrapped runs a rewrap to its end.
-func (l *lifeRig) rewrapped() vault.Rewrap {
+func (l *lifeRig) rewrapped() rekey.Rewrap {
 	l.t.Helper()
-	_, err := l.vault.StartRewrap(context.Background(), l.custodian)
+	_, err := l.life.StartRewrap(context.Background(), l.custodian)
 	l.must(err)
 	return l.awaitRewrap()
 }
 
 // awaitRewrap waits until no rewrap runs.
-func (l *lifeRig) awaitRewrap() vault.Rewrap {
+func (l *lifeRig) awaitRewrap() rekey.Rewrap {
 	l.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		status, err := l.vault.KeyStatus(context.Background(), l.custodian)
+		status, err := l.life.Status(context.Background(), l.custodian)
 		l.must(err)
-		if status.Rewrap.State != vault.RewrapRunning {
+		if status.Rewrap.State != rekey.RewrapRunning {
 			return *status.Rewrap
 		}
 		if time.Now().After(deadline) {
@@ -140,13 +143,13 @@ func (l *lifeRig) awaitRewrap() vault.Rewrap {
 }
 
 // backup puts a backup on record that holds all that there is.
-func (l *lifeRig) backup() vault.Backup {
+func (l *lifeRig) backup() rekey.Backup {
 	l.t.Helper()
 	ctx := context.Background()
 	size := l.journal.Size()
 	root, err := l.journal.RootAt(ctx, size)
 	l.must(err)
-	b, err := l.vault.RecordBackup(ctx, l.operator, vault.Backup{Size: size, Root: root, Label: "offsite"})
+	b, err := l.life.RecordBackup(ctx, l.operator, rekey.Backup{Size: size, Root: root, Label: "offsite"})
 	l.must(err)
 	return b
 }
@@ -261,26 +264,26 @@ func testKeyLife(t *testing.T, h house) {
 		again.Index != receipt.Index {
 		t.Errorf("erasing again: %d, error %v, want the receipt of %d", again.Index, err, receipt.Index)
 	}
-	_, err = l.vault.ProposeTrim(ctx, l.custodian, 0)
-	l.wants("proposing before the first rotation", err, vault.ErrMetadata)
+	_, err = l.life.ProposeTrim(ctx, l.custodian, 0)
+	l.wants("proposing before the first rotation", err, invalid.ErrField)
 
-	if got := l.rotate(); got != (vault.Rotation{Version: 2, Recorded: true}) {
+	if got := l.rotate(); got != (rekey.Rotation{Version: 2, Recorded: true}) {
 		t.Errorf("rotating gives %+v", got)
 	}
-	_, err = l.vault.ProposeTrim(ctx, l.custodian, 0)
-	l.wants("proposing before the rewrap", err, vault.ErrNotRewrapped)
+	_, err = l.life.ProposeTrim(ctx, l.custodian, 0)
+	l.wants("proposing before the rewrap", err, rekey.ErrNotRewrapped)
 	l.backup()
-	if got := l.rewrapped(); got.State != vault.RewrapDone || got.Rewrapped != 4 || got.Walked != got.Of ||
+	if got := l.rewrapped(); got.State != rekey.RewrapDone || got.Rewrapped != 4 || got.Seen != got.Total ||
 		got.Unreadable != 0 {
 		t.Errorf("the rewrap came to %+v, error %v", got, got.Err)
 	}
 	if got := l.versions(); got[1] != 0 || got[2] != 4 {
 		t.Errorf("rows by version after the rewrap: %v", got)
 	}
-	_, err = l.vault.ProposeTrim(ctx, l.custodian, 0)
-	l.wants("proposing with a backup from before the rewrap", err, vault.ErrNoBackup)
+	_, err = l.life.ProposeTrim(ctx, l.custodian, 0)
+	l.wants("proposing with a backup from before the rewrap", err, rekey.ErrNoBackup)
 	l.backup()
-	trim, err := l.vault.ProposeTrim(ctx, l.custodian, 0)
+	trim, err := l.life.ProposeTrim(ctx, l.custodian, 0)
 	l.must(err)
 	l.checkTrim(trim)
 
@@ -326,28 +329,28 @@ func testKeyLife(t *testing.T, h house) {
 
 // checkTrim sees that a trim is refused as long as anything is missing: the approval, the second person, the waiting
 // period.
-func (l *lifeRig) checkTrim(trim vault.Trim) {
+func (l *lifeRig) checkTrim(trim rekey.Trim) {
 	l.t.Helper()
 	ctx := context.Background()
-	if again, err := l.vault.ProposeTrim(ctx, l.second, trim.Oldest); err != nil || again.ID != trim.ID {
+	if again, err := l.life.ProposeTrim(ctx, l.second, trim.Oldest); err != nil || again.ID != trim.ID {
 		l.t.Errorf("the same proposal again: %v, error %v, want the open one", again.ID, err)
 	}
-	_, err := l.vault.RunTrim(ctx, l.custodian, trim.ID)
-	l.wants("running unapproved", err, vault.ErrUnapproved)
-	_, err = l.vault.ApproveTrim(ctx, l.custodian, trim.ID)
-	l.wants("approving one's own proposal", err, vault.ErrOwnRequest)
-	_, err = l.vault.ApproveTrim(ctx, l.who, trim.ID)
+	_, err := l.life.RunTrim(ctx, l.custodian, trim.ID)
+	l.wants("running unapproved", err, approval.ErrUnapproved)
+	_, err = l.life.ApproveTrim(ctx, l.custodian, trim.ID)
+	l.wants("approving one's own proposal", err, approval.ErrOwnRequest)
+	_, err = l.life.ApproveTrim(ctx, l.who, trim.ID)
 	l.wants("approving as an administrator and records officer", err, access.ErrDenied)
-	approved, err := l.vault.ApproveTrim(ctx, l.second, trim.ID)
+	approved, err := l.life.ApproveTrim(ctx, l.second, trim.ID)
 	l.must(err)
-	if approved.State != vault.TrimApproved || approved.Approver != l.second.Actor().ID {
+	if approved.State != approval.Approved || approved.Approver != l.second.Actor().ID {
 		l.t.Errorf("approved: %+v", approved)
 	}
-	_, err = l.vault.RunTrim(ctx, l.custodian, trim.ID)
-	l.wants("running before the waiting period has ended", err, vault.ErrWaiting)
-	_, err = l.vault.RunTrim(ctx, l.second, trim.ID)
-	l.wants("running what one has approved", err, vault.ErrOwnRequest)
-	_, err = l.vault.RunTrim(ctx, l.operator, trim.ID)
+	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
+	l.wants("running before the waiting period has ended", err, approval.ErrWaiting)
+	_, err = l.life.RunTrim(ctx, l.second, trim.ID)
+	l.wants("running what one has approved", err, approval.ErrOwnRequest)
+	_, err = l.life.RunTrim(ctx, l.operator, trim.ID)
 	l.wants("running as an administrator", err, access.ErrDenied)
 }
 
@@ -355,23 +358,23 @@ func (l *lifeRig) checkTrim(trim vault.Trim) {
 func (l *lifeRig) runTrim(id journal.ID) {
 	l.t.Helper()
 	ctx := context.Background()
-	done, err := l.vault.RunTrim(ctx, l.custodian, id)
+	done, err := l.life.RunTrim(ctx, l.custodian, id)
 	l.must(err)
 	if !l.ours {
-		if done.State != vault.TrimBegun {
+		if done.State != approval.Begun {
 			l.t.Errorf("before the key custodian has trimmed, the trim is %s", done.State)
 		}
 		l.must(l.house.custodian.Trim(ctx, l.tenant, done.Oldest))
-		done, err = l.vault.RunTrim(ctx, l.custodian, id)
+		done, err = l.life.RunTrim(ctx, l.custodian, id)
 		l.must(err)
 	}
-	if done.State != vault.TrimDone {
+	if done.State != approval.Done {
 		l.t.Errorf("after the trim it is %s", done.State)
 	}
-	if again, err := l.vault.RunTrim(ctx, l.custodian, id); err != nil || again.State != vault.TrimDone {
+	if again, err := l.life.RunTrim(ctx, l.custodian, id); err != nil || again.State != approval.Done {
 		l.t.Errorf("running again: %+v, error %v", again, err)
 	}
-	status, err := l.vault.KeyStatus(ctx, l.custodian)
+	status, err := l.life.Status(ctx, l.custodian)
 	l.must(err)
 	if status.Oldest != done.Oldest || status.InService.Kept != done.Oldest || !status.Covered {
 		l.t.Errorf("after the trim the key is %+v, in service %+v", status, status.InService)
@@ -398,10 +401,10 @@ func (l *lifeRig) erasedInBackups(id journal.ID, want bool) {
 	story, err := l.vault.History(ctx, l.who, id)
 	l.must(err)
 	last := story[len(story)-1]
-	if got := last.Type == string(vault.ErasedInBackups); got != want {
+	if got := last.Type == string(rekey.ErasedInBackups); got != want {
 		l.t.Errorf("its story ends with %s", last.Type)
 	}
-	var data vault.ErasedInBackupsData
+	var data rekey.ErasedInBackupsData
 	if err := json.Unmarshal(last.Data, &data); want && (err != nil || data.Count != 1 || data.Before != 2) {
 		l.t.Errorf("the record says %+v, error %v", data, err)
 	}

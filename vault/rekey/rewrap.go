@@ -1,4 +1,4 @@
-package vault
+package rekey
 
 import (
 	"bytes"
@@ -28,10 +28,10 @@ const (
 
 // Rewrap is how far a rewrap has come. It is known to the process that runs it; what it came to is on record.
 type Rewrap struct {
-	State   string
-	Version int // every row gets this version of the tenant's key, or a newer one
-	// Walked of Of sealed rows have been looked at; other tenants' are among them. Of is as it was at the beginning.
-	Walked, Of int64
+	State      string
+	Version    int   // every row gets this version of the tenant's key, or a newer one
+	Seen       int64 // sealed rows that have been looked at; other tenants' are among them
+	Total      int64 // sealed rows that there were at the beginning
 	Rewrapped  int64 // rows that this run has rewrapped
 	Unreadable int64 // rows that cannot be rewrapped: damaged, or their key is gone
 	Began      time.Time
@@ -53,7 +53,7 @@ type rewraps struct {
 
 // rewrapping is a rewrap on its way.
 type rewrapping struct {
-	v   *Vault
+	k   *Keys
 	who access.Who
 
 	mu  sync.Mutex
@@ -75,13 +75,13 @@ func (w *rewrapping) count(change func(*Rewrap)) {
 
 // StartRewrap begins to wrap the keys in all sealed rows of who's tenant with the newest version of the tenant's key,
 // or joins the rewrap that runs here already; access.RewrapKeys is needed, while it runs too. It goes on in the
-// background: KeyStatus says how far it has come. One that is broken off is begun again by the next call, and passes
+// background: Status says how far it has come. One that is broken off is begun again by the next call, and passes
 // over what is done.
 //
 // Errors: access.ErrDenied; journal.ErrClosed.
-func (v *Vault) StartRewrap(ctx context.Context, who access.Who) (Rewrap, error) {
+func (k *Keys) StartRewrap(ctx context.Context, who access.Who) (Rewrap, error) {
 	target := 0
-	_, err := v.cfg.Door.Act(ctx, who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
+	_, err := k.cfg.Door.Act(ctx, who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
 		key, err := keyOf(view, who.Tenant)
 		if target = key.Newest; err != nil || key.Floor >= target {
 			return journal.Change{}, err
@@ -90,27 +90,27 @@ func (v *Vault) StartRewrap(ctx context.Context, who access.Who) (Rewrap, error)
 			KeyRewrapBegunData{Version: target})}}, nil
 	})
 	if err == nil {
-		err = v.working.Err()
+		err = k.working.Err()
 	}
 	if err != nil {
 		return Rewrap{}, fmt.Errorf("starting to rewrap: %w", err)
 	}
-	v.rewraps.mu.Lock()
-	defer v.rewraps.mu.Unlock()
-	if w := v.rewraps.of[who.Tenant]; w != nil && w.progress().State == RewrapRunning {
+	k.rewraps.mu.Lock()
+	defer k.rewraps.mu.Unlock()
+	if w := k.rewraps.of[who.Tenant]; w != nil && w.progress().State == RewrapRunning {
 		return w.progress(), nil
 	}
-	w := &rewrapping{v: v, who: who, now: Rewrap{State: RewrapRunning, Version: target, Began: v.cfg.Clock.Now()}}
-	v.rewraps.of[who.Tenant] = w
-	v.start(func() { w.run(v.working) })
+	w := &rewrapping{k: k, who: who, now: Rewrap{State: RewrapRunning, Version: target, Began: k.cfg.Clock.Now()}}
+	k.rewraps.of[who.Tenant] = w
+	k.workers.Go(func() { w.run(k.working) })
 	return w.progress(), nil
 }
 
 // lastRewrap is the rewrap of a tenant that runs here, or the last one that did; nil when there was none.
-func (v *Vault) lastRewrap(tenant string) *Rewrap {
-	v.rewraps.mu.Lock()
-	defer v.rewraps.mu.Unlock()
-	w := v.rewraps.of[tenant]
+func (k *Keys) lastRewrap(tenant string) *Rewrap {
+	k.rewraps.mu.Lock()
+	defer k.rewraps.mu.Unlock()
+	w := k.rewraps.of[tenant]
 	if w == nil {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (w *rewrapping) run(ctx context.Context) {
 	if err == nil {
 		err = w.complete(ctx)
 	}
-	ended := w.v.cfg.Clock.Now()
+	ended := w.k.cfg.Clock.Now()
 	w.count(func(p *Rewrap) {
 		p.State, p.Ended = RewrapDone, ended
 		if err != nil {
@@ -135,17 +135,17 @@ func (w *rewrapping) run(ctx context.Context) {
 		}
 	})
 	if err != nil && ctx.Err() == nil {
-		w.v.cfg.Log.Error("a rewrap has ended early; what it has done stays done", "tenant", w.who.Tenant, "error", err)
+		w.k.cfg.Log.Error("a rewrap has ended early; what it has done stays done", "tenant", w.who.Tenant, "error", err)
 	}
 }
 
 // all reads, wraps and commits in parallel.
 func (w *rewrapping) all(ctx context.Context) error {
-	of, err := w.v.countSealed(ctx)
+	total, err := w.k.countSealed(ctx)
 	if err != nil {
 		return err
 	}
-	w.count(func(p *Rewrap) { p.Of = of })
+	w.count(func(p *Rewrap) { p.Total = total })
 	group, ctx := errgroup.WithContext(ctx)
 	batches := make(chan []sealedRow)
 	group.Go(func() error {
@@ -167,7 +167,7 @@ func (w *rewrapping) all(ctx context.Context) error {
 
 // read sends the rows that are to be rewrapped, batch by batch.
 func (w *rewrapping) read(ctx context.Context, batches chan<- []sealedRow) error {
-	rows := walk{view: w.v.cfg.Journal.View, tenant: w.who.Tenant, below: w.progress().Version}
+	rows := walk{view: w.k.cfg.Journal.View, rows: w.k.cfg.Rows, tenant: w.who.Tenant, below: w.progress().Version}
 	for !rows.ended {
 		found, seen, err := rows.next(ctx)
 		if err != nil {
@@ -180,7 +180,7 @@ func (w *rewrapping) read(ctx context.Context, batches chan<- []sealedRow) error
 				return ctx.Err()
 			}
 		}
-		w.count(func(p *Rewrap) { p.Walked += seen })
+		w.count(func(p *Rewrap) { p.Seen += seen })
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ func (w *rewrapping) wrap(ctx context.Context, batch []sealedRow) (ready []rewra
 	if len(asked) == 0 {
 		return nil, broken, nil
 	}
-	results, err := w.v.cfg.Keys.Rewrap(ctx, w.who.Tenant, wrapped)
+	results, err := w.k.cfg.Keys.Rewrap(ctx, w.who.Tenant, wrapped)
 	if err == nil && len(results) != len(asked) {
 		err = fmt.Errorf("the key service rewrapped %d of %d", len(results), len(asked))
 	}
@@ -255,10 +255,10 @@ func (w *rewrapping) probe(ctx context.Context, ready []rewrapped) error {
 		ready = []rewrapped{ready[0], ready[len(ready)-1]}
 	}
 	var rows []seal.Sealed
-	err := w.v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+	err := w.k.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		rows = nil
 		for _, row := range ready {
-			_, binding, err := bindingOf(r, row.key)
+			binding, err := w.k.cfg.Rows.Binding(r, row.key)
 			if errors.Is(err, journal.ErrNotFound) { // it was erased meanwhile
 				continue
 			}
@@ -273,7 +273,7 @@ func (w *rewrapping) probe(ctx context.Context, ready []rewrapped) error {
 	if err != nil {
 		return fmt.Errorf("reading what rows are bound to: %w", err)
 	}
-	opened, err := seal.Open(ctx, w.v.cfg.Keys, w.who.Tenant, rows)
+	opened, err := seal.Open(ctx, w.k.cfg.Keys, w.who.Tenant, rows)
 	if err != nil {
 		return fmt.Errorf("looking into what was rewrapped: %w", err)
 	}
@@ -291,17 +291,15 @@ func (w *rewrapping) probe(ctx context.Context, ready []rewrapped) error {
 // unreadable counts and reports a row that cannot be rewrapped. A document's raises the alarm.
 func (w *rewrapping) unreadable(ctx context.Context, row sealedRow) {
 	w.count(func(p *Rewrap) { p.Unreadable++ })
-	w.v.cfg.Log.Error("a sealed row cannot be rewrapped", "row", hex.EncodeToString(row.key), "error", row.err)
-	if id, ok := documentOf(row.key); ok {
-		_ = w.v.damage(ctx, w.who, id, fmt.Errorf("%w: %w", errRow, row.err))
-	}
+	w.k.cfg.Log.Error("a sealed row cannot be rewrapped", "row", hex.EncodeToString(row.key), "error", row.err)
+	w.k.cfg.Rows.Unreadable(ctx, w.who, row.key, row.err)
 }
 
 // commit puts the new values into their places. A row that is not as it was read any more is passed over: it was
 // erased, or rewrapped by somebody else.
 func (w *rewrapping) commit(ctx context.Context, ready []rewrapped) error {
 	var puts []journal.Row
-	_, err := w.v.cfg.Door.Act(ctx, w.who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
+	_, err := w.k.cfg.Door.Act(ctx, w.who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
 		puts = nil
 		for _, row := range ready {
 			value, err := journal.SealedRow(view, row.key)
@@ -328,7 +326,7 @@ func (w *rewrapping) commit(ctx context.Context, ready []rewrapped) error {
 // the first was looked at, none can have been written.
 func (w *rewrapping) complete(ctx context.Context) error {
 	done := w.progress()
-	_, err := w.v.cfg.Door.Act(ctx, w.who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
+	_, err := w.k.cfg.Door.Act(ctx, w.who, access.RewrapKeys, func(view journal.View) (journal.Change, error) {
 		key, err := keyOf(view, w.who.Tenant)
 		if err != nil || key.Rewrapped >= done.Version && done.Rewrapped == 0 {
 			return journal.Change{}, err

@@ -1,0 +1,204 @@
+package rekey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+	"muniment/vault/approval"
+	"muniment/vault/invalid"
+)
+
+const (
+	// DefaultTrimWait is how long a trim waits after it was proposed, unless Config.TrimWait says otherwise.
+	DefaultTrimWait = 30 * 24 * time.Hour
+	// lapse is how long an approval holds, and how long a proposal stays open after its waiting period.
+	lapse = 90 * 24 * time.Hour
+)
+
+// Trim is a proposal to destroy the versions of a tenant's key before Oldest, and what has become of it.
+type Trim struct {
+	ID     journal.ID
+	Oldest int
+	State  approval.State
+	approval.Proposal
+}
+
+// trimRow is a row of the table of trims, under tenant, 0, id.
+type trimRow struct {
+	Oldest int `json:"oldest"`
+	approval.Proposal
+	// Report is the index of the documents.erased_in_backups event that belongs to it.
+	Report uint64 `json:"report,omitempty"`
+}
+
+var trims = journal.NewRows[trimRow]("trims")
+
+func reduceTrimProposed(w *journal.Writer, e journal.Entry, d KeyTrimProposedData) error {
+	proposal := approval.Proposal{Proposer: e.Actor, Proposed: e.At, NotBefore: d.NotBefore, Lapses: d.Lapses}
+	row := trimRow{Oldest: d.Oldest, Proposal: proposal}
+	if err := trims.Put(w, tenantKey(e.Tenant, d.ID[:]...), row); err != nil {
+		return err
+	}
+	return changeKey(w, e, func(key *keyRow) { key.Trim = d.ID })
+}
+
+func reduceTrimApproved(w *journal.Writer, e journal.Entry, d KeyTrimApprovedData) error {
+	return changeTrim(w, e, d.ID, func(row *trimRow) { row.Approver, row.Approved, row.Until = e.Actor, e.At, d.Lapses })
+}
+
+func reduceTrimBegun(w *journal.Writer, e journal.Entry, d KeyTrimBegunData) error {
+	return changeTrim(w, e, d.ID, func(row *trimRow) { row.Begun = e.At })
+}
+
+func reduceTrimmed(w *journal.Writer, e journal.Entry, d KeyTrimmedData) error {
+	if err := changeTrim(w, e, d.ID, func(row *trimRow) { row.Done = e.At }); err != nil {
+		return err
+	}
+	return changeKey(w, e, func(key *keyRow) { key.Oldest = max(key.Oldest, d.Oldest) })
+}
+
+func reduceErasedInBackups(w *journal.Writer, e journal.Entry, d ErasedInBackupsData) error {
+	return changeTrim(w, e, d.ID, func(row *trimRow) { row.Report = e.Index })
+}
+
+func changeTrim(w *journal.Writer, e journal.Entry, id journal.ID, change func(*trimRow)) error {
+	key := tenantKey(e.Tenant, id[:]...)
+	row, ok, err := trims.Get(w, key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errors.New("a trim goes on that nobody has proposed")
+	}
+	change(&row)
+	return trims.Put(w, key, row)
+}
+
+// public describes a trim as it is at a time.
+func (t *trimRow) public(id journal.ID, key keyRow, now time.Time) Trim {
+	return Trim{ID: id, Oldest: t.Oldest, State: t.State(now, key.Trim != id), Proposal: t.Proposal}
+}
+
+// trimOf reads a trim of a tenant: ErrNoTrim.
+func trimOf(view journal.View, tenant string, id journal.ID) (Trim, keyRow, error) {
+	key, err := keyOf(view, tenant)
+	if err != nil {
+		return Trim{}, key, err
+	}
+	row, ok, err := trims.Get(view, tenantKey(tenant, id[:]...))
+	if err == nil && !ok {
+		err = ErrNoTrim
+	}
+	if err != nil {
+		return Trim{}, key, err
+	}
+	return row.public(id, key, view.Now()), key, nil
+}
+
+// trimmable says that what is still kept can do without the versions before oldest: every sealed row is wrapped with a
+// newer one, and a backup is on record in which that is so too.
+func (k *keyRow) trimmable(oldest int) error {
+	switch {
+	case k.Rewrapped < oldest:
+		return ErrNotRewrapped
+	case k.Backup <= k.Complete:
+		return ErrNoBackup
+	}
+	return nil
+}
+
+// ProposeTrim proposes to destroy the versions of the tenant's key before oldest (0: before the newest); access.TrimKey
+// is needed. Everything must be wrapped with a newer version, and a verified backup must cover that. Another person has
+// to approve, and the waiting period to end, before RunTrim carries it out. A proposal takes the place of one for fewer
+// versions; the same again returns the one that is open.
+//
+// Errors: a *invalid.Field for oldest; ErrNotRewrapped, ErrNoBackup, approval.ErrOpen; access.ErrUnreleased when it is on record,
+// but not shipped in time; access.ErrDenied.
+func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Trim, error) {
+	id, err := journal.NewID(k.cfg.Clock.Now(), k.cfg.Rand)
+	if err != nil {
+		return Trim{}, fmt.Errorf("proposing a trim: %w", err)
+	}
+	terms := approval.Terms{Wait: k.cfg.TrimWait, Lapse: lapse}
+	step := func(view journal.View) (Trim, []journal.Event, error) {
+		key, err := keyOf(view, who.Tenant)
+		if err != nil {
+			return Trim{}, nil, err
+		}
+		if oldest == 0 {
+			oldest = key.Newest
+		}
+		if oldest <= key.Oldest || oldest > key.Newest {
+			return Trim{}, nil, &invalid.Field{Name: "oldest",
+				Reason: "is not a version that can become the oldest: that is one after the " +
+					"oldest there is, up to the newest. Where there is only one, rotate first: muniment key rotate"}
+		}
+		if !key.Trim.IsZero() {
+			open, _, err := trimOf(view, who.Tenant, key.Trim)
+			switch {
+			case err != nil:
+				return Trim{}, nil, err
+			case open.State == approval.Begun, open.State.Open() && open.Oldest > oldest:
+				return Trim{}, nil, approval.ErrOpen
+			case open.State.Open() && open.Oldest == oldest:
+				return open, nil, nil
+			}
+		}
+		proposal := terms.Propose(who.Actor().ID, view.Now())
+		trim := Trim{ID: id, Oldest: oldest, State: approval.Proposed, Proposal: proposal}
+		data := KeyTrimProposedData{
+			ID: id, Oldest: oldest, NotBefore: proposal.NotBefore, Lapses: proposal.Lapses,
+		}
+		return trim, []journal.Event{KeyTrimProposed.New(journal.ID{}, data)}, key.trimmable(oldest)
+	}
+	trim, err := approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, step)
+	if err != nil {
+		return Trim{}, fmt.Errorf("proposing a trim: %w", err)
+	}
+	return trim, nil
+}
+
+// ApproveTrim approves a trim that somebody else has proposed; access.ApproveTrim is needed. The approval lapses after
+// 90 days.
+//
+// Errors: ErrNoTrim; approval.ErrOwnRequest; approval.ErrOver; access.ErrUnreleased when it is on record, but not shipped in time;
+// access.ErrDenied.
+func (k *Keys) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
+	terms := approval.Terms{Wait: k.cfg.TrimWait, Lapse: lapse}
+	step := func(view journal.View) (Trim, []journal.Event, error) {
+		trim, _, err := trimOf(view, who.Tenant, id)
+		if err != nil {
+			return Trim{}, nil, err
+		}
+		was := trim.Proposal
+		trim.Proposal, err = terms.Approve(was, trim.State, who.Actor().ID, view.Now())
+		if err != nil || trim.Proposal == was {
+			return trim, nil, err
+		}
+		trim.State = approval.Approved
+		data := KeyTrimApprovedData{ID: id, Lapses: trim.Until}
+		return trim, []journal.Event{KeyTrimApproved.New(journal.ID{}, data)}, nil
+	}
+	trim, err := approval.Commit(ctx, k.cfg.Door, who, access.ApproveTrim, step)
+	if err != nil {
+		return Trim{}, fmt.Errorf("approving a trim: %w", err)
+	}
+	return trim, nil
+}
+
+// ReportOf is the index of the event that says of all documents which were erased under a version of the tenant's key
+// that they are so in every backup; 0 while there is none.
+func ReportOf(r journal.Reader, tenant string, version int) (report uint64, err error) {
+	err = trims.Scan(r, journal.Prefix(tenantKey(tenant)), func(_ []byte, trim trimRow) error {
+		if trim.Report != 0 && trim.Oldest > version {
+			report = trim.Report
+			return journal.Stop
+		}
+		return nil
+	})
+	return report, err
+}
