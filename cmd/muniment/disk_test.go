@@ -98,7 +98,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	heal()
 	v.load("after", 3)
-	v.settle()
+	v.checkPromise()
 	if err := v.end(syscall.SIGTERM); err != nil {
 		t.Errorf("it ends with %v\n%s", err, v.stderr)
 	}
@@ -185,7 +185,7 @@ func TestLostFolder(t *testing.T) {
 			t.Errorf("the evidence of %s is %d", key, got)
 		}
 	}
-	v.settle()
+	v.checkPromise()
 	if got := v.status(http.MethodPost, "/v1/anchors", "", nil); got >= http.StatusBadRequest {
 		t.Errorf("anchoring after the loss is %d\n%s", got, v.stderr)
 	}

@@ -15,10 +15,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"muniment/anchor/processtest"
 )
 
 // signedHead is what a checkpoint says.
@@ -132,17 +133,7 @@ func (v *victim) backgroundLoad(round string) (wait func()) {
 // reach waits until so many deposits were acknowledged.
 func (v *victim) reach(n int) {
 	v.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
-		v.mu.Lock()
-		acked := len(v.acked)
-		v.mu.Unlock()
-		if acked >= n {
-			return
-		}
-		if time.Now().After(deadline) {
-			v.t.Fatalf("only %d deposits were acknowledged\n%s", acked, v.stderr)
-		}
-	}
+	processtest.Await(v.t, fmt.Sprintf("%d deposits are acknowledged", n), func() bool { return v.known() >= n })
 }
 
 func (v *victim) journalFile() string { return filepath.Join(v.dir, "journal.db") }
@@ -178,7 +169,7 @@ func TestDrillOldDatabase(t *testing.T) {
 		t.Errorf("the log does not say that it caught up\n%s", v.stderr)
 	}
 	acked := len(v.acked)
-	v.settle()
+	v.checkPromise()
 	v.oneHistory(heads)
 	if err := v.end(syscall.SIGTERM); err != nil {
 		t.Error(err)
@@ -235,7 +226,7 @@ func TestDrillTornDatabase(t *testing.T) {
 		if !v.start(nil) {
 			t.Fatalf("it does not start\n%s", v.stderr)
 		}
-		v.settle()
+		v.checkPromise()
 	}
 	v.oneHistory(heads)
 	if err := v.end(syscall.SIGTERM); err != nil {
@@ -349,5 +340,5 @@ func TestDrillDamagedBucket(t *testing.T) {
 	if !v.start(nil) {
 		t.Fatalf("it does not start\n%s", v.stderr)
 	}
-	v.settle()
+	v.checkPromise()
 }

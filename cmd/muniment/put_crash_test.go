@@ -11,7 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"muniment/anchor/processtest"
 )
 
 // job is a nightly job: a manifest, its files, and the receipts.
@@ -61,16 +62,10 @@ func (j *job) start() *exec.Cmd {
 // await waits until the receipts have so many lines.
 func (j *job) await(lines int) {
 	j.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; {
+	processtest.Await(j.t, fmt.Sprintf("the receipts have %d lines", lines), func() bool {
 		raw, err := os.ReadFile(j.receipts)
-		if err == nil && bytes.Count(raw, []byte("\n")) >= lines {
-			return
-		}
-		if time.Now().After(deadline) {
-			j.t.Fatalf("the job does not come to %d lines: %s", lines, raw)
-		}
-		<-time.After(time.Millisecond)
-	}
+		return err == nil && bytes.Count(raw, []byte("\n")) >= lines
+	})
 }
 
 // lines are the receipts' records, each row's last one, by its path.

@@ -1,15 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -19,36 +19,42 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"muniment/anchor/processtest"
 	"muniment/anchor/proxytest"
 	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/node"
 	"muniment/openapi"
 	"muniment/vault/keys/transit"
 )
 
-// environment looks variables up in pairs of names and values.
-func environment(pairs ...string) func(string) string {
-	return func(name string) string {
-		for i := 0; i < len(pairs); i += 2 {
-			if pairs[i] == name {
-				return pairs[i+1]
-			}
-		}
-		return ""
-	}
-}
-
-// examined runs the doctor over a configuration and returns its lines and exit code.
-func examined(t *testing.T, getenv func(string) string, args ...string) ([]checkLine, int) {
+// examined runs the doctor over a configuration, as a program with these variables, and returns its lines and exit code.
+func examined(t *testing.T, env []string, args ...string) ([]checkLine, int) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	around := &cli.Program{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Getenv: getenv}
-	code := run(t.Context(), around, node.OpenStorage, append([]string{"doctor", "-o", "json"}, args...))
+	stdout, stderr, code := ran(t, env, append([]string{"doctor", "-o", "json"}, args...)...)
 	var lines []checkLine
-	if err := json.Unmarshal(out.Bytes(), &lines); err != nil {
-		t.Fatalf("%v: %s%s", err, out.String(), errs.String())
+	if err := json.Unmarshal([]byte(stdout), &lines); err != nil {
+		t.Fatalf("%v: %s%s", err, stdout, stderr)
 	}
 	return lines, code
+}
+
+// ran runs the program for a minute at most. It is not run within the test: a program that another test starts would
+// hold the locks of its data folder between fork and exec.
+func ran(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	program, err := exec.LookPath("muniment")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	var out, errs strings.Builder
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), env...), &out, &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
 // failures are the lines that say fail, as a person reads them.
@@ -66,15 +72,11 @@ func failures(lines []checkLine) string {
 // error.
 func started(t *testing.T, path string) string {
 	t.Helper()
-	var errs bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	code := run(ctx, &cli.Program{
-		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &errs, Getenv: environment()}, node.OpenStorage, []string{"serve", "--config", path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"})
+	_, said, code := ran(t, nil, "serve", "--config", path, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	if code != cli.ExitFailed {
 		t.Errorf("serve ends with %d: it has started", code)
 	}
-	return errs.String()
+	return said
 }
 
 // stateOf is that of a line, and what was found.
@@ -108,11 +110,11 @@ func TestRealDoctor(t *testing.T) {
 			}
 		}
 	}
-	if lines, code := examined(t, environment(), "--config", path); code != cli.ExitFailed ||
+	if lines, code := examined(t, nil, "--config", path); code != cli.ExitFailed ||
 		!strings.Contains(failures(lines), "there is no such bucket") {
 		t.Errorf("without buckets, exit code %d:\n%s", code, failures(lines))
 	}
-	lines, code := examined(t, environment(), "--config", path, "--create-buckets")
+	lines, code := examined(t, nil, "--config", path, "--create-buckets")
 	check("before the first start", lines, code, map[string]string{
 		"configuration": "ok", "data folder": "warn: there is no ",
 		"release bucket":                     "ok: new-release is there, keeps no versions",
@@ -127,7 +129,7 @@ func TestRealDoctor(t *testing.T) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
 	admin := adminOf(v)
-	lines, code = examined(t, environment("MUNIMENT_ADMIN_LISTEN", admin), "--config", path, "--url", v.url, "--token",
+	lines, code = examined(t, []string{"MUNIMENT_ADMIN_LISTEN=" + admin}, "--config", path, "--url", v.url, "--token",
 		v.token)
 	check("while it is served", lines, code, map[string]string{
 		"server: journal": "ok", "server: release": "ok", "server: keys": "ok", "server: objects": "ok",
@@ -140,13 +142,13 @@ func TestRealDoctor(t *testing.T) {
 	}
 	r.immutable(v)
 	v.end(syscall.SIGTERM)
-	lines, code = examined(t, environment("MUNIMENT_ADMIN_LISTEN", admin), "--config", path)
+	lines, code = examined(t, []string{"MUNIMENT_ADMIN_LISTEN=" + admin}, "--config", path)
 	check("after that", lines, code,
 		map[string]string{"server": "ok: none answers", "journal": "ok", "journal: bootstrap principal": "warn"})
 	if err := os.Remove(filepath.Join(v.dir, "journal.db")); err != nil {
 		t.Fatal(err)
 	}
-	lines, code = examined(t, environment("MUNIMENT_ADMIN_LISTEN", admin), "--config", path)
+	lines, code = examined(t, []string{"MUNIMENT_ADMIN_LISTEN=" + admin}, "--config", path)
 	check("without its journal", lines, code, map[string]string{"journal": "warn: there is no journal.db"})
 }
 
@@ -172,7 +174,7 @@ func TestRealTokenLife(t *testing.T) {
 			"warn: it ends in 1h0m0s unless it is renewed, which its greatest age"},
 	} {
 		r.write("token", r.vault.Token(t, "muniment-gateway", r.policy("", ""), c.token))
-		lines, _ := examined(t, environment(), "--config", path)
+		lines, _ := examined(t, nil, "--config", path)
 		if got := stateOf(lines, "key service: token"); !strings.HasPrefix(strings.Replace(got, "59m59s", "1h0m0s", 1),
 			c.want) {
 			t.Errorf("%s: %s; want %s", name, got, c.want)
@@ -182,7 +184,7 @@ func TestRealTokenLife(t *testing.T) {
 		}
 	}
 	r.write("token", r.vault.RootToken)
-	lines, code := examined(t, environment(), "--config", path)
+	lines, code := examined(t, nil, "--config", path)
 	if got := stateOf(lines, "key service: token"); !strings.HasPrefix(got, "warn: it never ends") {
 		t.Errorf("the root token: %s", got)
 	}
@@ -195,14 +197,14 @@ func TestRealTokenLife(t *testing.T) {
 // adminOf is the address that a server has told its log.
 func adminOf(v *victim) string {
 	v.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(time.Millisecond) {
-		_, admin, told := strings.Cut(v.stderr.String(), "admin=http://")
-		if admin, _, whole := strings.Cut(admin, " "); told && whole {
-			return admin
-		}
-	}
-	v.t.Fatalf("the log does not tell the admin address:\n%s", v.stderr)
-	return ""
+	var address string
+	processtest.Await(v.t, "the log tells the admin address", func() bool {
+		_, rest, told := strings.Cut(v.stderr.String(), "admin=http://")
+		admin, _, whole := strings.Cut(rest, " ")
+		address = admin
+		return told && whole
+	})
+	return address
 }
 
 // immutable shows that a store which was seen to enforce its locks may take documents of a series that demands it.
@@ -353,7 +355,7 @@ func (r *real) mistake(t *testing.T, c spoiled) {
 		defer c.prepare(r)()
 	}
 	path := filepath.Join(r.dir, c.name+".yaml")
-	lines, code := examined(t, environment(), "--config", path)
+	lines, code := examined(t, nil, "--config", path)
 	found := failures(lines)
 	for _, want := range c.doctor {
 		if !strings.Contains(found, want) {

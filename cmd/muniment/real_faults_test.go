@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -125,11 +126,6 @@ const (
 func TestRealStoreFaults(t *testing.T) {
 	long(t, realServers)
 	t.Parallel()
-	r := newReal(t)
-	v := r.victim()
-	if !v.start(nil) {
-		t.Fatalf("the server did not start\n%s", v.stderr)
-	}
 	documents := proxytest.On(http.MethodPut, "/"+documentsBucket+"/")
 	head := proxytest.On(http.MethodPut, "/"+releaseBucket+"/head")
 	var strikes []strike
@@ -171,25 +167,72 @@ func TestRealStoreFaults(t *testing.T) {
 			largeDocument, taken},
 		strike{"head, for long", proxytest.Fault{Match: head, Times: -1}, smallDocument, notReleased},
 	)
+	trials := []trial{{"reads", func(r *real, v *victim) {
+		r.readFaults(v)
+		r.storeGone(v)
+	}}}
 	for i, s := range strikes {
-		t.Run(fmt.Sprintf("%s %s", s.fault.Kind, s.name), func(t *testing.T) {
-			v.t = t
-			key := fmt.Sprintf("strike-%d", i)
-			in := r.s3Proxy.Inject(s.fault)
-			v.send(key, s.size).want(t, "the deposit", s.want)
-			if in.Struck() == 0 {
-				t.Error("the fault struck nothing")
+		trials = append(trials, trial{fmt.Sprintf("%s %s", s.fault.Kind, s.name), func(r *real, v *victim) {
+			v.suffer(r.s3Proxy, fmt.Sprintf("strike-%d", i), s)
+		}})
+	}
+	sideBySide(t, trials)
+}
+
+// suffer deposits under a fault, and again when it is over.
+func (v *victim) suffer(proxy *proxytest.Proxy, key string, s strike) {
+	v.t.Helper()
+	in := proxy.Inject(s.fault)
+	v.send(key, s.size).want(v.t, "the deposit", s.want)
+	if in.Struck() == 0 {
+		v.t.Error("the fault struck nothing")
+	}
+	in.Remove()
+	v.recover(key, s.size)
+}
+
+// trial is something that a server over real ones goes through.
+type trial struct {
+	name string
+	do   func(*real, *victim)
+}
+
+// sideBySide lets several servers, each over an object store and a Vault of its own, go through all trials, since most
+// of a fault's time is waiting. Afterwards each server must have kept its promise.
+func sideBySide(t *testing.T, trials []trial) {
+	t.Helper()
+	var vaults []*victim
+	var at sync.WaitGroup
+	next := make(chan trial)
+	for range 3 {
+		r := newReal(t)
+		v := r.victim()
+		if !v.start(nil) {
+			t.Fatalf("the server did not start\n%s", v.stderr)
+		}
+		vaults = append(vaults, v)
+		at.Go(func() {
+			for c := range next {
+				t.Run(c.name, func(t *testing.T) {
+					r.t, v.t = t, t
+					c.do(r, v)
+				})
 			}
-			in.Remove()
-			v.recover(key, s.size)
 		})
 	}
-	v.t = t
-	r.readFaults(v)
-	r.storeGone(v)
-	v.settle()
-	v.end(syscall.SIGTERM)
-	v.fsck()
+	for _, c := range trials {
+		next <- c
+	}
+	close(next)
+	at.Wait()
+	for _, v := range vaults {
+		v.t = t
+		v.checkPromise()
+		if err := v.end(syscall.SIGTERM); err != nil {
+			t.Errorf("it ends with %v\n%s", err, v.stderr)
+		}
+		v.fsck()
+	}
 }
 
 // readFaults cuts and stalls what is read: a client never gets a clean end of anything but the whole document.

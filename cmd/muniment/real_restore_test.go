@@ -95,7 +95,7 @@ func TestRealDrill(t *testing.T) {
 	if !v.start(nil) {
 		t.Fatalf("the restored server did not start\n%s", v.stderr)
 	}
-	v.settle()
+	v.checkPromise()
 	v.oneHistory(heads)
 	if err := v.end(syscall.SIGTERM); err != nil {
 		t.Error(err)

@@ -16,10 +16,10 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"muniment/anchor/processtest"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
@@ -315,7 +315,7 @@ func TestRealTwoServers(t *testing.T) {
 				t.Errorf("the second server says: %v", err)
 			}
 			v.load("after", 2)
-			v.settle()
+			v.checkPromise()
 			v.end(syscall.SIGTERM)
 			v.fsck()
 		})
@@ -388,14 +388,7 @@ func TestRealStarts(t *testing.T) {
 				t.Fatal("the test changes nothing")
 			}
 			r.write(test.data+".yaml", text)
-			_, err = node.Open(t.Context(), r.config(test.data), slog.New(slog.DiscardHandler), node.OpenStorage)
-			if err == nil {
-				t.Fatal("it serves")
-			}
-			said := err.Error()
-			if next, ok := cli.HintOf(err); ok {
-				said += " → " + next
-			}
+			said := started(t, filepath.Join(r.dir, test.data+".yaml"))
 			t.Log(said)
 			if !strings.Contains(said, test.want) {
 				t.Errorf("it does not say %s", test.want)
@@ -429,7 +422,7 @@ func TestRealRestore(t *testing.T) {
 			t.Errorf("the retry of %s made another document", key)
 		}
 	}
-	v.settle()
+	v.checkPromise()
 	if err := v.end(syscall.SIGTERM); err != nil {
 		t.Errorf("it ends with %v\n%s", err, v.stderr)
 	}
@@ -452,13 +445,14 @@ func TestRealCrash(t *testing.T) {
 			defer close(gone)
 			v.load(fmt.Sprintf("round-%d", round), 1<<20)
 		}()
-		for v.known() < enough {
+		processtest.Await(t, "enough deposits are acknowledged", func() bool {
 			select {
 			case <-gone:
 				t.Fatalf("it went by itself\n%s", v.stderr)
-			case <-time.After(time.Millisecond):
+			default:
 			}
-		}
+			return v.known() >= enough
+		})
 		if err := v.end(syscall.SIGKILL); !killed(err) {
 			t.Errorf("it ended with %v", err)
 		}
@@ -466,7 +460,7 @@ func TestRealCrash(t *testing.T) {
 		if !v.start(nil) {
 			t.Fatalf("after round %d it does not start\n%s", round, v.stderr)
 		}
-		v.settle()
+		v.checkPromise()
 	}
 	t.Logf("%d documents", len(v.sent))
 	if err := v.end(syscall.SIGTERM); err != nil {

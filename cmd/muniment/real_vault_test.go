@@ -15,12 +15,6 @@ import (
 func TestRealVaultFaults(t *testing.T) {
 	long(t, realServers)
 	t.Parallel()
-	r := newReal(t)
-	v := r.victim()
-	if !v.start(nil) {
-		t.Fatalf("the server did not start\n%s", v.stderr)
-	}
-	v.recover("first", smallDocument)
 	wrap, sign := proxytest.On("", "/transit/encrypt/"), proxytest.On("", "/transit/sign/muniment-checkpoint")
 	var strikes []strike
 	for _, kind := range []proxytest.Kind{proxytest.Answer, proxytest.AnswerAfter, proxytest.Reset,
@@ -43,32 +37,24 @@ func TestRealVaultFaults(t *testing.T) {
 		strike{"412 of a standby", proxytest.Fault{Match: wrap, Status: 412}, smallDocument, taken},
 		strike{"sign, for long", proxytest.Fault{Match: sign, Times: -1}, smallDocument, notReleased},
 	)
+	trials := []trial{{"sealed, restarted, revoked", func(r *real, v *victim) {
+		r.sealed(v)
+		r.vaultRestarts(v)
+		r.revoked(v)
+	}}}
 	for i, s := range strikes {
-		t.Run(fmt.Sprintf("%s %s", s.fault.Kind, s.name), func(t *testing.T) {
-			v.t = t
-			key := fmt.Sprintf("strike-%d", i)
-			in := r.proxy.Inject(s.fault)
-			v.send(key, s.size).want(t, "the deposit", s.want)
-			if in.Struck() == 0 {
-				t.Error("the fault struck nothing")
-			}
-			in.Remove()
-			v.recover(key, s.size)
-		})
+		trials = append(trials, trial{fmt.Sprintf("%s %s", s.fault.Kind, s.name), func(r *real, v *victim) {
+			v.suffer(r.proxy, fmt.Sprintf("strike-%d", i), s)
+		}})
 	}
-	v.t = t
-	r.sealed(v)
-	r.vaultRestarts(v)
-	r.revoked(v)
-	v.settle()
-	v.end(syscall.SIGTERM)
-	v.fsck()
+	sideBySide(t, trials)
 }
 
 // sealed: while Vault is sealed, deposits and content reads are refused, and all else goes on; also after a start in
 // that time.
 func (r *real) sealed(v *victim) {
 	r.t.Helper()
+	v.recover("first", smallDocument)
 	id := v.acked["first"].ID
 	purpose := map[string]string{"Muniment-Purpose": "test"}
 	if got := v.status(http.MethodPost, "/v1/anchors", "", nil); got >= http.StatusBadRequest {
