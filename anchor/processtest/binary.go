@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Program returns the path of a server's program in its pinned version, or says that it is missing (Missing). Under -short
-// it skips the test, since real servers take longer than what -short is for.
+// Program returns the path of a server's program in its pinned version, or says that it is missing (Missing). Under
+// -short it skips the test, since real servers take longer than what -short is for.
 func Program(t testing.TB, name string) string {
 	t.Helper()
 	if testing.Short() {

@@ -13,7 +13,7 @@ import (
 // askedFor is what TestFinding sets for the run of itself in which the server is looked for.
 const askedFor = "PROCESSTEST_FINDS"
 
-// Where a server is found, and what a test says that finds none.
+// A server is found in the cache or on PATH in its pinned version; a test that finds none says so.
 func TestFinding(t *testing.T) {
 	if os.Getenv(askedFor) != "" {
 		processtest.Program(t, "versitygw")

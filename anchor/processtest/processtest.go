@@ -1,6 +1,6 @@
 // Package processtest starts the programs that tests run against, each on a free port of the loopback interface with a
-// folder of its own, and ends them with the test; and it says what a test is missing of the machine. It needs nothing but
-// the standard library and knows nothing of what is tested, so that the tests of every layer may use it.
+// folder of its own, and ends them with the test; and it says what a test is missing of the machine. It needs nothing
+// but the standard library and knows nothing of what is tested, so that the tests of every layer may use it.
 //
 // A program comes from the user's cache folder, where `make servers` builds the pinned versions, or from PATH when its
 // version is the pinned one. Where there is none the test is skipped with a line that says how to get it; where

@@ -19,8 +19,8 @@ const (
 	HangAfter               // the same after the server has done it
 	Reset                   // the server gets nothing, and the client's connection is reset
 	ResetAfter              // the same after the server has done it
-	CutRequest              // the server gets Bytes of the request's body and then the connection's end; the client's is reset
-	StallUpload             // the server gets Bytes of the request's body and then nothing more, the connection staying open
+	CutRequest              // the server gets Bytes of the body and then the connection's end; the client's is reset
+	StallUpload             // the server gets Bytes of the body and then nothing more, the connection staying open
 	CutAnswer               // the client gets Bytes of the answer's body and then the connection's end
 	StallAnswer             // the client gets Bytes of the answer's body and then nothing more until it gives up
 	Delay                   // the server gets the request after For, and all goes well
@@ -50,7 +50,7 @@ type Fault struct {
 	Header http.Header // of the same; a Retry-After, for example
 	Body   string      // of the same
 
-	Bytes int64         // of CutRequest, StallUpload, CutAnswer and StallAnswer; a body that has no more is passed on whole
+	Bytes int64         // of CutRequest, StallUpload, CutAnswer and StallAnswer; a shorter body is passed on whole
 	For   time.Duration // of Delay
 
 	// MayMiss says that the test is right even if this never strikes. Otherwise a fault that struck nothing by the end
@@ -67,8 +67,8 @@ type Injected struct {
 	struck  atomic.Int64
 }
 
-// Struck is the number of requests that have suffered it. One that hangs counts as soon as it does; one whose answer is
-// lost counts once the server has answered.
+// Struck is the number of requests that have suffered it. A request that hangs counts as soon as it does; a request
+// whose answer is lost counts once the server has answered.
 func (i *Injected) Struck() int { return int(i.struck.Load()) }
 
 // Remove ends it for later requests; one that is in it stays in it.

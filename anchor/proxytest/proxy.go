@@ -50,8 +50,8 @@ func New(t testing.TB, target string) *Proxy {
 	return newProxy(t, target, nil)
 }
 
-// NewTLS starts one that speaks TLS with its clients, with a certificate of its own, and plain HTTP with the
-// server. What clients of TLS do otherwise can so be tried: minio-go leaves the body unsigned, for example.
+// NewTLS starts one that speaks TLS with its clients, with a certificate of its own, and plain HTTP with the server.
+// Some clients act otherwise over TLS: minio-go, for example, leaves the body unsigned.
 func NewTLS(t testing.TB, target string) *Proxy {
 	t.Helper()
 	return newProxy(t, target, processtest.NewCertificate(t))

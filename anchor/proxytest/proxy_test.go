@@ -94,7 +94,7 @@ func TestProxyChangesNothing(t *testing.T) {
 	}
 }
 
-// Of each kind, what the client and the server see.
+// The client and the server see what each kind of fault says.
 func TestProxyFaults(t *testing.T) {
 	unexpected := func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }
 	wasReset := func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }

@@ -101,12 +101,13 @@ type Service interface {
 	// the order of the secrets; they are printable ASCII with a prefix that names format and key version. All or none:
 	// ErrSize if one is empty or too long, ErrNoKey if the tenant has no key. An empty batch gives an empty result.
 	Wrap(ctx context.Context, tenant string, secrets []Secret) ([]string, error)
-	// Unwrap decrypts each of a batch, in order. One that cannot be unwrapped has its own Err and spoils no other, also
-	// when the tenant has no key at all; the returned error is for the batch as a whole (ErrUnavailable, ErrDenied).
+	// Unwrap decrypts each of a batch, in order. An item that cannot be unwrapped has its own Err and spoils no other,
+	// also when the tenant has no key at all; the returned error is for the batch as a whole (ErrUnavailable,
+	// ErrDenied).
 	Unwrap(ctx context.Context, tenant string, wrapped []string) ([]Unwrapped, error)
 	// Rewrap wraps each secret of a batch anew with the newest version of the tenant's key, in order, without showing
-	// it to the caller. One that cannot be rewrapped has its own Err and spoils no other. What has the newest version
-	// already may come back as it was.
+	// it to the caller. An item that cannot be rewrapped has its own Err and spoils no other. An item that has the
+	// newest version already may come back as it was.
 	Rewrap(ctx context.Context, tenant string, wrapped []string) ([]Rewrapped, error)
 	// Versions describes the tenant's key: ErrNoKey if it has none.
 	Versions(ctx context.Context, tenant string) (Versions, error)

@@ -15,12 +15,12 @@ type Source func(ctx context.Context, offset, length int64) (io.ReadCloser, erro
 
 // Decoder reads spans of one document's content. It is for one goroutine at a time and keeps one segment's buffer.
 //
-// What it guarantees: each byte that WriteSpan writes is the byte that was encrypted at that offset, under this keyset
-// and binding; nothing of a segment is written before the segment is verified. Segments carry their number and whether
-// they are the last in the nonce, so none can be moved, swapped or left out. The size given to NewDecoder is proved by
-// every span that touches the last segment, so by each full read: a ciphertext cut at a segment's border fails there. A
-// span that ends before the last segment proves its own bytes and not the size; take the size from the record of the
-// deposit, never from the store, or call CheckSize.
+// It guarantees that each byte that WriteSpan writes is the byte that was encrypted at that offset, under this keyset
+// and binding, and that nothing of a segment is written before the segment is verified. Segments carry their number and
+// whether they are the last in the nonce, so none can be moved, swapped or left out. The size given to NewDecoder is
+// proved by every span that touches the last segment, so by each full read: a ciphertext cut at a segment's border
+// fails there. A span that ends before the last segment proves its own bytes and not the size; take the size from the
+// record of the deposit, never from the store, or call CheckSize.
 type Decoder struct {
 	key     contentKey
 	layout  layout

@@ -15,7 +15,7 @@ import (
 )
 
 // NewKeyset draws a content keyset: a serialized Tink keyset (the protocol buffer google.crypto.tink.Keyset) with one
-// key, in the clear. Whoever asks for it wraps it before it goes anywhere.
+// key, in the clear. The caller wraps it before it goes anywhere.
 func NewKeyset(s Suite) (keys.Secret, error) {
 	params, err := s.parameters()
 	if err != nil {

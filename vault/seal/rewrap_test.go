@@ -61,7 +61,7 @@ func TestRewrap(t *testing.T) {
 	}
 }
 
-// What was wrapped for one row does not open another.
+// A payload that was wrapped for one row does not open another.
 func TestRewrapExchanged(t *testing.T) {
 	t.Parallel()
 	svc := newKeys(t)

@@ -1,6 +1,6 @@
-// Package servertest starts real S3 servers and HashiCorp Vaults for tests, each on a free port of the loopback interface
-// with a folder of its own, and ends them with the test. How their programs are found, and what a test does where there
-// are none, says package processtest.
+// Package servertest starts real S3 servers and HashiCorp Vaults for tests, each on a free port of the loopback
+// interface with a folder of its own, and ends them with the test. How their programs are found, and what a test does
+// where there are none, says package processtest.
 //
 // Each call starts a fresh server; Shared keeps one for all tests of a package.
 package servertest

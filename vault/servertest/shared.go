@@ -17,11 +17,11 @@ import (
 //
 //	func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
 //
-// A test keeps to buckets of its own (S3.BucketName); of a Vault it is given mounts of its own. A shared server cannot be
-// stopped, restarted or sealed: a test that does so starts one for itself.
+// A test keeps to buckets of its own (S3.BucketName); of a Vault it is given mounts of its own. A shared server cannot
+// be stopped, restarted or sealed: a test that does so starts one for itself.
 type Shared struct {
-	// Parallel is how many tests run at once, where -parallel does not say: tests that wait for servers and for time limits
-	// take less time when they are more than the processors. 0 is the usual number.
+	// Parallel is how many tests run at once, where -parallel does not say: tests that wait for servers and for time
+	// limits take less time when they are more than the processors. 0 is the usual number.
 	Parallel int
 
 	versitygw, minio lazy[S3]

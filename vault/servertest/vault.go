@@ -61,7 +61,8 @@ func (o Options) vault(t testing.TB, node string) *Vault {
 	endpoint, files := processtest.Reserve(t), t.TempDir()
 	v := &Vault{
 		Address: cert.Scheme() + "://" + endpoint, CAFile: cert.CAFile(), Dir: t.TempDir(),
-		AuditLog: filepath.Join(files, "audit.log"), Transit: "transit", AppRoleMount: "approle", client: cert.Client(t),
+		AuditLog: filepath.Join(files, "audit.log"), Transit: "transit", AppRoleMount: "approle",
+		client: cert.Client(t),
 	}
 	listener := map[string]any{"address": endpoint, "tls_disable": cert == nil}
 	if cert != nil {

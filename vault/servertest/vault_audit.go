@@ -16,9 +16,10 @@ type Operation struct {
 	Path string
 }
 
-// Requests counts the requests in Vault's own audit log, which it writes before it answers. The sum over all is the number
-// of calls that Vault has had since it was set up, health checks and unsealing apart. Of a shared Vault it is those since
-// the test began, the other tests' among them; those to the test's own mounts are called transit/ and auth/approle/.
+// Requests counts the requests in Vault's own audit log, which it writes before it answers. The sum over all is the
+// number of calls that Vault has had since it was set up, health checks and unsealing apart. Of a shared Vault it is
+// those since the test began, the other tests' among them; those to the test's own mounts are called transit/ and
+// auth/approle/.
 func (v *Vault) Requests(t testing.TB) map[Operation]int {
 	t.Helper()
 	file, err := os.Open(v.AuditLog)

@@ -15,9 +15,9 @@ import (
 // callTimeout is how long one call to Vault may take.
 const callTimeout = 30 * time.Second
 
-// Do calls Vault's HTTP API and returns the answer's object; nil when there is no body. The path is what follows /v1/; transit/
-// and auth/approle/ in it are the mounts of the test's own where the Vault is shared. An answer other than 2xx fails the
-// test.
+// Do calls Vault's HTTP API and returns the answer's object; nil when there is no body. The path is what follows /v1/;
+// transit/ and auth/approle/ in it are the mounts of the test's own where the Vault is shared. An answer other than 2xx
+// fails the test.
 func (v *Vault) Do(t testing.TB, method, path, token string, body any) map[string]any {
 	t.Helper()
 	status, answer := v.Try(t, method, path, token, body)

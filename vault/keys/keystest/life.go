@@ -216,7 +216,8 @@ func testTrimTwice(t *testing.T, l life) {
 	for from := range 3 {
 		l.mustRotate(t, tenantA, from+1)
 	}
-	for _, oldest := range []int{1, 3, 3, 2, 1, 0, -1} { // what is gone does not come back, and asking for that is no error
+	// A version that is gone does not come back, and asking for it is no error.
+	for _, oldest := range []int{1, 3, 3, 2, 1, 0, -1} {
 		l.mustTrim(t, tenantA, oldest)
 	}
 	l.checkVersions(t, tenantA, keys.Versions{Newest: 4, Oldest: 3, Kept: 3})

@@ -13,8 +13,8 @@ import (
 
 var _ keys.Custodian = (*Service)(nil)
 
-// Versions describes the tenant's key. What is trimmed leaves the file in the same write, so Kept and Oldest are the
-// same.
+// Versions describes the tenant's key. A trim retires versions and removes them in one write, so Kept and Oldest are
+// the same.
 func (s *Service) Versions(_ context.Context, tenant string) (keys.Versions, error) {
 	st := s.state.Load()
 	if st == nil {
@@ -94,8 +94,8 @@ func (s *Service) Trim(_ context.Context, tenant string, oldest int) error {
 		clear(k.Keyset)
 	}
 	if err := overwrite(old); err != nil {
-		return fmt.Errorf("local key file: the versions are gone from it, but what held them could not be overwritten: %w: %w",
-			keys.ErrUnavailable, err)
+		return fmt.Errorf("local key file: the versions are gone from it, but the file that held them "+
+			"could not be overwritten: %w: %w", keys.ErrUnavailable, err)
 	}
 	return nil
 }

@@ -172,7 +172,8 @@ func TestTinkReadsTheSame(t *testing.T) {
 	f := twoVersions(t)
 	f.Tenants[goldenTenant] = f.Tenants[goldenTenant][:1]
 	s := f.service(t)
-	handle, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(f.Tenants[goldenTenant][0].Keyset)))
+	first := bytes.NewReader(f.Tenants[goldenTenant][0].Keyset)
+	handle, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(first))
 	if err != nil {
 		t.Fatal(err)
 	}

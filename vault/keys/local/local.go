@@ -1,5 +1,5 @@
 // Package local keeps the tenants' keys, and the keys that sign, in one file beside the data: the key service of the
-// embedded default, and its key custodian. Whoever can read the file can read every document; it is kept and backed up
+// embedded default, and its key custodian. A reader of the file can read every document, so it is kept and backed up
 // apart from the data.
 package local
 

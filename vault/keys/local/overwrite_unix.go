@@ -13,13 +13,13 @@ import (
 func openOld(path string) (*os.File, error) {
 	old, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return nil, fmt.Errorf("opening what is to be overwritten: %w", err)
+		return nil, fmt.Errorf("opening the file that is to be overwritten: %w", err)
 	}
 	return old, nil
 }
 
-// overwrite puts zeros over a file that another has replaced, and closes it. One that has a name left is left alone:
-// that is a hard link which somebody made for a backup, and it holds living keys too.
+// overwrite puts zeros over a file that another has replaced, and closes it. A file that has a name left is left
+// alone: somebody made that hard link for a backup, and it holds living keys too.
 func overwrite(old *os.File) error {
 	info, err := old.Stat()
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 )
 
 // body is the body of a request. It can be sent again, and overwritten while a reader that the HTTP client has not let
-// go of still reads: that reader then fails. What the HTTP client and the system have buffered is out of reach.
+// go of still reads: that reader then fails. Buffers of the HTTP client and of the
+// system are out of reach.
 type body struct {
 	mu    sync.Mutex
 	bytes []byte

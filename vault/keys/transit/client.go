@@ -20,9 +20,9 @@ import (
 	"muniment/vault/keys"
 )
 
-// client speaks to one Vault. Logging in goes through Vault's own client. What carries secrets does not: that client
-// decodes answers into strings, which cannot be overwritten, repeats what went into an error, and after a redirect
-// sends a body that was given as bytes as "null".
+// client speaks to one Vault. Logging in goes through Vault's own client. Requests with secrets do not: that client
+// decodes answers into strings, which cannot be overwritten, repeats the request's content in its errors, and after a
+// redirect sends a body that was given as bytes as "null".
 type client struct {
 	cfg   Config
 	base  *url.URL
@@ -51,8 +51,8 @@ func newClient(cfg Config) (*client, error) {
 	}}
 	config := &api.Config{Address: cfg.Address, HttpClient: c.http, Timeout: cfg.RequestTimeout, MaxRetries: 0}
 	if c.api, err = api.NewClient(config); err != nil {
-		return nil, fmt.Errorf("%w: Vault's client refuses it (does a VAULT_ variable of the environment name a file that is not there?)",
-			ErrConfig)
+		return nil, fmt.Errorf("%w: Vault's client refuses it "+
+			"(does a VAULT_ variable of the environment name a file that is not there?)", ErrConfig)
 	}
 	// It has read the environment, which is not where our configuration is.
 	c.api.SetHeaders(http.Header{api.RequestHeaderName: {"true"}})

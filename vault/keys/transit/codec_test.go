@@ -31,7 +31,7 @@ func TestCheckWrappedIsStrict(t *testing.T) {
 	}
 }
 
-// What passes needs no escaping, and there is no second form of it.
+// A text that passes needs no escaping, and has no second form.
 func FuzzCheckWrapped(f *testing.F) {
 	f.Add("vault:v1:AAAA")
 	f.Add("vault:v1:AA==")
@@ -72,7 +72,7 @@ func FuzzBatchBody(f *testing.F) {
 	})
 }
 
-// Whatever is answered, there is a result for each item or an error, and an empty one is never taken for a secret.
+// For every answer there is a result for each item or an error, and an empty one is never taken for a secret.
 func FuzzResults(f *testing.F) {
 	f.Add([]byte(`{"data":{"batch_results":[{"plaintext":"AAAA"},{"error":"invalid ciphertext"}]}}`), 200)
 	f.Add([]byte(`{"data":{"batch_results":[{"plaintext":null},{"ciphertext":"vault:v1:AAAA"}]}}`), 400)

@@ -42,11 +42,15 @@ func TestConfigIsChecked(t *testing.T) {
 		"no token":            func(c *transit.Config) { c.Auth = transit.Auth{Method: transit.Token} },
 		"two tokens":          func(c *transit.Config) { c.Auth.TokenFile = "x" },
 		"no secret id":        func(c *transit.Config) { c.Auth = transit.Auth{Method: transit.AppRole, RoleID: "x"} },
-		"no role id":          func(c *transit.Config) { c.Auth = transit.Auth{Method: transit.AppRole, SecretIDFile: "x"} },
-		"no role":             func(c *transit.Config) { c.Auth = transit.Auth{Method: transit.Kubernetes, JWTFile: "x"} },
-		"no clock":            func(c *transit.Config) { c.Clock = nil },
-		"no randomness":       func(c *transit.Config) { c.Rand = nil },
-		"no log":              func(c *transit.Config) { c.Log = nil },
+		"no role id": func(c *transit.Config) {
+			c.Auth = transit.Auth{Method: transit.AppRole, SecretIDFile: "x"}
+		},
+		"no role": func(c *transit.Config) {
+			c.Auth = transit.Auth{Method: transit.Kubernetes, JWTFile: "x"}
+		},
+		"no clock":      func(c *transit.Config) { c.Clock = nil },
+		"no randomness": func(c *transit.Config) { c.Rand = nil },
+		"no log":        func(c *transit.Config) { c.Log = nil },
 	} {
 		cfg := good
 		change(&cfg)

@@ -19,9 +19,8 @@ type Custodian struct {
 
 var _ keys.Custodian = (*Custodian)(nil)
 
-// OpenCustodian logs in as the key custodian. Unlike [Open] it needs a Vault that answers. Of the configuration it uses
-// nothing that is about signing keys. Its login should be a person's: the vault command's token, with the custodian's
-// policy. ErrConfig.
+// OpenCustodian logs in as the key custodian. Unlike [Open] it needs a Vault that answers. The settings of signing
+// keys are ignored. Its login should be a person's: the vault command's token, with the custodian's policy. ErrConfig.
 func OpenCustodian(ctx context.Context, cfg Config) (*Custodian, error) {
 	cfg, err := cfg.complete()
 	if err == nil {
@@ -76,7 +75,8 @@ func (c *Custodian) Rotate(ctx context.Context, tenant string, from int) (int, e
 	case err != nil:
 		return 0, err
 	default:
-		return 0, c.vault.failure(req, keys.ErrUnavailable, "it did as if it had, but the key has no new version")
+		return 0, c.vault.failure(req, keys.ErrUnavailable,
+			"it answered that it has rotated the key, but the key has no new version")
 	}
 }
 
@@ -135,7 +135,8 @@ func (c *Custodian) Trim(ctx context.Context, tenant string, oldest int) error {
 		case err != nil:
 			return err
 		default:
-			return c.vault.failure(req, keys.ErrUnavailable, "it did as if it had, but the key says otherwise")
+			return c.vault.failure(req, keys.ErrUnavailable,
+				"it answered that it has done so, but the key's versions say otherwise")
 		}
 	}
 	return nil

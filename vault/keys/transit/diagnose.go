@@ -54,7 +54,8 @@ func (d *diagnosis) reach() bool {
 	_, err := c.login.token(d.ctx)
 	fix := "see the message; log in by hand with the same credential to try it"
 	if errors.Is(err, keys.ErrUnavailable) {
-		fix = "start or unseal Vault, and see that its address, certificate and the network between are right; it is tried again by itself"
+		fix = "start or unseal Vault, and see that its address, certificate and the network between are right; " +
+			"it is tried again by itself"
 	}
 	return d.add("login", err, "logged in at "+c.host()+" by "+string(c.cfg.Auth.Method), fix)
 }
@@ -72,7 +73,8 @@ func (d *diagnosis) policy() {
 		err = fmt.Errorf("the policy of our login lacks %s", strings.Join(missing, ", "))
 	}
 	d.add("permissions", err, "our login may do what it must",
-		"give our login the gateway's policy, with our mount and prefix in it: vault policy write muniment-gateway gateway.hcl")
+		"give our login the gateway's policy, with our mount and prefix in it: "+
+			"vault policy write muniment-gateway gateway.hcl")
 }
 
 // excess looks for the custodian's permissions, which a gateway that is broken into should not have.
@@ -125,8 +127,8 @@ func (d *diagnosis) tenant(tenant string) {
 	v := key.versions()
 	detail := fmt.Sprintf("wraps with version %d, unwraps from %d on", v.Newest, v.Oldest)
 	if v.Kept < v.Oldest {
-		detail += fmt.Sprintf("; versions from %d on are still stored: a trim was broken off (repeat it), or the minimum was raised by hand",
-			v.Kept)
+		detail += fmt.Sprintf("; versions from %d on are still stored: a trim was broken off (repeat it), "+
+			"or the minimum was raised by hand", v.Kept)
 	}
 	d.add("key of tenant "+tenant, err, detail,
 		"see the message; a key that is gone comes back only with Vault's own backup")

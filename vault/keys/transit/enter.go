@@ -142,7 +142,7 @@ func (c *client) renew(ctx context.Context, have lease) (lease, error) {
 	return have, nil
 }
 
-// leave revokes a token that we logged in for. One that was given to us belongs to who gave it.
+// leave revokes a token that we logged in for. A token that was given to us is not ours to revoke.
 func (c *client) leave(ctx context.Context, have lease) {
 	if c.cfg.Auth.Method == Token {
 		return
@@ -160,7 +160,8 @@ func readSecret(path string) (string, error) {
 		return "", fmt.Errorf("reading a credential: %w", err)
 	}
 	if info.Mode().Perm()&0o007 != 0 {
-		return "", fmt.Errorf("reading a credential: others than its owner and group may read or write %s (chmod o= it)", path)
+		return "", fmt.Errorf("reading a credential: "+
+			"others than its owner and group may read or write %s (chmod o= it)", path)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {

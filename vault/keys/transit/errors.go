@@ -114,11 +114,12 @@ func (c *client) read(req request, resp *http.Response) (*answer, error) {
 	return nil, c.unavailable(req, ans, resp.Header.Get("Retry-After"))
 }
 
-// unavailable is the error of an answer that says nothing about the request.
+// unavailable is the error of an answer that does not say what became of the request.
 func (c *client) unavailable(req request, ans *answer, retryAfter string) error {
 	switch said := ans.errors(); {
 	case ans.status == http.StatusServiceUnavailable && strings.Contains(said, "sealed"):
-		return c.failure(req, keys.ErrUnavailable, "it is sealed (an operator of Vault must unseal it)") // no retry unseals it
+		// No retry unseals it.
+		return c.failure(req, keys.ErrUnavailable, "it is sealed (an operator of Vault must unseal it)")
 	case ans.status == http.StatusTooManyRequests:
 		return &transient{
 			c.failure(req, keys.ErrUnavailable, "it answers 429, so a quota is exceeded (raise the quota)"),

@@ -19,14 +19,14 @@ type outcome struct {
 	err     error
 }
 
-// gather makes one request of what several callers want. For each tenant one request is under way at a time; what comes
-// meanwhile goes into the next. So a lone caller does not wait for others, and the more callers there are, the fewer
+// gather batches the items of concurrent callers. For each tenant one request is under way at a time; items that come
+// meanwhile go into the next one. So a lone caller does not wait for others, and the more callers there are, the fewer
 // requests there are for each.
 type gather struct {
 	run func(ctx context.Context, tenant string, items [][]byte) ([]outcome, error)
 	ctx context.Context
-	// bound is how long one request, with its retries, may take. It is none of the callers' contexts: one who leaves
-	// must not take the others' request along.
+	// bound is how long one request, with its retries, may take. It is apart from the callers' contexts: when one
+	// caller's context ends, the others' request goes on.
 	bound time.Duration
 
 	mu    sync.Mutex
@@ -49,8 +49,8 @@ func newGather(ctx context.Context, bound time.Duration,
 	return &gather{run: run, ctx: ctx, bound: bound, lines: map[string][]*job{}}
 }
 
-// do has the items done, in whatever company, and returns what became of each. The items are overwritten, later
-// perhaps.
+// do batches the items with those of concurrent callers and returns the outcome of each, in order. The items are
+// overwritten, perhaps after do has returned.
 func (g *gather) do(ctx context.Context, tenant string, items [][]byte) ([]outcome, error) {
 	jobs := split(items)
 	g.mu.Lock()
@@ -108,7 +108,7 @@ func sizeOf(items [][]byte) int {
 	return size
 }
 
-// leave says that nobody waits for these any more.
+// leave notes that nobody waits for the jobs any more, and overwrites their secrets.
 func (g *gather) leave(jobs []*job) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

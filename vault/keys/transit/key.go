@@ -44,11 +44,14 @@ func (k keyInfo) fault() string {
 		return "the key is of type " + printable(k.Type) + " and must be " + tenantType +
 			" (that name is ours: choose another prefix)"
 	case k.Derived:
-		return "the key is a derived one, which needs a context that we do not have (that name is ours: choose another prefix)"
+		return "the key is a derived one, which needs a context that we do not have " +
+			"(that name is ours: choose another prefix)"
 	case k.Exportable || k.PlaintextBackup:
-		return "the key may be exported, so it may be elsewhere already, and that cannot be undone (choose another prefix)"
+		return "the key may be exported, so it may be elsewhere already, and that cannot be undone " +
+			"(choose another prefix)"
 	case k.Deletable:
-		return "the key may be deleted, and every document of the tenant with it (vault write …/config deletion_allowed=false)"
+		return "the key may be deleted, and every document of the tenant with it " +
+			"(vault write …/config deletion_allowed=false)"
 	default:
 		return ""
 	}
@@ -95,7 +98,8 @@ func (c *client) keyAnswer(req request, ans *answer) (keyInfo, error) {
 // is 1 to 63 lower-case letters, digits and hyphens, none of them at an end.
 func (s *Service) CreateTenant(ctx context.Context, tenant string) error {
 	if !tenantPattern.MatchString(tenant) {
-		return errors.New("making a tenant's key in Vault: the tenant's name must be 1 to 63 of [a-z0-9-] without a hyphen at either end")
+		return errors.New("making a tenant's key in Vault: " +
+			"the tenant's name must be 1 to 63 of [a-z0-9-] without a hyphen at either end")
 	}
 	content := `{"type":"` + tenantType + `","exportable":false,"allow_plaintext_backup":false,"derived":false}`
 	req := request{method: http.MethodPost, path: s.vault.key("keys", s.vault.tenantKey(tenant)),

@@ -206,7 +206,7 @@ func (l *login) failing() bool {
 	return l.failures > 0
 }
 
-// due says how long there is nothing to do. What a lease needs is done after one to two thirds of it.
+// due says how long there is nothing to do. A lease is renewed after one to two thirds of its time.
 func (l *login) due() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

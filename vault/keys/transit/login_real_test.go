@@ -187,7 +187,7 @@ func TestCloseGivesTheLoginBack(t *testing.T) {
 	}
 }
 
-// What Vault definitely refuses stops a start.
+// A definite refusal by Vault stops a start.
 func TestOpenIsRefused(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -199,7 +199,9 @@ func TestOpenIsRefused(t *testing.T) {
 		"others than its owner":           func(c *transit.Config) { c.Auth.SecretIDFile = openFile(t) },
 		"no such file":                    func(c *transit.Config) { c.Auth.SecretIDFile += ".none" },
 		"must hold one line":              func(c *transit.Config) { c.Auth.SecretIDFile = secretFile(t, "a\nb") },
-		"put a new one in its place":      func(c *transit.Config) { c.Auth = transit.Auth{Method: transit.Token, Token: keys.Secret("none")} },
+		"put a new one in its place": func(c *transit.Config) {
+			c.Auth = transit.Auth{Method: transit.Token, Token: keys.Secret("none")}
+		},
 	} {
 		cfg := k.config(t, nil)
 		change(&cfg)

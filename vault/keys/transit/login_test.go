@@ -16,7 +16,7 @@ type bubbleClock struct{}
 
 func (bubbleClock) Now() time.Time { return time.Now() }
 
-// authority stands for Vault in tests of when we log in. What it does over the network is tested against a real one.
+// authority stands for Vault in tests of when we log in. Its network part is tested against a real one.
 type authority struct {
 	mu       sync.Mutex
 	ttl, age time.Duration // what a login gives, and how long its token can be renewed; 0: for ever

@@ -189,7 +189,9 @@ func TestTLS(t *testing.T) {
 	for text, change := range map[string]func(*transit.Config){
 		"unknown authority": func(c *transit.Config) { c.CA = "" },
 		"another name":      func(c *transit.Config) { c.ServerName = "vault.example.org" },
-		"does not speak":    func(c *transit.Config) { c.Address = strings.Replace(k.vault.Address, "http:", "https:", 1) },
+		"does not speak": func(c *transit.Config) {
+			c.Address = strings.Replace(k.vault.Address, "http:", "https:", 1)
+		},
 	} {
 		cfg := good
 		change(&cfg)
@@ -272,7 +274,7 @@ func TestRetryAfter(t *testing.T) { // alone, for its point is how long somethin
 	}
 }
 
-// The namespace goes with every request, the login's too. What Vault Enterprise makes of it is untested.
+// The namespace goes with every request, the login's too. Vault Enterprise, which reads it, is untested.
 func TestNamespaceIsSent(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

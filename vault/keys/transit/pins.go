@@ -47,8 +47,8 @@ func readPins(path string) (pins, error) {
 			path)
 	}
 	if f.Version > pinsVersion {
-		return nil, fmt.Errorf("reading the remembered public keys: %s is of version %d, and this program reads up to %d",
-			path, f.Version, pinsVersion)
+		return nil, fmt.Errorf("reading the remembered public keys: %s is of version %d, "+
+			"and this program reads up to %d", path, f.Version, pinsVersion)
 	}
 	for name, key := range f.Keys {
 		if len(key) != ed25519.PublicKeySize {

@@ -20,7 +20,7 @@ func (b *behind) encryptions(t *testing.T) int {
 	return b.vault.Requests(t)[servertest.Operation{Verb: "update", Path: path}]
 }
 
-// What comes while a request is under way shares the next one.
+// Wraps that come while a request is under way share the next one.
 func TestConcurrentWrapsShareRequests(t *testing.T) { // alone, for its point is how long something takes
 	b := newKit(t).behind(t, "default")
 	before := b.encryptions(t)
@@ -50,7 +50,7 @@ func TestConcurrentWrapsShareRequests(t *testing.T) { // alone, for its point is
 	}
 }
 
-// One who leaves is let go at once, and spoils nothing for the others of the batch.
+// A caller who leaves is let go at once, and spoils nothing for the others of the batch.
 func TestCallersLeave(t *testing.T) { // alone, for its point is how long something takes
 	b := newKit(t).behind(t, "default")
 	slow := b.proxy.Inject(proxytest.Fault{Kind: proxytest.Delay, Match: proxytest.On("", "/decrypt/"),

@@ -105,8 +105,9 @@ func (s *Service) openSigners(ctx context.Context) error {
 		known, pinned := pins[pin]
 		switch {
 		case err == nil && pinned && !public.Equal(known):
-			err = fmt.Errorf("the key %s at the Vault at %s is another than the one remembered in %s (is that the right Vault? "+
-				"Put its keys back from its backup; delete the file only if nothing was ever signed): %w",
+			err = fmt.Errorf("the key %s at the Vault at %s is another than the one remembered in %s "+
+				"(is that the right Vault? Put its keys back from its backup; "+
+				"delete the file only if nothing was ever signed): %w",
 				key, s.vault.host(), cfg.PublicKeys, ErrSigner)
 		case err == nil && !pinned:
 			pins[pin], learned = public, true
@@ -147,7 +148,8 @@ func (c *client) publicKeyOf(key keyInfo, name string, version int) (ed25519.Pub
 	raw, ok := key.Keys[strconv.Itoa(version)]
 	if !ok || key.MinEncryption > version {
 		return nil, c.failure(req, ErrSigner, "the key has no version "+strconv.Itoa(version)+
-			" that signs (lower its min_decryption_version and min_encryption_version to that, or configure the version that it was made with)")
+			" that signs (lower its min_decryption_version and min_encryption_version to that, "+
+			"or configure the version that it was made with)")
 	}
 	var said struct {
 		PublicKey []byte `json:"public_key"`

@@ -94,7 +94,7 @@ func TestSignersThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// What another key has signed, or an answer that is no signature, never leaves Sign.
+// A signature of another key, or an answer that is no signature, never leaves Sign.
 func TestSignatureIsVerified(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -33,8 +33,8 @@ type Service struct {
 
 var _ keys.Service = (*Service)(nil)
 
-// Open logs in and looks at the signing keys. What Vault definitely refuses (the login, the mount, the wrong type of
-// key) is an error. While Vault is down or sealed it warns and returns a service whose calls fail with
+// Open logs in and looks at the signing keys. A definite refusal by Vault (of the login, the mount, the type of a key)
+// is an error. While Vault is down or sealed it warns and returns a service whose calls fail with
 // keys.ErrUnavailable until that is over; it then needs Config.PublicKeys, where an earlier start has left the public
 // keys, for [Service.Signer]. ErrConfig.
 func Open(ctx context.Context, cfg Config) (*Service, error) {

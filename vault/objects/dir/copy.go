@@ -47,18 +47,11 @@ func (s *Store) copyKey(ctx context.Context, to *Store, key string) (versions in
 		return 0, 0, err
 	}
 	p := to.locationOf(key)
-	f, err := to.enter(p.folder)
+	f, ours, raw, err := to.lockRecord(p)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer f.Close()
-	if err := f.lock(); err != nil {
-		return 0, 0, err
-	}
-	ours, raw, err := readRecord(p)
-	if err != nil {
-		return 0, 0, err
-	}
 	for _, v := range theirs.Versions {
 		if at := ours.find(v.ID); at >= 0 {
 			ours.Versions[at] = v
@@ -95,7 +88,7 @@ func (s *Store) copyVersion(ctx context.Context, to *Store, key string, v versio
 	if err := writeCopy(path, body); err != nil {
 		return err
 	}
-	// One that is there already was linked by a copy that was broken off before the record; it was synced as a whole.
+	// A file that is there already was linked by a copy that broke off before the record; it was synced as a whole.
 	if err := os.Link(path, to.locationOf(key).content(v.ID)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

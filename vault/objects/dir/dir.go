@@ -7,10 +7,10 @@
 //
 // The record is the only truth: a version exists when the record says so. It is never changed in place; a new one is
 // written and synced beside, in DIR/incoming, and renamed over the old, under a lock (flock) of the folder that both
-// stand in, so that conditions hold among processes too. What a crash leaves in DIR/incoming is removed at the next
-// Open, with the content files that it had not come to record. "+" and "@" never occur in keys, so no two keys can meet
-// in one name. The first two characters spread random keys over folders; a million objects of a tenant are 4,000 to a
-// folder.
+// stand in, so that conditions hold among processes too. Files that a crash leaves in DIR/incoming are removed at the
+// next Open, with the content files that it had not come to record. "+" and "@" never occur in keys, so no two keys can
+// meet in one name. The first two characters spread random keys over folders; a million objects of a tenant are 4,000
+// to a folder.
 //
 // A Put syncs three files: content and record, side by side, and then the folder.
 package dir

@@ -72,8 +72,8 @@ func writeSynced(path string, data []byte) error {
 }
 
 // enter opens the folder, and first makes it and those above it, up to the root, if they are missing. The first time
-// that this process enters a folder it syncs those above it even if they were there: whoever made them may not have
-// come so far.
+// that this process enters a folder it syncs those above it even if they were there: the process that made them may
+// have died before it did.
 func (s *Store) enter(path string) (folder, error) {
 	if _, known := s.durable.Load(path); !known {
 		if err := s.makeDurable(path); err != nil {

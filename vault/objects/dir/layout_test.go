@@ -212,7 +212,9 @@ func TestDamage(t *testing.T) {
 		"record of no key":         {true, swap(`"a/b"`, `"../b"`), objects.ErrDamaged},
 		"record with a wrong size": {true, swap(`"size":10`, `"size":11`), objects.ErrDamaged},
 		"record with a path": {true,
-			edit(func(s string) string { return regexp.MustCompile(`"id":"[^"]*"`).ReplaceAllString(s, `"id":"../../x"`) }), objects.ErrDamaged},
+			edit(func(s string) string {
+				return regexp.MustCompile(`"id":"[^"]*"`).ReplaceAllString(s, `"id":"../../x"`)
+			}), objects.ErrDamaged},
 		"record of a newer format": {true, swap(`"v":1`, `"v":2`), nil},
 		"record removed":           {true, remove, objects.ErrNotFound},
 	} {

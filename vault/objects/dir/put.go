@@ -87,8 +87,8 @@ func (s *Store) stage(ctx context.Context, rec record, st *staged, body io.Reade
 	return errors.Join(<-synced, err)
 }
 
-// receive copies the body and returns its size. Any error of the body but a plain io.EOF is one, io.ErrUnexpectedEOF
-// too.
+// receive copies the body and returns its size. Only a plain io.EOF ends the body; any other error of it,
+// io.ErrUnexpectedEOF too, fails the Put.
 func (s *Store) receive(ctx context.Context, to io.Writer, body io.Reader, length int64) (int64, error) {
 	buffer := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buffer)
@@ -125,18 +125,11 @@ func (s *Store) receive(ctx context.Context, to io.Writer, body io.Reader, lengt
 
 // publish makes a staged version the newest one of its key, if the condition holds now.
 func (s *Store) publish(p location, st staged, condition objects.Condition) error {
-	f, err := s.enter(p.folder)
+	f, rec, raw, err := s.lockRecord(p)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := f.lock(); err != nil {
-		return err
-	}
-	rec, raw, err := readRecord(p)
-	if err != nil {
-		return err
-	}
 	if err := rec.allows(condition); err != nil {
 		return err
 	}
@@ -178,7 +171,7 @@ func (s *Store) restage(rec record, st staged) error {
 	return writeSynced(st.record, raw)
 }
 
-// removeReplaced removes contents that a store without versions holds no longer. What it cannot remove costs only room,
+// removeReplaced removes contents that a store without versions holds no longer. A failed removal costs only room,
 // and the next Put of the key tries again.
 func (s *Store) removeReplaced(p location, old record) {
 	for _, v := range old.Versions {

@@ -121,6 +121,22 @@ func (s *Store) info(key string, v version) objects.Info {
 	return info
 }
 
+// lockRecord locks the folder of a key, which it makes where there is none, and reads the key's record, parsed and raw.
+// Nobody changes the record until the folder is closed.
+func (s *Store) lockRecord(p location) (f folder, rec record, raw []byte, err error) {
+	if f, err = s.enter(p.folder); err != nil {
+		return folder{}, record{}, nil, err
+	}
+	if err = f.lock(); err == nil {
+		rec, raw, err = readRecord(p)
+	}
+	if err != nil {
+		f.Close()
+		return folder{}, record{}, nil, err
+	}
+	return f, rec, raw, nil
+}
+
 // replaceRecord puts the record in the place of the one that is there, or removes that if no version is left. The
 // caller holds the folder's lock and syncs the folder.
 func (s *Store) replaceRecord(p location, rec record) error {

@@ -102,18 +102,11 @@ func (s *Store) undo(path, id string) error {
 		return nil // cut off while it was written: its content was not linked yet
 	}
 	p := s.locationOf(staged.Key)
-	f, err := s.enter(p.folder)
+	f, rec, _, err := s.lockRecord(p)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := f.lock(); err != nil {
-		return err
-	}
-	rec, _, err := readRecord(p)
-	if err != nil {
-		return err
-	}
 	if rec.find(id) >= 0 {
 		return nil
 	}

@@ -38,7 +38,9 @@ func TestFaultyConforms(t *testing.T) {
 		t.Run(fmt.Sprintf("versioned=%t", versioned), func(t *testing.T) {
 			t.Parallel()
 			clock, path := objectstest.NewClock(), t.TempDir()
-			open := func(t *testing.T) objects.Store { return objectstest.NewFaulty(t, openDir(t, path, versioned, clock)) }
+			open := func(t *testing.T) objects.Store {
+				return objectstest.NewFaulty(t, openDir(t, path, versioned, clock))
+			}
 			objectstest.Run(t, open, objectstest.Options{Unversioned: !versioned, Clock: clock})
 		})
 	}

@@ -65,7 +65,7 @@ func (c *Clock) Advance(d time.Duration) {
 }
 
 // Run runs the suite. open gives a store that may hold other things: every test keeps to a prefix of its own, so that
-// all can share a bucket. What tests lock or hold stays behind.
+// all can share a bucket. Objects that tests lock or hold stay behind.
 func Run(t *testing.T, open func(t *testing.T) objects.Store, o Options) {
 	if o.Versions == 0 {
 		o.Versions = 30

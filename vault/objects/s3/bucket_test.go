@@ -95,8 +95,8 @@ func statVersion(version string) minio.StatObjectOptions {
 	return minio.StatObjectOptions{VersionID: version}
 }
 
-// The configured mode is that of new objects. What was locked in the other one keeps it, and its lock is extended all
-// the same.
+// The configured mode is that of new objects. An object that was locked in the other one keeps it, and its lock is
+// extended all the same.
 func TestModeChanged(t *testing.T) {
 	t.Parallel()
 	for name, start := range servers {

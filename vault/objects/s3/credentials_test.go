@@ -35,7 +35,8 @@ func TestCredentialsInFiles(t *testing.T) {
 	access, secret := filepath.Join(t.TempDir(), "access"), filepath.Join(t.TempDir(), "secret")
 	profiles := filepath.Join(t.TempDir(), "credentials")
 	profile := func(secret string) string {
-		return fmt.Sprintf("[default]\naws_access_key_id=x\naws_secret_access_key=y\n[muniment]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+		return fmt.Sprintf("[default]\naws_access_key_id=x\naws_secret_access_key=y\n"+
+			"[muniment]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
 			server.AccessKey, secret)
 	}
 	for name, c := range map[string]struct {
@@ -119,7 +120,8 @@ func identities(t *testing.T, server *servertest.S3, tokens *[]string, lifetime 
 			t.Error(err)
 		}
 		fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-			<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey>
+			<AssumeRoleWithWebIdentityResult><Credentials>
+			<AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey>
 			<SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
 			</AssumeRoleWithWebIdentityResponse>`,
 			value.AccessKeyID, value.SecretAccessKey, value.SessionToken,

@@ -47,7 +47,7 @@ type reply struct {
 	Status int
 	Code   string
 	Region string // where the bucket is, if the store says so
-	Signed bool   // it has a request id, as every answer of an S3 store has, and hardly one of what stands in front of it
+	Signed bool   // it has a request id, as every answer of an S3 store has, and hardly one of a proxy in front of it
 }
 
 // Error gives code and status.
@@ -58,8 +58,7 @@ func (r reply) Error() string {
 	return fmt.Sprintf("the store answered %d %s", r.Status, r.Code)
 }
 
-// The codes of S3 that decide something. What an answer without a body, as one to HEAD, has of them follows from its
-// status.
+// The codes of S3 that decide something. An answer to HEAD has no body; its code is derived from the status.
 const (
 	codeNoBucket   = "NoSuchBucket"
 	codeArgument   = "InvalidArgument"
@@ -103,7 +102,7 @@ func isSentinel(err error) bool {
 }
 
 // sentinel is what an answer means for a caller. A 404 by itself means nothing: versitygw says it of an access key that
-// it does not know. Whatever else a store answers is an operator's to mend, and until then the store is not available.
+// it does not know. Any other answer is for an operator to mend, and until then the store is not available.
 func (r reply) sentinel() error {
 	switch r.Code {
 	case "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage", "StorageFull":

@@ -97,7 +97,7 @@ func TestStrangeAnswers(t *testing.T) {
 	}
 }
 
-// What others do to the bucket: objects replaced, hidden by a marker, deleted.
+// Others replace objects of the bucket, hide them by a marker, and delete them.
 func TestOutOfBand(t *testing.T) {
 	t.Parallel()
 	for name, start := range servers {

@@ -48,7 +48,8 @@ func TestOneRequest(t *testing.T) {
 
 // completed are answers to the end of a multipart upload that say 200 and are no success.
 var completed = map[string]string{
-	"an error inside":      `<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>`,
+	"an error inside": `<?xml version="1.0"?><Error><Code>InternalError</Code>` +
+		`<Message>We encountered an internal error.</Message></Error>`,
 	"spaces, then error":   "\n   \n<Error><Code>SlowDown</Code></Error>",
 	"nothing":              "",
 	"half of it":           `<?xml version="1.0"?><CompleteMultipartUploadResult><Bucket>muni`,

@@ -1,13 +1,11 @@
 package s3_test
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,26 +19,19 @@ import (
 
 var uploadSize = flag.Int64("upload", 40, "the size of each of the eight uploads of TestMemory, in MiB")
 
-// anonymous is the process's resident memory that no file backs, in bytes.
-func anonymous(t *testing.T) int64 {
-	t.Helper()
-	f, err := os.Open("/proc/self/status")
-	if err != nil {
-		t.Skipf("there is no /proc/self/status here to tell the memory by: %v", err)
+// heap is the memory that Go's heap holds and has not given back to the system, in bytes. The resident memory of the
+// process would have the race detector's own in it.
+func heap() int64 {
+	classes := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "RssAnon:"); ok {
-			var n int64
-			if _, err := fmt.Sscan(value, &n); err != nil {
-				t.Fatal(err)
-			}
-			return n << 10
-		}
+	metrics.Read(classes)
+	var sum uint64
+	for _, class := range classes {
+		sum += class.Value.Uint64()
 	}
-	t.Skip("the kernel tells no RssAnon")
-	return 0
+	return int64(sum)
 }
 
 // patterned is an endless body.
@@ -58,7 +49,6 @@ func (p *patterned) Read(b []byte) (int, error) {
 func TestMemory(t *testing.T) { // alone, for its memory is the process's
 	const uploads, most = 8, 192 << 20
 	server := shared.Versitygw(t)
-	runtime.KeepAlive(make([]byte, 2*most)) // the race detector keeps memory for ever of what was allocated once
 	for name, c := range map[string]struct {
 		known bool
 		size  int64 // StreamSize
@@ -70,7 +60,7 @@ func TestMemory(t *testing.T) { // alone, for its memory is the process's
 			cfg.PartSize, cfg.StreamSize, cfg.RetryTime = 0, c.size, 0
 			store := open(t, cfg)
 			debug.FreeOSMemory()
-			before, peak := anonymous(t), atomic.Int64{}
+			before, peak := heap(), atomic.Int64{}
 			done := make(chan struct{})
 			var watch, wait sync.WaitGroup
 			watch.Go(func() {
@@ -81,7 +71,7 @@ func TestMemory(t *testing.T) { // alone, for its memory is the process's
 					case <-done:
 						return
 					case <-tick.C:
-						peak.Store(max(peak.Load(), anonymous(t)))
+						peak.Store(max(peak.Load(), heap()))
 					}
 				}
 			})

@@ -38,8 +38,7 @@ type sentPart struct {
 	err  error
 }
 
-// parts stores a body of more than one part. Whatever goes wrong, the upload is aborted: its parts would cost room for
-// ever.
+// parts stores a body of more than one part. On every error the upload is aborted: its parts would cost room for ever.
 func (p *put) parts(ctx context.Context, first *part, size int64) (objects.Info, error) {
 	m := &multipart{put: p, size: size, allowed: 1, finished: make(chan sentPart, parallelParts)}
 	if err := m.start(ctx); err != nil {
@@ -145,15 +144,15 @@ func (m *multipart) launch(ctx context.Context, number int, body *part) {
 	}()
 }
 
-// complete makes the object of its parts. The store can answer 200 with an error inside, and repeating a completion
-// that took effect gives an error too: settle looks for the object before it believes either.
+// complete makes the object of its parts. The store can answer 200 with an error inside, and a repeated
+// completion of an upload that is complete fails too: resolve looks for the object before it believes either.
 func (m *multipart) complete(ctx context.Context) (objects.Info, error) {
 	slices.SortFunc(m.done, func(a, b minio.CompletePart) int { return cmp.Compare(a.PartNumber, b.PartNumber) })
 	opt := minio.PutObjectOptions{UserMetadata: map[string]string{
 		crcHeader: encodeCRC(m.body.crc), "X-Amz-Checksum-Type": "FULL_OBJECT",
 	}}
 	m.condition(&opt)
-	return m.settle(ctx, func(a *attempt) (minio.UploadInfo, error) {
+	return m.resolve(ctx, func(a *attempt) (minio.UploadInfo, error) {
 		a.limit += time.Duration(m.body.n/joinRate) * time.Second
 		a.moved()
 		return m.store.client.CompleteMultipartUpload(a.ctx, m.store.cfg.Bucket, m.key, m.id, m.done, opt)

@@ -123,17 +123,17 @@ func (p *put) whole(ctx context.Context, body *part) (objects.Info, error) {
 	opt := p.options()
 	opt.UserMetadata[crcHeader] = body.checksum()
 	p.condition(&opt)
-	return p.settle(ctx, func(a *attempt) (minio.UploadInfo, error) {
+	return p.resolve(ctx, func(a *attempt) (minio.UploadInfo, error) {
 		reader := &partReader{part: body, moved: a.moved}
 		defer reader.detach()
 		return p.store.client.PutObject(a.ctx, p.store.cfg.Bucket, p.key, reader, body.size, "", "", opt)
 	})
 }
 
-// settle makes the request that stores the object, and finds out what became of it when its answer is lost. An attempt
+// resolve makes the request that stores the object, and finds out what became of it when its answer is lost. An attempt
 // that may have taken effect is looked for before the next one, so that a retry neither stores the body twice nor takes
 // itself for somebody else's object.
-func (p *put) settle(ctx context.Context, request func(a *attempt) (minio.UploadInfo, error)) (objects.Info, error) {
+func (p *put) resolve(ctx context.Context, request func(a *attempt) (minio.UploadInfo, error)) (objects.Info, error) {
 	var info objects.Info
 	lost := false
 	err := p.store.do(ctx, func(a *attempt) (err error) {
@@ -155,7 +155,7 @@ func (p *put) settle(ctx context.Context, request func(a *attempt) (minio.Upload
 			if info, err = p.find(a); errors.Is(err, objects.ErrNotFound) {
 				return errLost
 			}
-		default: // whatever it was: what stands in front of a store can answer 429 to what the store has done
+		default: // also when it was answered: a proxy can answer 429 to a request that the store has done
 			lost = true
 		}
 		return err
@@ -196,13 +196,14 @@ func (p *put) find(a *attempt) (objects.Info, error) {
 	return p.store.info(p.key, stat)
 }
 
-// matches holds the checksum that the store reports, if it does, against what was sent. One with a dash in it is of the
-// checksums of parts.
+// matches holds the checksum that the store reports, if it does, against what was sent. A checksum with a dash in it is
+// of the checksums of parts.
 func (p *put) matches(checksum string) bool {
 	return checksum == "" || strings.Contains(checksum, "-") || checksum == encodeCRC(p.body.crc)
 }
 
-// stored checks what the store says that it has stored. One that says too little is asked.
+// stored checks what the store says that it has stored. If the response lacks a field, the object is asked
+// for (Stat).
 func (p *put) stored(ctx context.Context, up minio.UploadInfo) (objects.Info, error) {
 	if !p.matches(up.ChecksumCRC32C) {
 		return objects.Info{}, fmt.Errorf("%w: the store reports another CRC-32C than the body has", objects.ErrDamaged)

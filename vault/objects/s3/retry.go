@@ -20,8 +20,8 @@ const (
 	longestAfter = 15 * time.Second
 )
 
-// do makes a request until it succeeds, fails for good, or has failed for Config.RetryTime. The request must be one that
-// can be repeated.
+// do makes a request until it succeeds, fails for good, or has failed for Config.RetryTime. The request must be one
+// that can be repeated.
 func (s *Store) do(ctx context.Context, request func(a *attempt) error) error {
 	return s.doWithin(ctx, s.cfg.RetryTime, request)
 }
@@ -71,8 +71,8 @@ func (s *Store) once(ctx context.Context, request func(a *attempt) error) (time.
 	return a.retryAfter, err
 }
 
-// again says whether the failure of a request may be over soon. What the store did not answer at all is, but for the
-// trust in its certificate.
+// again says whether the failure of a request may be over soon. Transport errors are tried again, except those of
+// certificates and credentials.
 func again(err error) bool {
 	var answer reply
 	var body bodyError

@@ -2,8 +2,8 @@
 // It works on minio-go and was tried on versitygw and MinIO.
 //
 // A body of up to one part is one PUT request, with condition, retention lock and CRC-32C in its headers. A larger one
-// whose length is known is one PUT too, up to Config.StreamSize, sent while it is read, with the CRC-32C behind it.
-// What is larger still, or of unknown length, is a multipart upload whose parts go out in parallel. Requests are tried
+// whose length is known is one PUT too, up to Config.StreamSize, sent while it is read, with the CRC-32C behind it. A
+// still larger body, or one of unknown length, is a multipart upload whose parts go out in parallel. Requests are tried
 // again within a time limit where their bytes are in memory still, and the store is told the CRC-32C of what it must
 // hold. Every Put is marked with a random number of its own among the object's metadata: when the answer to a Put is
 // lost, that mark says whether it took effect.
@@ -29,13 +29,13 @@ import (
 
 // Defaults and limits of Config. S3's own: no part under 5 MiB but the last, no more than 10,000 of them.
 const (
-	DefaultRegion   = "us-east-1"
-	DefaultPartSize = 5 << 20
-	MinPartSize     = 5 << 20
-	MaxPartSize     = 128 << 20
-	DefaultMemory   = 24 << 20
-	DefaultTimeout  = 20 * time.Second
-	DefaultPatience = time.Minute
+	DefaultRegion    = "us-east-1"
+	DefaultPartSize  = 5 << 20
+	MinPartSize      = 5 << 20
+	MaxPartSize      = 128 << 20
+	DefaultMemory    = 24 << 20
+	DefaultTimeout   = 20 * time.Second
+	DefaultRetryTime = time.Minute
 
 	DefaultStreamSize = 256 << 20
 
@@ -73,8 +73,8 @@ const (
 	HostStyle Style = "host" // https://bucket.endpoint/key
 )
 
-// Encryption is what the store is asked to encrypt objects with at rest. What the vault stores is encrypted before;
-// this is for stores that demand it. The zero value asks for nothing.
+// Encryption says how the store is to encrypt objects at rest. The vault encrypts them before it stores them; this is
+// for stores that demand it. The zero value asks for nothing.
 type Encryption struct {
 	Enabled bool
 	KMSKey  string // the id of a key in the store's key service (SSE-KMS); empty: the store's own keys (SSE-S3)
@@ -113,7 +113,7 @@ type Config struct {
 	// Timeout ends one request that has had no answer for that long, and a body that stops coming; 0 means
 	// DefaultTimeout. A part has to get through in it.
 	Timeout time.Duration
-	// RetryTime is how long a request that has failed is tried again; 0 means DefaultPatience.
+	// RetryTime is how long a request that has failed is tried again; 0 means DefaultRetryTime.
 	RetryTime time.Duration
 
 	Clock Clock
@@ -209,7 +209,7 @@ func (c *Config) complete() (*url.URL, error) {
 	withDefault(&c.Memory, DefaultMemory)
 	withDefault(&c.StreamSize, DefaultStreamSize)
 	withDefault(&c.Timeout, DefaultTimeout)
-	withDefault(&c.RetryTime, DefaultPatience)
+	withDefault(&c.RetryTime, DefaultRetryTime)
 	switch {
 	case c.Mode != Compliance && c.Mode != Governance:
 		return nil, setup("the lock mode", "choose COMPLIANCE or GOVERNANCE", nil)

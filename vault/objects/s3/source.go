@@ -48,8 +48,8 @@ func (s *source) fill(p *part, size int64) (last bool, err error) {
 	return s.ended && len(s.ahead) == 0, nil
 }
 
-// read reads at least a byte, unless the body ends. Any error of the body but a plain io.EOF is one,
-// io.ErrUnexpectedEOF too.
+// read reads at least a byte, unless the body ends. Only a plain io.EOF ends it; any other error, io.ErrUnexpectedEOF
+// too, is the body's failure.
 func (s *source) read(into []byte) (n int, err error) {
 	for idle := 0; n == 0 && !s.ended; idle++ {
 		if err := s.ctx.Err(); err != nil {

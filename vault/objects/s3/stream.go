@@ -26,7 +26,7 @@ func (p *put) stream(ctx context.Context, first *part) (objects.Info, error) {
 	window := &part{store: p.store}
 	defer window.free()
 	spent := false
-	return p.settle(ctx, func(a *attempt) (minio.UploadInfo, error) {
+	return p.resolve(ctx, func(a *attempt) (minio.UploadInfo, error) {
 		if spent {
 			return minio.UploadInfo{}, errSpent
 		}

@@ -44,8 +44,8 @@ func TestStreamIsOneRequest(t *testing.T) {
 	}
 }
 
-// What went wrong with a body that is sent while it is read: either the object is there and Put says so, or Put says
-// that the store was not available. Faults after the body was stored are none for the caller, nor are those within the
+// After a fault of a body that is sent while it is read, either the object is there and Put says so, or Put says that
+// the store was not available. Faults after the body was stored are none for the caller, nor are those within the
 // first part.
 func TestStreamFaults(t *testing.T) {
 	t.Parallel()

@@ -152,12 +152,13 @@ func (s *Store) explain(err error) error {
 			fix += " (" + answer.Region + ")"
 		}
 		return s.wrong("the bucket is in another region than "+s.cfg.Region, fix, err)
-	case codeKeyID, codeSignature, codeExpired, "InvalidTokenId", "InvalidToken", "XAdminUserNotFound": // the last: versitygw
+	case codeKeyID, codeSignature, codeExpired, "InvalidTokenId", "InvalidToken", "XAdminUserNotFound": // versitygw's
 		return s.wrong("it does not accept the credentials",
 			"check access key and secret, and that they are of this store", err)
 	case codeDenied:
 		return s.wrong("the credentials may not do this",
-			"permit what the guide lists: reading, writing, deleting versions, retention and holds, and looking at versioning and Object Lock", err)
+			"permit what the guide lists: reading, writing, deleting versions, retention and holds, "+
+				"and looking at versioning and Object Lock", err)
 	}
 	return s.wrong("it does not answer as S3 stores do",
 		"check that the endpoint is that of an S3 store, and its log", err)
