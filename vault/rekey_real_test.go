@@ -28,6 +28,9 @@ func vaultHouse(t testing.TB) house {
 // vaultServer is vaultHouse with the server that the keys are in.
 func vaultServer(t testing.TB) (house, *servertest.Vault) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a real Vault")
+	}
 	server := servertest.NewVault(t)
 	policies := map[string]string{}
 	all, err := transit.Policies("", "")

@@ -12,6 +12,9 @@ import (
 // However many purposes there are, a bounded number of sessions is kept open: the newest.
 func TestSessionsBounded(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("opens thousands of sessions")
+	}
 	r := newRig(t)
 	id := r.deposit(vault.Deposit{}, []byte("x")).ID
 	ctx := context.Background()

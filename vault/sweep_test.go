@@ -122,6 +122,9 @@ func (r *rig) abandonedKeys() (all [][]string) {
 // Orphans are swept in batches: one event for many, several calls at a time, and none of what a document has.
 func TestSweepInBatches(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("sweeps thousands of objects")
+	}
 	r, store := newServerRig(t)
 	kept := r.deposit(vault.Deposit{}, []byte("kept"))
 	const orphans = 600
@@ -158,6 +161,9 @@ func TestSweepInBatches(t *testing.T) {
 // Keys that others have put there, as long as they can be, still fit into an event.
 func TestSweepLongKeys(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("writes hundreds of objects")
+	}
 	r, _ := newServerRig(t)
 	long := strings.Repeat(strings.Repeat("k", 160)+"/", 4)[:objects.MaxKey-len("default/")-4]
 	for i := range 200 {
