@@ -67,5 +67,4 @@ var (
 	DecodeHeader       = decodeHeader
 	EncodeExtValue     = encodeExtValue
 	ContentDisposition = contentDisposition
-	LoneSurrogate      = loneSurrogate
 )

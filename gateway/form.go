@@ -183,11 +183,11 @@ func (f *form) metadata(part *multipart.Part, d *vault.Deposit) error {
 	case len(data) > maxMetadata:
 		return problem.New(problem.TooLarge, "The metadata part is longer than 64 KiB.")
 	}
-	s, err := parseStatement(data, false)
-	if err != nil {
+	var in depositMetadata
+	if err := readMetadata(data, &in); err != nil {
 		return err
 	}
-	return s.into(d)
+	return in.addTo(d)
 }
 
 // plainPart refuses encodings, digests that nobody would check, and metadata in a place where nobody looks for it.

@@ -27,24 +27,25 @@ func (s *Server) readInline(body io.Reader, d *vault.Deposit) error {
 	if err != nil {
 		return err
 	}
-	said, err := parseStatement(data, true)
-	if err != nil {
+	var in inlineDeposit
+	if err := readMetadata(data, &in); err != nil {
 		return err
 	}
-	if !said.hasContent {
+	if in.ContentBase64 == nil {
 		return problem.New(problem.BadBody, "There is no content_base64. A document that is JSON itself is sent as application/json.")
 	}
-	if err := said.into(d); err != nil {
+	if err := in.addTo(d); err != nil {
 		return err
 	}
-	if most := s.inlineLimit(); int64(base64.StdEncoding.DecodedLen(len(said.content))) > most+2 { // padding is not content
+	encoded, most := *in.ContentBase64, s.inlineLimit()
+	if int64(base64.StdEncoding.DecodedLen(len(encoded))) > most+2 { // padding is not content
 		return problem.New(problem.TooLarge, inlineTooLarge)
 	}
-	content, err := base64.StdEncoding.Strict().DecodeString(said.content)
-	if err != nil || strings.ContainsAny(said.content, "\r\n") {
+	content, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if err != nil || strings.ContainsAny(encoded, "\r\n") {
 		return problem.New(problem.BadBody, "content_base64 is not base64 with padding and without line breaks (RFC 4648, section 4).")
 	}
-	if int64(len(content)) > s.inlineLimit() {
+	if int64(len(content)) > most {
 		return problem.New(problem.TooLarge, inlineTooLarge)
 	}
 	d.Content = bytes.NewReader(content)

@@ -2,17 +2,23 @@ package gateway
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
-	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"muniment/gateway/problem"
 )
 
-// maxJSON is the length of the longest body that is JSON, in bytes, where a call has no other limit.
-const maxJSON = 64 << 10
+const (
+	// maxJSON is the length of the longest body that is JSON, in bytes, where a call has no other limit.
+	maxJSON = 64 << 10
+	// maxElements is how many elements one object or array may have: more than the vault would take. An inline deposit has
+	// room for a million empty ones.
+	maxElements = 1000
+)
 
 // json reads a body that is one JSON object with no other fields than those of into, none of them twice in one object.
 func (s *Server) json(r *request, into any) error {
@@ -27,58 +33,47 @@ func (s *Server) json(r *request, into any) error {
 	if err != nil {
 		return body.blame(err)
 	}
-	if err := parseForm(data, into); err != nil {
+	if err := readObject(data, into); err != nil {
 		return problem.New(problem.BadRequest, "The body is not one JSON object with the fields of this call and no others.")
 	}
 	return nil
 }
 
-var errForm = errors.New("not one JSON object whose fields stand there once, in lower case")
+// errNotObject says that JSON is of another type than an object.
+var errNotObject = errors.New("not a JSON object")
 
-// parseForm reads one JSON object strictly, and the objects in it too: package json alone would take the last of two
-// equal fields, and "CODE" for "code", so that a reviewer could read one thing and another be done.
-func parseForm(data []byte, into any) error {
-	if !json.Valid(data) || bytes.TrimLeft(data, " \t\r\n")[0] != '{' { // nothing follows it, and its depth has an end
-		return errForm
-	}
-	if err := strictFields(json.NewDecoder(bytes.NewReader(data))); err != nil {
+// errTooMany says that an object or array of JSON has more than maxElements.
+var errTooMany = errors.New("too many elements in one object or array")
+
+// readObject reads one JSON object strictly into a struct: UTF-8, each name once and written as the struct has it, none that
+// it does not have, and nothing after it. Otherwise a reviewer could read one thing and another be done. Its errors may hold
+// what the client sent.
+func readObject(data []byte, into any) error {
+	if err := checkJSON(data); err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errForm
+	if jsontext.Value(data).Kind() != jsontext.KindBeginObject {
+		return errNotObject
 	}
-	return nil
+	return json.Unmarshal(data, into, json.RejectUnknownMembers(true))
 }
 
-// strictFields walks over one value of JSON whose grammar has been checked: no object in it has a field twice, or one
-// that is not in lower case.
-func strictFields(d *json.Decoder) error {
-	open, err := d.Token()
-	if err != nil {
-		return errForm
-	}
-	delim, nested := open.(json.Delim)
-	if !nested {
-		return nil
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if delim == '{' {
-			name, _ := d.Token()
-			key, ok := name.(string)
-			if !ok || seen[key] || key != strings.ToLower(key) {
-				return errForm
-			}
-			seen[key] = true
-		}
-		if err := strictFields(d); err != nil {
+// checkJSON checks the grammar without building anything, and that nothing could be built that takes many times the
+// length of the data.
+func checkJSON(data []byte) error {
+	in := jsontext.NewDecoder(bytes.NewReader(data))
+	for {
+		if _, err := in.ReadToken(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
 			return err
 		}
+		kind, length := in.StackIndex(in.StackDepth())
+		if kind == jsontext.KindBeginObject {
+			length /= 2 // names and values are counted
+		}
+		if length > maxElements {
+			return errTooMany
+		}
 	}
-	if _, err := d.Token(); err != nil { // the closing brace or bracket
-		return errForm
-	}
-	return nil
 }

@@ -53,7 +53,7 @@ func (s *Server) verify(r *request) error {
 			return problem.New(problem.BadRequest, "The body is not a JSON object.")
 		}
 		if _, isFile := top["v"]; !isFile {
-			if in.Evidence, in.Digest, err = s.question(r, top); err != nil {
+			if in.Evidence, in.Digest, err = s.question(r, data); err != nil {
 				return err
 			}
 		}
@@ -90,12 +90,11 @@ func (s *Server) judge(ctx context.Context, in evidence.Input) (evidence.Report,
 
 // question reads a document id with a digest, and gets the evidence that answers it. That discloses as much as the
 // document's own evidence would, and so asks for the same permission.
-func (s *Server) question(r *request, top map[string]json.RawMessage) (file, digest []byte, err error) {
+func (s *Server) question(r *request, body []byte) (file, digest []byte, err error) {
 	var q openapi.DigestQuestion
-	for name, to := range map[string]*string{"document": &q.Document, "digest": &q.Digest} {
-		if err := json.Unmarshal(top[name], to); err != nil || len(top) != 2 {
-			return nil, nil, problem.New(problem.BadRequest, "The body is neither an evidence file nor a document with a digest.")
-		}
+	if err := readObject(body, &q); err != nil || q.Document == "" || q.Digest == "" {
+		return nil, nil, problem.New(problem.BadRequest,
+			"The body is neither an evidence file nor a document with a digest.")
 	}
 	id, err := journal.ParseID(q.Document)
 	if err != nil {
