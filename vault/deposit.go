@@ -107,9 +107,9 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 	earlier, err := v.admit(ctx, in)
 	free := func() {}
 	if tokens := in.external != nil || in.repeat != nil; tokens && err == nil && earlier == nil {
-		free = v.claims.take(ctx, v.cfg.LockWait, in.external, in.repeat)
+		free = v.locks.take(ctx, v.cfg.LockWait, in.external, in.repeat)
 		defer free()
-		earlier, err = v.admit(ctx, in) // whoever had the claim may have deposited it
+		earlier, err = v.admit(ctx, in) // the deposit that was waited for may have made it
 	}
 	if err != nil {
 		return Deposited{}, err

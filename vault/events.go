@@ -24,7 +24,6 @@ const (
 	JournalConsulted  journal.Type[JournalConsultedData]  = "journal.consulted/1"
 	EvidenceIssued    journal.Type[EvidenceIssuedData]    = "evidence.issued/1"
 	ObjectDamaged     journal.Type[ObjectDamagedData]     = "object.damaged/1"
-	ObjectAbandoned   journal.Type[ObjectAbandonedData]   = "object.abandoned/1"
 	ObjectsAbandoned  journal.Type[ObjectsAbandonedData]  = "object.abandoned/2"
 	StorageAttested   journal.Type[StorageAttestedData]   = "storage.attested/1"
 )
@@ -111,13 +110,6 @@ type ObjectsAbandonedData struct {
 	Keys []string `json:"keys"`
 }
 
-// ObjectAbandonedData is what sweeps wrote of each object before they took many together. It is read, and not written
-// any more. It says that an object belongs to no document and is about to be deleted. A deposit that still wants it is
-// refused. It is about no document.
-type ObjectAbandonedData struct {
-	Key string `json:"key"`
-}
-
 // StorageAttestedData says what the documents' store was seen to enforce. It is about no document.
 type StorageAttestedData struct {
 	Store string `json:"store"` // names it: its kind and a digest of where it is
@@ -156,9 +148,6 @@ func Definitions() []journal.Definition {
 		JournalConsulted.On(nothing[JournalConsultedData]).Quiet(),
 		EvidenceIssued.On(nothing[EvidenceIssuedData]),
 		ObjectDamaged.On(reduceDamaged),
-		ObjectAbandoned.On(func(w *journal.Writer, e journal.Entry, d ObjectAbandonedData) error {
-			return reduceAbandoned(w, e, ObjectsAbandonedData{Keys: []string{d.Key}})
-		}),
 		ObjectsAbandoned.On(reduceAbandoned),
 		StorageAttested.On(reduceAttested),
 		DocumentErased.On(reduceErased),

@@ -54,7 +54,6 @@ func golden() map[string]any {
 		"journal.consulted/1":  vault.JournalConsultedData{What: "feed"},
 		"evidence.issued/1":    vault.EvidenceIssuedData{Disclosed: true},
 		"object.damaged/1":     vault.ObjectDamagedData{Key: "default/ab", Version: "1", Found: "segment"},
-		"object.abandoned/1":   vault.ObjectAbandonedData{Key: "default/ab"},
 		"object.abandoned/2":   vault.ObjectsAbandonedData{Keys: []string{"default/ab", "default/cd"}},
 		"document.erased/1": vault.DocumentErasedData{
 			Authority: "GRS-3.2-010", KeyVersion: 2, Tombstone: true, Removable: &until, Held: true,

@@ -25,10 +25,10 @@ type ownKeys struct {
 	until    time.Time // how long they may wait for their document
 }
 
-// drawKeys gives a deposit keys of its own, wrapped already: from the stock, or drawn for it alone.
+// drawKeys gives a deposit keys of its own, wrapped already: from the pool, or drawn for it alone.
 func (v *Vault) drawKeys(ctx context.Context, tenant string, d *Deposit) (*ownKeys, error) {
-	name := shelfName{tenant, seal.SuiteFor(d.Length, v.cfg.FIPS)}
-	if own := v.stock.take(name, v.cfg.Clock.Now()); own != nil {
+	name := poolKind{tenant, seal.SuiteFor(d.Length, v.cfg.FIPS)}
+	if own := v.pool.take(name, v.cfg.Clock.Now()); own != nil {
 		return own, nil
 	}
 	drawn, err := v.wrapKeys(ctx, tenant, name.suite, 1)
@@ -43,7 +43,7 @@ func (v *Vault) wrapKeys(ctx context.Context, tenant string, suite seal.Suite, n
 	now := v.cfg.Clock.Now()
 	out, items := make([]*ownKeys, n), make([]seal.Item, n)
 	for i := range out {
-		own := &ownKeys{suite: suite, salt: make([]byte, saltSize), until: now.Add(stockLife)}
+		own := &ownKeys{suite: suite, salt: make([]byte, saltSize), until: now.Add(poolLife)}
 		var err error
 		if own.id, err = journal.NewID(now, v.cfg.Rand); err != nil {
 			return nil, err

@@ -210,7 +210,7 @@ func (v *Vault) openContent(ctx context.Context, rd *reading) (*Content, error) 
 // source reads a document's ciphertext from the store, part by part.
 func (v *Vault) source(o StoredObject) seal.Source {
 	return func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-		body, _, err := openSteady(ctx, v.cfg.Objects, o, objects.Span{Offset: offset, Length: length})
+		body, _, err := openResuming(ctx, v.cfg.Objects, o, objects.Span{Offset: offset, Length: length})
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +220,7 @@ func (v *Vault) source(o StoredObject) seal.Source {
 
 // fetch reads a small document's ciphertext whole and holds it against its record.
 func (v *Vault) fetch(ctx context.Context, o StoredObject) (seal.Source, error) {
-	body, info, err := openSteady(ctx, v.cfg.Objects, o, objects.Span{Length: o.Size})
+	body, info, err := openResuming(ctx, v.cfg.Objects, o, objects.Span{Length: o.Size})
 	if err != nil {
 		return nil, err
 	}

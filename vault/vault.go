@@ -58,9 +58,9 @@ type Vault struct {
 	cfg      Config
 	sessions *sessions
 	consults consultations
-	claims   claims
+	locks    depositLocks
 	buffers  sync.Pool // *workspace
-	stock    stock
+	pool     keyPool
 	// spareKey authenticates cursors while the key service, which has the index key, is down.
 	spareKey keys.Secret
 
@@ -86,8 +86,8 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	}
 	v := &Vault{
 		unsealer: NewIndexer(cfg.Journal.View, cfg.Keys).unsealer, cfg: cfg, sessions: newSessions(),
-		claims: claims{held: map[string]chan struct{}{}},
-		stock:  newStock(cfg.Ahead),
+		locks: depositLocks{held: map[string]chan struct{}{}},
+		pool:  newKeyPool(cfg.Ahead),
 	}
 	if err := v.reindex(ctx); err != nil {
 		return nil, fmt.Errorf("opening the vault: %w", err)
@@ -101,7 +101,7 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	v.start(func() { v.workLocks(ctx) })
 	v.start(func() { v.workErasures(ctx) })
 	if cfg.Ahead > 0 {
-		v.start(func() { v.workStock(ctx) })
+		v.start(func() { v.workPool(ctx) })
 	}
 	v.start(func() { v.workOutcomes(ctx) })
 	if cfg.Attest != nil {

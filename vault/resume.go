@@ -11,10 +11,10 @@ import (
 // resumes is how often in a row a body that breaks off is asked for anew while none of it comes.
 const resumes = 3
 
-// steady reads a span of a stored object. Where the store breaks off, it asks for the rest: a download of hours should
+// resumingReader reads a span of a stored object. Where the store breaks off, it asks for the rest: a download of hours should
 // not fail for one connection that was lost. That what comes then is of the same object, the version and the segments'
 // own verification see to.
-type steady struct {
+type resumingReader struct {
 	ctx    context.Context
 	store  objects.Store
 	object StoredObject
@@ -24,11 +24,11 @@ type steady struct {
 	left   int
 }
 
-// openSteady opens a span that is not empty, and describes the object. One that is to be the whole object is asked for
+// openResuming opens a span that is not empty, and describes the object. One that is to be the whole object is asked for
 // as such, so that an object of another size is seen to be one.
-func openSteady(ctx context.Context, store objects.Store, o StoredObject, span objects.Span) (*steady, objects.Info,
+func openResuming(ctx context.Context, store objects.Store, o StoredObject, span objects.Span) (*resumingReader, objects.Info,
 	error) {
-	s := &steady{ctx: ctx, store: store, object: o, at: span.Offset, end: span.Offset + span.Length, left: resumes}
+	s := &resumingReader{ctx: ctx, store: store, object: o, at: span.Offset, end: span.Offset + span.Length, left: resumes}
 	part := &span
 	if span == (objects.Span{Length: o.Size}) {
 		part = nil
@@ -39,7 +39,7 @@ func openSteady(ctx context.Context, store objects.Store, o StoredObject, span o
 }
 
 // Read reads on.
-func (s *steady) Read(p []byte) (int, error) {
+func (s *resumingReader) Read(p []byte) (int, error) {
 	for {
 		n, err := s.body.Read(p)
 		if n > 0 {
@@ -60,7 +60,7 @@ func (s *steady) Read(p []byte) (int, error) {
 }
 
 // resume opens the rest.
-func (s *steady) resume() error {
+func (s *resumingReader) resume() error {
 	_ = s.body.Close() // it has failed already
 	body, _, err := s.store.Get(s.ctx, s.object.Key, s.object.Version,
 		&objects.Span{Offset: s.at, Length: s.end - s.at})
@@ -73,7 +73,7 @@ func (s *steady) resume() error {
 }
 
 // Close closes the body.
-func (s *steady) Close() error { return s.body.Close() }
+func (s *resumingReader) Close() error { return s.body.Close() }
 
 // errReader fails.
 type errReader struct{ err error }

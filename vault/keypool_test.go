@@ -12,8 +12,8 @@ import (
 	"muniment/vault/keys/keystest"
 )
 
-// stocked is a rig whose vault wraps keys ahead, and counts what it asks of the key service.
-func stocked(t *testing.T) (*rig, *keystest.Faulty) {
+// pooled is a rig whose vault wraps keys ahead, and counts what it asks of the key service.
+func pooled(t *testing.T) (*rig, *keystest.Faulty) {
 	var faulty *keystest.Faulty
 	r := newRig(t, func(r *rig, cfg *vault.Config) {
 		faulty = keystest.NewFaulty(cfg.Keys)
@@ -27,7 +27,7 @@ func stocked(t *testing.T) (*rig, *keystest.Faulty) {
 func TestKeysAreWrappedAhead(t *testing.T) {
 	t.Parallel()
 	const deposits = 90
-	r, faulty := stocked(t)
+	r, faulty := pooled(t)
 	before := faulty.Calls(keystest.Wrap)
 	for i := range deposits {
 		content := fmt.Appendf(nil, "content %d", i)
@@ -45,7 +45,7 @@ func TestKeysAreWrappedAhead(t *testing.T) {
 // TestALoneDepositHasItsOwnKeysWrapped: nothing is drawn for nobody.
 func TestALoneDepositHasItsOwnKeysWrapped(t *testing.T) {
 	t.Parallel()
-	r, faulty := stocked(t)
+	r, faulty := pooled(t)
 	before := faulty.Calls(keystest.Wrap)
 	for range 10 {
 		r.clock.Advance(10 * time.Second)
@@ -56,11 +56,11 @@ func TestALoneDepositHasItsOwnKeysWrapped(t *testing.T) {
 	}
 }
 
-// TestTheStockEndsWithTheKeyService: what was wrapped ahead outlives a key service that is down for a second, no
+// TestThePoolEndsWithTheKeyService: what was wrapped ahead outlives a key service that is down for a second, no
 // longer.
-func TestTheStockEndsWithTheKeyService(t *testing.T) {
+func TestThePoolEndsWithTheKeyService(t *testing.T) {
 	t.Parallel()
-	r, faulty := stocked(t)
+	r, faulty := pooled(t)
 	for range 40 {
 		r.deposit(vault.Deposit{}, []byte("content"))
 	}
