@@ -110,7 +110,8 @@ func (v *Vault) attestWhenDue(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := v.cfg.Journal.Commit(ctx, journal.Actor{Tenant: journal.System, ID: "attest"}, found.record); err != nil {
+	actor := journal.Actor{Tenant: journal.System, ID: "attest"}
+	if _, err := v.cfg.Journal.Commit(ctx, actor, found.record); err != nil {
 		return 0, fmt.Errorf("attesting the store: %w", err)
 	}
 	if found.Immutable {

@@ -69,12 +69,12 @@ type intake struct {
 // A document that somebody else has deposited under the external id is answered for only to principals who may describe
 // it and have its digest disclosed: others are denied, whatever their content is.
 //
-// When it returns access.ErrUnreleased the result is filled in but for proof and checkpoint: the deposit is on record, and the
-// same request again is safe.
+// When it returns access.ErrUnreleased the result is filled in but for proof and checkpoint: the deposit is on record,
+// and the same request again is safe.
 //
 // Errors: a *invalid.Field, ErrNoSeries, ErrNotImmutable, ErrConflict, ErrErased, ErrIdempotency, ErrMismatch,
-// ErrInterrupted, ErrTooLarge, ErrAbandoned, access.ErrUnreleased, access.ErrDenied; objects.ErrFull and journal.ErrFull for a
-// full disk; objects.ErrUnavailable and keys.ErrUnavailable where a retry may help.
+// ErrInterrupted, ErrTooLarge, ErrAbandoned, access.ErrUnreleased, access.ErrDenied; objects.ErrFull and
+// journal.ErrFull for a full disk; objects.ErrUnavailable and keys.ErrUnavailable where a retry may help.
 func (v *Vault) Deposit(ctx context.Context, who access.Who, d Deposit) (Deposited, error) {
 	out, err := v.deposit(ctx, who, &d)
 	if err != nil && !errors.Is(err, access.ErrUnreleased) {
@@ -204,7 +204,7 @@ func (v *Vault) record(ctx context.Context, in *intake, own *ownKeys, up uploade
 		filing Filing
 		now    time.Time
 	)
-	receipt, err := rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, in.who, &row, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+	decide := func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		var err error
 		if filing, err = v.file(view, guard, in); err != nil {
 			return journal.Change{}, err
@@ -215,7 +215,8 @@ func (v *Vault) record(ctx context.Context, in *intake, own *ownKeys, up uploade
 		now = view.Now()
 		event := DocumentDeposited.New(own.id, newDeposited(in, up, filing, commitment[:], now))
 		return journal.Change{Events: []journal.Event{event}, Sealed: []journal.Row{row}}, nil
-	})
+	}
+	receipt, err := rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, in.who, &row, decide)
 	if err != nil {
 		return Deposited{}, err
 	}

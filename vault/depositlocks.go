@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// depositLocks make deposits under one token follow each other, so that of many at once one uploads and the others repeat it.
-// They only spare objects that nobody wants: that one document is made for a token is up to the commit.
+// depositLocks make deposits under one token follow each other, so that of many at once one uploads and the others
+// repeat it. They only spare objects that nobody wants: that one document is made for a token is up to the commit.
 type depositLocks struct {
 	mu   sync.Mutex
 	held map[string]chan struct{} // by token; closed when it is given up
 }
 
-// take waits until nobody else holds one of the tokens, for the time wait at most, and returns what gives them up again. A
-// deposit that comes in slowly must not keep others out, so after that time, or when ctx ends, the caller goes on
-// without.
+// take waits until nobody else holds one of the tokens, for the time wait at most, and returns what gives them up
+// again. A deposit that comes in slowly must not keep others out, so after that time, or when ctx ends, the caller goes
+// on without.
 func (l *depositLocks) take(ctx context.Context, wait time.Duration, tokens ...[]byte) (release func()) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

@@ -101,7 +101,7 @@ type document struct {
 	Object      StoredObject `json:"o"`
 	Commitment  []byte       `json:"c"`
 
-	// What is known of an erased document: when it was erased (Unix microseconds), by which event, with which version
+	// The fields of an erased document: when it was erased (Unix microseconds), by which event, with which version
 	// of the tenant's key its row was wrapped last, whether it has left a tombstone, until when its ciphertext is
 	// locked (Unix seconds), and whether that is deleted.
 	ErasedAt    int64  `json:"xa,omitempty"`

@@ -35,7 +35,7 @@ func (l *lifeRig) tokens() (n int) {
 	return n
 }
 
-// What is erased answers as erased everywhere, and leaves nothing but its record and, until an order takes it, its
+// An erased document answers as erased everywhere, and leaves nothing but its record and, until an order takes it, its
 // external id.
 func TestErase(t *testing.T) {
 	t.Parallel()

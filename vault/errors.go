@@ -2,7 +2,7 @@ package vault
 
 import "errors"
 
-// What can be wrong with a request, or with what the vault finds. Besides these its methods return, wrapped,
+// The sentinels of wrong requests, and of what the vault finds. Besides these its methods return, wrapped,
 // access.ErrDenied, and the sentinels of journal, keys and objects, by which a caller sees whether a retry helps.
 var (
 	// ErrNotFound says that the tenant has no such document. Another tenant's document gives the same error, and so

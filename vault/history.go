@@ -15,7 +15,7 @@ import (
 // MaxFeed is the most bodies that one call of Feed returns.
 const MaxFeed = 1000
 
-// What a journal.consulted is about.
+// The values of JournalConsultedData.What.
 const (
 	consultedFeed    = "feed"
 	consultedHistory = "history"

@@ -16,8 +16,9 @@ const (
 	poolPeriod = 250 * time.Millisecond
 )
 
-// keyPool holds keys of documents to come, wrapped in batches while deposits are frequent: one request to the key service
-// then serves many, and none of them waits for it. A deposit that comes alone finds none, and has its own wrapped.
+// keyPool holds keys of documents to come, wrapped in batches while deposits are frequent: one request to the key
+// service then serves many, and none of them waits for it. A deposit that comes alone finds none, and has its own
+// wrapped.
 type keyPool struct {
 	most    int // in one batch; 0: nothing is wrapped ahead
 	batches chan batch

@@ -212,8 +212,8 @@ func TestModel(t *testing.T) {
 	fsck := func() {}
 	tenant := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		// A tenant of its own for each round is faster than a vault of its own, up to a point: a rewrap looks at the rows
-		// of all tenants.
+		// A tenant of its own for each round is faster than a vault of its own, up to a point: a rewrap looks at the
+		// rows of all tenants.
 		if tenant%roundsOfRig == 0 {
 			fsck()
 			h := localHouse(t)

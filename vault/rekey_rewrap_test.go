@@ -261,8 +261,8 @@ func (a *acting) Read(p []byte) (int, error) {
 	return a.Reader.Read(p)
 }
 
-// However erasures and rotations fall into a rewrap, no erased row comes back, no living one is lost, and none stays
-// behind.
+// Erasures and rotations may fall into a rewrap at any time: no erased row comes back, no living one is lost, and none
+// stays behind.
 func TestEraseRacesRewrap(t *testing.T) {
 	t.Parallel()
 	l, m := newMeddlingRig(t)

@@ -11,9 +11,9 @@ import (
 // resumes is how often in a row a body that breaks off is asked for anew while none of it comes.
 const resumes = 3
 
-// resumingReader reads a span of a stored object. Where the store breaks off, it asks for the rest: a download of hours should
-// not fail for one connection that was lost. That what comes then is of the same object, the version and the segments'
-// own verification see to.
+// resumingReader reads a span of a stored object. Where the store breaks off, it asks for the rest: a download of hours
+// should not fail for one connection that was lost. That what comes then is of the same object, the version and the
+// segments' own verification see to.
 type resumingReader struct {
 	ctx    context.Context
 	store  objects.Store
@@ -24,8 +24,8 @@ type resumingReader struct {
 	left   int
 }
 
-// openResuming opens a span that is not empty, and describes the object. One that is to be the whole object is asked for
-// as such, so that an object of another size is seen to be one.
+// openResuming opens a span that is not empty, and describes the object. One that is to be the whole object is asked
+// for as such, so that an object of another size is seen to be one.
 func openResuming(ctx context.Context, store objects.Store, o StoredObject, span objects.Span) (*resumingReader, objects.Info,
 	error) {
 	s := &resumingReader{ctx: ctx, store: store, object: o, at: span.Offset, end: span.Offset + span.Length, left: resumes}

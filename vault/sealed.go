@@ -14,7 +14,7 @@ import (
 	"muniment/vault/seal"
 )
 
-// What a sealed row is about stands in the first byte of its key; the rest is an id: the document's, or one of the
+// The first byte of a sealed row's key says what the row is about; the rest is an id: the document's, or one of the
 // row's own.
 const (
 	sealedDocument = 'd'

@@ -9,7 +9,7 @@ import (
 	"muniment/vault/access"
 )
 
-// However many purposes there are, a bounded number of sessions is kept open: the newest.
+// A bounded number of sessions is kept open, the newest, for any number of purposes.
 func TestSessionsBounded(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

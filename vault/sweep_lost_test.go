@@ -133,8 +133,8 @@ type unwatched struct{}
 
 func (unwatched) Errorf(string, ...any) {}
 
-// What was in the store when a loss was accepted may be the content of a document that was lost, and whose entries turn
-// up yet.
+// An object that was in the store when a loss was accepted may be the content of a document that was lost, and whose
+// entries turn up yet.
 func TestSweepSparesWhatWasLost(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

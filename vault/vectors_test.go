@@ -106,7 +106,7 @@ func TestKeyedIsInjective(t *testing.T) {
 	}
 }
 
-// Whatever a cursor holds, it is refused unless it was made for this principal and query.
+// A cursor of any bytes is refused unless it was made for this principal and query.
 func FuzzReadCursor(f *testing.F) {
 	key := keys.Secret("index key")
 	who := access.Who{Tenant: "default"}

@@ -246,7 +246,7 @@ func TestBootstrapKeys(t *testing.T) {
 	want(0)
 }
 
-// Whatever a token holds, it speaks for nobody unless it is a key that was added.
+// A token of any bytes speaks for nobody unless it is a key that was added.
 func FuzzAuthenticate(f *testing.F) {
 	key := journaltest.Must(access.NewAPIKey(journaltest.Rand(1)))
 	f.Add(key.Reveal())

@@ -42,8 +42,8 @@ func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 		trim.State = approval.Begun
 		return trim, []journal.Event{KeyTrimBegun.New(journal.ID{}, KeyTrimBegunData{ID: id})}, nil
 	}
-	// What cannot be undone is looked at twice: the record says that no row is older, and so must the rows. They come
-	// after the question whether it may begin at all, and before the answer is put on record.
+	// An act that cannot be undone is checked twice: the record says that no row is older, and so must the rows. They
+	// come after the question whether it may begin at all, and before the answer is put on record.
 	trim, err := approval.Decide(ctx, k.cfg.Door, who, access.TrimKey, func(view journal.View) (Trim, []journal.Event, error) {
 		trim, _, err := check(view)
 		return trim, nil, err
