@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// A race-built program sleeps a second before it exits; here it ends at the first race instead.
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0 halt_on_error=1")
 	testscript.Main(m, map[string]func(){"muniment-verify": main})
 }
 
@@ -24,6 +27,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return os.CopyFS(env.WorkDir, os.DirFS(filepath.Join("..", "..", "anchor", "evidence", "testdata")))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
@@ -46,7 +50,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // TestLargeDocument verifies a document that does not fit the memory a reader of whole files would need: it is
-// streamed.
+// streamed. It runs alone, since what other tests allocate would count.
 func TestLargeDocument(t *testing.T) {
 	const size = 64 << 20
 	name := filepath.Join(t.TempDir(), "large")
@@ -62,19 +66,15 @@ func TestLargeDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	evidenceFile := filepath.Join("..", "..", "anchor", "evidence", "testdata", "disclosed.json")
-	bytes := testing.Benchmark(func(b *testing.B) {
-		for range b.N {
-			if _, err := input("", []string{evidenceFile, name}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}).AllocedBytesPerOp()
-	if bytes > 1<<20 {
-		t.Errorf("reading a document of %d bytes allocated %d bytes", size, bytes)
-	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	in, err := input("", []string{evidenceFile, name})
+	runtime.ReadMemStats(&after)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 1<<20 {
+		t.Errorf("reading a document of %d bytes allocated %d bytes", size, allocated)
 	}
 	want := sha256.New()
 	if _, err := io.CopyN(want, zeros{}, size); err != nil {
