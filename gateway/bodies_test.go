@@ -17,7 +17,7 @@ import (
 func TestInlineTakesTurns(t *testing.T) {
 	t.Parallel()
 	notShort(t, "it waits for a client that is slow")
-	r := newRig(t, func(c *gateway.Config) { c.Limits.Pace = gateway.Pace{Patience: 2 * time.Second, Rate: 1} })
+	r := newRig(t, func(c *gateway.Config) { c.Limits.MinSpeed = gateway.MinSpeed{Stall: 2 * time.Second, Rate: 1} })
 	other := r.principal(access.Grant{Role: access.Depositor})
 	var slow []func() answer
 	for range 4 {
@@ -47,7 +47,7 @@ func TestInlineTakesTurns(t *testing.T) {
 func TestNothingAfterAForm(t *testing.T) {
 	t.Parallel()
 	notShort(t, "it waits for a body that stalls")
-	r := newRig(t, impatient)
+	r := newRig(t, shortStall)
 	for kind, body := range map[string]string{
 		"multipart/form-data; boundary=b": string(crlf(aForm)), gateway.InlineType: `{"content_base64":"eA=="}`,
 	} {

@@ -75,7 +75,7 @@ func (s *Server) takeForm(r *request, d vault.Deposit, boundary string) error {
 	form, err := openForm(body, boundary, s.cfg.Limits.MaxBody, &d)
 	if err != nil {
 		s.metrics.taken(body.read)
-		return body.blame(err)
+		return body.failureOr(err)
 	}
 	d.Content = form
 	return s.keep(r, d, body, form)
@@ -86,7 +86,7 @@ func (s *Server) takeInline(r *request, d vault.Deposit) error {
 	if err := s.beforeBody(r, d); err != nil {
 		return err
 	}
-	done, err := s.turn(r, s.callers.of(r.who).inlines)
+	done, err := s.turn(r, s.quotas.of(r.who).inlines)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *Server) takeInline(r *request, d vault.Deposit) error {
 	}
 	if err := s.readInline(body, &d); err != nil {
 		s.metrics.taken(body.read)
-		return body.blame(err)
+		return body.failureOr(err)
 	}
 	return s.keep(r, d, body, body)
 }
@@ -111,22 +111,22 @@ func (s *Server) beforeBody(r *request, d vault.Deposit) error {
 }
 
 // body is the request's body, of which no more than limit bytes are read.
-func (s *Server) body(r *request, limit int64) (*upload, error) {
+func (s *Server) body(r *request, limit int64) (*body, error) {
 	in := r.Request()
 	if in.ContentLength > limit {
 		return nil, problem.New(problem.TooLarge, "")
 	}
-	body := newUpload(r.Response(), in.Body, limit, s.cfg.Limits.Pace)
+	body := newBody(r.Response(), in.Body, limit, s.cfg.Limits.MinSpeed)
 	body.trailer = &in.Trailer
 	return body, nil
 }
 
 // keep hands a document to the vault, which reads its content as it comes in, and answers.
-func (s *Server) keep(r *request, d vault.Deposit, body *upload, content interface{ blame(error) error }) error {
+func (s *Server) keep(r *request, d vault.Deposit, body *body, content interface{ failureOr(error) error }) error {
 	done, err := s.cfg.Vault.Deposit(r.Request().Context(), r.who, d)
 	s.metrics.taken(body.read)
 	if err != nil {
-		return content.blame(err)
+		return content.failureOr(err)
 	}
 	return r.deposited(done)
 }

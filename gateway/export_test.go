@@ -27,21 +27,21 @@ func Routes() []Route {
 	return out
 }
 
-// NewUpload makes the reader of a body.
-func NewUpload(w http.ResponseWriter, body io.Reader, limit int64, pace Pace) io.Reader {
-	return newUpload(w, body, limit, pace)
+// NewBody makes the reader of a body.
+func NewBody(w http.ResponseWriter, body io.Reader, limit int64, least MinSpeed) io.Reader {
+	return newBody(w, body, limit, least)
 }
 
 // ReadForm reads a form to its end: what the deposit says, and the file.
 func ReadForm(body io.Reader, boundary string, most int64) (d vault.Deposit, file []byte, err error) {
 	d.Attributes = map[string]string{}
-	up := newUpload(httptest.NewRecorder(), body, most+formExtent, Pace{Patience: time.Minute, Rate: 1})
+	up := newBody(httptest.NewRecorder(), body, most+formExtent, MinSpeed{Stall: time.Minute, Rate: 1})
 	f, err := openForm(up, boundary, most, &d)
 	if err != nil {
-		return d, nil, up.blame(err)
+		return d, nil, up.failureOr(err)
 	}
 	if file, err = io.ReadAll(f); err != nil {
-		return d, nil, f.blame(err)
+		return d, nil, f.failureOr(err)
 	}
 	return d, file, nil
 }

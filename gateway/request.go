@@ -33,7 +33,7 @@ func (s *Server) handle(rt route) echo.HandlerFunc {
 			}
 			req.who = who
 			c.Set(principalKey, who.Principal.String())
-			if err := s.callers.admit(who); err != nil {
+			if err := s.quotas.admit(who); err != nil {
 				return err
 			}
 		}

@@ -24,18 +24,18 @@ import (
 
 // Defaults of Limits.
 const (
-	DefaultMaxBody  = vault.DefaultMaxSize // bytes
-	DefaultPatience = 30 * time.Second
-	DefaultRate     = 1 << 10 // bytes a second
+	DefaultMaxBody = vault.DefaultMaxSize // bytes
+	DefaultStall   = 30 * time.Second
+	DefaultRate    = 1 << 10 // bytes a second
 )
 
-// Limits bound what one client can take. The zero value of MaxBody and of Pace's fields means their defaults.
+// Limits bound what one client can take. The zero value of MaxBody and of MinSpeed's fields means their defaults.
 type Limits struct {
 	MaxBody int64 // of a deposit's content, in bytes
 	// MaxInline is the length of the longest content that may stand in JSON, in bytes; it is held in memory. 0 means
 	// its default.
 	MaxInline int64
-	Pace      Pace
+	MinSpeed  MinSpeed
 	// Requests is how many requests a second one principal may send on average, and five times as many at once; 0 means
 	// any number.
 	Requests int
@@ -70,7 +70,7 @@ type Server struct {
 	echo    *echo.Echo
 	metrics *metrics
 	health  *health
-	callers *callers
+	quotas  *quotas
 	judging chan struct{}   // holds an element for each file of evidence that is being judged
 	closing context.Context // ends when the server shuts down: nobody waits for news any longer
 	close   context.CancelFunc
@@ -88,7 +88,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg.Limits = cfg.Limits.orDefault()
 	s := &Server{cfg: cfg, echo: echo.New(), judging: make(chan struct{}, maxJudging)}
-	s.callers = newCallers(cfg.Limits.Requests, cfg.Clock)
+	s.quotas = newQuotas(cfg.Limits.Requests, cfg.Clock)
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.health = &health{cfg: cfg}
 	s.metrics = newMetrics(cfg.Journal, cfg.Publisher)
@@ -108,11 +108,11 @@ func (l Limits) orDefault() Limits {
 	if l.MaxInline == 0 {
 		l.MaxInline = DefaultMaxInline
 	}
-	if l.Pace.Patience == 0 {
-		l.Pace.Patience = DefaultPatience
+	if l.MinSpeed.Stall == 0 {
+		l.MinSpeed.Stall = DefaultStall
 	}
-	if l.Pace.Rate == 0 {
-		l.Pace.Rate = DefaultRate
+	if l.MinSpeed.Rate == 0 {
+		l.MinSpeed.Rate = DefaultRate
 	}
 	return l
 }
@@ -120,11 +120,11 @@ func (l Limits) orDefault() Limits {
 // Handler serves the public API.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		paced := &pacedWriter{
-			ResponseWriter: w, control: http.NewResponseController(w), patience: s.cfg.Limits.Pace.Patience,
+		answer := &answerWriter{
+			ResponseWriter: w, control: http.NewResponseController(w), stall: s.cfg.Limits.MinSpeed.Stall,
 			body: r.Body != http.NoBody,
 		}
-		s.echo.ServeHTTP(paced, r)
+		s.echo.ServeHTTP(answer, r)
 	})
 }
 
@@ -144,7 +144,7 @@ func (s *Server) hardened(h http.Handler) *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		// Neither ReadTimeout nor WriteTimeout: a deposit may take hours. upload and pacedWriter demand progress
+		// Neither ReadTimeout nor WriteTimeout: a deposit may take hours. upload and answerWriter demand progress
 		// instead.
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}

@@ -16,9 +16,9 @@ import (
 	"muniment/openapi"
 )
 
-// impatient makes a gateway that gives a client little time.
-func impatient(c *gateway.Config) {
-	c.Limits.Pace = gateway.Pace{Patience: 200 * time.Millisecond, Rate: 1 << 20}
+// shortStall makes a gateway that gives a client little time.
+func shortStall(c *gateway.Config) {
+	c.Limits.MinSpeed = gateway.MinSpeed{Stall: 200 * time.Millisecond, Rate: 1 << 20}
 }
 
 // dial opens a raw connection that gives up after a while, so that a gateway that hangs fails the test.
@@ -129,7 +129,7 @@ func TestBodyLimit(t *testing.T) {
 // TestSlowBody trickles a body: the gateway gives up, although no single pause is long.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, impatient)
+	r := newRig(t, shortStall)
 	conn := r.dial()
 	r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Length: 1000000\n\n")
 	done := make(chan struct{})
@@ -160,7 +160,7 @@ func TestSlowBody(t *testing.T) {
 // TestRefusedBodyIsNotAwaited refuses a deposit whose body never comes.
 func TestRefusedBodyIsNotAwaited(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, impatient)
+	r := newRig(t, shortStall)
 	conn := r.dial()
 	r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nContent-Length: 100000\n\nthe beginning")
 	in := bufio.NewReader(conn)
@@ -188,8 +188,8 @@ func (d *deadlines) SetReadDeadline(at time.Time) error {
 func TestDeadlineEndsWithTheBody(t *testing.T) {
 	t.Parallel()
 	d := new(deadlines)
-	pace := gateway.Pace{Patience: time.Minute, Rate: 1}
-	if _, err := io.ReadAll(gateway.NewUpload(d, strings.NewReader("x"), 10, pace)); err != nil {
+	pace := gateway.MinSpeed{Stall: time.Minute, Rate: 1}
+	if _, err := io.ReadAll(gateway.NewBody(d, strings.NewReader("x"), 10, pace)); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.read) < 2 || d.read[0].IsZero() || !d.read[len(d.read)-1].IsZero() {
@@ -202,7 +202,7 @@ func TestDeadlineEndsWithTheBody(t *testing.T) {
 func TestSlowServer(t *testing.T) {
 	t.Parallel()
 	notShort(t, "it waits for a slow key service")
-	r := newRig(t, impatient)
+	r := newRig(t, shortStall)
 	r.keys.delay(500 * time.Millisecond)
 	for name, body := range map[string]io.Reader{
 		"announced": bytes.NewReader(make([]byte, 100)),
@@ -218,7 +218,7 @@ func TestSlowServer(t *testing.T) {
 func TestStalledReader(t *testing.T) {
 	t.Parallel()
 	notShort(t, "it fills socket buffers")
-	r := newRig(t, impatient)
+	r := newRig(t, shortStall)
 	d := r.deposit(noise(32 << 20))
 	conn := r.dial()
 	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {

@@ -33,15 +33,15 @@ func (s *Server) verify(r *request) error {
 	if r.Request().Header.Get("Content-Encoding") != "" {
 		return problem.New(problem.UnsupportedEncoding, "")
 	}
-	done, err := s.turn(r, s.callers.of(r.who).verifying)
+	done, err := s.turn(r, s.quotas.of(r.who).verifying)
 	if err != nil {
 		return err
 	}
 	defer done()
-	body := newUpload(r.Response(), r.Request().Body, maxEvidence, s.cfg.Limits.Pace)
+	body := newBody(r.Response(), r.Request().Body, maxEvidence, s.cfg.Limits.MinSpeed)
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return body.blame(err)
+		return body.failureOr(err)
 	}
 	if !json.Valid(data) || bytes.TrimLeft(data, " \t\r\n")[0] != '{' {
 		return problem.New(problem.BadRequest, "The body is not a JSON object.")
@@ -67,7 +67,7 @@ func (s *Server) verify(r *request) error {
 
 // turn waits until the caller has less in memory than it may, and takes its turn until done is called.
 func (s *Server) turn(r *request, turns chan struct{}) (done func(), err error) {
-	ctx, cancel := context.WithTimeout(r.Request().Context(), s.cfg.Limits.Pace.Patience)
+	ctx, cancel := context.WithTimeout(r.Request().Context(), s.cfg.Limits.MinSpeed.Stall)
 	defer cancel()
 	select {
 	case turns <- struct{}{}:

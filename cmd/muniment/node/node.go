@@ -219,7 +219,7 @@ func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
 		Authn:  authn.APIKeys{Journal: n.Journal},
 		Policy: policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
-			MaxBody: int64(cfg.Limits.Document), Pace: gateway.Pace{Patience: time.Duration(cfg.Limits.BodyWait)},
+			MaxBody: int64(cfg.Limits.Document), MinSpeed: gateway.MinSpeed{Stall: time.Duration(cfg.Limits.BodyWait)},
 			Requests: cfg.Limits.Requests,
 		},
 		TrustedProxies: proxies, Version: cli.Version,

@@ -28,10 +28,10 @@ func (s *Server) json(r *request, into any) error {
 	if r.Request().Header.Get("Content-Encoding") != "" {
 		return problem.New(problem.UnsupportedEncoding, "")
 	}
-	body := newUpload(r.Response(), r.Request().Body, maxJSON, s.cfg.Limits.Pace)
+	body := newBody(r.Response(), r.Request().Body, maxJSON, s.cfg.Limits.MinSpeed)
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return body.blame(err)
+		return body.failureOr(err)
 	}
 	if err := readObject(data, into); err != nil {
 		return problem.New(problem.BadRequest, "The body is not one JSON object with the fields of this call and no others.")

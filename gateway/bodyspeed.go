@@ -10,20 +10,20 @@ import (
 	"muniment/gateway/problem"
 )
 
-// Pace is how slow a client may be.
-type Pace struct {
-	// Patience is how long a client may send, or take, nothing at all.
-	Patience time.Duration
-	// Rate is the least number of bytes a second that it must send on average, after a first Patience.
+// MinSpeed is how slow a client may be.
+type MinSpeed struct {
+	// Stall is how long a client may send, or take, nothing at all.
+	Stall time.Duration
+	// Rate is the least number of bytes a second that it must send on average, after a first Stall.
 	Rate int64
 }
 
-// upload reads a request's body: no more than it may have, and no slower than it must. The time that the server takes
+// body reads a request's body: no more than it may have, and no slower than it must. The time that the server takes
 // between reads is not held against the client.
-type upload struct {
-	body    io.Reader
+type body struct {
+	from    io.Reader
 	control *http.ResponseController
-	pace    Pace
+	least   MinSpeed
 	limit   int64 // bytes
 	// trailer is where the server puts the fields that follow the body; they are there once the body has ended. nil:
 	// none do.
@@ -35,12 +35,12 @@ type upload struct {
 	failure *problem.Problem
 }
 
-func newUpload(w http.ResponseWriter, body io.Reader, limit int64, pace Pace) *upload {
-	return &upload{body: body, control: http.NewResponseController(w), pace: pace, limit: limit}
+func newBody(w http.ResponseWriter, from io.Reader, limit int64, least MinSpeed) *body {
+	return &body{from: from, control: http.NewResponseController(w), least: least, limit: limit}
 }
 
 // Read implements io.Reader.
-func (u *upload) Read(p []byte) (int, error) {
+func (u *body) Read(p []byte) (int, error) {
 	if u.failure != nil {
 		return 0, u.failure
 	}
@@ -50,7 +50,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	begun := time.Now()
 	// A writer without deadlines, as in tests, has none: that is no reason to fail.
 	_ = u.control.SetReadDeadline(begun.Add(u.budget()))
-	n, err := u.body.Read(p)
+	n, err := u.from.Read(p)
 	u.waited += time.Since(begun)
 	u.read += int64(n)
 	if err != nil {
@@ -73,13 +73,13 @@ func (u *upload) Read(p []byte) (int, error) {
 }
 
 // budget is how long the client may take over the next read.
-func (u *upload) budget() time.Duration {
-	earned := time.Duration(float64(u.read) / float64(u.pace.Rate) * float64(time.Second))
-	return max(0, min(u.pace.Patience, u.pace.Patience+earned-u.waited))
+func (u *body) budget() time.Duration {
+	earned := time.Duration(float64(u.read) / float64(u.least.Rate) * float64(time.Second))
+	return max(0, min(u.least.Stall, u.least.Stall+earned-u.waited))
 }
 
-// blame returns the client's failure if there was one, or else err: it led to whatever happened afterwards.
-func (u *upload) blame(err error) error {
+// failureOr returns the client's failure if there was one, or else err: it led to whatever happened afterwards.
+func (u *body) failureOr(err error) error {
 	if err != nil && u.failure != nil {
 		u.failure.Cause = nil
 		return u.failure

@@ -21,30 +21,30 @@ const (
 
 // callers keeps what each principal takes of the gateway. Nothing is ever forgotten: an entry is small, and there are
 // only as many as there are principals on record.
-type callers struct {
+type quotas struct {
 	rate  int // requests a second; 0: any number
 	clock journal.Clock
 
 	mu  sync.Mutex
-	all map[access.Who]*caller
+	all map[access.Who]*quota
 }
 
-type caller struct {
+type quota struct {
 	requests  *rate.Limiter
 	verifying chan struct{} // holds an element for each body of evidence in memory
 	inlines   chan struct{} // holds an element for each inline deposit in memory
 }
 
-func newCallers(perSecond int, clock journal.Clock) *callers {
-	return &callers{rate: perSecond, clock: clock, all: map[access.Who]*caller{}}
+func newQuotas(perSecond int, clock journal.Clock) *quotas {
+	return &quotas{rate: perSecond, clock: clock, all: map[access.Who]*quota{}}
 }
 
-func (c *callers) of(who access.Who) *caller {
+func (c *quotas) of(who access.Who) *quota {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	one, ok := c.all[who]
 	if !ok {
-		one = &caller{
+		one = &quota{
 			requests:  rate.NewLimiter(rate.Limit(c.rate), burst*c.rate),
 			verifying: make(chan struct{}, maxVerifying),
 			inlines:   make(chan struct{}, maxInlines),
@@ -55,7 +55,7 @@ func (c *callers) of(who access.Who) *caller {
 }
 
 // admit counts a request, or refuses it and says when to come again.
-func (c *callers) admit(who access.Who) error {
+func (c *quotas) admit(who access.Who) error {
 	if c.rate == 0 {
 		return nil
 	}

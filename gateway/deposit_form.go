@@ -32,7 +32,7 @@ const metadataFirst = "The metadata part stands after the file. Put it first: th
 // reading the file. The file ends well only when the closing boundary and the end of the body have been seen: every
 // other end is a refusal, so that a body that breaks off is never a document.
 type form struct {
-	body  *upload
+	body  *body
 	meter allowance
 	parts *multipart.Reader
 	file  *multipart.Part
@@ -86,7 +86,7 @@ func (a *allowance) Read(p []byte) (int, error) {
 
 // openForm reads a form up to its file and adds to the deposit what the form says. most is the length of the longest
 // file.
-func openForm(body *upload, boundary string, most int64, d *vault.Deposit) (*form, error) {
+func openForm(body *body, boundary string, most int64, d *vault.Deposit) (*form, error) {
 	if boundary == "" || len(boundary) > 70 { // RFC 2046, section 5.1.1
 		return nil, problem.New(problem.BadBody, "The form's Content-Type has no boundary of 1 to 70 characters.")
 	}
@@ -286,10 +286,10 @@ func (f *form) close() error {
 	return nil
 }
 
-// blame returns the client's failure if there was one, or else err.
-func (f *form) blame(err error) error {
+// failureOr returns the client's failure if there was one, or else err.
+func (f *form) failureOr(err error) error {
 	if err != nil && f.failure != nil && f.body.failure == nil {
 		return f.failure
 	}
-	return f.body.blame(err)
+	return f.body.failureOr(err)
 }

@@ -114,7 +114,7 @@ func (r *rig) trickle(path, kind, begin string) (finish func() answer) {
 func TestVerifyingTakesTurns(t *testing.T) {
 	t.Parallel()
 	notShort(t, "it waits for a client that is slow")
-	r := newRig(t, func(c *gateway.Config) { c.Limits.Pace = gateway.Pace{Patience: 2 * time.Second, Rate: 1} })
+	r := newRig(t, func(c *gateway.Config) { c.Limits.MinSpeed = gateway.MinSpeed{Stall: 2 * time.Second, Rate: 1} })
 	auditor := r.principal(access.Grant{Role: access.Auditor})
 	verify := func(change ...func(*http.Request)) answer {
 		return r.do(http.MethodPost, "/v1/verify", strings.NewReader(`{"v":1}`),

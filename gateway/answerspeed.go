@@ -1,0 +1,44 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+)
+
+// answerChunk is how many bytes a client must take within one Stall.
+const answerChunk = 64 << 10
+
+// answerWriter demands that the client takes what it asked for: a reader that stalls loses its connection.
+type answerWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	stall   time.Duration
+	body    bool // the request has one
+}
+
+// Unwrap serves http.ResponseController.
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter. Before it sends the header of a refusal, the server reads what is left of
+// the body, so as to keep the connection. That must end well before the deadline of the answer itself.
+func (w *answerWriter) WriteHeader(status int) {
+	if w.body {
+		_ = w.control.SetReadDeadline(time.Now().Add(w.stall / 4))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (w *answerWriter) Write(p []byte) (int, error) {
+	written := 0
+	for {
+		chunk := p[:min(len(p), answerChunk)]
+		// A writer without deadlines, as in tests, has none: that is no reason to fail.
+		_ = w.control.SetWriteDeadline(time.Now().Add(w.stall))
+		n, err := w.ResponseWriter.Write(chunk)
+		written += n
+		if p = p[n:]; err != nil || len(p) == 0 {
+			return written, err
+		}
+	}
+}
