@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -97,5 +98,35 @@ func TestPanicIsAProblem(t *testing.T) {
 	}
 	if !strings.Contains(r.log.String(), "a handler panicked") {
 		t.Error("the log does not tell")
+	}
+}
+
+// TestLogNamesItsUnit: how long a request took is logged in seconds, as the metrics have it.
+func TestLogNamesItsUnit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.do(http.MethodGet, "/v1/version", nil)
+	if err := r.http.Shutdown(t.Context()); err != nil { // the log comes after the answer
+		t.Fatal(err)
+	}
+	lines := 0
+	for line := range strings.Lines(r.log.String()) {
+		var served struct {
+			Msg     string
+			Seconds *float64 `json:"duration_seconds"`
+		}
+		if err := json.Unmarshal([]byte(line), &served); err != nil {
+			t.Fatal(err)
+		}
+		if served.Msg != "request served" {
+			continue
+		}
+		lines++
+		if served.Seconds == nil || *served.Seconds <= 0 || *served.Seconds > 60 {
+			t.Errorf("the log says %s", line)
+		}
+	}
+	if lines != 1 {
+		t.Errorf("%d requests are in the log", lines)
 	}
 }

@@ -97,7 +97,7 @@ func (s *Server) log(c echo.Context, id string, status int, took time.Duration, 
 	attributes := []slog.Attr{
 		slog.String("request_id", id), slog.String("method", methodLabel(c.Request().Method)),
 		slog.String("route", routeLabel(c)),
-		slog.Int("status", status), slog.Int64("bytes", c.Response().Size), slog.Duration("took", took),
+		slog.Int("status", status), slog.Int64("bytes", c.Response().Size), slog.Float64("duration_seconds", took.Seconds()),
 	}
 	if principal, ok := c.Get(principalKey).(string); ok {
 		attributes = append(attributes, slog.String("principal", principal))

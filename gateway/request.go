@@ -106,8 +106,8 @@ func (r *request) text(name string) (string, error) {
 	return r.query.Get(name), nil
 }
 
-// moment is a query parameter in RFC 3339.
-func (r *request) moment(name string) (time.Time, error) {
+// time is a query parameter in RFC 3339.
+func (r *request) time(name string) (time.Time, error) {
 	text, err := r.text(name)
 	if err != nil || text == "" {
 		return time.Time{}, err
