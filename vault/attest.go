@@ -117,7 +117,8 @@ func (v *Vault) attestWhenDue(ctx context.Context) (time.Duration, error) {
 	if found.Immutable {
 		v.cfg.Log.Info("the documents' store enforces its locks", "store", found.Store)
 	} else {
-		v.cfg.Log.Warn("the documents' store does not enforce its locks: series that demand immutability take no documents",
+		v.cfg.Log.Warn("the documents' store does not enforce its locks: "+
+			"series that demand immutability take no documents",
 			"store", found.Store)
 	}
 	return attestAgain, objects.TidyProbes(ctx, v.cfg.Objects, v.cfg.Clock.Now())

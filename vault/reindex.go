@@ -89,7 +89,8 @@ func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows
 	}
 	for i, place := range at {
 		if errors.Is(opened[i].Err, keys.ErrNoKey) {
-			out[place].Problem = "the key service has no version of the key any more that opens it: it is from before a trim, or keys are lost"
+			out[place].Problem = "the key service has no version of the key any more that opens it: " +
+				"it is from before a trim, or keys are lost"
 			continue
 		}
 		if opened[i].Err != nil {

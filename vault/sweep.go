@@ -44,7 +44,8 @@ func (v *Vault) Sweep(ctx context.Context, tenant string) (int, error) {
 		err = s.run(ctx)
 	}
 	if s.strange > 0 {
-		v.cfg.Log.Error("objects that belong to no document here were a document's once; they stay: look whether the journal lost entries, "+
+		v.cfg.Log.Error("objects that belong to no document here were a document's once; "+
+			"they stay: look whether the journal lost entries, "+
 			"or whether another vault uses the store", "objects", s.strange, "example", s.example)
 	}
 	if store, ok := v.cfg.Objects.(objects.Tidier); ok && err == nil {

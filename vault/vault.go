@@ -73,7 +73,8 @@ type Vault struct {
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Journal == nil || cfg.Door == nil || cfg.Keys == nil || cfg.Objects == nil || cfg.Rules == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("opening the vault: journal, door, keys, objects, rules, clock, randomness and log are all required")
+		return nil, errors.New("opening the vault: journal, door, keys, objects, rules, clock, randomness and log " +
+			"are all required")
 	}
 	if err := cfg.nameStore(); err != nil {
 		return nil, err
