@@ -11,7 +11,7 @@ import (
 // readiness is the answer of /readyz.
 type readiness struct {
 	Ready        bool         `json:"ready"`
-	Closing      bool         `json:"closing,omitempty"` // this process takes its leave
+	Closing      bool         `json:"closing,omitempty"` // this process shuts down
 	Version      string       `json:"version"`
 	Origin       string       `json:"origin"`
 	Dependencies []dependency `json:"dependencies"`
@@ -28,7 +28,7 @@ func (s *Server) AdminHandler() http.Handler {
 	return mux
 }
 
-// live says whether this process is worth keeping: a journal that has stopped needs a new one.
+// live answers 503 when the process must be restarted: its journal has stopped.
 func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if s.cfg.Journal.Err() != nil {
@@ -39,10 +39,9 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// ready says whether this process can take deposits and serve content, and of each dependency how it stands. It answers
-// 503 while one that is needed is down, although descriptions, proofs and the log go on then: a load balancer cannot
-// tell calls apart. Where it should go on sending what can be served, it leaves dependencies out of the judgement:
-// ?exclude=keys.
+// ready says whether this process can take deposits and serve content, and the state of each dependency. It answers 503
+// while a needed one is down, although descriptions, proofs and the log are still served: a load balancer cannot tell
+// calls apart. An operator who wants those to go on leaves a dependency out of the answer with ?exclude=keys.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	excluded := r.URL.Query()["exclude"]
 	out := readiness{
@@ -62,5 +61,5 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // to whom would a failure be told?
+	_ = json.NewEncoder(w).Encode(out) // the client is gone when this fails
 }

@@ -8,7 +8,7 @@ import (
 // answerChunk is how many bytes a client must take within one Stall.
 const answerChunk = 64 << 10
 
-// answerWriter demands that the client takes what it asked for: a reader that stalls loses its connection.
+// answerWriter breaks the connection of a client that stalls while it takes its answer.
 type answerWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController

@@ -51,7 +51,8 @@ func TestNothingAfterAForm(t *testing.T) {
 	for kind, body := range map[string]string{
 		"multipart/form-data; boundary=b": string(crlf(aForm)), gateway.InlineType: `{"content_base64":"eA=="}`,
 	} {
-		head := "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nTransfer-Encoding: chunked\nContent-Type: " + kind + "\n\n"
+		head := "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nTransfer-Encoding: chunked\n" +
+			"Content-Type: " + kind + "\n\n"
 		conn := r.dial()
 		r.write(conn, head)
 		fmt.Fprintf(conn, "%x\r\n%s\r\n0\r\nContent-Digest: %s\r\n\r\n", len(body), body,

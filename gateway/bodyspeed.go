@@ -25,13 +25,12 @@ type body struct {
 	control *http.ResponseController
 	least   MinSpeed
 	limit   int64 // bytes
-	// trailer is where the server puts the fields that follow the body; they are there once the body has ended. nil:
-	// none do.
+	// trailer is where the server puts the fields that follow the body, once it has ended; nil: they are not looked at.
 	trailer *http.Header
 
 	read   int64
 	waited time.Duration // for the client
-	// failure is what the client did wrong; whatever the vault makes of it, this is the answer.
+	// failure is the client's mistake. It is the answer, also when the vault reports a failure that follows from it.
 	failure *problem.Problem
 }
 
@@ -78,7 +77,7 @@ func (u *body) budget() time.Duration {
 	return max(0, min(u.least.Stall, u.least.Stall+earned-u.waited))
 }
 
-// failureOr returns the client's failure if there was one, or else err: it led to whatever happened afterwards.
+// failureOr returns the client's failure if there was one, since err follows from it, or else err.
 func (u *body) failureOr(err error) error {
 	if err != nil && u.failure != nil {
 		u.failure.Cause = nil

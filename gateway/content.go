@@ -18,7 +18,7 @@ import (
 	"muniment/vault/objects"
 )
 
-// octets is the media type of what has none.
+// octets is the media type of content without one of its own.
 const octets = "application/octet-stream"
 
 // content serves a document, or ranges of it. The read is on record before the first byte leaves.
@@ -82,7 +82,7 @@ func (s *Server) contentHead(r *request) error {
 // nothing about the content.
 func etagOf(id journal.ID) string { return `"` + id.String() + `"` }
 
-// contentHeader is what goes with content in whatever part.
+// contentHeader sets the headers of content, whole or in ranges.
 func contentHeader(h http.Header, d vault.Document) {
 	h.Set("ETag", etagOf(d.ID))
 	h.Set("Accept-Ranges", "bytes")

@@ -21,10 +21,9 @@ func (s *Server) put(r *request) error {
 	return s.take(r, externalID)
 }
 
-// take takes a document in, in whichever of three ways it comes: as the body itself, in a form, or inline in JSON.
-// externalID is the path's, if it has one. Nothing is read of the content before the vault asks, or but for inline
-// deposits before it is known that the caller may deposit at all, so a client that expects 100-continue sends nothing
-// for a deposit that is refused.
+// take takes a document in: as the body itself, in a form, or inline in JSON. externalID is the path's, if it has one.
+// The body is read only once it is known that the caller may deposit at all, and its content only when the vault asks
+// for it, so a client that expects 100-continue sends nothing for a deposit that is refused.
 func (s *Server) take(r *request, externalID string) error {
 	in := r.Request()
 	d, err := r.fields().deposit()
@@ -49,7 +48,7 @@ func (s *Server) take(r *request, externalID string) error {
 		return s.takeInline(r, d)
 	case strings.HasPrefix(kind, "multipart/"):
 		return problem.New(problem.UnsupportedEncoding, "")
-	case kind != "application/x-www-form-urlencoded": // which is what curl --data-binary says of everything
+	case kind != "application/x-www-form-urlencoded": // curl --data-binary says that of everything
 		d.MediaType = given
 	}
 	body, err := s.body(r, s.cfg.Limits.MaxBody)
@@ -99,7 +98,7 @@ func (s *Server) takeInline(r *request, d vault.Deposit) error {
 	return s.keep(r, d, body, body)
 }
 
-// beforeBody is what is asked of a request whose metadata is in its body, before that is read.
+// beforeBody refuses a request whose metadata is in its body, where it can be refused before that is read.
 func (s *Server) beforeBody(r *request, d vault.Deposit) error {
 	if d.Digest != nil {
 		return problem.New(problem.BadDigest, digestOfBody)

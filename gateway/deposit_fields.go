@@ -108,7 +108,8 @@ func (f fields) ledgerRefs() ([]vault.LedgerRef, error) {
 	add := func(ref string) error {
 		words := strings.Fields(ref)
 		if len(words) < 2 || len(words) > 3 {
-			return problem.New(problem.BadMetadata, "ledger_refs want a chain, a transaction and perhaps a role, separated by spaces")
+			return problem.New(problem.BadMetadata, "ledger_refs want a chain, a transaction and perhaps a role, "+
+				"separated by spaces")
 		}
 		role := ""
 		if len(words) == 3 {

@@ -24,9 +24,9 @@ const (
 	metadataPart = "metadata"
 )
 
-// metadataFirst is what a form with its parts in the wrong order is told.
-const metadataFirst = "The metadata part stands after the file. Put it first: the file is streamed, and is not taken before it " +
-	"is known what it is."
+// metadataFirst is the detail for a form with its parts in the wrong order.
+const metadataFirst = "The metadata part stands after the file. Put it first: the file is streamed, and is not " +
+	"taken before it is known what it is."
 
 // form is a multipart/form-data body (RFC 7578) of metadata and one file. It is read as it comes in; reading from it is
 // reading the file. The file ends well only when the closing boundary and the end of the body have been seen: every
@@ -40,7 +40,7 @@ type form struct {
 
 	read  int64
 	ended bool
-	// failure is what the client did wrong within the form.
+	// failure is the client's mistake within the form; it is the answer.
 	failure *problem.Problem
 }
 
@@ -56,9 +56,9 @@ type allowance struct {
 	src       io.Reader
 	left      int64
 	unlimited bool
-	spent     bool   // more was wanted than was left
+	spent     bool   // more was asked for than was left
 	ended     bool   // the body has ended
-	tail      string // what is added to it then
+	tail      string // added to the body's end
 }
 
 // Read implements [io.Reader].
@@ -121,10 +121,10 @@ func openForm(body *body, boundary string, most int64, d *vault.Deposit) (*form,
 	return f, nil
 }
 
-// endsEarly is what a form without its end is told.
+// endsEarly is the detail for a form without its end.
 const endsEarly = "The form ends before its closing boundary. Nothing was kept."
 
-// strayPart is what a form with other parts is told.
+// strayPart is the detail for a form with other parts.
 const strayPart = "A form has a metadata part in JSON, which may be left out, then one file part, and nothing else."
 
 func isFile(name string) bool { return name == "file" || name == "content" }
@@ -148,18 +148,20 @@ func (f *form) next() (part *multipart.Part, name string, err error) {
 	}
 	kind, parameters, err := mime.ParseMediaType(disposition[0])
 	if err != nil || kind != "form-data" {
-		return nil, "", problem.New(problem.BadBody, "A part's Content-Disposition is not that of a form (RFC 7578, section 4.2).")
+		return nil, "", problem.New(problem.BadBody, "A part's Content-Disposition is not that of a form "+
+			"(RFC 7578, section 4.2).")
 	}
 	return part, parameters["name"], nil
 }
 
-// fault says what an error of the parser's means.
+// fault translates an error of the parser.
 func (f *form) fault(err error) *problem.Problem {
 	switch {
 	case f.body.failure != nil:
 		return f.body.failure
 	case f.meter.spent:
-		return problem.New(problem.TooLarge, "There is more around the form's file than a form may have: headers of 16 KiB, metadata of 64 KiB.")
+		return problem.New(problem.TooLarge, "There is more around the form's file than a form may have: headers "+
+			"of 16 KiB, metadata of 64 KiB.")
 	case errors.Is(err, errEnded):
 		return problem.New(problem.Interrupted, endsEarly)
 	}
@@ -190,7 +192,7 @@ func (f *form) metadata(part *multipart.Part, d *vault.Deposit) error {
 	return in.addTo(d)
 }
 
-// plainPart refuses encodings, digests that nobody would check, and metadata in a place where nobody looks for it.
+// plainPart refuses encodings, digests that nobody would check, and Muniment- headers, which are not read in a part.
 func plainPart(part *multipart.Part) error {
 	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) {
 	case "", "7bit", "8bit", "binary":
@@ -202,16 +204,17 @@ func plainPart(part *multipart.Part) error {
 	}
 	for name := range part.Header {
 		if strings.HasPrefix(name, "Muniment-") {
-			return problem.New(problem.UnknownParameter, "A part has a Muniment- header. Put it into the metadata part.")
+			return problem.New(problem.UnknownParameter,
+				"A part has a Muniment- header. Put it into the metadata part.")
 		}
 	}
 	return otherDigests(part.Header.Values)
 }
 
-// quoting undoes what browsers and curl write in file names (HTML, "multipart form data").
+// quoting undoes the escapes that browsers and curl write in file names (HTML, "multipart form data").
 var quoting = strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n")
 
-// partFields adds what the file's part says of itself, where the metadata does not say otherwise.
+// partFields adds media type, file name and digest of the file's part; the metadata's own go before them.
 func partFields(part *multipart.Part, d *vault.Deposit) error {
 	if err := plainPart(part); err != nil {
 		return err
@@ -266,7 +269,7 @@ func (f *form) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// close reads what follows the file: the closing boundary and the end of the body, and no other part.
+// close reads the closing boundary and the end of the body, and refuses another part.
 func (f *form) close() error {
 	part, name, err := f.next()
 	switch {

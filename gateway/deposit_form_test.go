@@ -24,8 +24,9 @@ func crlf(text string) []byte { return []byte(strings.ReplaceAll(text, "\n", "\r
 
 const (
 	metadataHead = "--b\nContent-Disposition: form-data; name=\"metadata\"\nContent-Type: application/json\n\n"
-	fileHead     = "--b\nContent-Disposition: form-data; name=\"file\"; filename=\"deed.txt\"\nContent-Type: text/plain\n\n"
-	aForm        = metadataHead + `{"title":"A deed"}` + "\n" + fileHead + "the content\n--b--\n"
+	fileHead     = "--b\nContent-Disposition: form-data; name=\"file\"; filename=\"deed.txt\"\nContent-Type: " +
+		"text/plain\n\n"
+	aForm = metadataHead + `{"title":"A deed"}` + "\n" + fileHead + "the content\n--b--\n"
 )
 
 func firstLine(t *testing.T, conn net.Conn) string {
@@ -219,7 +220,8 @@ func TestFormCutAnywhere(t *testing.T) {
 	}
 	for cut := range len(whole) {
 		conn := r.dial()
-		r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Type: multipart/form-data; boundary=b\n"+
+		r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Type: "+
+			"multipart/form-data; boundary=b\n"+
 			"Transfer-Encoding: chunked\n\n")
 		if _, err := io.WriteString(conn, chunk(whole[:cut])); err != nil {
 			t.Fatal(err)
@@ -269,7 +271,7 @@ func TestLargeFormIsStreamed(t *testing.T) {
 func TestFormsAgainstModel(t *testing.T) {
 	t.Parallel()
 	type part struct{ name, content string }
-	// What looks like a boundary, or like a part of one, is what a reader could stumble over.
+	// A reader could stumble over text that looks like a boundary, or like a part of one.
 	tricky := rapid.SampledFrom([]string{"", "x", "\r\n", "\n", "--b", "-", "\r\n--", "\r\n--c--\r\n", "--b--", "\x00",
 		"\r", "\r\n-", "{}"})
 	parts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) part {
@@ -277,7 +279,8 @@ func TestFormsAgainstModel(t *testing.T) {
 		content := "{}"
 		if name != "metadata" {
 			content = strings.Join(rapid.SliceOfN(tricky, 0, 6).Draw(t, "content"), "")
-			content = strings.ReplaceAll("\n"+content, "\n--b", "\n-b")[1:] // nobody who sends a form may let that stand
+			// No sender of a form may leave its boundary in a part.
+			content = strings.ReplaceAll("\n"+content, "\n--b", "\n-b")[1:]
 		}
 		return part{name, content}
 	}), 0, 4)
@@ -306,7 +309,8 @@ func TestFormsAgainstModel(t *testing.T) {
 	})
 }
 
-// FuzzForm reads arbitrary bytes as a form. Whatever is taken must stand in them, up to the closing boundary.
+// FuzzForm reads arbitrary bytes as a form. A file that is taken must stand in them, before the closing
+// boundary.
 func FuzzForm(f *testing.F) {
 	f.Add(crlf(aForm))
 	f.Add([]byte(aForm))

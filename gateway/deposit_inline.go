@@ -32,7 +32,8 @@ func (s *Server) readInline(body io.Reader, d *vault.Deposit) error {
 		return err
 	}
 	if in.ContentBase64 == nil {
-		return problem.New(problem.BadBody, "There is no content_base64. A document that is JSON itself is sent as application/json.")
+		return problem.New(problem.BadBody, "There is no content_base64. A document that is JSON itself is sent as "+
+			"application/json.")
 	}
 	if err := in.addTo(d); err != nil {
 		return err
@@ -43,7 +44,8 @@ func (s *Server) readInline(body io.Reader, d *vault.Deposit) error {
 	}
 	content, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil || strings.ContainsAny(encoded, "\r\n") {
-		return problem.New(problem.BadBody, "content_base64 is not base64 with padding and without line breaks (RFC 4648, section 4).")
+		return problem.New(problem.BadBody, "content_base64 is not base64 with padding and without line breaks "+
+			"(RFC 4648, section 4).")
 	}
 	if int64(len(content)) > most {
 		return problem.New(problem.TooLarge, inlineTooLarge)
@@ -55,7 +57,7 @@ func (s *Server) readInline(body io.Reader, d *vault.Deposit) error {
 	return nil
 }
 
-// inlineTooLarge is what too long an inline deposit is told.
+// inlineTooLarge is the detail for an inline deposit that is too long.
 const inlineTooLarge = "The content is too long for content_base64. Send it as the body itself, or as a form."
 
 // inlineLimit is the length of the longest content of an inline deposit, in bytes.

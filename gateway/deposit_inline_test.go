@@ -148,10 +148,11 @@ func TestBadInline(t *testing.T) {
 	}
 }
 
-// FuzzInline reads arbitrary bytes as an inline deposit. What is taken is what encoding/json makes of it, which is
-// laxer, and is the same again when it is written anew.
+// FuzzInline reads arbitrary bytes as an inline deposit. A deposit that is taken is the one that encoding/json
+// reads, which is laxer, and is the same again when it is written anew.
 func FuzzInline(f *testing.F) {
-	f.Add([]byte(`{"content_base64":"eA==","title":"a","attributes":{"b":"\ud83d\ude00"},"ledger_refs":[{"chain":"eip155:1","transaction":"1"}]}`))
+	f.Add([]byte(`{"content_base64":"eA==","title":"a","attributes":{"b":"\ud83d\ude00"},` +
+		`"ledger_refs":[{"chain":"eip155:1","transaction":"1"}]}`))
 	f.Add([]byte(`{"content_base64":"eA==","title":"a","title":"b","size":1}`))
 	f.Add([]byte(`{"title":"\\ud800","content_base64":""}`))
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -15,8 +15,8 @@ import (
 // maxMetadata is the length of the longest metadata in JSON, in bytes: more than the vault would take.
 const maxMetadata = 64 << 10
 
-// depositMetadata is the metadata of a deposit in JSON, as a form has it in its first part. A field that is null is left
-// out.
+// depositMetadata is the metadata of a deposit in JSON, as a form has it in its first part. A field that is null is
+// left out.
 type depositMetadata struct {
 	Series         string             `json:"series"`
 	ExternalID     string             `json:"external_id"`
@@ -42,8 +42,8 @@ type inlineDeposit struct {
 	ContentBase64   *string `json:"content_base64"`
 }
 
-// readMetadata reads metadata in JSON, whether a form's or that of an inline deposit. The problem holds nothing that the
-// client sent: only names that the contract has.
+// readMetadata reads metadata in JSON, whether a form's or that of an inline deposit. The problem holds nothing that
+// the client sent: only names that the contract has.
 func readMetadata(data []byte, into any) error {
 	err := readObject(data, into)
 	wrongType := new(json.SemanticError)
@@ -66,8 +66,8 @@ func readMetadata(data []byte, into any) error {
 	return problem.New(problem.BadBody, "The metadata is not JSON in UTF-8.")
 }
 
-// addTo adds the metadata to what headers and query say. No field may be given in more than one place. Whether the values
-// are good is for the vault to say.
+// addTo adds the metadata to what headers and query say. No field may be given in more than one place. Whether the
+// values are good is for the vault to say.
 func (m *depositMetadata) addTo(d *vault.Deposit) error {
 	for _, f := range []struct {
 		name, from string

@@ -9,14 +9,14 @@ import (
 	"muniment/gateway/problem"
 )
 
-// trailersUnchecked is why trailers are refused.
+// trailersUnchecked is the detail for a request with trailers.
 const trailersUnchecked = "Fields after the body are not read. Send Content-Digest as a header."
 
-// digestOfBody is why Content-Digest is refused as a header of a request whose body is more than the document.
-const digestOfBody = "Content-Digest would be that of the whole body here (RFC 9530, section 2), not of the document. Send " +
-	"content_sha256 in the metadata or, in a form, Content-Digest as a header of the file's part."
+// digestOfBody is the detail for Content-Digest as a header of a request whose body is more than the document.
+const digestOfBody = "Content-Digest would be that of the whole body here (RFC 9530, section 2), not of the " +
+	"document. Send content_sha256 in the metadata or, in a form, Content-Digest as a header of the file's part."
 
-// checkedDigests refuses what would promise an integrity that nobody checks: digests in other headers, and trailers.
+// checkedDigests refuses digests in other headers, and trailers: they would promise an integrity that nobody checks.
 func checkedDigests(in *http.Request) error {
 	if len(in.Trailer) > 0 {
 		return problem.New(problem.BadDigest, trailersUnchecked)

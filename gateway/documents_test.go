@@ -95,7 +95,8 @@ func TestMetadataInQuery(t *testing.T) {
 	var out openapi.Deposit
 	a.json(t, &out)
 	d := out.Document
-	if *d.FileName != "naïve.txt" || *d.Title != `A, b; "c"` || *d.ExternalID != "x" || *d.RecordDate != "2026-01-31" ||
+	if *d.FileName != "naïve.txt" || *d.Title != `A, b; "c"` || *d.ExternalID != "x" ||
+		*d.RecordDate != "2026-01-31" ||
 		!cmp.Equal(*d.Attributes, map[string]string{"a": "b=c", "d": "ü, x"}) || len(*d.LedgerRefs) != 2 {
 		t.Errorf("the document is %s", a.body)
 	}

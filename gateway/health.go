@@ -27,19 +27,19 @@ const (
 	releaseTime = 15 * time.Second
 )
 
-// dependency is something that this process needs, or that others hold against it.
+// dependency is a service or part that this process needs, or whose failure an operator has to know.
 type dependency struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
-	Detail string `json:"detail,omitempty"` // how it stands, or what is wrong
+	Detail string `json:"detail,omitempty"` // its state, or its failure
 	Fix    string `json:"fix,omitempty"`    // what to do about it
-	// Since is when it was first seen as it stands.
+	// Since is when OK was first seen as it is now.
 	Since time.Time `json:"since"`
 	// Needed says that nothing can be deposited or read while it is down.
 	Needed bool `json:"needed"`
 }
 
-// caution is something that works, and that an operator should not leave as it is.
+// caution is a setting that works but that an operator should change.
 type caution struct {
 	Name   string `json:"name"`
 	Detail string `json:"detail"`
@@ -55,7 +55,7 @@ type health struct {
 	known []dependency
 }
 
-// look is how each dependency stands, no longer than checkAgain ago.
+// look gives the state of each dependency, at most checkAgain old.
 func (h *health) look(ctx context.Context) []dependency {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -63,7 +63,7 @@ func (h *health) look(ctx context.Context) []dependency {
 	if age := now.Sub(h.at); h.known != nil && age >= 0 && age < checkAgain {
 		return slices.Clone(h.known)
 	}
-	// Whoever asked first may hang up; those who wait for the same answer have not.
+	// The first caller may hang up while others wait for the same answer.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
 	defer cancel()
 	fresh := h.ask(ctx, now)
@@ -114,8 +114,8 @@ func (h *health) journal(context.Context) (string, error) {
 // errUnreleased says that entries have waited too long.
 var errUnreleased = errors.New("entries wait for their release")
 
-// release says whether what is committed gets released: by the oldest entry that is not, so that a lone question is
-// answered as truly as the last of many.
+// release says whether entries get released. It goes by the age of the oldest unreleased entry and keeps no state, so
+// that the first probe answers as well as any later one.
 func (h *health) release(ctx context.Context, now time.Time) (string, error) {
 	released := h.cfg.Journal.Checkpoint().Size // first: the other grows
 	size := h.cfg.Journal.Size()
@@ -132,7 +132,7 @@ func (h *health) release(ctx context.Context, now time.Time) (string, error) {
 	return fmt.Sprintf("%d of %d entries are released", released, size), nil
 }
 
-// ledgers are how the anchors stand. Nobody waits for a ledger, so none is needed.
+// ledgers gives the state of each ledger. No request waits for a ledger, so none is needed.
 func (h *health) ledgers() []dependency {
 	var out []dependency
 	for _, s := range h.cfg.Publisher.Status() {
@@ -143,25 +143,26 @@ func (h *health) ledgers() []dependency {
 		}
 		if !d.OK {
 			d.Detail += ": " + s.Failure
-			d.Fix = "nothing is lost: what waits is anchored when the ledger is back; see that it can be reached"
+			d.Fix = "nothing is lost: waiting entries are anchored when the ledger is back; see that it can be reached"
 		}
 		out = append(out, d)
 	}
 	return out
 }
 
-// cautions are what should not be left as it is. They are read from the journal, and are none while it cannot be read.
+// cautions are read from the journal; there are none while it cannot be read.
 func (h *health) cautions(ctx context.Context) []caution {
 	out := []caution{}
-	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error { // a journal that cannot be read is told of otherwise
+	// A journal that cannot be read is told of as a dependency.
+	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		found, err := access.BootstrapKeys(r)
 		for _, who := range found {
 			out = append(out, caution{
 				Name: "bootstrap principal",
 				Detail: "the first principal of tenant " + who.Tenant +
 					", which may deposit, read, file, audit and administer, has a valid API key",
-				Fix: "create a principal for each person (muniment principal create), and have an administrator among them revoke this one's: " +
-					"muniment principal revoke " + who.Principal.String(),
+				Fix: "create a principal for each person (muniment principal create), and have an administrator " +
+					"among them revoke this one's: muniment principal revoke " + who.Principal.String(),
 			})
 		}
 		return err
@@ -169,16 +170,18 @@ func (h *health) cautions(ctx context.Context) []caution {
 	return out
 }
 
-// fixOf is what to do about a dependency that is not well: what its error says, or what its kind of failure calls for.
+// fixOf is the advice about a dependency that fails: the error's own, or the one for its kind.
 func fixOf(name string, err error) string {
 	var fixed interface{ Fix() string }
 	switch {
 	case errors.As(err, &fixed):
 		return fixed.Fix()
 	case name == "journal":
-		return "the process ends and is to be started again: it reads what was really written; if that does not help, look at the disk"
+		return "start the process again, which reads what was really written; if that does not " +
+			"help, look at the disk"
 	case errors.Is(err, errUnreleased):
-		return "see that the release bucket and what signs checkpoints (the key service) can be reached; the log says which fails"
+		return "see that the release bucket and the key service, which signs checkpoints, can be reached; the log " +
+			"says which fails"
 	case errors.Is(err, keys.ErrDenied):
 		return "give this gateway a valid credential with the gateway's policy; muniment doctor says what is missing"
 	case errors.Is(err, keys.ErrNoKey):
@@ -209,5 +212,5 @@ func (h *health) Collect(out chan<- prometheus.Metric) {
 
 func dependencyUp() *prometheus.Desc {
 	return prometheus.NewDesc("muniment_dependency_up",
-		"1 while the dependency is well, as /readyz says.", []string{"dependency"}, nil)
+		"1 while the dependency is well, as in /readyz.", []string{"dependency"}, nil)
 }

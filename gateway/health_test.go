@@ -42,7 +42,8 @@ func (a readiness) line(name string) string {
 // released returns when all that is committed is released.
 func (r *rig) released() {
 	r.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); r.journal.Checkpoint().Size < r.journal.Size(); <-time.After(time.Millisecond) {
+	deadline := time.Now().Add(10 * time.Second)
+	for ; r.journal.Checkpoint().Size < r.journal.Size(); <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.t.Fatal("the journal is never released")
 		}
@@ -98,7 +99,8 @@ func TestReadiness(t *testing.T) {
 		clock.Advance(time.Minute)
 		status, got := r.ready("")
 		if line := got.line("keys"); status != http.StatusServiceUnavailable || got.Ready ||
-			!strings.HasPrefix(line, "ok=false needed=true checking the key service: asking the test's key service: ") ||
+			!strings.HasPrefix(line, "ok=false needed=true checking the key service: asking the test's key "+
+				"service: ") ||
 			!strings.Contains(line, c.says) || !strings.Contains(line, c.fix) {
 			t.Errorf("%d: %s", status, line)
 		}
@@ -171,7 +173,9 @@ func TestEntriesThatAreNotReleased(t *testing.T) {
 		return journaltest.Works
 	})
 	_, err := r.journal.Commit(t.Context(), r.who.Actor(), func(journal.View) (journal.Change, error) {
-		return journal.Change{Events: []journal.Event{access.Denied.New(journal.ID{}, access.DeniedData{Action: access.Read})}}, nil
+		return journal.Change{Events: []journal.Event{
+			access.Denied.New(journal.ID{}, access.DeniedData{Action: access.Read}),
+		}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

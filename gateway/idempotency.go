@@ -2,8 +2,8 @@ package gateway
 
 import "muniment/gateway/problem"
 
-// idempotencyKey reads the header, bare or as a quoted string. The vault keeps the key with the document, so it holds for as
-// long as the document is on record.
+// idempotencyKey reads the header, bare or as a quoted string. The vault keeps the key with the document, so it holds
+// for as long as the document is on record.
 func idempotencyKey(values []string) (string, error) {
 	if len(values) == 0 {
 		return "", nil

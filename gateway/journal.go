@@ -22,7 +22,7 @@ const maxWait = 60
 const maxNumber = 1<<53 - 1
 
 func (s *Server) checkpoint(r *request) error {
-	// C2SP tlog-tiles asks for this type. A moment in a cache would be a moment in which the log seems not to grow.
+	// C2SP tlog-tiles asks for this type. From a cache the log would seem not to grow.
 	r.Response().Header().Set("Cache-Control", "no-cache")
 	return sendBytes(r.Context, http.StatusOK, "text/plain; charset=utf-8", s.cfg.Journal.Checkpoint().Note)
 }

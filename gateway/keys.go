@@ -97,7 +97,7 @@ func (s *Server) runTrim(r *request) error {
 	return r.reply(status, trim(done))
 }
 
-// named is an id in the path that is not a document's. One that is none names nothing.
+// named is an id in the path that is not a document's. A malformed id is answered 404: it names nothing.
 func (r *request) named(parameter string) (journal.ID, error) {
 	id, err := journal.ParseID(r.Param(parameter))
 	if err != nil {

@@ -180,7 +180,7 @@ func TestPrincipals(t *testing.T) {
 	for body, code := range map[string]string{
 		`{"grants":[]}`: "bad-request", `{}`: "bad-request", `{"grants":[{"role":"emperor"}]}`: "bad-metadata",
 		`{"grants":[{"role":"reader","series":"../x"}]}`: "bad-metadata",
-		// What a person reads first must be what is granted.
+		// A reviewer must read the grants that are given.
 		`{"grants":[{"role":"auditor","role":"administrator"}]}`:      "bad-request",
 		`{"grants":[{"role":"auditor","Role":"administrator"}]}`:      "bad-request",
 		`{"grants":[{"role":"auditor","\u0072ole":"administrator"}]}`: "bad-request",

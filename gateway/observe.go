@@ -19,7 +19,7 @@ import (
 // principalKey is where the principal's id is kept, for the log.
 const principalKey = "principal"
 
-// statusGone is what the log and the metrics say of a request whose client left before its answer.
+// statusGone is the status, in log and metrics, of a request whose client left before its answer.
 const statusGone = 499
 
 // errPanicked says that a handler panicked.
@@ -47,15 +47,15 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.metrics.end(c, status, took)
 		s.log(c, id.String(), status, took, err)
 		if broken {
-			// Nothing but a broken connection tells the client that what it has is not all of it.
+			// Only a broken connection tells the client that its answer is not whole.
 			panic(http.ErrAbortHandler)
 		}
 		return nil
 	}
 }
 
-// guard turns a panic into an error. What was panicked with may be anybody's data, so it is not kept unless the runtime
-// made it.
+// guard turns a panic into an error. The value of a panic may be anybody's data, so it is kept only when the
+// runtime made it.
 func (s *Server) guard(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
 		cause := recover()
@@ -71,8 +71,8 @@ func (s *Server) guard(next echo.HandlerFunc, c echo.Context) (err error) {
 	return routed(next(c))
 }
 
-// answer sends the problem that an error is. If the answer has begun already, or the client is gone, all that is left
-// is to break the connection.
+// answer sends the problem that an error is. If the answer has begun already, or the client is gone, the connection can
+// only be broken.
 func (s *Server) answer(c echo.Context, id string, err error) (broken bool) {
 	if c.Response().Committed {
 		return true
@@ -97,7 +97,8 @@ func (s *Server) log(c echo.Context, id string, status int, took time.Duration, 
 	attributes := []slog.Attr{
 		slog.String("request_id", id), slog.String("method", methodLabel(c.Request().Method)),
 		slog.String("route", routeLabel(c)),
-		slog.Int("status", status), slog.Int64("bytes", c.Response().Size), slog.Float64("duration_seconds", took.Seconds()),
+		slog.Int("status", status), slog.Int64("bytes", c.Response().Size),
+		slog.Float64("duration_seconds", took.Seconds()),
 	}
 	if principal, ok := c.Get(principalKey).(string); ok {
 		attributes = append(attributes, slog.String("principal", principal))

@@ -83,7 +83,8 @@ func parseRangeSpec(spec string, size int64) (objects.Span, bool) {
 	return objects.Span{Offset: from, Length: min(to, size-1) - from + 1}, true
 }
 
-// parsePosition reads digits only. What is too large for any content is the largest position.
+// parsePosition reads digits only. A number that is too large for any content is the largest
+// position.
 func parsePosition(s string) (int64, bool) {
 	for _, c := range []byte(s) {
 		if c < '0' || c > '9' {

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// burst is for how many seconds a principal that was quiet may go beyond its rate.
+	// burst is for how many seconds' worth of requests a quiet principal may send at once.
 	burst = 5
 	// maxVerifying is how many bodies of evidence one principal may have in memory.
 	maxVerifying = 2
-	// maxJudging is how many files of evidence are judged at a time, whoever sent them.
+	// maxJudging is how many files of evidence are judged at a time, of all principals.
 	maxJudging = 2
 )
 
-// callers keeps what each principal takes of the gateway. Nothing is ever forgotten: an entry is small, and there are
-// only as many as there are principals on record.
+// quotas bounds what each principal takes of the gateway. No entry is ever removed: it is small, and there are only as
+// many as principals on record.
 type quotas struct {
 	rate  int // requests a second; 0: any number
 	clock journal.Clock
@@ -29,6 +29,7 @@ type quotas struct {
 	all map[access.Who]*quota
 }
 
+// quota is that of one principal.
 type quota struct {
 	requests  *rate.Limiter
 	verifying chan struct{} // holds an element for each body of evidence in memory
@@ -54,7 +55,7 @@ func (c *quotas) of(who access.Who) *quota {
 	return one
 }
 
-// admit counts a request, or refuses it and says when to come again.
+// admit counts a request, or refuses it and says how long to wait.
 func (c *quotas) admit(who access.Who) error {
 	if c.rate == 0 {
 		return nil

@@ -182,8 +182,9 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	must(err)
 	door := access.NewDoor(access.DoorConfig{Journal: r.journal, Clock: clock})
 	r.vault, err = vault.Open(ctx, vault.Config{
-		Journal: r.journal, Door: door, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock, Rand: rand.Reader,
-		Log: log,
+		Journal: r.journal, Door: door, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock,
+		Rand: rand.Reader,
+		Log:  log,
 	})
 	must(err)
 	life, err := rekey.Open(rekey.Config{
@@ -215,7 +216,8 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 		Ledgers: []evidence.Pin{{Kind: "local", ID: "local/test", Pin: chain.VerifierKey()}},
 	}
 	cfg := gateway.Config{
-		Vault: r.vault, Keys: life, Journal: r.journal, Door: door, Publisher: publisher, Authn: authn.APIKeys{Journal: r.journal},
+		Vault: r.vault, Keys: life, Journal: r.journal, Door: door, Publisher: publisher,
+		Authn:  authn.APIKeys{Journal: r.journal},
 		Policy: r.policy,
 		Clock:  clock, Rand: rand.Reader, Log: log, Version: "test",
 	}

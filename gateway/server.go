@@ -51,8 +51,8 @@ type Config struct {
 	// Publisher anchors the journal.
 	Publisher *anchor.Publisher
 	Authn     authn.Authenticator
-	// Policy is what this server itself trusts, for /v1/verify. Without one (nil) no verdict is better than "cannot
-	// tell".
+	// Policy names the log and ledgers that this server itself trusts, for /v1/verify. Without one (nil) no verdict is
+	// better than "cannot tell".
 	Policy *evidence.Policy
 	Clock  journal.Clock
 	Rand   io.Reader // must be safe for concurrent use, as crypto/rand.Reader is
@@ -72,16 +72,17 @@ type Server struct {
 	health  *health
 	quotas  *quotas
 	judging chan struct{}   // holds an element for each file of evidence that is being judged
-	closing context.Context // ends when the server shuts down: nobody waits for news any longer
+	closing context.Context // ends when the server shuts down, which ends the calls that wait for news
 	close   context.CancelFunc
 }
 
 // New makes a server. It does not listen yet.
 func New(cfg Config) (*Server, error) {
-	if cfg.Vault == nil || cfg.Keys == nil || cfg.Journal == nil || cfg.Door == nil || cfg.Publisher == nil || cfg.Authn == nil ||
+	if cfg.Vault == nil || cfg.Keys == nil || cfg.Journal == nil || cfg.Door == nil || cfg.Publisher == nil ||
+		cfg.Authn == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("opening the gateway: vault, keys, journal, door, publisher, authn, clock, randomness and log are all " +
-			"required")
+		return nil, errors.New("opening the gateway: vault, keys, journal, door, publisher, authn, clock, " +
+			"randomness and log are all required")
 	}
 	if cfg.Limits.Requests < 0 {
 		return nil, errors.New("opening the gateway: less than no requests a second")

@@ -224,7 +224,8 @@ func TestStalledReader(t *testing.T) {
 	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
-	r.write(conn, "GET /v1/documents/"+d.ID+"/content?purpose=audit HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\n\n")
+	r.write(conn, "GET /v1/documents/"+d.ID+"/content?purpose=audit HTTP/1.1\nHost: x\nAuthorization: Bearer "+
+		"{token}\n\n")
 	served := func() bool { return strings.Contains(r.log.String(), `/v1/documents/:id/content`) }
 	for deadline := time.Now().Add(20 * time.Second); !served(); {
 		if time.Now().After(deadline) {
@@ -302,7 +303,8 @@ func TestClientDropsAtAnyByte(t *testing.T) {
 	for name, request := range map[string]string{
 		"announced": "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nContent-Length: 40\n\n" +
 			content,
-		"chunked": "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nTransfer-Encoding: chunked\n\n28\n" + content + "\n0\n\n",
+		"chunked": "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\nTransfer-Encoding: " +
+			"chunked\n\n28\n" + content + "\n0\n\n",
 	} {
 		whole := strings.ReplaceAll(strings.ReplaceAll(request, "{token}", r.token), "\n", "\r\n")
 		for cut := range len(whole) {
@@ -335,7 +337,8 @@ func TestShutdownEndsWaiting(t *testing.T) {
 	started := make(chan struct{})
 	go func() {
 		conn := r.dial()
-		r.write(conn, fmt.Sprintf("GET /v1/journal/entries?wait=60&after=%d HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\n\n", next))
+		r.write(conn, fmt.Sprintf("GET /v1/journal/entries?wait=60&after=%d HTTP/1.1\nHost: x\nAuthorization: "+
+			"Bearer {token}\n\n", next))
 		close(started)
 		a, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err == nil && a.StatusCode != http.StatusOK {

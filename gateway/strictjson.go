@@ -15,8 +15,8 @@ import (
 const (
 	// maxJSON is the length of the longest body that is JSON, in bytes, where a call has no other limit.
 	maxJSON = 64 << 10
-	// maxElements is how many elements one object or array may have: more than the vault would take. An inline deposit has
-	// room for a million empty ones.
+	// maxElements is how many elements one object or array may have: more than the vault would take. An inline
+	// deposit has room for a million empty ones.
 	maxElements = 1000
 )
 
@@ -34,7 +34,8 @@ func (s *Server) json(r *request, into any) error {
 		return body.failureOr(err)
 	}
 	if err := readObject(data, into); err != nil {
-		return problem.New(problem.BadRequest, "The body is not one JSON object with the fields of this call and no others.")
+		return problem.New(problem.BadRequest, "The body is not one JSON object with the fields of this call and "+
+			"no others.")
 	}
 	return nil
 }
@@ -45,9 +46,9 @@ var errNotObject = errors.New("not a JSON object")
 // errTooMany says that an object or array of JSON has more than maxElements.
 var errTooMany = errors.New("too many elements in one object or array")
 
-// readObject reads one JSON object strictly into a struct: UTF-8, each name once and written as the struct has it, none that
-// it does not have, and nothing after it. Otherwise a reviewer could read one thing and another be done. Its errors may hold
-// what the client sent.
+// readObject reads one JSON object strictly into a struct: UTF-8, each name once and written as the struct has it,
+// none that it does not have, and nothing after it. Otherwise a reviewer could read one thing and another be done.
+// Its errors may hold what the client sent.
 func readObject(data []byte, into any) error {
 	if err := checkJSON(data); err != nil {
 		return err

@@ -25,8 +25,8 @@ type cause struct {
 	kind Kind
 }
 
-// causes lists every sentinel that may reach a handler. The first that fits decides: the request's own faults stand before
-// those of a dependency.
+// causes lists every sentinel that may reach a handler. The first that fits decides: the request's own faults stand
+// before those of a dependency.
 func causes() []cause {
 	return []cause{
 		{authn.ErrUnauthenticated, Unauthenticated},

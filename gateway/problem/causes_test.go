@@ -131,9 +131,11 @@ func sentinels(t *testing.T) []string {
 	t.Helper()
 	var out []string
 	for name, folder := range map[string]string{
-		"vault": "../../vault", "access": "../../vault/access", "keys": "../../vault/keys", "objects": "../../vault/objects",
-		"seal": "../../vault/seal", "retention": "../../retention",
-		"journal": "../../anchor/journal", "ledger": "../../anchor/ledger", "anchor": "../../anchor", "authn": "../authn",
+		"vault": "../../vault", "access": "../../vault/access", "keys": "../../vault/keys",
+		"objects": "../../vault/objects",
+		"seal":    "../../vault/seal", "retention": "../../retention",
+		"journal": "../../anchor/journal", "ledger": "../../anchor/ledger", "anchor": "../../anchor",
+		"authn": "../authn",
 	} {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		if err != nil {

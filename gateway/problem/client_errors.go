@@ -7,8 +7,8 @@ var (
 	BadRequest = Kind{"bad-request", http.StatusBadRequest, "The request cannot be understood", false,
 		"A parameter or a header is malformed. The detail names it."}
 	UnknownParameter = Kind{"unknown-parameter", http.StatusBadRequest, "There is no such parameter", false,
-		"A query parameter or Muniment- header is not one of this call's, or a field is given more than once, " +
-			"or in two ways."}
+		"A query parameter or Muniment- header is not one of this call's, or a field is given more than once, or " +
+			"in two ways."}
 	BadBody = Kind{"bad-body", http.StatusBadRequest, "The body cannot be understood", false,
 		"A form or a deposit in JSON is not as the contract has it. The detail says what is wrong. Nothing was kept."}
 	BadID = Kind{"bad-id", http.StatusBadRequest, "This is not a document id", false,
@@ -29,8 +29,8 @@ var (
 	Denied = Kind{"denied", http.StatusForbidden, "You may not do this", false,
 		"The principal has no role that permits it. The denial is on record."}
 	SecondPerson = Kind{"second-person", http.StatusForbidden, "This takes a second person", false,
-		"Nobody approves their own proposal, carries out what they have approved, or revokes their own keys. " +
-			"Ask somebody else with the role."}
+		"Nobody approves their own proposal, carries out what they have approved, or revokes their own keys. Ask " +
+			"somebody else with the role."}
 	NotFound = Kind{"not-found", http.StatusNotFound, "There is no such thing", false,
 		"It does not exist, or it is not one of your tenant's."}
 	NoSuchRoute = Kind{"no-such-route", http.StatusNotFound, "There is no such call", false,
@@ -38,8 +38,8 @@ var (
 	MethodNotAllowed = Kind{"method-not-allowed", http.StatusMethodNotAllowed, "Not with this method", false,
 		"The header Allow names the methods that there are."}
 	DispositionRequired = Kind{"disposition-required", http.StatusMethodNotAllowed, "Documents leave by disposition",
-		false, "A document is destroyed only by a disposition that was proposed, approved by somebody else and executed " +
-			"by the rules of its series: /v1/dispositions."}
+		false, "A document is destroyed only by a disposition that was proposed, approved by somebody else and " +
+			"executed by the rules of its series: /v1/dispositions."}
 	TooSlow = Kind{"too-slow", http.StatusRequestTimeout, "The body came too slowly", true,
 		"Nothing was kept. Send it again over a faster connection."}
 	Conflict = Kind{"conflict", http.StatusConflict, "Other content is kept under this external id", false,
@@ -78,8 +78,8 @@ var (
 		"The ranges are malformed, more than 16, or all outside of the document."}
 	ContentMismatch = Kind{"content-mismatch", http.StatusUnprocessableEntity,
 		"The content is not what was announced", false,
-		"Its SHA-256 or its length differs from what the request says. Nothing was kept; check the file and send it " +
-			"again."}
+		"Its SHA-256 or its length differs from what the request says. Nothing was kept; check the file and send " +
+			"it again."}
 	BadMetadata = Kind{"bad-metadata", http.StatusUnprocessableEntity, "The metadata breaks a rule", false,
 		"The detail names the field and the rule."}
 	UnknownSeries = Kind{"unknown-series", http.StatusUnprocessableEntity, "There is no such record series", false,
@@ -88,6 +88,6 @@ var (
 		"The idempotency key belongs to another deposit", false,
 		"The same key was used with other content or other metadata. Use a new key for a new deposit."}
 	TooManyRequests = Kind{"too-many-requests", http.StatusTooManyRequests, "Too many requests", true,
-		"This principal sends more requests than one may. The request was not looked at; Retry-After says when to send " +
-			"it again."}
+		"This principal sends more requests than one may. The request was not looked at; Retry-After says when to " +
+			"send it again."}
 )

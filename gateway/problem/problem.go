@@ -1,7 +1,7 @@
 // Package problem is every way a request can fail, its code, and what to do about it; API and console answer with it.
 //
-// [Of] maps an error of any package below to a Problem; the handlers make the others with [New]. A Problem is a value: the API
-// writes it as JSON by RFC 9457 ([Problem.JSON]), the console as a page.
+// [Of] maps an error of any package below to a Problem; the handlers make the others with [New]. A Problem is a
+// value: the API writes it as JSON by RFC 9457 ([Problem.JSON]), the console as a page.
 package problem
 
 import (

@@ -53,7 +53,8 @@ func TestProblem(t *testing.T) {
 		out.RequestID != "id" || *out.Detail != problem.KeysUnavailable.Explanation || p.RetryAfter != 5*time.Second {
 		t.Errorf("%+v, again after %v", out, p.RetryAfter)
 	}
-	if !errors.Is(p, keys.ErrUnavailable) || p.Error() != "key-service-unavailable: wrapping a key: "+keys.ErrUnavailable.Error() {
+	if !errors.Is(p, keys.ErrUnavailable) || p.Error() != "key-service-unavailable: "+
+		"wrapping a key: "+keys.ErrUnavailable.Error() {
 		t.Errorf("the log says %v", p)
 	}
 	if out := problem.Of(errors.New("canary")).JSON(""); out.Type != "/problems/internal" || *out.Detail == "canary" {

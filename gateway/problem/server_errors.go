@@ -12,7 +12,8 @@ var (
 	NewerFormat = Kind{"newer-format", http.StatusInternalServerError, "This was written by a newer version", false,
 		"This gateway is older than the one that wrote the row. An operator has to bring it up to date."}
 	KeyLost = Kind{"key-lost", http.StatusInternalServerError, "The key cannot open this", false,
-		"The key service has no key for what is stored, or what is stored is not what it wrapped. An operator has to act."}
+		"The key service has no key for what is stored, or what is stored is not what it wrapped. An operator has " +
+			"to act."}
 	KeysUnavailable = Kind{"key-service-unavailable", http.StatusServiceUnavailable,
 		"The key service does not answer", true,
 		"Nothing was lost. Try again."}
@@ -25,8 +26,8 @@ var (
 		"Nothing was kept. An operator has to make room."}
 	StoreNotImmutable = Kind{"store-not-immutable", http.StatusServiceUnavailable,
 		"The store does not enforce immutability", false,
-		"The series demands a store that enforces its locks, and the newest attestation does not say that this one does. " +
-			"Nothing was kept. An operator has to act: muniment doctor says what is missing."}
+		"The series demands a store that enforces its locks, and the newest attestation does not say that this one " +
+			"does. Nothing was kept. An operator has to act: muniment doctor says what is missing."}
 	LedgerUnavailable = Kind{"ledger-unavailable", http.StatusServiceUnavailable, "The ledger does not answer", true,
 		"Nothing was lost: the checkpoint will be anchored when the ledger is back."}
 	LedgerRefuses = Kind{"ledger-refuses", http.StatusInternalServerError, "The ledger refuses the checkpoint", false,
@@ -34,10 +35,11 @@ var (
 	JournalFull = Kind{"journal-full", http.StatusInsufficientStorage, "The journal's disk is full", true,
 		"Nothing is done that cannot be recorded. An operator has to make room."}
 	JournalStopped = Kind{"journal-stopped", http.StatusServiceUnavailable, "The journal has stopped", true,
-		"The outcome of a write is unknown. The service restarts and reads what really happened; repeat the request " +
-			"with the same idempotency key or external id."}
+		"The outcome of a write is unknown. The service restarts and reads what really happened; repeat the " +
+			"request with the same idempotency key or external id."}
 	Unreleased = Kind{"unreleased", http.StatusServiceUnavailable, "Recorded, but not released yet", true,
-		"Repeat the request with the same idempotency key or external id: it gives the receipt once the log is released."}
+		"Repeat the request with the same idempotency key or external id: it gives the receipt once the log is " +
+			"released."}
 	Abandoned = Kind{"abandoned", http.StatusServiceUnavailable, "The upload took too long", true,
 		"The stored object was swept away before the deposit was recorded. Nothing was kept; send it again."}
 	Stopping = Kind{"stopping", http.StatusServiceUnavailable, "The service is stopping", true,
