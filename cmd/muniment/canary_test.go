@@ -77,7 +77,8 @@ func TestCanary(t *testing.T) {
 	long(t, processes)
 	t.Parallel()
 	c := newCanaries(t)
-	if form := traces("x" + c["title"])["base64 at 1"]; !bytes.Contains([]byte(base64.StdEncoding.EncodeToString([]byte("\x00x"+c["title"]))), form) {
+	encoded := base64.StdEncoding.EncodeToString([]byte("\x00x" + c["title"]))
+	if form := traces("x" + c["title"])["base64 at 1"]; !bytes.Contains([]byte(encoded), form) {
 		t.Fatalf("the test would not find base64: %s", form)
 	}
 	v := newVictim(t, "muniment")

@@ -218,8 +218,8 @@ func (v *victim) load(round string, each int) bool {
 	return gone.Load()
 }
 
-// checkPromise checks the promise after a crash: what was acknowledged reads back and is proved, what is visible is whole,
-// and a retry leaves exactly one.
+// checkPromise checks the promise after a crash: what was acknowledged reads back and is proved, what is visible is
+// whole, and a retry leaves exactly one.
 func (v *victim) checkPromise() {
 	v.t.Helper()
 	verifier, err := note.NewVerifier(v.policyKey())

@@ -15,7 +15,8 @@ import (
 )
 
 // attachHow is what a person does where strace may not attach.
-const attachHow = "in a container, add the capability SYS_PTRACE; elsewhere, be root or set kernel.yama.ptrace_scope to 0"
+const attachHow = "in a container, add the capability SYS_PTRACE; " +
+	"elsewhere, be root or set kernel.yama.ptrace_scope to 0"
 
 // injure lets a system call on the journal's file fail from now on; the function it returns ends that.
 func (v *victim) injure(call, failure string) (heal func()) {

@@ -20,7 +20,7 @@ var committers = map[string]string{
 	"muniment/vault/access.(Door).Commit": "the door itself",
 	"muniment/vault/access.(Door).Flush":  "the door's count of refusals",
 
-	"muniment/vault.(Vault).createTenant":       "the founding of a tenant: there is nobody yet who could be permitted to",
+	"muniment/vault.(Vault).createTenant":       "the founding of a tenant: nobody is there yet to be permitted",
 	"muniment/vault.(Vault).attestWhenDue":      "a worker: it tries the documents' store at its own times",
 	"muniment/vault.(Vault).damage":             "an alarm about what an act that was let in has found",
 	"muniment/vault.(Vault).recordOutcomes":     "a worker: the outcome of reads that were let in",

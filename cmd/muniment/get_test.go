@@ -33,9 +33,11 @@ func TestGetLeavesNoPart(t *testing.T) {
 	get := func() (int, string) {
 		var out, errs bytes.Buffer
 		around := &cli.Program{
-			Stdout: &out, Stderr: &errs, Getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": server.URL}[name] },
+			Stdout: &out, Stderr: &errs,
+			Getenv: func(name string) string { return map[string]string{"MUNIMENT_URL": server.URL}[name] },
 		}
-		return run(t.Context(), around, node.OpenStorage, []string{"get", "some-id", "--purpose", "audit", "--to", to}), errs.String()
+		args := []string{"get", "some-id", "--purpose", "audit", "--to", to}
+		return run(t.Context(), around, node.OpenStorage, args), errs.String()
 	}
 	if code, errs := get(); code != cli.ExitFailed || !strings.Contains(errs, "the content broke off") {
 		t.Errorf("exit code %d: %s", code, errs)

@@ -50,7 +50,8 @@ func TestRealGuide(t *testing.T) {
 	for i, block := range blocks {
 		script += fmt.Sprintf("echo '--- block %d' >&2\n%s", i+1, elsewhere.Replace(block))
 		if strings.Contains(block, "wait $server") {
-			script += elsewhere.Replace("muniment serve --config /etc/muniment/muniment.yaml > again 2> again.log &\nserver=$!\n" +
+			script += elsewhere.Replace("muniment serve --config /etc/muniment/muniment.yaml > again 2> again.log &\n" +
+				"server=$!\n" +
 				"until [ -s again ]; do kill -0 $server; sleep 0.1; done\n")
 		}
 	}

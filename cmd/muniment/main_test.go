@@ -70,7 +70,8 @@ var shared string
 // buildVerifier builds the auditor's own program.
 var buildVerifier = sync.OnceValues(func() (path string, err error) {
 	path = filepath.Join(shared, "muniment-verify")
-	if out, err := exec.Command("go", "build", "-o", path, "muniment/cmd/muniment-verify").CombinedOutput(); err != nil {
+	out, err := exec.Command("go", "build", "-o", path, "muniment/cmd/muniment-verify").CombinedOutput()
+	if err != nil {
 		return "", fmt.Errorf("building the verifier: %w\n%s", err, out)
 	}
 	return path, nil

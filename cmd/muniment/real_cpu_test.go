@@ -63,7 +63,8 @@ func profiledMain() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(cli.ExitFailed)
 	}
-	code := run(ctx, &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, node.OpenStorage, os.Args[1:])
+	around := &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	code := run(ctx, around, node.OpenStorage, os.Args[1:])
 	pprof.StopCPUProfile()
 	if err := f.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

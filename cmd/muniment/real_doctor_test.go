@@ -26,7 +26,8 @@ import (
 	"muniment/vault/keys/transit"
 )
 
-// examined runs the doctor over a configuration, as a program with these variables, and returns its lines and exit code.
+// examined runs the doctor over a configuration, as a program with these variables, and returns its lines and exit
+// code.
 func examined(t *testing.T, env []string, args ...string) ([]checkLine, int) {
 	t.Helper()
 	stdout, stderr, code := ran(t, env, append([]string{"doctor", "-o", "json"}, args...)...)
@@ -133,8 +134,9 @@ func TestRealDoctor(t *testing.T) {
 		v.token)
 	check("while it is served", lines, code, map[string]string{
 		"server: journal": "ok", "server: release": "ok", "server: keys": "ok", "server: objects": "ok",
-		"server: bootstrap principal": "warn",
-		"journal":                     "ok", "key service: key of tenant default": "ok", "data folder: mode": "ok: 0700",
+		"server: bootstrap principal":        "warn",
+		"journal":                            "ok",
+		"key service: key of tenant default": "ok", "data folder: mode": "ok: 0700",
 		"data folder: syncs": "ok",
 	})
 	if got := stateOf(lines, "attestation"); !strings.HasPrefix(got, "ok") || !strings.Contains(got, "on record at ") {

@@ -324,7 +324,8 @@ func (r *real) crowd(v *victim, s content) {
 	if err != nil {
 		r.t.Fatalf("depositing: %v", err)
 	}
-	fmt.Printf("deposits of 10 KiB, %d clients: %s/s, %.3f Vault requests a deposit\n", crowd, measure.Digits(perSecond(put)),
+	fmt.Printf("deposits of 10 KiB, %d clients: %s/s, %.3f Vault requests a deposit\n",
+		crowd, measure.Digits(perSecond(put)),
 		float64(r.vaultRequests()-before)/float64(len(put.Took)))
 }
 
@@ -339,7 +340,8 @@ func (r *real) memory(v *victim, c *remote.Client, s content) {
 	what := fmt.Sprintf("%d uploads of %s", callers, cli.Size(*figuresLarge))
 	var took measure.Rate
 	most, err := measure.PeakMemory(v.cmd.Process.Pid, func() (err error) {
-		took, err = measure.Repeat(r.t.Context(), callers, measure.Times(callers), func(ctx context.Context, _ int) error {
+		times := measure.Times(callers)
+		took, err = measure.Repeat(r.t.Context(), callers, times, func(ctx context.Context, _ int) error {
 			_, err := upload(ctx, c, s, *figuresLarge)
 			return err
 		})
@@ -348,6 +350,7 @@ func (r *real) memory(v *victim, c *remote.Client, s content) {
 	if err != nil {
 		r.t.Errorf("uploading: %v\n%s", err, v.stderr)
 	}
-	fmt.Printf("%s: %s MB/s\n", what, measure.Digits(float64(callers)*float64(*figuresLarge)/took.Elapsed.Seconds()/1e6))
+	fmt.Printf("%s: %s MB/s\n", what,
+		measure.Digits(float64(callers)*float64(*figuresLarge)/took.Elapsed.Seconds()/1e6))
 	fmt.Printf("%s, peak RssAnon of the server: %s MiB\n", what, measure.Digits(most/(1<<20)))
 }

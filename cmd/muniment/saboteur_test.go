@@ -42,7 +42,8 @@ func crashingMain() {
 	}
 	s := &saboteur{point: os.Getenv(crashPoint)}
 	s.left.Store(int64(count))
-	code := run(ctx, &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}, s.open, os.Args[1:])
+	around := &cli.Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	code := run(ctx, around, s.open, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

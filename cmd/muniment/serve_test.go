@@ -175,7 +175,8 @@ func TestAJournalThatHasStoppedEndsTheProcess(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- p.Wait() }()
 	for {
-		_, _ = p.remote.Send(context.Background(), remote.Deposit{Title: "x", Length: 1, Content: strings.NewReader("x")})
+		one := remote.Deposit{Title: "x", Length: 1, Content: strings.NewReader("x")}
+		_, _ = p.remote.Send(context.Background(), one)
 		select {
 		case err := <-ended:
 			var exit *exec.ExitError

@@ -46,7 +46,8 @@ func TestReference(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the reference is not that of the struct; write it with go test ./cmd/muniment/config -update (-want +got):\n%s", diff)
+		t.Errorf("the reference is not that of the struct; write it with "+
+			"go test ./cmd/muniment/config -update (-want +got):\n%s", diff)
 	}
 }
 

@@ -92,7 +92,8 @@ func TestWhereAnAddressIs(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]network{
 		"127.0.0.1:80": thisMachine, "localhost:80": thisMachine, "[::1]:80": thisMachine,
-		"10.1.2.3:80": privateNetwork, "192.168.0.9:80": privateNetwork, "[fd00::1]:80": privateNetwork, "169.254.1.1:80": privateNetwork,
+		"10.1.2.3:80": privateNetwork, "192.168.0.9:80": privateNetwork,
+		"[fd00::1]:80": privateNetwork, "169.254.1.1:80": privateNetwork,
 		"0.0.0.0:80": anyNetwork, ":80": anyNetwork, "[::]:80": anyNetwork, "192.0.2.7:80": anyNetwork,
 		"records.example.org:80": anyNetwork, "": anyNetwork,
 	} {

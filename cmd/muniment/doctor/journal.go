@@ -19,7 +19,8 @@ import (
 )
 
 // otherServerAdvice is what to do about a server that holds a file, and does not answer where it is looked for.
-const otherServerAdvice = "give the doctor that server's configuration (--config), so that it can ask it at admin_listen"
+const otherServerAdvice = "give the doctor that server's configuration (--config), " +
+	"so that it can ask it at admin_listen"
 
 // journal compares the journal with what was released. A running server has it open and has told of it.
 func (d *doctor) journal(ctx context.Context, r *report) {

@@ -48,7 +48,8 @@ func TestRewrapIsLeft(t *testing.T) {
 	p := &cli.Program{Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := follow(ctx, p, r, &openapi.Rewrap{State: openapi.RewrapStateRunning, BeganAt: time.Now()}); err == nil ||
+	running := &openapi.Rewrap{State: openapi.RewrapStateRunning, BeganAt: time.Now()}
+	if _, err := follow(ctx, p, r, running); err == nil ||
 		!strings.Contains(err.Error(), "no longer following") {
 		t.Errorf("left: %v", err)
 	}

@@ -69,13 +69,18 @@ func TestPutComesAgain(t *testing.T) {
 		problem string
 		again   bool
 	}{
-		"busy":        {429, `{"type":"/problems/too-many-requests","title":"Too many","status":429,"retry":true,"request_id":"r"}`, true},
-		"sealed":      {503, `{"type":"/problems/key-service-unavailable","title":"Down","status":503,"retry":true,"request_id":"r"}`, true},
-		"proxy":       {502, `<html>bad gateway</html>`, true},
-		"denied keys": {503, `{"type":"/problems/key-service-denies","title":"Denied","status":503,"retry":false,"request_id":"r"}`, false},
-		"refused":     {422, `{"type":"/problems/bad-metadata","title":"Bad","status":422,"retry":false,"request_id":"r"}`, false},
-		"full":        {507, `{"type":"/problems/journal-full","title":"Full","status":507,"retry":true,"request_id":"r"}`, false},
-		"other":       {404, `not found`, false},
+		"busy": {429,
+			`{"type":"/problems/too-many-requests","title":"Too many","status":429,"retry":true,"request_id":"r"}`, true},
+		"sealed": {503,
+			`{"type":"/problems/key-service-unavailable","title":"Down","status":503,"retry":true,"request_id":"r"}`, true},
+		"proxy": {502, `<html>bad gateway</html>`, true},
+		"denied keys": {503,
+			`{"type":"/problems/key-service-denies","title":"Denied","status":503,"retry":false,"request_id":"r"}`, false},
+		"refused": {422,
+			`{"type":"/problems/bad-metadata","title":"Bad","status":422,"retry":false,"request_id":"r"}`, false},
+		"full": {507,
+			`{"type":"/problems/journal-full","title":"Full","status":507,"retry":true,"request_id":"r"}`, false},
+		"other": {404, `not found`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls atomic.Int32
@@ -93,7 +98,8 @@ func TestPutComesAgain(t *testing.T) {
 					return
 				}
 				w.WriteHeader(http.StatusCreated)
-				_, _ = io.WriteString(w, `{"id":"1","created":true,"receipt":{"index":1},"document":{"id":"1","size":7}}`)
+				_, _ = io.WriteString(w,
+					`{"id":"1","created":true,"receipt":{"index":1},"document":{"id":"1","size":7}}`)
 			}))
 			defer server.Close()
 			code, errs := putting(t, t.Context(), server.URL, nil, "--retry-for", "20s", file)
@@ -138,7 +144,8 @@ func TestDerivedKeys(t *testing.T) {
 		}
 		seen[got] = name
 	}
-	if got := key(func(d *remote.Deposit) { d.Length, d.Content = 5, strings.NewReader("x") }, "a/b"); seen[got] != "" ||
+	unread := func(d *remote.Deposit) { d.Length, d.Content = 5, strings.NewReader("x") }
+	if got := key(unread, "a/b"); seen[got] != "" ||
 		len(seen) != 10 {
 		t.Error("the key follows from more than it should")
 	}
