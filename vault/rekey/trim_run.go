@@ -106,7 +106,7 @@ func (k *Keys) recordTrimmed(ctx context.Context, who access.Who, id journal.ID)
 		if err != nil {
 			return journal.Change{}, err
 		}
-		trim.State, trim.Proposal.Done = approval.Done, view.Now()
+		trim.State, trim.Done = approval.Done, view.Now()
 		return journal.Change{Events: []journal.Event{
 			KeyTrimmed.New(journal.ID{}, KeyTrimmedData{ID: id, Oldest: trim.Oldest}),
 			ErasedInBackups.New(journal.ID{}, ErasedInBackupsData{ID: id, Before: trim.Oldest, Count: count}),
