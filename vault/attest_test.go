@@ -157,7 +157,7 @@ func TestAttestAsksForPermission(t *testing.T) {
 }
 
 // TestAnImmutableSeriesFollowsTheNewestAttestation: it takes nothing before one, after one that failed, or from a store
-// that cannot be tried; and refuses before a byte is read. What is there already can be read.
+// that cannot be tried; and refuses before a byte is read. Documents that are there already can be read.
 func TestAnImmutableSeriesFollowsTheNewestAttestation(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

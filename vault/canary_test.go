@@ -21,7 +21,7 @@ import (
 // traces are the forms in which a text could show.
 func traces(text string) map[string][]byte {
 	out := map[string][]byte{"raw": []byte(text)}
-	for shift := range 3 { // base64 of the text at any place within a longer one, without the digits that its neighbours share
+	for shift := range 3 { // base64 of the text within a longer one, without the digits that its neighbours share
 		for name, enc := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding,
 			"base64url": base64.RawURLEncoding} {
 			coded := enc.EncodeToString([]byte(strings.Repeat("x", shift) + text))

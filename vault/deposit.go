@@ -63,8 +63,8 @@ type intake struct {
 
 // Deposit takes a document in. Permission, series, external id and idempotency key are looked at before a byte is read,
 // and again in the commit; the document's keys are wrapped before a byte is read, so that a key service that is down
-// costs nobody an upload. Memory is constant in the size of the content. What was read of content that breaks off, or
-// is not as announced, is never visible.
+// costs nobody an upload. Memory is constant in the size of the content. Content that breaks off, or is not as
+// announced, never becomes visible.
 //
 // A document that somebody else has deposited under the external id is answered for only to principals who may describe
 // it and have its digest disclosed: others are denied, whatever their content is.

@@ -79,7 +79,7 @@ func (d *Document) withhold(because Reason) {
 }
 
 // keysFail says whether the key service is why sealed rows cannot be opened: it is down, refuses us, or has the version
-// no more that they are wrapped with. What needs none of them goes on.
+// no more that they are wrapped with. Acts that need no sealed row go on.
 func keysFail(err error) bool {
 	return errors.Is(err, keys.ErrUnavailable) || errors.Is(err, keys.ErrDenied) || errors.Is(err, keys.ErrNoKey)
 }

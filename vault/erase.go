@@ -80,8 +80,8 @@ type erasure struct {
 }
 
 // Erase erases a document: access.Erase is needed, and the rules must let it go; both are asked in the transaction that
-// erases. What stays is the record. It is meant for what carries out a disposition or an order that others have
-// approved. Erasing again returns the receipt of the first time, unless the external id is to go too.
+// erases. The record stays. The caller carries out a disposition or an order that others have approved. Erasing again
+// returns the receipt of the first time, unless the external id is to go too.
 //
 // A document whose sealed row is damaged is erased as well; as nobody can tell its external id any more, that is free
 // again.

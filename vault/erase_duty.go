@@ -32,8 +32,8 @@ func (v *Vault) eraseWorker() journal.Worker {
 	return journal.Worker{Kind: eraseDuty, Batch: eraseBatch, Every: eraseEvery, Do: v.eraseObjects}
 }
 
-// eraseObjects deletes the ciphertexts of a batch of erased documents, once their erasure is released. One that is
-// locked is tried again when its lock ends; one that fails stays due and holds up no other.
+// eraseObjects deletes the ciphertexts of a batch of erased documents, once their erasure is released. A ciphertext
+// that is locked is tried again when its lock ends; a failure stays due and holds up no other.
 func (v *Vault) eraseObjects(ctx context.Context, due []journal.Duty) ([]journal.Done, error) {
 	if err := v.cfg.Door.Shipped(ctx); err != nil {
 		return nil, fmt.Errorf("deleting the content of erased documents: %w", err)

@@ -290,7 +290,9 @@ func TestEraseDamaged(t *testing.T) {
 		},
 	} {
 		doc := l.deposit(vault.Deposit{ExternalID: name}, []byte("content"))
-		l.must(l.backend.Update(ctx, func(tx journal.Txn) error { return damage(tx, append([]byte{'d'}, doc.ID[:]...)) }))
+		l.must(l.backend.Update(ctx, func(tx journal.Txn) error {
+			return damage(tx, append([]byte{'d'}, doc.ID[:]...))
+		}))
 		l.erase(doc.ID, false)
 		if n := l.tokens(); n != 0 {
 			t.Errorf("%s: %d tokens are left", name, n)

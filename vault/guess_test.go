@@ -99,7 +99,9 @@ func TestRaceLeavesNoOrphans(t *testing.T) {
 // A deposit that hangs, or has failed, does not keep others from its token.
 func TestClaimEnds(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(r *rig, c *vault.Config) { r.releaseWait, c.LockWait = 50*time.Millisecond, 50*time.Millisecond })
+	r := newRig(t, func(r *rig, c *vault.Config) {
+		r.releaseWait, c.LockWait = 50*time.Millisecond, 50*time.Millisecond
+	})
 	d := vault.Deposit{ExternalID: "x", Length: 4, Content: iotest.ErrReader(io.ErrUnexpectedEOF)}
 	if _, err := r.vault.Deposit(context.Background(), r.who, d); !errors.Is(err, vault.ErrInterrupted) {
 		t.Fatal(err)

@@ -25,8 +25,7 @@ const (
 	// each time that their locks are rolled.
 	lockBatch = 1000
 	lockEvery = 5 * time.Second
-	// lockTime is how long a batch may take. What is not done by then is the next batch's: the lease of the duty ends
-	// after a minute.
+	// lockTime is how long a batch may take. The next batch takes the rest: the lease of the duty ends after a minute.
 	lockTime = 45 * time.Second
 )
 
@@ -41,9 +40,9 @@ func (v *Vault) lockWorker() journal.Worker {
 	return journal.Worker{Kind: lockDuty, Batch: lockBatch, Every: lockEvery, Do: v.lock}
 }
 
-// lock extends the locks of a batch of documents: to the retention date, or forward while there is none. One that fails
-// stays due and holds up no other, unless it is the whole store that fails, as it seems after several in a row: then
-// the rest would only wait in vain.
+// lock extends the locks of a batch of documents: to the retention date, or forward while there is none. A lock that
+// fails stays due and holds up no other. After several failures in a row the whole store seems to fail, and the batch
+// ends, because the rest would only wait in vain.
 func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, error) {
 	ctx, stop := context.WithTimeout(ctx, lockTime)
 	defer stop()
@@ -79,8 +78,8 @@ func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, e
 	return done, errors.Join(failed...)
 }
 
-// fromBothEnds are the places of a batch, the last and the first by turns. Those that the store refuses each time come
-// to lie in front, and the young ones behind them, whose locks are short, must have their turn.
+// fromBothEnds are the places of a batch, the last and the first by turns. Documents that the store refuses each time
+// gather at the front; the newer ones behind them, whose locks are short, must have their turn.
 func fromBothEnds(n int) (places []int) {
 	for first, last := 0, n-1; first <= last; first, last = first+1, last-1 {
 		if places = append(places, last); first < last {

@@ -64,8 +64,8 @@ func storedFor(r journal.Reader, tenant string, id journal.ID) (document, []byte
 
 // visible reads a document for an act that the guard's principal must have permission for. A refusal goes on record,
 // and so does the alarm that the sealed row is not what was recorded. To a principal without permission anywhere every
-// document is refused. One that has it in some series cannot tell other series' documents from none: neither is found,
-// and either attempt is on record.
+// document is refused. A principal with permission in some series cannot tell a document of another series from none:
+// neither is found, and either attempt is on record.
 func visible(r journal.Reader, guard *access.Guard, a access.Action, id journal.ID) (document, []byte, error) {
 	permission, err := guard.Permission(a)
 	if err != nil {

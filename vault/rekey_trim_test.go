@@ -69,8 +69,11 @@ func TestKeyActsDenied(t *testing.T) {
 		"key.rewrap":       func(w access.Who) error { _, err := l.life.StartRewrap(ctx, w); return err },
 		"key.trim":         func(w access.Who) error { _, err := l.life.ProposeTrim(ctx, w, 0); return err },
 		"key.trim_approve": func(w access.Who) error { _, err := l.life.ApproveTrim(ctx, w, id); return err },
-		"backup.record":    func(w access.Who) error { _, err := l.life.RecordBackup(ctx, w, rekey.Backup{Size: 1}); return err },
-		"backup.view":      func(w access.Who) error { _, err := l.life.Backups(ctx, w, 0, 1); return err },
+		"backup.record": func(w access.Who) error {
+			_, err := l.life.RecordBackup(ctx, w, rekey.Backup{Size: 1})
+			return err
+		},
+		"backup.view": func(w access.Who) error { _, err := l.life.Backups(ctx, w, 0, 1); return err },
 		"document.erase": func(w access.Who) error {
 			_, err := l.vault.Erase(ctx, w, id, vault.EraseRequest{Authority: "order-1"})
 			return err

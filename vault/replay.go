@@ -58,7 +58,8 @@ func (in *intake) answerable(guard *access.Guard, found *earlier) error {
 	}
 	if in.repeat != nil && !found.repeat {
 		return &invalid.Field{
-			Name: "idempotency_key", Reason: "is not the one that the document with this external id was deposited with",
+			Name:   "idempotency_key",
+			Reason: "is not the one that the document with this external id was deposited with",
 		}
 	}
 	return nil

@@ -24,11 +24,13 @@ type resumingReader struct {
 	left   int
 }
 
-// openResuming opens a span that is not empty, and describes the object. One that is to be the whole object is asked
-// for as such, so that an object of another size is seen to be one.
-func openResuming(ctx context.Context, store objects.Store, o StoredObject, span objects.Span) (*resumingReader, objects.Info,
+// openResuming opens a span that is not empty, and describes the object. A span of the whole object is asked for
+// without a range, so that an object of another size is noticed.
+func openResuming(ctx context.Context, store objects.Store, o StoredObject, span objects.Span) (*resumingReader,
+	objects.Info,
 	error) {
-	s := &resumingReader{ctx: ctx, store: store, object: o, at: span.Offset, end: span.Offset + span.Length, left: resumes}
+	s := &resumingReader{ctx: ctx, store: store, object: o, at: span.Offset, end: span.Offset + span.Length,
+		left: resumes}
 	part := &span
 	if span == (objects.Span{Length: o.Size}) {
 		part = nil

@@ -144,7 +144,7 @@ type unsealer struct {
 	indexes map[string]keys.Secret // see indexKey
 }
 
-// open unwraps one document's sealed row. One that is not what was recorded raises the alarm: ErrDamagedContent.
+// open unwraps one document's sealed row. A row that is not what was recorded raises the alarm: ErrDamagedContent.
 func (v *Vault) open(ctx context.Context, who access.Who, id journal.ID, value []byte) (opened, error) {
 	rows, err := v.openAll(ctx, who.Tenant, []journal.ID{id}, [][]byte{value})
 	if err == nil {

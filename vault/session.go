@@ -91,8 +91,8 @@ func (t *sessions) join(key sessionKey, now time.Time) *session {
 	return s
 }
 
-// begin enters a new session. One that somebody else has begun under the key at the same time ends, and so does the
-// oldest when there are too many: its next read has an event of its own.
+// begin enters a new session. A session under the same key ends, and so does the oldest when there are too many: the
+// next read of either has an event of its own.
 func (t *sessions) begin(key sessionKey, index uint64, now time.Time) *session {
 	s := &session{key: key, index: index, opened: now, used: now, active: 1}
 	t.mu.Lock()

@@ -31,9 +31,9 @@ const (
 // released, before they are deleted, and a deposit that still wants one is refused by its own commit, so neither can
 // miss the other.
 //
-// An object may also be unknown because the journal is an older one, lost entries, or is another vault's. What was
-// there before an accepted loss therefore stays, and so does an object whose lock was extended, as only a document's
-// is.
+// An object may also be unknown because the journal is an older one, lost entries, or is another vault's. Objects from
+// before an accepted loss therefore stay, and so does an object whose lock was extended, which happens to documents
+// only.
 //
 // It also has the store forget uploads that never ended, and probes of its locks. Its memory does not grow with the
 // number of objects. It returns how many objects it deleted.

@@ -55,7 +55,10 @@ func TestSealedRowDamaged(t *testing.T) {
 		for act, call := range map[string]func(*rig, journal.ID) error{
 			"read":     func(r *rig, id journal.ID) error { _, err := r.read(id); return err },
 			"describe": func(r *rig, id journal.ID) error { _, err := r.vault.Describe(ctx, r.who, id); return err },
-			"evidence": func(r *rig, id journal.ID) error { _, err := r.vault.Evidence(ctx, r.who, id, true); return err },
+			"evidence": func(r *rig, id journal.ID) error {
+				_, err := r.vault.Evidence(ctx, r.who, id, true)
+				return err
+			},
 			"list": func(r *rig, id journal.ID) error {
 				page, err := r.vault.List(ctx, r.who, vault.Query{})
 				if err != nil {

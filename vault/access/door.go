@@ -32,9 +32,9 @@ type DoorConfig struct {
 // Door is the only way by which an act of a principal reaches the journal, whichever package the act belongs to.
 //
 // The function that decides about an act is given a Guard, and asks it in the same transaction that the act is written
-// in: one that forgets to ask fails with ErrUnasked. What the guard refuses goes on record, and so do the events of any
-// other error that Recorded has made; of an error that it has not, nothing is written. Of the refusals of one principal
-// and act within a minute the first 16 have an event each, and the others share one.
+// in: one that forgets to ask fails with ErrUnasked. Refusals of the guard go on record, and so do the events of an
+// error made by Recorded; any other error writes nothing. The first 16 refusals of one principal and act within a
+// minute have an event each, and the others share one.
 //
 // Workers that act for nobody, and those that write what an act let in before has come to, commit to the journal
 // themselves; a test of cmd/muniment names them all, each with its reason. A Door's methods may be called concurrently.

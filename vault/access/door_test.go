@@ -216,7 +216,8 @@ func TestDoorWaits(t *testing.T) {
 	if err := door.Shipped(t.Context()); !errors.Is(err, access.ErrUnreleased) {
 		t.Errorf("shipped: %v", err)
 	}
-	if got, err := door.Released(t.Context(), receipt); !errors.Is(err, access.ErrUnreleased) || got.Index != receipt.Index {
+	if got, err := door.Released(t.Context(), receipt); !errors.Is(err, access.ErrUnreleased) ||
+		got.Index != receipt.Index {
 		t.Errorf("released: %+v, %v", got, err)
 	}
 	bucket.Inject(nil)

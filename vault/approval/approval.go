@@ -102,8 +102,9 @@ func (t Terms) Approve(p Proposal, state State, approver string, now time.Time) 
 	return p, nil
 }
 
-// Begin is the proposal, whose state at now is given, as begun by somebody: the proposer may, the approver may not. One
-// that has begun already is returned as it was, whoever asks, so that what was broken off can be brought to its end.
+// Begin is the proposal, whose state at now is given, as begun by somebody: the proposer may, the approver may not. A
+// proposal that has begun already is returned as it was, whoever asks, so that an execution that broke off can be
+// finished.
 //
 // Errors: ErrOver, ErrUnapproved, ErrOwnRequest, ErrWaiting.
 func (p Proposal) Begin(state State, who string, now time.Time) (Proposal, error) {

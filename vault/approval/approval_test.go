@@ -73,7 +73,9 @@ func TestStates(t *testing.T) {
 			return rapid.IntRange(0, len(machines)-1).Draw(t, "proposal")
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"wait": func(t *rapid.T) { now = now.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "hours")) * time.Hour) },
+			"wait": func(t *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "hours")) * time.Hour)
+			},
 			"propose": func(t *rapid.T) {
 				who := people.Draw(t, "proposer")
 				if n := len(models); n > 0 && models[n-1].begun == nil {

@@ -61,8 +61,8 @@ type Keys struct {
 func Open(cfg Config) (*Keys, error) {
 	if cfg.Journal == nil || cfg.Door == nil || cfg.Keys == nil || cfg.Rows == nil || cfg.Clock == nil ||
 		cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("opening the tenants' keys: journal, door, keys, rows, clock, randomness and log are all " +
-			"required")
+		return nil, errors.New("opening the tenants' keys: journal, door, keys, rows, clock, randomness and log " +
+			"are all required")
 	}
 	if cfg.TrimWait == 0 {
 		cfg.TrimWait = DefaultTrimWait
@@ -72,7 +72,7 @@ func Open(cfg Config) (*Keys, error) {
 	return k, nil
 }
 
-// Close breaks off the rewraps that run. What they have done stays done.
+// Close breaks off the rewraps that run. The rows that they have rewrapped stay so.
 func (k *Keys) Close() error {
 	k.cancel()
 	k.workers.Wait()

@@ -43,7 +43,8 @@ type Rewrap struct {
 var errUnreadable = errors.New("some sealed rows cannot be rewrapped; the log names them")
 
 // errMixed says why a rewrap ends at once. Nothing of the batch is kept.
-var errMixed = errors.New("what the key service has rewrapped does not open in the place of what it was given (is a proxy in between?)")
+var errMixed = errors.New("a key that the key service has rewrapped does not open in place of the one that it " +
+	"was given (is a proxy in between?)")
 
 // rewraps are the rewraps that run, and the last one of each tenant.
 type rewraps struct {
@@ -75,8 +76,8 @@ func (w *rewrapping) count(change func(*Rewrap)) {
 
 // StartRewrap begins to wrap the keys in all sealed rows of who's tenant with the newest version of the tenant's key,
 // or joins the rewrap that runs here already; access.RewrapKeys is needed, while it runs too. It goes on in the
-// background: Status says how far it has come. One that is broken off is begun again by the next call, and passes
-// over what is done.
+// background: Status says how far it has come. The next call begins a rewrap again that was broken off, which passes
+// over the rows that are done.
 //
 // Errors: access.ErrDenied; journal.ErrClosed.
 func (k *Keys) StartRewrap(ctx context.Context, who access.Who) (Rewrap, error) {

@@ -47,7 +47,9 @@ func reduceTrimProposed(w *journal.Writer, e journal.Entry, d KeyTrimProposedDat
 }
 
 func reduceTrimApproved(w *journal.Writer, e journal.Entry, d KeyTrimApprovedData) error {
-	return changeTrim(w, e, d.ID, func(row *trimRow) { row.Approver, row.Approved, row.Until = e.Actor, e.At, d.Lapses })
+	return changeTrim(w, e, d.ID, func(row *trimRow) {
+		row.Approver, row.Approved, row.Until = e.Actor, e.At, d.Lapses
+	})
 }
 
 func reduceTrimBegun(w *journal.Writer, e journal.Entry, d KeyTrimBegunData) error {

@@ -44,17 +44,19 @@ func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 	}
 	// An act that cannot be undone is checked twice: the record says that no row is older, and so must the rows. They
 	// come after the question whether it may begin at all, and before the answer is put on record.
-	trim, err := approval.Decide(ctx, k.cfg.Door, who, access.TrimKey, func(view journal.View) (Trim, []journal.Event, error) {
-		trim, _, err := check(view)
-		return trim, nil, err
-	})
+	trim, err := approval.Decide(ctx, k.cfg.Door, who, access.TrimKey,
+		func(view journal.View) (Trim, []journal.Event, error) {
+			trim, _, err := check(view)
+			return trim, nil, err
+		})
 	if err != nil || trim.State == approval.Done {
 		return trim, err
 	}
 	if err := k.noneOlder(ctx, who.Tenant, trim.Oldest); err != nil {
 		return Trim{}, err
 	}
-	if trim, err = approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, check); err != nil || trim.State == approval.Done {
+	if trim, err = approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, check); err != nil ||
+		trim.State == approval.Done {
 		return trim, err
 	}
 	if k.cfg.Custodian != nil {

@@ -70,12 +70,15 @@ func TestPutComesAgain(t *testing.T) {
 		again   bool
 	}{
 		"busy": {429,
-			`{"type":"/problems/too-many-requests","title":"Too many","status":429,"retry":true,"request_id":"r"}`, true},
+			`{"type":"/problems/too-many-requests",` +
+				`"title":"Too many","status":429,"retry":true,"request_id":"r"}`, true},
 		"sealed": {503,
-			`{"type":"/problems/key-service-unavailable","title":"Down","status":503,"retry":true,"request_id":"r"}`, true},
+			`{"type":"/problems/key-service-unavailable",` +
+				`"title":"Down","status":503,"retry":true,"request_id":"r"}`, true},
 		"proxy": {502, `<html>bad gateway</html>`, true},
 		"denied keys": {503,
-			`{"type":"/problems/key-service-denies","title":"Denied","status":503,"retry":false,"request_id":"r"}`, false},
+			`{"type":"/problems/key-service-denies",` +
+				`"title":"Denied","status":503,"retry":false,"request_id":"r"}`, false},
 		"refused": {422,
 			`{"type":"/problems/bad-metadata","title":"Bad","status":422,"retry":false,"request_id":"r"}`, false},
 		"full": {507,
