@@ -26,7 +26,7 @@ func (g *Guard) Authorize(a Action, s Scope, doc journal.ID) error {
 }
 
 // Permission says where the principal may do a, for acts that concern more than one series, or one that the principal
-// may not learn of. Who finds in it that the act is not permitted returns what Refuse makes.
+// may not learn of. A caller that finds in it that the act is not permitted returns the error of Refuse.
 func (g *Guard) Permission(a Action) (Permission, error) {
 	g.asked = true
 	return PermissionFor(g.r, g.who, a)

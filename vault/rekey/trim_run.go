@@ -10,9 +10,8 @@ import (
 )
 
 // RunTrim carries out a trim: it destroys the versions of the tenant's key that it names, in every copy of what they
-// have wrapped; access.TrimKey is needed. Who has approved it may not carry it out. That it begins is on record, and
-// shipped, before anything is destroyed; from then on any key custodian can bring it to its end, however often it is
-// broken off.
+// have wrapped; access.TrimKey is needed. Its approver may not carry it out. Its beginning is on record, and shipped,
+// before anything is destroyed; from then on any key custodian can bring it to its end, however often it is broken off.
 //
 // Where this process is no custodian of the keys, the trim is returned as begun until the key custodian has trimmed in
 // the key service; the next call sees that and puts it on record.
@@ -95,7 +94,7 @@ func (k *Keys) noneOlder(ctx context.Context, tenant string, oldest int) error {
 }
 
 // recordTrimmed puts on record that the versions are gone, and how many erased documents are so in every backup from
-// now on. Who may trim has been asked before they went.
+// now on. The permission to trim was asked for before they went.
 func (k *Keys) recordTrimmed(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	var trim Trim
 	_, err := k.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
