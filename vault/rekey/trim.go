@@ -131,6 +131,7 @@ func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tri
 		if err != nil {
 			return Trim{}, nil, err
 		}
+		oldest := oldest // this may run twice, and the key be rotated in between
 		if oldest == 0 {
 			oldest = key.Newest
 		}
