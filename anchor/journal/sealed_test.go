@@ -8,6 +8,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
+	"muniment/anchor/processtest"
 )
 
 // holder is the sealed row that a token leads to, or "".
@@ -139,6 +140,7 @@ func TestAnErasureIsShippedWithItsRow(t *testing.T) {
 	for i := range 50 {
 		commit(t, j, looked.New(docID(1), noteData{Name: fmt.Sprint(i), Text: strings.Repeat("y", 60<<10)}))
 	}
+	before := j.Checkpoint().Size
 	swaps := 0
 	first := make(chan struct{})
 	k.bucket.Inject(func(c journaltest.Call) journaltest.Fault {
@@ -152,6 +154,7 @@ func TestAnErasureIsShippedWithItsRow(t *testing.T) {
 		return journaltest.Works
 	})
 	<-first
+	processtest.Await(t, "the first swap", func() bool { return j.Checkpoint().Size > before })
 	k.close(t, j)
 	k.bucket.Inject(nil)
 	fresh := newKit(t)
