@@ -44,7 +44,7 @@ servers: ## the real servers that tests run against, the versions pinned in .ci/
 # something of the machine (a server, strace) fails here, and is skipped by a plain `go test`.
 unit: servers ## all tests, with the race detector, against real servers
 	MUNIMENT_TESTS=complete $(GO) test -race -timeout 30m ./...
-	$(GO) test -run EveryByte ./anchor/evidence # every change of every byte; under the race detector it is a sample
+	$(GO) test -run 'EveryByte|TheLargestFile' ./anchor/evidence # whole; under the race detector they are samples
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; grep -rHoE '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' --exclude-dir=testdata . | sort | while IFS=: read -r file func; do \
