@@ -94,12 +94,12 @@ type NewSeries struct {
 //
 // Errors: a *invalid.Field, ErrSeriesExists, access.ErrDenied.
 func CreateSeries(ctx context.Context, door *access.Door, who access.Who, wanted NewSeries) (Series, error) {
-	if !vault.ValidSeries(wanted.Code) {
-		reason := "is not 1 to 64 of [a-z0-9._-] with a letter or digit first"
-		return Series{}, fmt.Errorf("creating a series: %w", &invalid.Field{Name: "code", Reason: reason})
-	}
 	created := Series{Code: wanted.Code, Immutable: wanted.Immutable}
 	_, err := door.Act(ctx, who, access.ManageFile, func(view journal.View) (journal.Change, error) {
+		if !vault.ValidSeries(wanted.Code) { // after the permission, so that an act without it is always on record
+			reason := "is not 1 to 64 of [a-z0-9._-] with a letter or digit first"
+			return journal.Change{}, &invalid.Field{Name: "code", Reason: reason}
+		}
 		_, ok, err := series.Get(view, rowKey(who.Tenant, wanted.Code))
 		if err != nil {
 			return journal.Change{}, err

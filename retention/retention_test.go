@@ -118,18 +118,24 @@ func TestSeriesDenied(t *testing.T) {
 	ctx := context.Background()
 	door := access.NewDoor(access.DoorConfig{Journal: j, Clock: journaltest.NewClock()})
 	who := newTenant(t, j, "ours", access.Administrator)
-	for name, act := range map[string]func() error{
-		"fileplan.manage": func() error {
-			_, err := retention.CreateSeries(ctx, door, who, retention.NewSeries{Code: "a"})
+	create := func(code string) func() error {
+		return func() error {
+			_, err := retention.CreateSeries(ctx, door, who, retention.NewSeries{Code: code})
 			return err
-		},
-		"fileplan.view": func() error {
-			_, err := retention.ListSeries(ctx, door, who)
-			return err
-		},
-	} {
-		if err := act(); !errors.Is(err, access.ErrDenied) {
-			t.Errorf("%s: %v", name, err)
+		}
+	}
+	list := func() error {
+		_, err := retention.ListSeries(ctx, door, who)
+		return err
+	}
+	before := j.Size()
+	for i, c := range []struct {
+		name string
+		act  func() error
+	}{{"fileplan.manage", create("a")}, {"fileplan.manage", create("A code that is none")}, {"fileplan.view", list}} {
+		name := c.name
+		if err := c.act(); !errors.Is(err, access.ErrDenied) || j.Size() != before+uint64(i)+1 {
+			t.Errorf("%s: %v, %d events on record", name, err, j.Size()-before)
 		}
 		records, err := j.Records(ctx, "ours", 0, 100)
 		if err != nil {

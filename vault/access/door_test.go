@@ -2,13 +2,17 @@ package access_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
+	"muniment/anchor/journal/memory"
 	"muniment/vault/access"
 )
 
@@ -89,6 +93,43 @@ func TestDoorCommit(t *testing.T) {
 		case c.data == "" && len(got) > 0, c.data != "" && !slices.Equal(got, []string{c.data}):
 			t.Errorf("%s: the refusals on record are %v, want %q", name, got, c.data)
 		}
+	}
+}
+
+// fullBackend takes no writes once it is full, and can be read.
+type fullBackend struct {
+	journal.Backend
+	full atomic.Bool
+}
+
+func (b *fullBackend) Update(ctx context.Context, fn func(journal.Txn) error) error {
+	if b.full.Load() {
+		return journal.ErrFull
+	}
+	return b.Backend.Update(ctx, fn)
+}
+
+// TestPermitNeedsAJournalThatRecords: where the journal takes nothing more, no work begins outside.
+func TestPermitNeedsAJournalThatRecords(t *testing.T) {
+	t.Parallel()
+	backend := &fullBackend{Backend: memory.New(memory.Config{})}
+	j, err := journal.Open(t.Context(), journal.Config{
+		Backend: backend, Bucket: journaltest.NewBucket(t), Signer: journaltest.Signer(),
+		Clock: journaltest.NewClock(), Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		Definitions: access.Definitions(), Origin: "muniment/test", Create: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	door := access.NewDoor(access.DoorConfig{Journal: j, Clock: journaltest.NewClock()})
+	custodian := principal(t, j, 1, access.KeyCustodian)
+	if err := door.Permit(t.Context(), custodian, access.RotateKey); err != nil {
+		t.Fatal(err)
+	}
+	backend.full.Store(true)
+	if err := door.Permit(t.Context(), custodian, access.RotateKey); !errors.Is(err, journal.ErrFull) {
+		t.Errorf("on a journal that is full: %v", err)
 	}
 }
 
