@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -164,6 +165,7 @@ func TestRealTokenLife(t *testing.T) {
 	text = strings.Replace(text, "    role_id: "+read(t,
 		filepath.Join(r.dir, "role-id"))+"\n    secret_id_file: secret-id", "    token_file: token", 1)
 	r.write("token.yaml", text)
+	begun := regexp.MustCompile(`59m\d+s`)
 	for name, c := range map[string]struct {
 		token map[string]any
 		want  string
@@ -177,8 +179,9 @@ func TestRealTokenLife(t *testing.T) {
 	} {
 		r.write("token", r.vault.Token(t, "muniment-gateway", r.policy("", ""), c.token))
 		lines, _ := examined(t, nil, "--config", path)
-		if got := stateOf(lines, "key service: token"); !strings.HasPrefix(strings.Replace(got, "59m59s", "1h0m0s", 1),
-			c.want) {
+		// The hour has begun before the doctor looks.
+		got := begun.ReplaceAllString(stateOf(lines, "key service: token"), "1h0m0s")
+		if !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %s; want %s", name, got, c.want)
 		}
 		if got := stateOf(lines, "key service: login"); !strings.HasPrefix(got, "ok") {
