@@ -27,8 +27,9 @@ func TestMain(m *testing.M) {
 type suite struct{ *testing.M }
 
 // atOnce is how many tests run side by side unless -parallel says otherwise. It is more than there are processors,
-// because a test of a whole program mostly waits: for a disk, for a server, for a timeout.
-const atOnce = 6
+// because a test of a whole program mostly waits: for a disk, for a server, for a timeout. With many more, servers
+// would seldom answer within the short timeouts that the tests of faults set.
+const atOnce = 4
 
 // Run implements [testscript.TestingM].
 func (s suite) Run() int {
