@@ -63,6 +63,7 @@ func (k *kit) open() {
 		Log:         k.log,
 		Definitions: append(anchor.Definitions(), newsEvent.On(nothing), quietEvent.On(nothing).Quiet()),
 		Origin:      "muniment/test", Create: true,
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
 	})
 	if err != nil {
 		k.Fatalf("opening the journal: %v", err)

@@ -178,6 +178,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 		Backend: memory.New(memory.Config{}), Bucket: r.bucket, Signer: journaltest.Signer(), Clock: clock,
 		Rand: rand.Reader, Log: log, Definitions: append(definitions, anchor.Definitions()...),
 		Origin: "muniment/test", Create: true,
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
 	})
 	must(err)
 	door := access.NewDoor(access.DoorConfig{Journal: r.journal, Clock: clock})

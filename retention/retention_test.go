@@ -25,6 +25,7 @@ func open(t *testing.T) *journal.Journal {
 		Backend: memory.New(memory.Config{}), Bucket: journaltest.NewBucket(t), Signer: journaltest.Signer(),
 		Clock: journaltest.NewClock(), Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Definitions: append(retention.Definitions(), access.Definitions()...), Origin: "muniment/test", Create: true,
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -54,6 +54,7 @@ func parseBody(text string) (body, error) {
 	}
 	delete(fields, "v")
 	var at, wall string
+	var auth *uint64 // of an event about principals, keys and grants
 	var data map[string]json.RawMessage
 	for _, f := range []struct {
 		name     string
@@ -62,7 +63,7 @@ func parseBody(text string) (body, error) {
 	}{
 		{"type", true, &b.Type}, {"at", true, &at}, {"wall", false, &wall}, {"tenant", true, &b.Tenant},
 		{"seq", true, &b.Seq}, {"actor", true, &b.Actor}, {"doc", true, &b.Doc}, {"prev", false, &b.Prev},
-		{"data", true, &data},
+		{"auth", false, &auth}, {"data", true, &data},
 	} {
 		raw, ok := fields[f.name]
 		if !ok && f.required {

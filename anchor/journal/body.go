@@ -59,6 +59,10 @@ func (b *body) appendTo(out []byte) []byte {
 		out = append(out, `,"prev":`...)
 		out = strconv.AppendUint(out, *b.Prev, 10)
 	}
+	if b.Auth != nil {
+		out = append(out, `,"auth":`...)
+		out = strconv.AppendUint(out, *b.Auth, 10)
+	}
 	out = append(out, `,"data":`...)
 	out = append(out, b.Data...)
 	return append(out, '}')
@@ -77,6 +81,7 @@ func parseBody(raw []byte) (*body, error) {
 		Actor  string          `json:"actor"`
 		Doc    ID              `json:"doc"`
 		Prev   *uint64         `json:"prev"`
+		Auth   *uint64         `json:"auth"`
 		Data   json.RawMessage `json:"data"`
 	}
 	if len(raw) > MaxBody {
@@ -91,6 +96,7 @@ func parseBody(raw []byte) (*body, error) {
 	}
 	b := &body{Type: f.Type, Data: f.Data}
 	b.Tenant, b.Seq, b.Actor, b.Doc, b.Prev = f.Tenant, f.Seq, f.Actor, f.Doc, f.Prev
+	b.Auth = f.Auth
 	var err error
 	if b.At, err = time.Parse(timeLayout, f.At); err != nil {
 		return nil, errors.New("reading a body: its time is not RFC 3339 in UTC with microseconds")

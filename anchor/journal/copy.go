@@ -42,7 +42,8 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 		return nil, fmt.Errorf("copying what was released: the copy: %w", err)
 	}
 	if old != nil {
-		c.Before = ReleasedHead{Origin: old.Origin, Size: old.Size, Root: old.Root, object: old}
+		c.Before = ReleasedHead{Journal: old.Journal, Origin: old.Origin, Size: old.Size, Root: old.Root,
+			object: old}
 	}
 	var last []string
 	for range copyTries {

@@ -15,6 +15,9 @@ type Entry struct {
 	Actor  string
 	Doc    ID
 	Prev   *uint64 // the index of the previous event about the same document
+	// Auth is the index of the previous event about principals, keys and grants; nil for the first of them, and for
+	// other events.
+	Auth *uint64
 }
 
 // Type is an event type with its version, "document.deposited/1", and the Go type of its data. Fields of D may be
@@ -42,11 +45,19 @@ func (t Type[D]) On(reduce func(w *Writer, e Entry, data D) error) Definition {
 type Definition struct {
 	Type   string
 	quiet  bool
+	auth   bool
 	reduce func(w *Writer, e Entry, data json.RawMessage) error
 }
 
 // Quiet marks events that neither wake a feed nor cause an anchor.
 func (d Definition) Quiet() Definition {
 	d.quiet = true
+	return d
+}
+
+// Auth marks events about principals, keys and grants. They form a chain of their own, whose newest index stands in the
+// head, so that a walk along it finds everything that was granted and everything that was revoked.
+func (d Definition) Auth() Definition {
+	d.auth = true
 	return d
 }

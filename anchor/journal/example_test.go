@@ -35,6 +35,7 @@ func Example() {
 		Backend: memory.New(memory.Config{}), Bucket: journaltest.NewBucket(panicking{}),
 		Signer: journaltest.Signer(), Clock: journaltest.NewClock(), Rand: journaltest.Rand(1),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Origin: "muniment/example", Create: true,
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
 		Definitions: []journal.Definition{
 			greetedEvent.On(func(w *journal.Writer, e journal.Entry, g greeted) error {
 				return greetings.Put(w, []byte(e.Actor), g)

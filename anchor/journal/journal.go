@@ -47,6 +47,11 @@ type Config struct {
 	// Origin names the log: the key name of its checkpoints (C2SP tlog-checkpoint). It must be given when a journal is
 	// created; afterwards it must be empty or the same.
 	Origin string
+	// ShippingKeys wraps the key that authenticates what is shipped.
+	ShippingKeys ShippingKeys
+	// ID is the journal id, which the caller draws when a journal is created. It is the same ever after: later it must
+	// be zero or that one.
+	ID ID
 	// Tail is how many bytes of the newest entries the released head may hold itself, so that a release writes one
 	// object and not two; 0 means 64 KiB. When the entries exceed it they are shipped as a batch.
 	Tail int
@@ -114,6 +119,7 @@ type Receipt struct {
 type Journal struct {
 	cfg    Config
 	schema *schema
+	id     ID
 	origin string
 	eras   []Era
 
@@ -175,6 +181,9 @@ func (j *Journal) halt(why error) {
 
 // Size is the number of committed leaves.
 func (j *Journal) Size() uint64 { return j.size.Load() }
+
+// ID is the journal id, which stays the same under every origin.
+func (j *Journal) ID() ID { return j.id }
 
 // Origin is the log's name.
 func (j *Journal) Origin() string { return j.origin }

@@ -81,8 +81,8 @@ func (k *kit) config(t testing.TB) journal.Config {
 	return journal.Config{
 		Backend: k.backend, Bucket: k.bucket, Signer: journaltest.Signer(), Clock: k.clock, Rand: journaltest.Rand(1),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Definitions: definitions(), Origin: "muniment/test",
-		Create: true,
-		Tail:   k.tail,
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Create: true,
+		Tail: k.tail,
 	}
 }
 

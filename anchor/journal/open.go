@@ -120,6 +120,9 @@ func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) 
 		}
 	}
 	head, _, _, err = readState(ctx, j.cfg.Backend)
+	if err == nil && !j.cfg.ID.IsZero() && j.cfg.ID != head.Journal {
+		err = fmt.Errorf("the journal's id is %s, and %s was expected: %w", head.Journal, j.cfg.ID, ErrContradicts)
+	}
 	if err == nil && j.cfg.Origin != "" && j.cfg.Origin != head.Origin {
 		err = fmt.Errorf("the journal's origin is %s, and the configuration says %s; the origin never changes",
 			head.Origin, j.cfg.Origin)
@@ -179,7 +182,7 @@ func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) e
 	if err != nil {
 		return err
 	}
-	j.origin = head.Origin
+	j.id, j.origin = head.Journal, head.Origin
 	j.size.Store(head.Size)
 	j.lastNews.Store(head.News)
 	j.swapped.Store(released)
@@ -205,13 +208,18 @@ func (j *Journal) create(ctx context.Context) error {
 	if err := checkOrigin(j.cfg.Origin); err != nil {
 		return err
 	}
+	if !j.cfg.ID.isV7() {
+		return errors.New("a journal is created with a journal id, which is a UUID of version 7")
+	}
 	err := j.cfg.Backend.Update(ctx, func(tx Txn) error {
 		if _, there, err := readHead(tx); err != nil || there {
 			return errors.Join(err, errNothing) // another process was faster
 		}
-		g := &group{overlay: newOverlay(tx), schema: j.schema, head: Head{Origin: j.cfg.Origin}, edge: &edge{}}
+		g := &group{overlay: newOverlay(tx), schema: j.schema, edge: &edge{},
+			head: Head{Journal: j.cfg.ID, Origin: j.cfg.Origin}}
 		time, _ := j.time.read(g.head.At)
-		event := created.New(ID{}, Created{Origin: j.cfg.Origin, Key: verifierKey(j.cfg.Origin, j.cfg.Signer)})
+		event := created.New(ID{}, Created{Journal: j.cfg.ID, Origin: j.cfg.Origin,
+			Key: verifierKey(j.cfg.Origin, j.cfg.Signer)})
 		s := g.begin()
 		if err := s.write(j, Actor{System, "journal"}, Change{Events: []Event{event}}, time); err != nil {
 			return err

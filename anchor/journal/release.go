@@ -112,8 +112,8 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := &releasedHead{Origin: j.origin, Size: h.First + h.Count, Root: h.Root, LastBatch: h.Prev,
-		PrevHeadHash: before.hash()}
+	next := &releasedHead{Journal: j.id, Origin: j.origin, Size: h.First + h.Count, Root: h.Root,
+		LastBatch: h.Prev, PrevHeadHash: before.hash()}
 	if len(raw) <= j.cfg.Tail {
 		next.Tail, next.tail = raw, &batch{h, items}
 	} else {

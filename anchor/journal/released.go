@@ -9,9 +9,10 @@ import (
 
 // ReleasedHead is the head object of a release bucket: how far the history goes that was shipped there.
 type ReleasedHead struct {
-	Origin string
-	Size   uint64
-	Root   Hash
+	Journal ID
+	Origin  string
+	Size    uint64
+	Root    Hash
 
 	object *releasedHead
 }
@@ -26,7 +27,7 @@ func ReadReleased(ctx context.Context, b Bucket) (ReleasedHead, error) {
 	if err != nil {
 		return ReleasedHead{}, fmt.Errorf("reading the release bucket: %w", err)
 	}
-	return ReleasedHead{Origin: h.Origin, Size: h.Size, Root: h.Root, object: h}, nil
+	return ReleasedHead{Journal: h.Journal, Origin: h.Origin, Size: h.Size, Root: h.Root, object: h}, nil
 }
 
 // headMissing returns the error for a bucket without a head object: ErrMissing if it has no batches either, else

@@ -22,6 +22,7 @@ const (
 // releasedHead is the head object in the release bucket.
 type releasedHead struct {
 	V            int    `json:"v"`
+	Journal      ID     `json:"journal"`
 	Origin       string `json:"origin"`
 	Size         uint64 `json:"size"`
 	Root         Hash   `json:"root"`
@@ -62,6 +63,9 @@ func parseReleased(raw []byte, tag string) (*releasedHead, error) {
 	if h.V > headTail {
 		return nil, fmt.Errorf("the released head is of format %d, this program knows %d: a newer program is needed",
 			h.V, headTail)
+	}
+	if !h.Journal.isV7() {
+		return nil, fmt.Errorf("the released head names no journal: %w", ErrDamaged)
 	}
 	if h.Tail == nil {
 		return h, nil

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,6 +50,13 @@ func (g *group) replayEntry(item batchItem) error {
 		return fmt.Errorf("body %d %w", at, errMisplaced)
 	}
 	s.finish()
+	if at == 0 {
+		var data Created
+		if err := json.Unmarshal(b.Data, &data); err != nil || b.Type != string(created) {
+			return fmt.Errorf("the first entry is not %s: %w", created, ErrDamaged)
+		}
+		g.head.Journal = data.Journal
+	}
 	return nil
 }
 

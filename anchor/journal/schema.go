@@ -52,8 +52,9 @@ const created Type[Created] = "journal.created/1"
 
 // Created is the data of journal.created/1.
 type Created struct {
-	Origin string `json:"origin"`
-	Key    string `json:"key"` // the verifier key of the checkpoints, as golang.org/x/mod/sumdb/note writes it
+	Journal ID     `json:"journal"` // the journal id, which stays the same under every later origin
+	Origin  string `json:"origin"`
+	Key     string `json:"key"` // the verifier key of the checkpoints, as golang.org/x/mod/sumdb/note writes it
 }
 
 // clockStepped is an event about the machine's clock.

@@ -15,6 +15,8 @@ type step struct {
 	last    body // of the last event
 	lastRaw []byte
 	nonce   [NonceSize]byte
+	// newestAuth is the index of the newest event of the step about principals, keys and grants; nil for none.
+	newestAuth *uint64
 }
 
 // append appends an event to the log: it fills in index, tenant's number and previous event, writes the log's rows and
@@ -60,6 +62,9 @@ func (s *step) number(b *body) error {
 	}
 	s.set(tenantTable, []byte(b.Tenant), indexKey(b.Seq))
 	s.set(seqTable, seqKey(b.Tenant, b.Seq), indexKey(b.Index))
+	if err := s.link(b); err != nil {
+		return err
+	}
 	b.Prev = nil
 	if b.Doc.IsZero() {
 		return nil
@@ -78,6 +83,25 @@ func (s *step) number(b *body) error {
 	return nil
 }
 
+// link gives an event about principals, keys and grants the index of the previous one.
+func (s *step) link(b *body) error {
+	b.Auth = nil
+	if !s.group.schema.types[b.Type].auth {
+		return nil
+	}
+	last, ok, err := LastAuth(s)
+	if err != nil {
+		return err
+	}
+	if ok {
+		b.Auth = &last
+	}
+	at := b.Index
+	s.newestAuth = &at
+	s.set(authTable, authKey, indexKey(at))
+	return nil
+}
+
 // finish merges the step into the group.
 func (s *step) finish() {
 	g := s.group
@@ -89,6 +113,9 @@ func (s *step) finish() {
 	if len(s.entries) > 0 {
 		g.head.At = s.last.At
 		g.head.News = max(g.head.News, s.news)
+		if s.newestAuth != nil {
+			g.head.Auth = s.newestAuth
+		}
 	}
 	s.mergeInto(g.overlay)
 }

@@ -18,7 +18,7 @@ var unboundTable = Table{Projection, "journal.released"}
 type Writer struct {
 	*overlay
 	entry   Entry
-	bound   [][]byte // sealed rows bound by this change
+	bound   [][]byte // sealed rows bound by this change, or written anew
 	unbound [][]byte
 }
 
@@ -50,6 +50,19 @@ func (w *Writer) Delete(t Table, key []byte) error {
 func (w *Writer) Bind(sealedKey []byte) error {
 	w.bound = append(w.bound, slices.Clone(sealedKey))
 	return w.Put(boundTable, sealedKey, indexKey(w.entry.Index))
+}
+
+// Rewrite says that this event writes a sealed row anew, which an earlier event has bound and goes on binding.
+func (w *Writer) Rewrite(sealedKey []byte) error {
+	row, err := w.Get(boundTable, sealedKey)
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		return fmt.Errorf("writing a sealed row anew: %w", errUnbound)
+	}
+	w.bound = append(w.bound, slices.Clone(sealedKey))
+	return nil
 }
 
 // Unbind says that from this event on there must be no sealed row under the key.

@@ -103,26 +103,27 @@ func TestErrorsBecomeProblems(t *testing.T) {
 // inner are the sentinels that never reach a handler, or that are faults of ours when they do.
 func inner() []string {
 	return []string{
-		"access.ErrUnknownKey",   // authn turns it into ErrUnauthenticated
-		"access.ErrUnasked",      // a fault of ours
-		"journal.ErrConflict",    // between the journal and its bucket
-		"journal.ErrNoObject",    // the same
-		"journal.ErrMissing",     // of Open
-		"journal.ErrNothingLost", // of cmd
-		"journal.ErrContradicts", // of Open
-		"journal.ErrPanic",       // a fault of ours
-		"journal.ErrRow",         // a fault of ours
-		"journal.ErrTaken",       // the vault looks tokens up in the same decide
-		"keys.ErrSize",           // the vault wraps keys only, which are short
-		"objects.ErrExists",      // object keys are random
-		"objects.ErrKey",         // the vault draws them
-		"objects.ErrLocked",      // of the lock duty
-		"objects.ErrShort",       // the vault turns it into ErrMismatch or ErrDamagedContent
-		"objects.ErrSpan",        // spans are computed from the size
-		"seal.ErrSpan",           // the same
-		"seal.ErrSealed",         // a fault of ours
-		"ledger.ErrUnknown",      // between the publisher and its ledgers
-		"vault.ErrBootstrapped",  // of cmd
+		"access.ErrUnknownKey",       // authn turns it into ErrUnauthenticated
+		"access.ErrUnasked",          // a fault of ours
+		"journal.ErrConflict",        // between the journal and its bucket
+		"journal.ErrNoObject",        // the same
+		"journal.ErrMissing",         // of Open
+		"journal.ErrKeysUnavailable", // of Open
+		"journal.ErrNothingLost",     // of cmd
+		"journal.ErrContradicts",     // of Open
+		"journal.ErrPanic",           // a fault of ours
+		"journal.ErrRow",             // a fault of ours
+		"journal.ErrTaken",           // the vault looks tokens up in the same decide
+		"keys.ErrSize",               // the vault wraps keys only, which are short
+		"objects.ErrExists",          // object keys are random
+		"objects.ErrKey",             // the vault draws them
+		"objects.ErrLocked",          // of the lock duty
+		"objects.ErrShort",           // the vault turns it into ErrMismatch or ErrDamagedContent
+		"objects.ErrSpan",            // spans are computed from the size
+		"seal.ErrSpan",               // the same
+		"seal.ErrSealed",             // a fault of ours
+		"ledger.ErrUnknown",          // between the publisher and its ledgers
+		"vault.ErrBootstrapped",      // of cmd
 	}
 }
 

@@ -16,13 +16,15 @@ type Kit struct {
 	Backend *memory.Store
 	Bucket  *Bucket
 	Clock   *Clock
+	Keys    *Keys
 	Seed    uint64 // of the randomness; each Open adds one
 }
 
 // NewKit is a kit without rows and objects. Its backend runs every transaction twice and discards the first run, so
 // that a decide function that keeps something from one run to the next fails its tests.
 func NewKit(t testing.TB) *Kit {
-	return &Kit{Backend: memory.New(Twice()), Bucket: NewBucket(t), Clock: NewClock()}
+	return &Kit{Backend: memory.New(Twice()), Bucket: NewBucket(t), Clock: NewClock(),
+		Keys: ShippingKeys()}
 }
 
 // Twice makes a memory backend run every transaction's function twice.
@@ -45,7 +47,10 @@ func (k *Kit) Open(t testing.TB, definitions ...journal.Definition) *journal.Jou
 		Log:         slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Definitions: definitions,
 		Origin:      Origin,
+		ID:          ID,
 		Create:      true,
+
+		ShippingKeys: k.Keys,
 	})
 	if err != nil {
 		t.Fatalf("opening the test's journal: %v", err)

@@ -146,13 +146,15 @@ func checkSecrets(cfg config.Config) error {
 
 // OpenJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the
 // release bucket. origin may be empty.
-func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logger) (*journal.Journal, error) {
-	if s.Found == Fresh && origin == "" {
-		id, err := journal.NewID(journal.SystemClock{}.Now(), rand.Reader)
-		if err != nil {
+func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logger) (j *journal.Journal, err error) {
+	var id journal.ID
+	if s.Found == Fresh {
+		if id, err = journal.NewID(journal.SystemClock{}.Now(), rand.Reader); err != nil {
 			return nil, err
 		}
-		origin = "muniment/" + id.String()
+		if origin == "" {
+			origin = "muniment/" + id.String()
+		}
 	}
 	signer, err := s.Keys.Signer(local.Checkpoint)
 	if err != nil {
@@ -162,10 +164,10 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading the newest checkpoint: %w", err)
 	}
-	j, err := journal.Open(ctx, journal.Config{
+	j, err = journal.Open(ctx, journal.Config{
 		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Signer: signer,
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Definitions: Definitions(),
-		Origin: origin, Create: s.Found == Fresh, Remembered: remembered,
+		Origin: origin, ID: id, Create: s.Found == Fresh, Remembered: remembered,
 	})
 	switch {
 	case err != nil && s.Found == Fresh && s.releasedByAnother(ctx):
