@@ -47,6 +47,7 @@ func newReal(t *testing.T) *real {
 	for _, name := range []string{"muniment-checkpoint", "muniment-ledger"} {
 		r.vault.Do(t, "POST", "transit/keys/"+name, r.vault.RootToken, map[string]any{"type": "ed25519"})
 	}
+	r.vault.Do(t, "POST", "transit/keys/muniment-journal", r.vault.RootToken, map[string]any{"type": "aes256-gcm96"})
 	policies, err := transit.Policies("", "")
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package keys is the contract for what holds the tenants' keys: it wraps and unwraps small secrets and never gives the
-// key away. A conformance suite (package keystest) runs over every implementation.
+// Package keys is the contract for what holds the tenants' keys, and the journals' own: it wraps and unwraps small
+// secrets and never gives a key away. A conformance suite (package keystest) runs over every implementation.
 package keys
 
 import (
@@ -92,10 +92,13 @@ func CheckSizes(secrets []Secret) error {
 	return nil
 }
 
-// Service holds one key for each tenant. Its methods may be called concurrently. Errors wrap one of the sentinels
+// Journals is what the journals' own key is called. It wraps their shipping keys; no tenant may have the name.
+const Journals = "journal"
+
+// Service holds one key for each tenant, and one for the journals. Its methods may be called concurrently. Errors wrap one of the sentinels
 // above, name the service, and never carry a secret. A missing or empty plaintext is an error, never an empty secret.
 type Service interface {
-	// CreateTenant makes the tenant's key if there is none yet. It is idempotent.
+	// CreateTenant makes the tenant's key if there is none yet. It is idempotent. The name Journals is refused.
 	CreateTenant(ctx context.Context, tenant string) error
 	// Wrap encrypts each secret (1 byte to 64 KiB) with the newest version of the tenant's key. The results stand in
 	// the order of the secrets; they are printable ASCII with a prefix that names format and key version. All or none:
@@ -111,6 +114,12 @@ type Service interface {
 	Rewrap(ctx context.Context, tenant string, wrapped []string) ([]Rewrapped, error)
 	// Versions describes the tenant's key: ErrNoKey if it has none.
 	Versions(ctx context.Context, tenant string) (Versions, error)
+	// WrapShipping encrypts a journal's shipping key (1 byte to 64 KiB) under the journals' own key, which is there
+	// from the beginning and which no custodian's act reaches: ErrSize, ErrNoKey if the operator has not made the key.
+	// The result is as Wrap's.
+	WrapShipping(ctx context.Context, secret Secret) (string, error)
+	// UnwrapShipping decrypts what WrapShipping gave: ErrWrapped for anything else, a tenant's wrap included; ErrNoKey.
+	UnwrapShipping(ctx context.Context, wrapped string) (Secret, error)
 	// Check says whether the service can wrap and unwrap now, as one sentence in the error when it cannot.
 	Check(ctx context.Context) error
 }

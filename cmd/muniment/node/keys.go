@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -22,6 +24,34 @@ type Keys struct {
 	Signer func(name string) (journal.Signer, error)
 	// Custodian rotates and trims keys; nil where a key custodian does that, with credentials of their own.
 	Custodian keys.Custodian
+}
+
+// ShippingKeys is the key service as a journal needs it.
+type ShippingKeys struct {
+	Keys keys.Service
+}
+
+// errKeysUnavailable says that the key service cannot be asked now.
+var errKeysUnavailable = errors.New("the journal's shipping key cannot be had now")
+
+// Wrap encrypts a shipping key under the journals' own key.
+func (s ShippingKeys) Wrap(ctx context.Context, secret []byte) (string, error) {
+	wrapped, err := s.Keys.WrapShipping(ctx, keys.Secret(secret))
+	return wrapped, shippingError(err)
+}
+
+// Unwrap decrypts what Wrap gave.
+func (s ShippingKeys) Unwrap(ctx context.Context, wrapped string) ([]byte, error) {
+	secret, err := s.Keys.UnwrapShipping(ctx, wrapped)
+	return secret, shippingError(err)
+}
+
+// shippingError tells a key service that cannot be asked now, whatever the reason, from one that has answered.
+func shippingError(err error) error {
+	if errors.Is(err, keys.ErrUnavailable) || errors.Is(err, keys.ErrDenied) {
+		return fmt.Errorf("%w: %w", errKeysUnavailable, err)
+	}
+	return err
 }
 
 // signers is a key service's Signer, which returns a type of its own, as the journal takes it.

@@ -13,14 +13,16 @@ type Call string
 
 // The calls.
 const (
-	CreateTenant Call = "CreateTenant"
-	Wrap         Call = "Wrap"
-	Unwrap       Call = "Unwrap"
-	Rewrap       Call = "Rewrap"
-	Versions     Call = "Versions"
-	Check        Call = "Check"
-	Rotate       Call = "Rotate"
-	Trim         Call = "Trim"
+	CreateTenant   Call = "CreateTenant"
+	Wrap           Call = "Wrap"
+	Unwrap         Call = "Unwrap"
+	Rewrap         Call = "Rewrap"
+	Versions       Call = "Versions"
+	WrapShipping   Call = "WrapShipping"
+	UnwrapShipping Call = "UnwrapShipping"
+	Check          Call = "Check"
+	Rotate         Call = "Rotate"
+	Trim           Call = "Trim"
 )
 
 // Fault is how a call fails.
@@ -165,6 +167,32 @@ func (f *Faulty) Versions(ctx context.Context, tenant string) (keys.Versions, er
 	})
 	if err != nil {
 		return keys.Versions{}, err
+	}
+	return out, nil
+}
+
+// WrapShipping is the service's, or fails as armed.
+func (f *Faulty) WrapShipping(ctx context.Context, secret keys.Secret) (string, error) {
+	var out string
+	err := f.inject(ctx, WrapShipping, func() (err error) {
+		out, err = f.svc.WrapShipping(ctx, secret)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return out, nil
+}
+
+// UnwrapShipping is the service's, or fails as armed.
+func (f *Faulty) UnwrapShipping(ctx context.Context, wrapped string) (keys.Secret, error) {
+	var out keys.Secret
+	err := f.inject(ctx, UnwrapShipping, func() (err error) {
+		out, err = f.svc.UnwrapShipping(ctx, wrapped)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
 }

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) (keys.Service, keys.Custodian)) {
 		})
 	}
 	runLife(t, open)
+	runShipping(t, open)
 }
 
 func openWithTenants(t *testing.T, open func(t *testing.T) (keys.Service, keys.Custodian)) (keys.Service,

@@ -12,6 +12,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/insecuresecretdataaccess"
 	"github.com/tink-crypto/tink-go/v2/keyset"
+
+	"muniment/vault/keys"
 )
 
 var (
@@ -38,15 +40,17 @@ type file struct {
 	Signers map[string][]byte `json:"signers"`
 	// Tenants have one or more versions of their key, oldest first.
 	Tenants map[string][]fileKey `json:"tenants"`
+	// Journal are the versions of the key that wraps the journals' shipping keys. No custodian's act reaches it.
+	Journal []fileKey `json:"journal"`
 }
 
-// fileKey is one version of a tenant's key: a Tink keyset (binary, in the clear) with one raw AES-256-GCM key.
+// fileKey is one version of a tenant's key or of the journals': a Tink keyset (binary, in the clear) with one raw AES-256-GCM key.
 type fileKey struct {
 	Version uint32 `json:"version"`
 	Keyset  []byte `json:"keyset"`
 }
 
-// newFile has no tenant, and a key for each signer.
+// newFile has no tenant, a key for each signer, and one for the journals.
 func newFile() (file, error) {
 	f := file{Version: fileVersion, Signers: map[string][]byte{}, Tenants: map[string][]fileKey{}}
 	for _, name := range []string{Checkpoint, Ledger} {
@@ -56,6 +60,11 @@ func newFile() (file, error) {
 		}
 		f.Signers[name] = private.Seed()
 	}
+	first, err := newVersion(1)
+	if err != nil {
+		return file{}, fmt.Errorf("drawing the journals' key: %w", err)
+	}
+	f.Journal = []fileKey{first}
 	return f, nil
 }
 
@@ -96,11 +105,11 @@ func newVersion(number uint32) (fileKey, error) {
 func (k fileKey) open() (version, error) {
 	h, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(k.Keyset)))
 	if err != nil {
-		return version{}, fmt.Errorf("%w: a tenant's keyset cannot be read", ErrFile)
+		return version{}, fmt.Errorf("%w: a keyset cannot be read", ErrFile)
 	}
 	primary, err := h.Primary()
 	if err != nil || h.Len() != 1 {
-		return version{}, fmt.Errorf("%w: a tenant's keyset must hold one key", ErrFile)
+		return version{}, fmt.Errorf("%w: a keyset must hold one key", ErrFile)
 	}
 	want, err := keyParameters()
 	if err != nil {
@@ -108,11 +117,11 @@ func (k fileKey) open() (version, error) {
 	}
 	key, ok := primary.Key().(*aesgcm.Key)
 	if !ok || !want.Equal(key.Parameters()) {
-		return version{}, fmt.Errorf("%w: a tenant's key is not raw AES-256-GCM", ErrFile)
+		return version{}, fmt.Errorf("%w: a key is not raw AES-256-GCM", ErrFile)
 	}
 	aead, err := newCipher(key.KeyBytes().Data(insecuresecretdataaccess.Token{}))
 	if err != nil {
-		return version{}, fmt.Errorf("preparing a tenant's key: %w", err)
+		return version{}, fmt.Errorf("preparing a key: %w", err)
 	}
 	return version{number: k.Version, aead: aead}, nil
 }
@@ -131,23 +140,38 @@ func (f file) state() (*state, error) {
 		st.signers[name] = newSigner(seed)
 	}
 	for tenant, list := range f.Tenants {
-		if len(list) == 0 {
-			return nil, fmt.Errorf("%w: a tenant has no key", ErrFile)
+		if tenant == keys.Journals {
+			return nil, fmt.Errorf("%w: a tenant has the name %q, which is reserved", ErrFile, keys.Journals)
 		}
-		var last uint32
-		for _, k := range list {
-			if k.Version <= last {
-				return nil, fmt.Errorf("%w: the versions of a tenant's key are out of order", ErrFile)
-			}
-			last = k.Version
-			v, err := k.open()
-			if err != nil {
-				return nil, err
-			}
-			st.tenants[tenant] = append(st.tenants[tenant], v)
+		if st.tenants[tenant], err = openVersions(list); err != nil {
+			return nil, fmt.Errorf("reading a tenant's key: %w", err)
 		}
 	}
+	if st.journal, err = openVersions(f.Journal); err != nil {
+		return nil, fmt.Errorf("reading the journals' key: %w", err)
+	}
 	return st, nil
+}
+
+// openVersions makes the versions of one key ready for use.
+func openVersions(list []fileKey) ([]version, error) {
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%w: there is no key", ErrFile)
+	}
+	var last uint32
+	var out []version
+	for _, k := range list {
+		if k.Version <= last {
+			return nil, fmt.Errorf("%w: the versions of a key are out of order", ErrFile)
+		}
+		last = k.Version
+		v, err := k.open()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 // parseFile reads strictly: what it returns, written again, must give the same JSON. So unknown, repeated and misspelt
@@ -176,8 +200,8 @@ func parseFile(raw []byte) (file, error) {
 	if err := json.Compact(&compact, raw); err != nil || !bytes.Equal(compact.Bytes(), again) {
 		return file{}, fmt.Errorf("%w: a member is unknown, missing, repeated or out of order", ErrFile)
 	}
-	if f.Signers == nil || f.Tenants == nil {
-		return file{}, fmt.Errorf("%w: signers or tenants are missing", ErrFile)
+	if f.Signers == nil || f.Tenants == nil || f.Journal == nil {
+		return file{}, fmt.Errorf("%w: signers, tenants or the journals' key are missing", ErrFile)
 	}
 	return f, nil
 }

@@ -24,8 +24,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 const (
 	goldenFile    = "testdata/keys.json"
 	goldenWrapped = "testdata/wrapped.txt"
-	goldenTenant  = "tenant-a"
-	goldenSecret  = "a secret that was wrapped long ago"
+	// goldenShipping has a wrap under the journals' key.
+	goldenShipping = "testdata/shipping.txt"
+	goldenTenant   = "tenant-a"
+	goldenSecret   = "a secret that was wrapped long ago"
 )
 
 // twoVersions is a file whose only tenant has had its key rotated once.
@@ -80,11 +82,16 @@ func updateGolden(t *testing.T) {
 		}
 		lines = append(lines, wrapped...)
 	}
+	shipping, err := s.WrapShipping(t.Context(), keys.Secret(goldenSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll("testdata", 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for path, raw := range map[string][]byte{
 		goldenFile: s.state.Load().raw, goldenWrapped: []byte(strings.Join(lines, "\n") + "\n"),
+		goldenShipping: []byte(shipping + "\n"),
 	} {
 		if err := os.WriteFile(path, raw, 0o644); err != nil {
 			t.Fatal(err)
@@ -119,6 +126,10 @@ func TestGolden(t *testing.T) {
 		if u.Err != nil || string(u.Secret) != goldenSecret {
 			t.Errorf("the wrap %d does not open: %v", i, u.Err)
 		}
+	}
+	secret, err := s.UnwrapShipping(t.Context(), strings.TrimSpace(string(golden(t, goldenShipping))))
+	if err != nil || string(secret) != goldenSecret {
+		t.Errorf("the shipping key does not open: %v", err)
 	}
 	f, err := parseFile(raw)
 	if err != nil {
@@ -221,6 +232,8 @@ func TestStrictReading(t *testing.T) {
 		{"tenant twice", `"tenants": {`, `"tenants": {"` + goldenTenant + `": [],`, ErrFile},
 		{"tenant without a key", `"tenants": {`, `"tenants": {"a": [],`, ErrFile},
 		{"versions out of order", `"version": 2,`, `"version": 1,`, ErrFile},
+		{"tenant with the journals' name", `"` + goldenTenant + `": [`, `"journal": [`, ErrFile},
+		{"no key for the journals", `"journal": [`, `"journal": [], "journals": [`, ErrFile},
 		{"signer cut", `"signers": {`, `"signers": {"another": "AAAA",`, ErrFile},
 		{"keyset not base64", `"keyset": "`, `"keyset": "!`, ErrFile},
 		{"keyset damaged", `"keyset": "`, `"keyset": "AAAA`, ErrFile},
@@ -239,7 +252,9 @@ func TestStrictReading(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "null", "[]", "{}", `{"version":1,"signers":{},"tenants":null}`,
-		`{"version":1,"signers":null,"tenants":{}}`} {
+		`{"version":1,"signers":null,"tenants":{}}`,
+		`{"version":1,"signers":{},"tenants":{}}`, `{"version":1,"signers":{},"tenants":{},"journal":null}`,
+		`{"version":1,"signers":null,"tenants":{},"journal":[]}`} {
 		if _, err := parseFile([]byte(bad)); !errors.Is(err, ErrFile) {
 			t.Errorf("%s: %v, want ErrFile", bad, err)
 		}
@@ -292,7 +307,7 @@ func TestOtherKeysAreRefused(t *testing.T) {
 
 func FuzzParseFile(f *testing.F) {
 	f.Add(golden(f, goldenFile))
-	f.Add([]byte(`{"version":1,"signers":{},"tenants":{}}`))
+	f.Add([]byte(`{"version":1,"signers":{},"tenants":{},"journal":[]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		parsed, err := parseFile(raw)
 		if err != nil {

@@ -1,4 +1,4 @@
-// Package local keeps the tenants' keys, and the keys that sign, in one file beside the data: the key service of the
+// Package local keeps the tenants' keys, the journals' own, and the keys that sign, in one file beside the data: the key service of the
 // embedded default, and its key custodian. A reader of the file can read every document, so it is kept and backed up
 // apart from the data.
 package local
@@ -30,10 +30,11 @@ type state struct {
 	file    file
 	raw     []byte
 	tenants map[string][]version
+	journal []version // of the journals' key
 	signers map[string]*Signer
 }
 
-// version is one version of a tenant's key, ready for use.
+// version is one version of a tenant's key or of the journals', ready for use.
 type version struct {
 	number uint32
 	aead   cipher.AEAD
@@ -41,7 +42,7 @@ type version struct {
 
 var _ keys.Service = (*Service)(nil)
 
-// Create makes a key file with fresh signing keys and no tenant, and opens it. It never touches a file that exists: the
+// Create makes a key file with fresh signing keys, a key for the journals and no tenant, and opens it. It never touches a file that exists: the
 // error then wraps fs.ErrExist.
 func Create(path string) (*Service, error) {
 	lock, err := lockFile(path)
@@ -132,10 +133,11 @@ func (s *Service) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[local
 var errClosed = fmt.Errorf("local key file: it is closed: %w", keys.ErrUnavailable)
 
 // CreateTenant draws a key for the tenant, unless it has one, and returns when the file with it is on stable storage.
-// The tenant's name is 1 to 256 bytes of UTF-8.
+// The tenant's name is 1 to 256 bytes of UTF-8, and not keys.Journals.
 func (s *Service) CreateTenant(_ context.Context, tenant string) error {
-	if tenant == "" || len(tenant) > 256 || !utf8.ValidString(tenant) {
-		return errors.New("local key file: a tenant's name must be 1 to 256 bytes of UTF-8")
+	if tenant == "" || len(tenant) > 256 || !utf8.ValidString(tenant) || tenant == keys.Journals {
+		return fmt.Errorf("local key file: a tenant's name must be 1 to 256 bytes of UTF-8, and %q is reserved",
+			keys.Journals)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

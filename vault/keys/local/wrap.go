@@ -36,8 +36,36 @@ func (s *Service) Wrap(_ context.Context, tenant string, secrets []keys.Secret) 
 	return out, nil
 }
 
-func (v version) wrap(tenant string, secret keys.Secret) string {
-	sealed := v.aead.Seal(nil, nil, secret, []byte(tenant))
+// shippingData is the associated data of a journal's shipping key: no UTF-8, so that no tenant can have it for a name.
+const shippingData = "\xffjournal"
+
+// WrapShipping encrypts as Wrap does, under the journals' key.
+func (s *Service) WrapShipping(_ context.Context, secret keys.Secret) (string, error) {
+	st := s.state.Load()
+	if st == nil {
+		return "", errClosed
+	}
+	if err := keys.CheckSizes([]keys.Secret{secret}); err != nil {
+		return "", fmt.Errorf("local key file: wrapping a shipping key: %w", err)
+	}
+	return st.journal[len(st.journal)-1].wrap(shippingData, secret), nil
+}
+
+// UnwrapShipping decrypts what WrapShipping gave.
+func (s *Service) UnwrapShipping(_ context.Context, wrapped string) (keys.Secret, error) {
+	st := s.state.Load()
+	if st == nil {
+		return nil, errClosed
+	}
+	secret, err := unwrap(st.journal, shippingData, wrapped)
+	if err != nil {
+		return nil, fmt.Errorf("local key file: unwrapping a shipping key: %w", err)
+	}
+	return secret, nil
+}
+
+func (v version) wrap(data string, secret keys.Secret) string {
+	sealed := v.aead.Seal(nil, nil, secret, []byte(data))
 	return wrapPrefix + strconv.FormatUint(uint64(v.number), 10) + ":" + base64.StdEncoding.EncodeToString(sealed)
 }
 
@@ -49,7 +77,7 @@ func (s *Service) Unwrap(_ context.Context, tenant string, wrapped []string) ([]
 	}
 	out := make([]keys.Unwrapped, len(wrapped))
 	for i, w := range wrapped {
-		secret, err := st.unwrap(tenant, w)
+		secret, err := unwrap(st.tenants[tenant], tenant, w)
 		if err != nil {
 			out[i].Err = fmt.Errorf("local key file: unwrapping: %w", err)
 			continue
@@ -68,7 +96,7 @@ func (s *Service) Rewrap(_ context.Context, tenant string, wrapped []string) ([]
 	}
 	out := make([]keys.Rewrapped, len(wrapped))
 	for i, w := range wrapped {
-		secret, err := st.unwrap(tenant, w)
+		secret, err := unwrap(st.tenants[tenant], tenant, w)
 		if err != nil {
 			out[i].Err = fmt.Errorf("local key file: rewrapping: %w", err)
 			continue
@@ -85,8 +113,8 @@ func (s *Service) Rewrap(_ context.Context, tenant string, wrapped []string) ([]
 	return out, nil
 }
 
-func (st *state) unwrap(tenant, wrapped string) (keys.Secret, error) {
-	versions := st.tenants[tenant]
+// unwrap decrypts with whichever of a key's versions has wrapped it.
+func unwrap(versions []version, data, wrapped string) (keys.Secret, error) {
 	if len(versions) == 0 {
 		return nil, keys.ErrNoKey
 	}
@@ -98,7 +126,7 @@ func (st *state) unwrap(tenant, wrapped string) (keys.Secret, error) {
 		if v.number != number {
 			continue
 		}
-		secret, err := v.aead.Open(nil, nil, sealed, []byte(tenant))
+		secret, err := v.aead.Open(nil, nil, sealed, []byte(data))
 		if err != nil || len(secret) == 0 {
 			return nil, keys.ErrWrapped
 		}

@@ -51,6 +51,8 @@ func (s *Service) needs() []grant {
 	return []grant{
 		{c.key("encrypt", tenant), "update"}, {c.key("decrypt", tenant), "update"}, {c.key("rewrap", tenant), "update"},
 		{c.key("keys", tenant), "read"}, {c.key("keys", tenant), "update"},
+		{c.key("encrypt", c.journalKey()), "update"}, {c.key("decrypt", c.journalKey()), "update"},
+		{c.key("keys", c.journalKey()), "read"},
 		{c.key("sign", c.signingKey(Checkpoint)), "update"}, {c.key("keys", c.signingKey(Checkpoint)), "read"},
 		{c.key("sign", c.signingKey(Ledger)), "update"}, {c.key("keys", c.signingKey(Ledger)), "read"},
 	}

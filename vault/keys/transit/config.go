@@ -58,8 +58,8 @@ type Config struct {
 	Namespace string
 	// Mount is where the Transit engine is mounted; empty means transit.
 	Mount string
-	// Prefix begins the names of our keys: PREFIX-tenant-TENANT, PREFIX-checkpoint, PREFIX-ledger; empty means
-	// muniment.
+	// Prefix begins the names of our keys: PREFIX-tenant-TENANT, PREFIX-journal, PREFIX-checkpoint, PREFIX-ledger;
+	// empty means muniment.
 	Prefix string
 	// Auth says who we are to Vault.
 	Auth Auth
@@ -116,6 +116,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if !prefixPattern.MatchString(c.Prefix) {
 		return c, fmt.Errorf("%w: the prefix must be 1 to 64 lower-case letters, digits and hyphens", ErrConfig)
+	}
+	if strings.Contains(c.Prefix+"-", "-tenant-") { // its keys would look like tenants' under a shorter prefix
+		return c, fmt.Errorf("%w: the prefix must not hold the word tenant after a hyphen", ErrConfig)
 	}
 	c.Auth, err = c.Auth.complete()
 	return c, err

@@ -36,6 +36,8 @@ func TestConfigIsChecked(t *testing.T) {
 		"no mount":            func(c *transit.Config) { c.Mount = "/" },
 		"a prefix in capital": func(c *transit.Config) { c.Prefix = "Muniment" },
 		"a prefix with slash": func(c *transit.Config) { c.Prefix = "a/b" },
+		"a tenant's prefix":   func(c *transit.Config) { c.Prefix = "muniment-tenant-x" },
+		"tenants' prefix":     func(c *transit.Config) { c.Prefix = "muniment-tenant" },
 		"a long prefix":       func(c *transit.Config) { c.Prefix = strings.Repeat("x", 65) },
 		"no way to log in":    func(c *transit.Config) { c.Auth = transit.Auth{} },
 		"an unknown way":      func(c *transit.Config) { c.Auth.Method = "ldap" },

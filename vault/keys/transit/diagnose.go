@@ -25,6 +25,7 @@ func (s *Service) Diagnose(ctx context.Context, tenants []string) []Finding {
 	if d.reach() && d.mount() {
 		d.policy()
 		d.excess()
+		d.journal()
 		d.signer(Checkpoint)
 		d.signer(Ledger)
 		for _, tenant := range tenants {
@@ -86,6 +87,9 @@ func (d *diagnosis) excess() {
 		{c.key("keys", tenant, "trim"), "update"},
 		{c.key("keys", tenant), "delete"}, {c.key("export", "encryption-key", tenant), "read"},
 		{c.key("backup", tenant), "read"},
+		{c.key("keys", c.journalKey(), "rotate"), "update"}, {c.key("keys", c.journalKey(), "config"), "update"},
+		{c.key("keys", c.journalKey(), "trim"), "update"}, {c.key("keys", c.journalKey()), "delete"},
+		{c.key("export", "encryption-key", c.journalKey()), "read"}, {c.key("backup", c.journalKey()), "read"},
 	}
 	missing, err := c.missing(d.ctx, forbidden)
 	var has []string
@@ -113,6 +117,18 @@ func (d *diagnosis) signer(name string) {
 	c := d.service.vault
 	d.add(name+" key", err, detail, fmt.Sprintf("the key custodian makes it, once: vault write -f %s type=%s",
 		c.key("keys", c.signingKey(name)), signerType))
+}
+
+// journal looks at the key that wraps the journals' shipping keys.
+func (d *diagnosis) journal() {
+	s := d.service
+	wrapped, err := s.WrapShipping(d.ctx, keys.Secret("probe"))
+	if err == nil {
+		_, err = s.UnwrapShipping(d.ctx, wrapped)
+	}
+	name := s.vault.journalKey()
+	d.add("journals' key", err, name+" wraps and unwraps shipping keys", "make it, once, as one who may make keys "+
+		"(neither the server nor the key custodian): "+s.vault.makeJournalKey())
 }
 
 func (d *diagnosis) tenant(tenant string) {

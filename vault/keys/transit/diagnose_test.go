@@ -44,7 +44,7 @@ func TestDiagnose(t *testing.T) {
 		}
 	}
 	good := svc.Diagnose(t.Context(), []string{"default", "second"})
-	if bad := faulty(t, good); len(bad) > 0 || len(good) != 8 {
+	if bad := faulty(t, good); len(bad) > 0 || len(good) != 9 {
 		t.Errorf("%d findings, of which not in order: %+v", len(good), bad)
 	}
 
@@ -54,6 +54,13 @@ func TestDiagnose(t *testing.T) {
 	checkFinding(t, svc.Diagnose(t.Context(), []string{"default", "second"}), "key of tenant default", "exported")
 	k.do(t, http.MethodPost, "transit/keys/muniment-tenant-second/config", map[string]any{"deletion_allowed": true})
 	checkFinding(t, svc.Diagnose(t.Context(), []string{"second"}), "key of tenant second", "deletion_allowed=false")
+
+	k.do(t, http.MethodPost, "transit/keys/muniment-journal/config", map[string]any{"deletion_allowed": true})
+	checkFinding(t, svc.Diagnose(t.Context(), nil), "journals' key", "deletion_allowed=false")
+	k.do(t, http.MethodDelete, "transit/keys/muniment-journal", nil)
+	checkFinding(t, svc.Diagnose(t.Context(), nil), "journals' key",
+		"vault write -f transit/keys/muniment-journal type=aes256-gcm96")
+	k.do(t, http.MethodPost, "transit/keys/muniment-journal", map[string]any{"type": "aes256-gcm96"})
 
 	k.do(t, http.MethodPost, "transit/keys/muniment-ledger/config", map[string]any{"deletion_allowed": true})
 	k.do(t, http.MethodDelete, "transit/keys/muniment-ledger", nil)

@@ -16,8 +16,12 @@ const tenantType = "aes256-gcm96"
 // tenantPattern is what Vault takes for a key's name after our prefix, of the names that a tenant may have.
 var tenantPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
+// isTenant says whether a tenant may have the name.
+func isTenant(name string) bool { return tenantPattern.MatchString(name) && name != keys.Journals }
+
 func (c *client) tenantKey(tenant string) string { return c.cfg.Prefix + "-tenant-" + tenant }
 func (c *client) signingKey(name string) string  { return c.cfg.Prefix + "-" + name }
+func (c *client) journalKey() string             { return c.cfg.Prefix + "-" + keys.Journals }
 
 // keyInfo is what Vault says about a key.
 type keyInfo struct {
@@ -37,7 +41,7 @@ func (k keyInfo) versions() keys.Versions {
 	return keys.Versions{Newest: k.Latest, Oldest: max(k.MinDecryption, 1), Kept: max(k.MinAvailable, 1)}
 }
 
-// fault says what keeps a key from being a tenant's, and what to do; empty for nothing.
+// fault says what keeps a key from being a tenant's or the journals', and what to do; empty for nothing.
 func (k keyInfo) fault() string {
 	switch {
 	case k.Type != tenantType:
@@ -50,7 +54,7 @@ func (k keyInfo) fault() string {
 		return "the key may be exported, so it may be elsewhere already, and that cannot be undone " +
 			"(choose another prefix)"
 	case k.Deletable:
-		return "the key may be deleted, and every document of the tenant with it " +
+		return "the key may be deleted, and with it all that it has wrapped " +
 			"(vault write …/config deletion_allowed=false)"
 	default:
 		return ""
@@ -95,11 +99,11 @@ func (c *client) keyAnswer(req request, ans *answer) (keyInfo, error) {
 }
 
 // CreateTenant has Vault draw a key for the tenant, unless there is one, which must be of our kind. The tenant's name
-// is 1 to 63 lower-case letters, digits and hyphens, none of them at an end.
+// is 1 to 63 lower-case letters, digits and hyphens, none of them at an end, and not keys.Journals.
 func (s *Service) CreateTenant(ctx context.Context, tenant string) error {
-	if !tenantPattern.MatchString(tenant) {
-		return errors.New("making a tenant's key in Vault: " +
-			"the tenant's name must be 1 to 63 of [a-z0-9-] without a hyphen at either end")
+	if !isTenant(tenant) {
+		return errors.New("making a tenant's key in Vault: the tenant's name must be 1 to 63 of [a-z0-9-] " +
+			"without a hyphen at either end, and " + keys.Journals + " is reserved")
 	}
 	content := `{"type":"` + tenantType + `","exportable":false,"allow_plaintext_backup":false,"derived":false}`
 	req := request{method: http.MethodPost, path: s.vault.key("keys", s.vault.tenantKey(tenant)),
@@ -129,10 +133,18 @@ func (s *Service) Versions(ctx context.Context, tenant string) (keys.Versions, e
 }
 
 func (c *client) versions(ctx context.Context, tenant string) (keys.Versions, error) {
-	if !tenantPattern.MatchString(tenant) {
-		return keys.Versions{}, fmt.Errorf("looking for a tenant's key in Vault: no key has such a name: %w",
-			keys.ErrNoKey)
+	name, err := c.keyOf(tenant)
+	if err != nil {
+		return keys.Versions{}, err
 	}
-	key, err := c.readKey(ctx, c.tenantKey(tenant))
+	key, err := c.readKey(ctx, name)
 	return key.versions(), err
+}
+
+// keyOf is the name of the tenant's key: keys.ErrNoKey for a name that no tenant's key can have.
+func (c *client) keyOf(tenant string) (string, error) {
+	if !isTenant(tenant) {
+		return "", fmt.Errorf("looking for a tenant's key in Vault: no key has such a name: %w", keys.ErrNoKey)
+	}
+	return c.tenantKey(tenant), nil
 }

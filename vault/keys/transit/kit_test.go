@@ -42,20 +42,21 @@ func newOwnKit(t testing.TB) *kit {
 func kitOf(t testing.TB, vault *servertest.Vault) *kit {
 	t.Helper()
 	k := &kit{vault: vault, prefix: "muniment"}
-	k.makeSigners(t)
+	k.makeKeys(t)
 	return k
 }
 
-// with is the same Vault under another prefix, with signing keys.
+// with is the same Vault under another prefix, with the keys that the operator makes.
 func (k *kit) with(t testing.TB, prefix string) *kit {
 	t.Helper()
 	other := &kit{vault: k.vault, prefix: prefix}
-	other.makeSigners(t)
+	other.makeKeys(t)
 	return other
 }
 
-func (k *kit) makeSigners(t testing.TB) {
+func (k *kit) makeKeys(t testing.TB) {
 	t.Helper()
+	k.do(t, http.MethodPost, "transit/keys/"+k.prefix+"-journal", map[string]any{"type": "aes256-gcm96"})
 	for _, name := range []string{transit.Checkpoint, transit.Ledger} {
 		k.do(t, http.MethodPost, "transit/keys/"+k.prefix+"-"+name, map[string]any{"type": "ed25519"})
 	}

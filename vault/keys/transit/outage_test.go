@@ -217,7 +217,7 @@ func TestFailover(t *testing.T) {
 	t.Parallel()
 	cluster := servertest.NewVaultCluster(t)
 	k := &kit{vault: cluster.Active(t), prefix: "muniment"}
-	k.makeSigners(t)
+	k.makeKeys(t)
 	cfg := k.config(t, nil)
 	cfg.RequestTimeout, cfg.RetryTime = 2*time.Second, 20*time.Second
 	svc := mustOpen(t, cfg)

@@ -18,13 +18,15 @@ type act struct {
 
 // acts are all that Transit can do to a key, with what else a login might reach for. They come in an order in which
 // each that is granted also succeeds.
-func acts(wrapped string) []act {
+func acts(wrapped, shippingKey string) []act {
 	const (
 		tenant, fresh, signing = "muniment-tenant-default", "muniment-tenant-fresh", "muniment-checkpoint"
+		journal                = "muniment-journal"
 		post, get              = http.MethodPost, http.MethodGet
 	)
 	plain, batch := map[string]any{"plaintext": "aGVsbG8="},
 		map[string]any{"batch_input": []any{map[string]any{"ciphertext": wrapped}}}
+	shipping := map[string]any{"batch_input": []any{map[string]any{"ciphertext": shippingKey}}}
 	aes := map[string]any{"type": "aes256-gcm96", "exportable": false, "allow_plaintext_backup": false,
 		"derived": false}
 	return []act{
@@ -37,6 +39,9 @@ func acts(wrapped string) []act {
 		{post, "transit/sign/" + signing, map[string]any{"input": "aGVsbG8=", "key_version": 1}, true, false},
 		{post, "transit/sign/muniment-ledger", map[string]any{"input": "aGVsbG8=", "key_version": 1}, true, false},
 		{get, "transit/keys/" + signing, nil, true, true},
+		{post, "transit/encrypt/" + journal, plain, true, false},
+		{post, "transit/decrypt/" + journal, shipping, true, false},
+		{get, "transit/keys/" + journal, nil, true, false},
 		{post, "sys/capabilities-self", map[string]any{"paths": []string{"transit/keys/x"}}, true, false},
 		{get, "auth/token/lookup-self", nil, true, true},
 		{post, "auth/token/renew-self", nil, true, true},
@@ -46,6 +51,15 @@ func acts(wrapped string) []act {
 			false},
 		{post, "transit/keys/muniment-tenant-backup",
 			map[string]any{"type": "aes256-gcm96", "allow_plaintext_backup": true}, false, false},
+		{post, "transit/keys/" + journal, aes, false, false},
+		{post, "transit/rewrap/" + journal, shipping, false, false},
+		{post, "transit/keys/" + journal + "/rotate", nil, false, false},
+		{post, "transit/keys/" + journal + "/config", map[string]any{"min_decryption_version": 1}, false, false},
+		{post, "transit/keys/" + journal + "/config", map[string]any{"deletion_allowed": true}, false, false},
+		{post, "transit/keys/" + journal + "/trim", map[string]any{"min_available_version": 1}, false, false},
+		{http.MethodDelete, "transit/keys/" + journal, nil, false, false},
+		{get, "transit/export/encryption-key/" + journal, nil, false, false},
+		{get, "transit/backup/" + journal, nil, false, false},
 		{post, "transit/keys/muniment-other", map[string]any{"type": "ed25519"}, false, false},
 		{post, "transit/keys/" + signing, map[string]any{"type": "ed25519"}, false, false},
 		{post, "transit/keys/" + tenant + "/config", map[string]any{"deletion_allowed": true}, false, false},
@@ -89,6 +103,10 @@ func TestPoliciesGrantThatAndNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrapped := mustWrap(t, gateway, "default", "secret")
+	shippingKey, err := gateway.WrapShipping(t.Context(), keys.Secret("shipping"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, who := range []struct {
 		policy string
 		may    func(act) bool
@@ -97,7 +115,7 @@ func TestPoliciesGrantThatAndNoMore(t *testing.T) {
 		{"muniment-custodian", func(a act) bool { return a.custodian }},
 	} {
 		token := k.vault.Token(t, who.policy, k.policy(t, who.policy), nil)
-		for _, a := range acts(wrapped) {
+		for _, a := range acts(wrapped, shippingKey) {
 			status, answer := k.vault.Try(t, a.method, a.path, token, a.body)
 			switch may := who.may(a); {
 			case may && status/100 != 2:

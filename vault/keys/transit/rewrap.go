@@ -63,8 +63,9 @@ func (s *Service) stopped(ctx context.Context) error {
 
 // rewrap makes one request.
 func (s *Service) rewrap(ctx context.Context, tenant string, items [][]byte) ([]outcome, error) {
-	req, err := s.batch("rewrap", tenant, items)
+	name, err := s.vault.keyOf(tenant)
 	if err == nil {
+		req := s.batchOn("rewrap", name, items)
 		defer req.body.wipe()
 		var ans *answer
 		if ans, err = s.vault.call(ctx, req); err == nil {

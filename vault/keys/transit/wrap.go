@@ -89,44 +89,56 @@ func (s *Service) ciphertexts(wrapped []string, bad func(int, error)) (items [][
 
 // encrypt makes one request.
 func (s *Service) encrypt(ctx context.Context, tenant string, items [][]byte) ([]outcome, error) {
-	req, err := s.batch("encrypt", tenant, items)
+	name, err := s.vault.keyOf(tenant)
 	if err != nil {
 		return nil, err
 	}
+	return s.encryptWith(ctx, name, items)
+}
+
+// encryptWith makes one request for the key of that name.
+func (s *Service) encryptWith(ctx context.Context, name string, items [][]byte) ([]outcome, error) {
+	req := s.batchOn("encrypt", name, items)
 	defer req.body.wipe()
 	ans, err := s.vault.call(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	if ans.status == http.StatusForbidden && s.lacks(ctx, tenant) {
+	if ans.status == http.StatusForbidden && s.lacks(ctx, name) {
 		return nil, s.vault.failure(req, keys.ErrNoKey, "it has no such key")
 	}
 	return s.outcomes(req, ans, len(items), func(r result) outcome { return outcome{wrapped: r.Ciphertext} })
 }
 
-// lacks says whether the tenant certainly has no key. Vault forbids us to encrypt with a key that is not there, since
+// lacks says whether there certainly is no key of that name. Vault forbids us to encrypt with a key that is not there, since
 // that would make one; and says that it is not there only to who may read it.
-func (s *Service) lacks(ctx context.Context, tenant string) bool {
-	_, err := s.vault.readKey(ctx, s.vault.tenantKey(tenant))
+func (s *Service) lacks(ctx context.Context, name string) bool {
+	_, err := s.vault.readKey(ctx, name)
 	return errors.Is(err, keys.ErrNoKey)
 }
 
 // decrypt makes one request.
 func (s *Service) decrypt(ctx context.Context, tenant string, items [][]byte) ([]outcome, error) {
-	req, err := s.batch("decrypt", tenant, items)
+	name, err := s.vault.keyOf(tenant)
 	if err == nil {
-		defer req.body.wipe()
-		var ans *answer
-		if ans, err = s.vault.call(ctx, req); err == nil {
-			defer ans.wipe()
-			var out []outcome
-			if out, err = s.outcomes(req, ans, len(items),
-				func(r result) outcome { return outcome{secret: r.Plaintext} }); err == nil {
-				return out, nil
-			}
+		var out []outcome
+		if out, err = s.decryptWith(ctx, name, items); err == nil {
+			return out, nil
 		}
 	}
 	return eachWithoutKey(len(items), err)
+}
+
+// decryptWith makes one request for the key of that name.
+func (s *Service) decryptWith(ctx context.Context, name string, items [][]byte) ([]outcome, error) {
+	req := s.batchOn("decrypt", name, items)
+	defer req.body.wipe()
+	ans, err := s.vault.call(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer ans.wipe()
+	return s.outcomes(req, ans, len(items), func(r result) outcome { return outcome{secret: r.Plaintext} })
 }
 
 // eachWithoutKey gives that the tenant has no key as the error of each item.
@@ -141,14 +153,9 @@ func eachWithoutKey(n int, err error) ([]outcome, error) {
 	return out, nil
 }
 
-// batch is the request of an operation on a tenant's key.
-func (s *Service) batch(operation, tenant string, items [][]byte) (request, error) {
-	if !tenantPattern.MatchString(tenant) {
-		return request{}, fmt.Errorf("looking for a tenant's key in Vault: no key has such a name: %w", keys.ErrNoKey)
-	}
-	return request{
-		method: http.MethodPost, path: s.vault.key(operation, s.vault.tenantKey(tenant)), body: batchBody(items),
-	}, nil
+// batchOn is the request of an operation on the key of that name.
+func (s *Service) batchOn(operation, name string, items [][]byte) request {
+	return request{method: http.MethodPost, path: s.vault.key(operation, name), body: batchBody(items)}
 }
 
 // outcomes reads the answer to a batch. get takes what it asked for out of a result; without it and without an error,

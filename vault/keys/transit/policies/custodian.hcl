@@ -40,6 +40,24 @@ path "transit/keys/muniment-ledger/trim" {
   capabilities = ["deny"]
 }
 
+# The key that wraps the journals' shipping keys is out of the custodian's reach, whatever else its login may do: who
+# trims it ends every journal, and who unwraps with it can forge what a journal ships.
+path "transit/keys/muniment-journal" {
+  capabilities = ["deny"]
+}
+path "transit/keys/muniment-journal/*" {
+  capabilities = ["deny"]
+}
+path "transit/+/muniment-journal" {
+  capabilities = ["deny"]
+}
+path "transit/+/+/muniment-journal" {
+  capabilities = ["deny"]
+}
+path "transit/+/+/muniment-journal/*" {
+  capabilities = ["deny"]
+}
+
 # Each step is looked at before the next.
 path "transit/keys/+" {
   capabilities = ["read"]

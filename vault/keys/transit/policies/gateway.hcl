@@ -29,6 +29,18 @@ path "transit/keys/+" {
   }
 }
 
+# The journal's shipping key is wrapped when it is drawn, and unwrapped at each start. The key that does so is only read:
+# an exact path goes before "+", so this login cannot make it.
+path "transit/encrypt/muniment-journal" {
+  capabilities = ["update"]
+}
+path "transit/decrypt/muniment-journal" {
+  capabilities = ["update"]
+}
+path "transit/keys/muniment-journal" {
+  capabilities = ["read"]
+}
+
 # Checkpoints of the journal are signed. The key is only read: an exact path goes before "+".
 path "transit/sign/muniment-checkpoint" {
   capabilities = ["update"]
