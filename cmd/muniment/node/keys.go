@@ -31,8 +31,7 @@ type ShippingKeys struct {
 	Keys keys.Service
 }
 
-// errKeysUnavailable says that the key service cannot be asked now.
-var errKeysUnavailable = errors.New("the journal's shipping key cannot be had now")
+var _ journal.ShippingKeys = ShippingKeys{}
 
 // Wrap encrypts a shipping key under the journals' own key.
 func (s ShippingKeys) Wrap(ctx context.Context, secret []byte) (string, error) {
@@ -49,7 +48,7 @@ func (s ShippingKeys) Unwrap(ctx context.Context, wrapped string) ([]byte, error
 // shippingError tells a key service that cannot be asked now, whatever the reason, from one that has answered.
 func shippingError(err error) error {
 	if errors.Is(err, keys.ErrUnavailable) || errors.Is(err, keys.ErrDenied) {
-		return fmt.Errorf("%w: %w", errKeysUnavailable, err)
+		return fmt.Errorf("%w: %w", journal.ErrKeysUnavailable, err)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"muniment/anchor/journal"
 	"muniment/vault/keys"
 	"muniment/vault/keys/keystest"
 	"muniment/vault/keys/local"
@@ -36,14 +37,14 @@ func TestShippingKeysTellUnavailable(t *testing.T) {
 		_, wrapping := shipping.Wrap(t.Context(), []byte("shipping key"))
 		_, unwrapping := shipping.Unwrap(t.Context(), wrapped)
 		for what, err := range map[string]error{"wrapping": wrapping, "unwrapping": unwrapping} {
-			if !errors.Is(err, errKeysUnavailable) || !errors.Is(err, want) {
-				t.Errorf("%s: %v; want both errKeysUnavailable and %q", what, err, want)
+			if !errors.Is(err, journal.ErrKeysUnavailable) || !errors.Is(err, want) {
+				t.Errorf("%s: %v; want both journal.ErrKeysUnavailable and %q", what, err, want)
 			}
 		}
 	}
 	faulty.Arm(keystest.UnwrapShipping, keystest.None)
 	if _, err := shipping.Unwrap(t.Context(), wrapped+"AAAA"); !errors.Is(err, keys.ErrWrapped) ||
-		errors.Is(err, errKeysUnavailable) {
+		errors.Is(err, journal.ErrKeysUnavailable) {
 		t.Errorf("unwrapping another's: %v; want ErrWrapped alone", err)
 	}
 }
