@@ -64,7 +64,7 @@ func golden() map[string]any {
 			Label: "offsite"},
 		"key.rotated/1":          rekey.KeyRotatedData{Version: 2},
 		"key.rewrap_begun/1":     rekey.KeyRewrapBegunData{Version: 2},
-		"keys.rewrapped/1":       rekey.KeysRewrappedData{Version: 2, Count: 1024},
+		"keys.rewrapped/1":       rekey.KeysRewrappedData{Version: 2, Rows: [][]byte{{1, 2, 3}}},
 		"key.rewrap_completed/1": rekey.KeyRewrapCompletedData{Version: 2, Count: 2048},
 		"key.trim_proposed/1": rekey.KeyTrimProposedData{ID: id, Oldest: 2, NotBefore: until,
 			Lapses: until.AddDate(0, 0, 90)},

@@ -31,6 +31,7 @@ type batchHeader struct {
 	Root     Hash   `json:"root"`     // of the tree after the last entry
 	Prev     string `json:"prev"`     // the name of the batch before; empty for the first
 	PrevRoot Hash   `json:"prevRoot"` // of the tree before the first entry
+	Key      int    `json:"key"`      // the number of the shipping key that authenticates the batch
 }
 
 // batchItem is one item of a batch: an entry (nonce and body), or a sealed row's write (key, value) or erasure (key).
@@ -42,15 +43,16 @@ type batchItem struct {
 	value []byte // the body, or the row's ciphertext
 }
 
-// appendBatch writes a batch: the magic line, the header line, the items, and the SHA-256 of all of that. An item is
-// its kind, for an entry the nonce, for a row the key after its length in 16 bits, and, but for an erasure, the value
-// after its length in 32 bits, all big-endian.
-func appendBatch(h batchHeader, items []batchItem) ([]byte, error) {
+// appendBatch writes a batch: the magic line, the header line, the items, and the HMAC of all of that. An item is its
+// kind, for an entry the nonce, for a row the key after its length in 16 bits, and, but for an erasure, the value after
+// its length in 32 bits, all big-endian.
+func appendBatch(h batchHeader, items []batchItem, key *shippingKey) ([]byte, error) {
+	h.Key = key.number
 	line, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("writing a batch: %w", err)
 	}
-	size := len(batchMagic) + len(line) + 1 + sha256.Size
+	size := len(batchMagic) + len(line) + 1 + macSize
 	for _, item := range items {
 		size += 1 + NonceSize + 2 + len(item.key) + 4 + len(item.value)
 	}
@@ -69,15 +71,15 @@ func appendBatch(h batchHeader, items []batchItem) ([]byte, error) {
 			out = append(out, item.value...)
 		}
 	}
-	if len(out)+sha256.Size > maxBatchFile {
+	if len(out)+macSize > maxBatchFile {
 		return nil, fmt.Errorf("writing a batch: it has more than %d bytes", maxBatchFile)
 	}
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), nil
+	return append(out, key.mac(macBatch, out)...), nil
 }
 
-// getBatch reads a shipped batch and compares its content with its name.
-func getBatch(ctx context.Context, b Bucket, name string) (batchHeader, []batchItem, error) {
+// getBatch reads a shipped batch. It is errBatch if it is not what its name says, or if the shipping key does not
+// authenticate it.
+func getBatch(ctx context.Context, b shipped, name string) (batchHeader, []batchItem, error) {
 	raw, _, err := b.Get(ctx, name)
 	if err != nil {
 		return batchHeader{}, nil, fmt.Errorf("reading the shipped batch %s: %w", name, err)
@@ -85,6 +87,10 @@ func getBatch(ctx context.Context, b Bucket, name string) (batchHeader, []batchI
 	h, items, err := parseBatch(raw)
 	if err == nil && batchName(h, raw) != name {
 		err = errBatch
+	}
+	if err == nil {
+		covered := len(raw) - macSize
+		err = b.keys.verify(ctx, h.Key, macBatch, raw[:covered], raw[covered:])
 	}
 	if err != nil {
 		return h, nil, fmt.Errorf("reading the shipped batch %s: %w", name, err)
@@ -96,7 +102,7 @@ func getBatch(ctx context.Context, b Bucket, name string) (batchHeader, []batchI
 // other.
 func batchName(h batchHeader, raw []byte) string {
 	sum := sha256.Sum256(raw)
-	return fmt.Sprintf("%s%016d-%d-%s", batchPrefix, h.First, h.Count, hex.EncodeToString(sum[:8]))
+	return fmt.Sprintf("%s%016d-%d-%s", batchPrefix, h.First, h.Count, hex.EncodeToString(sum[:]))
 }
 
 // parseBatchName reads first leaf and count out of a batch's name.
@@ -114,17 +120,13 @@ func parseBatchName(name string) (first, count uint64, err error) {
 	return first, count, nil
 }
 
-// parseBatch reads a batch. Its items share raw's memory.
+// parseBatch reads a batch, and does not look whether it is authentic. Its items share raw's memory.
 func parseBatch(raw []byte) (h batchHeader, items []batchItem, err error) {
 	rest, ok := bytes.CutPrefix(raw, []byte(batchMagic))
-	if !ok || len(rest) < sha256.Size || len(raw) > maxBatchFile {
+	if !ok || len(rest) < macSize || len(raw) > maxBatchFile {
 		return h, nil, errBatch
 	}
-	end := len(raw) - sha256.Size
-	if sum := sha256.Sum256(raw[:end]); !bytes.Equal(sum[:], raw[end:]) {
-		return h, nil, errBatch
-	}
-	line, rest, ok := bytes.Cut(rest[:len(rest)-sha256.Size], []byte("\n"))
+	line, rest, ok := bytes.Cut(rest[:len(rest)-macSize], []byte("\n"))
 	if !ok || json.Unmarshal(line, &h) != nil {
 		return h, nil, errBatch
 	}

@@ -10,7 +10,7 @@ import (
 // missingBatch makes the error for a chain of batches in which none ends at the size end: it names the batch at fault,
 // and the leaf from which on the history is lost. want is the batch that was shipped there, and may have been merged
 // with others since. ending has the names of all batches by the size at which they end.
-func missingBatch(ctx context.Context, b Bucket, want string, end uint64, ending map[uint64][]string) error {
+func missingBatch(ctx context.Context, b shipped, want string, end uint64, ending map[uint64][]string) error {
 	fault := fmt.Sprintf("%s, or the batch that it was merged into, is missing", want)
 	for _, name := range ending[end] {
 		switch _, _, err := getBatch(ctx, b, name); {
@@ -31,7 +31,7 @@ func missingBatch(ctx context.Context, b Bucket, want string, end uint64, ending
 }
 
 // intactSize is the size up to which a chain of whole batches leads from the first leaf.
-func intactSize(ctx context.Context, b Bucket, ending map[uint64][]string) (reached uint64, err error) {
+func intactSize(ctx context.Context, b shipped, ending map[uint64][]string) (reached uint64, err error) {
 	beginning := map[uint64][]batchHeader{}
 	for end, names := range ending {
 		for _, name := range names {
@@ -65,7 +65,7 @@ func unusable(err error) bool {
 
 // eachBatch calls fn for each batch from the one that holds the leaf from up to the released head, oldest first, the
 // head's tail included.
-func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64,
+func eachBatch(ctx context.Context, b shipped, head *releasedHead, from uint64,
 	fn func(name string, h batchHeader, items []batchItem) error) error {
 	chain, err := chainTo(ctx, b, head, from)
 	if err != nil {
@@ -89,7 +89,7 @@ func eachBatch(ctx context.Context, b Bucket, head *releasedHead, from uint64,
 // chainTo lists the batches from the one that holds the leaf from up to the released head or its tail, oldest first.
 // Each batch names the one before it; if that was merged into another, the merged one ends at the same leaf with the
 // same root.
-func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]string, error) {
+func chainTo(ctx context.Context, b shipped, head *releasedHead, from uint64) ([]string, error) {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing the shipped batches: %w", err)
@@ -108,7 +108,7 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 		end, root = head.tail.header.First, head.tail.header.PrevRoot
 	}
 	for end > from {
-		name, h, err := findBatch(ctx, b, want, ending[end], root)
+		name, h, err := findBatch(ctx, b, want, ending[end], root, head.Key)
 		if errors.Is(err, ErrDamaged) {
 			err = missingBatch(ctx, b, want, end, ending)
 		}
@@ -122,9 +122,10 @@ func chainTo(ctx context.Context, b Bucket, head *releasedHead, from uint64) ([]
 	return chain, nil
 }
 
-// findBatch finds the batch that leads to a root: the one named, or one that replaces it.
-func findBatch(ctx context.Context, b Bucket, want string, candidates []string, root Hash) (string, batchHeader,
-	error) {
+// findBatch finds the batch that leads to a root: the one named, or one that replaces it. Batches under another
+// shipping key than the head's do not count: they are from before the key was changed.
+func findBatch(ctx context.Context, b shipped, want string, candidates []string, root Hash, key int) (string,
+	batchHeader, error) {
 	// The batch that is named is tried first: the others may be orphans of an interrupted release.
 	slices.SortStableFunc(candidates, func(x, y string) int {
 		switch {
@@ -143,7 +144,7 @@ func findBatch(ctx context.Context, b Bucket, want string, candidates []string, 
 		if err != nil {
 			return "", batchHeader{}, err
 		}
-		if h.Root == root {
+		if h.Root == root && h.Key == key {
 			return name, h, nil
 		}
 	}

@@ -125,6 +125,10 @@ func (j *Journal) Shipped(ctx context.Context, r Receipt) error {
 
 // sign signs the newest released head until the journal closes. A signer that is down delays checkpoints, not shipping.
 func (j *Journal) sign() {
+	if !j.awaitOpened() {
+		j.workers.Done()
+		return
+	}
 	j.retryLoop("signing a checkpoint", j.swaps, func(ctx context.Context) (bool, error) {
 		head := j.swapped.Load()
 		if j.Checkpoint().Size >= head.Size {

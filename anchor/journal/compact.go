@@ -60,7 +60,7 @@ func (j *Journal) compact() {
 			if len(names) < 2 {
 				continue // a single batch near the size limit gains nothing
 			}
-			if err := mergeBatches(j.ctx, j.cfg.Bucket, names); err != nil {
+			if err := mergeBatches(j.ctx, j.bucket, names, j.key.Load()); err != nil {
 				if j.ctx.Err() == nil {
 					j.cfg.Log.Warn("shipped batches could not be merged; they stay as they are", "error", err)
 				}
@@ -75,7 +75,7 @@ func (j *Journal) compact() {
 
 // mergeBatches ships one batch that replaces several that follow each other, and then deletes these. It keeps the last
 // write of each sealed row only, so that erased rows leave the bucket.
-func mergeBatches(ctx context.Context, b Bucket, names []string) error {
+func mergeBatches(ctx context.Context, b shipped, names []string, key *shippingKey) error {
 	var (
 		merged batchHeader
 		items  []batchItem
@@ -96,7 +96,7 @@ func mergeBatches(ctx context.Context, b Bucket, names []string) error {
 		merged.Root = h.Root
 		items = append(items, more...)
 	}
-	raw, err := appendBatch(merged, lastWrites(items))
+	raw, err := appendBatch(merged, lastWrites(items), key)
 	if err != nil {
 		return err
 	}

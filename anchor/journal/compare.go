@@ -13,17 +13,17 @@ type Comparison struct {
 }
 
 // Compare reads both heads and changes nothing. Either may be missing: backend may be nil, and the bucket may be empty.
-// ErrMissing when both are; ErrContradicts when they hold different histories, or the bucket lost a head that it had;
-// ErrDamaged.
-func Compare(ctx context.Context, backend Backend, bucket Bucket) (Comparison, error) {
-	s, err := compare(ctx, backend, bucket)
+// Without keys, nothing is authenticated; with them, ErrKeysUnavailable. ErrMissing when both are; ErrContradicts when
+// they hold different histories, or the bucket lost a head that it had; ErrDamaged.
+func Compare(ctx context.Context, backend Backend, bucket Bucket, keys ShippingKeys) (Comparison, error) {
+	s, err := compare(ctx, backend, openShipped(bucket, keys))
 	if err != nil {
 		return s, fmt.Errorf("comparing the journal with the released head: %w", err)
 	}
 	return s, nil
 }
 
-func compare(ctx context.Context, backend Backend, bucket Bucket) (s Comparison, err error) {
+func compare(ctx context.Context, backend Backend, bucket shipped) (s Comparison, err error) {
 	released, err := readReleased(ctx, bucket)
 	if err != nil {
 		return s, err
@@ -56,7 +56,7 @@ func compare(ctx context.Context, backend Backend, bucket Bucket) (s Comparison,
 // checkNothingBeyond is asked where the bucket has no head object. It refuses a bucket whose batches end after the
 // backend's log: they are later parts of its history, and the backend is an old copy that was never told of a release.
 // A first release that broke off before it wrote its head leaves no such batch.
-func checkNothingBeyond(ctx context.Context, b Bucket, head Head) error {
+func checkNothingBeyond(ctx context.Context, b shipped, head Head) error {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
 		return fmt.Errorf("listing the shipped batches: %w", err)
@@ -72,7 +72,7 @@ func checkNothingBeyond(ctx context.Context, b Bucket, head Head) error {
 
 // contradiction returns an error if a backend with this head (or none) and the released head cannot be of one history.
 // Whether the batches really lead from one to the other shows when the journal catches up. It changes nothing.
-func contradiction(ctx context.Context, backend Backend, b Bucket, head Head, shipped uint64,
+func contradiction(ctx context.Context, backend Backend, b shipped, head Head, shipped uint64,
 	released *releasedHead) error {
 	switch {
 	case released == nil && shipped > 0:

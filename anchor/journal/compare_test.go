@@ -13,16 +13,16 @@ import (
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
-	if _, err := journal.Compare(t.Context(), nil, k.bucket); !errors.Is(err, journal.ErrMissing) {
+	if _, err := journal.Compare(t.Context(), nil, k.bucket, keys()); !errors.Is(err, journal.ErrMissing) {
 		t.Errorf("neither journal nor head: %v", err)
 	}
-	if _, err := journal.Compare(t.Context(), memory.New(memory.Config{}), k.bucket); !errors.Is(err,
+	if _, err := journal.Compare(t.Context(), memory.New(memory.Config{}), k.bucket, keys()); !errors.Is(err,
 		journal.ErrMissing) {
 		t.Errorf("an empty journal and no head: %v", err)
 	}
 	compare := func(when string, backend journal.Backend, bucket journal.Bucket, want journal.Comparison) {
 		t.Helper()
-		if got, err := journal.Compare(t.Context(), backend, bucket); err != nil || got != want {
+		if got, err := journal.Compare(t.Context(), backend, bucket, keys()); err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", when, got, err, want)
 		}
 	}
@@ -39,10 +39,10 @@ func TestCompare(t *testing.T) {
 	compare("without the journal", nil, k.bucket, journal.Comparison{Origin: "muniment/test", Released: size})
 	compare("an empty journal", memory.New(memory.Config{}), k.bucket,
 		journal.Comparison{Origin: "muniment/test", Released: size})
-	if _, err := journal.Compare(t.Context(), k.backend, earlier); !errors.Is(err, journal.ErrContradicts) {
+	if _, err := journal.Compare(t.Context(), k.backend, earlier, keys()); !errors.Is(err, journal.ErrContradicts) {
 		t.Errorf("a bucket that was set back to %d: %v", older.Index+1, err)
 	}
-	if _, err := journal.Compare(t.Context(), k.backend, journaltest.NewBucket(silent{})); !errors.Is(err,
+	if _, err := journal.Compare(t.Context(), k.backend, journaltest.NewBucket(silent{}), keys()); !errors.Is(err,
 		journal.ErrContradicts) {
 		t.Errorf("a bucket that has lost its head: %v", err)
 	}
@@ -54,7 +54,8 @@ func TestCompare(t *testing.T) {
 		released(t, o, commit(t, o, noted.New(docID(2), noteData{name, "3"})))
 	}
 	other.close(t, o)
-	if _, err := journal.Compare(t.Context(), other.backend, k.bucket); !errors.Is(err, journal.ErrContradicts) {
+	_, err := journal.Compare(t.Context(), other.backend, k.bucket, keys())
+	if !errors.Is(err, journal.ErrContradicts) {
 		t.Errorf("another history's bucket: %v", err)
 	}
 }
@@ -70,7 +71,7 @@ func TestCompareBehind(t *testing.T) {
 	j = k.open(t)
 	newer := released(t, j, commit(t, j, noted.New(docID(1), noteData{"b", "2"})))
 	k.close(t, j)
-	got, err := journal.Compare(t.Context(), old, k.bucket)
+	got, err := journal.Compare(t.Context(), old, k.bucket, keys())
 	want := journal.Comparison{Origin: "muniment/test", Size: newer.Index, Released: newer.Index + 1}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)

@@ -11,6 +11,8 @@ import (
 // CopyConfig says what CopyReleased copies, and where to.
 type CopyConfig struct {
 	From, To Bucket
+	// ShippingKeys authenticates what is copied. Nil: it is checked, and not authenticated.
+	ShippingKeys ShippingKeys
 	// Progress, if not nil, is told of how many of how many entries have been copied.
 	Progress func(done, of uint64)
 }
@@ -37,7 +39,8 @@ const copyTries = 100
 // ErrContradicts: the copy is of another origin, or newer.
 func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 	c := &Copied{to: cfg.To}
-	old, err := readReleased(ctx, cfg.To)
+	from := openShipped(cfg.From, cfg.ShippingKeys)
+	old, err := readReleased(ctx, openShipped(cfg.To, cfg.ShippingKeys))
 	if err != nil {
 		return nil, fmt.Errorf("copying what was released: the copy: %w", err)
 	}
@@ -47,7 +50,7 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 	}
 	var last []string
 	for range copyTries {
-		if c.Head, err = ReadReleased(ctx, cfg.From); err != nil {
+		if c.Head, err = publicHead(ctx, from); err != nil {
 			return nil, fmt.Errorf("copying what was released: %w", err)
 		}
 		if err := checkSuccessor(c.Head, c.Before); err != nil {
@@ -57,7 +60,10 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 		if err != nil {
 			return nil, fmt.Errorf("copying what was released: listing the shipped batches: %w", err)
 		}
-		_, err = chainTo(ctx, &fetchingBucket{CopyConfig: cfg, copied: c}, c.Head.object, 0)
+		if err := copyKeys(ctx, cfg.From, cfg.To); err != nil {
+			return nil, fmt.Errorf("copying what was released: %w", err)
+		}
+		_, err = chainTo(ctx, shipped{&fetchingBucket{CopyConfig: cfg, copied: c}, from.keys}, c.Head.object, 0)
 		// While batches are merged the list is out of date for a moment. If a second list is the same, the batch that
 		// it lacks is lost.
 		if !errors.Is(err, ErrDamaged) || slices.Equal(names, last) {
@@ -72,10 +78,31 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 		copyTries)
 }
 
+// copyKeys copies the wrapped shipping keys, without which nothing in the copy can be authenticated.
+func copyKeys(ctx context.Context, from, to Bucket) error {
+	names, err := from.List(ctx, keyPrefix)
+	if err != nil {
+		return fmt.Errorf("listing the wrapped shipping keys: %w", err)
+	}
+	for _, name := range names {
+		raw, _, err := from.Get(ctx, name)
+		if err == nil {
+			_, err = to.Put(ctx, name, raw, "")
+		}
+		if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNoObject) {
+			return fmt.Errorf("a wrapped shipping key: %w", err)
+		}
+	}
+	return nil
+}
+
 // checkSuccessor refuses a head that cannot replace the one that a copy has.
 func checkSuccessor(next, old ReleasedHead) error {
 	switch {
 	case old.Size == 0:
+	case next.Journal != old.Journal:
+		return fmt.Errorf("the copy is of the journal %s, the bucket of %s: %w", old.Journal, next.Journal,
+			ErrContradicts)
 	case next.Origin != old.Origin:
 		return fmt.Errorf("the copy is of %s at size %d, the bucket of %s at size %d: %w",
 			old.Origin, old.Size, next.Origin, next.Size, ErrContradicts)

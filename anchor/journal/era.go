@@ -16,6 +16,8 @@ type LossAccepted struct {
 	Lost   LostHead `json:"lost"`
 	Origin string   `json:"origin"` // the log's name from this entry on
 	Key    string   `json:"key"`    // the verifier key of the checkpoints from this entry on
+	// Shipping is the key that authenticates what is shipped, all of the history, from now on.
+	Shipping ShippingKeyAt `json:"shipping"`
 }
 
 // LostHead is a head that the journal does not contain any more.
@@ -30,8 +32,10 @@ type LostHead struct {
 type Era struct {
 	From   uint64 // index of the first entry that was written under it
 	Origin string
-	Key    string    // verifier key of its checkpoints
-	Lost   *LostHead // the loss after which it began; nil for the first
+	Key    string // verifier key of its checkpoints
+	// Shipping is the shipping key that it began with.
+	Shipping ShippingKeyAt
+	Lost     *LostHead // the loss after which it began; nil for the first
 }
 
 // eraTable holds the eras but for the first: index of the event → its data.
@@ -56,7 +60,7 @@ func Eras(r Reader) ([]Era, error) {
 	if err := json.Unmarshal(first.Data, &data); err != nil || first.Type != string(created) {
 		return nil, fmt.Errorf("the first entry is not %s: %w", created, ErrDamaged)
 	}
-	eras := []Era{{Origin: data.Origin, Key: data.Key}}
+	eras := []Era{{Origin: data.Origin, Key: data.Key, Shipping: data.Shipping}}
 	err = r.Scan(eraTable, Range{}, func(key, row []byte) error {
 		at, err := parseIndex(key)
 		if err != nil {
@@ -66,7 +70,8 @@ func Eras(r Reader) ([]Era, error) {
 		if err := json.Unmarshal(row, &data); err != nil {
 			return fmt.Errorf("a row of %s cannot be read: %w", eraTable, ErrDamaged)
 		}
-		eras = append(eras, Era{From: at, Origin: data.Origin, Key: data.Key, Lost: &data.Lost})
+		eras = append(eras, Era{From: at, Origin: data.Origin, Key: data.Key, Shipping: data.Shipping,
+			Lost: &data.Lost})
 		return nil
 	})
 	return eras, err
@@ -75,9 +80,19 @@ func Eras(r Reader) ([]Era, error) {
 // Eras are the origins that the log has had when the journal was opened, oldest first.
 func (j *Journal) Eras() []Era { return slices.Clone(j.eras) }
 
-// beginEra appends the event under the new origin, and deletes the size up to which the old one was released.
-func (j *Journal) beginEra(ctx context.Context, data LossAccepted) error {
-	return j.cfg.Backend.Update(ctx, func(tx Txn) error {
+// beginEra appends the event under the new origin and a new shipping key, and deletes the size up to which the old one
+// was released.
+func (j *Journal) beginEra(ctx context.Context, data LossAccepted) (LossAccepted, error) {
+	if err := j.openHead(ctx); err != nil {
+		return data, err
+	}
+	number := j.key.Load().number + 1
+	key, wrapped, err := j.bucket.keys.draw(ctx, number, j.cfg.Rand)
+	if err != nil {
+		return data, err
+	}
+	data.Shipping = shippingKeyAt(number, wrapped)
+	return data, j.cfg.Backend.Update(ctx, func(tx Txn) error {
 		head, ok, err := readHead(tx)
 		if err != nil {
 			return err
@@ -93,7 +108,7 @@ func (j *Journal) beginEra(ctx context.Context, data LossAccepted) error {
 			return err
 		}
 		head.Origin = data.Origin
-		g := &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge}
+		g := &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge, key: key}
 		time, _ := j.time.read(head.At)
 		s := g.begin()
 		if err := s.write(j, Actor{System, "operator"}, Change{Events: []Event{lossAccepted.New(ID{}, data)}},
@@ -102,6 +117,7 @@ func (j *Journal) beginEra(ctx context.Context, data LossAccepted) error {
 		}
 		s.finish()
 		g.set(shippedTable, shippedKey, nil)
+		g.set(shippingKeyTable, shippingKeyRow(number), []byte(wrapped))
 		if err := g.seal(); err != nil {
 			return err
 		}

@@ -26,9 +26,11 @@ func (f Finding) String() string {
 
 // FsckConfig is what Fsck needs. The journal must not be open.
 type FsckConfig struct {
-	Backend     Backend
-	Bucket      Bucket // nil: the released head is not compared
-	Definitions []Definition
+	Backend Backend
+	Bucket  Bucket // nil: the released head is not compared
+	// ShippingKeys authenticates the heads and what was shipped. Nil: they are checked, and not authenticated.
+	ShippingKeys ShippingKeys
+	Definitions  []Definition
 	// Scratch is an empty backend that the replay writes its tables to.
 	Scratch Backend
 	// Tokens unwraps sealed rows in batches, checks their bindings, and returns for each the tokens that must lead to
@@ -45,6 +47,7 @@ type fsck struct {
 	head     Head
 	replayed *edge
 	findings []Finding
+	bucket   shipped
 	released *releasedHead
 	// unknownTokens are the sealed rows whose tokens are not known: a restore has not computed them again yet, or the
 	// row cannot be unwrapped.
@@ -59,7 +62,7 @@ func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fsck{cfg: cfg, schema: s, unknownTokens: map[string]bool{}}
+	f := &fsck{cfg: cfg, schema: s, unknownTokens: map[string]bool{}, bucket: shipped{Bucket: cfg.Bucket}}
 	for _, check := range []func(context.Context) error{
 		f.readHead, f.replay, f.compareLog, f.compareSealed, f.compareVolatile, f.compareIndex,
 		f.compareUnknownTables, f.compareReleased} {
@@ -92,9 +95,50 @@ func (f *fsck) readHead(ctx context.Context) error {
 	if err != nil || f.cfg.Bucket == nil {
 		return err
 	}
-	f.released, err = readReleased(ctx, f.cfg.Bucket)
+	if err := f.authenticate(ctx); err != nil {
+		return err
+	}
+	f.released, err = readReleased(ctx, f.bucket)
+	if errors.Is(err, errUnauthentic) {
+		f.found(headTable, headKey, "%v", err)
+		f.bucket.keys = nil
+		f.released, err = readReleased(ctx, f.bucket)
+	}
 	if err == nil && f.head.Origin == "" && f.released != nil {
 		f.head.Origin = f.released.Origin
+	}
+	return err
+}
+
+// authenticate checks the head row with the shipping key, if there is one.
+func (f *fsck) authenticate(ctx context.Context) error {
+	if f.cfg.ShippingKeys == nil {
+		return nil
+	}
+	f.bucket.keys = newKeyring(f.cfg.ShippingKeys, f.cfg.Bucket, f.cfg.Backend, f.head.Journal)
+	var row []byte
+	err := f.cfg.Backend.View(ctx, func(r Reader) error {
+		stored, err := r.Get(headTable, headKey)
+		if f.head.Key == 0 { // written while the key service was down: the last one under the shipping key is checked
+			stored, err = r.Get(headTable, shippingHeadKey)
+		}
+		row = bytes.Clone(stored)
+		return err
+	})
+	if err != nil || row == nil {
+		return err
+	}
+	head, err := parseHead(row)
+	if err != nil {
+		return nil // it is found already
+	}
+	key, err := f.bucket.keys.get(ctx, head.Key)
+	if err == nil {
+		err = verifyHeadRow(row, key)
+	}
+	if errors.Is(err, errUnauthentic) {
+		f.found(headTable, headKey, "%v", err)
+		return nil
 	}
 	return err
 }

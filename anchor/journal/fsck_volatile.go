@@ -62,7 +62,8 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours := []Table{sealedTable, tokenTable, outboxTable, leaseTable, shippedTable, unindexedTable}
+	ours := []Table{sealedTable, tokenTable, outboxTable, leaseTable, shippedTable, unindexedTable,
+		shippingKeyTable}
 	for _, t := range tables {
 		if t.Kind == Log || t.Kind == Projection || slices.Contains(ours, t) {
 			continue
@@ -132,7 +133,7 @@ func (f *fsck) compareReleased(ctx context.Context) error {
 			f.released.Size)
 		return nil
 	}
-	if _, err := chainTo(ctx, f.cfg.Bucket, f.released, 0); errors.Is(err, ErrDamaged) {
+	if _, err := chainTo(ctx, f.bucket, f.released, 0); errors.Is(err, ErrDamaged) {
 		f.found(headTable, headKey, "the release bucket could not restore the journal: %v", err)
 	} else if err != nil {
 		return err

@@ -1,8 +1,7 @@
 package journal
 
 import (
-	"encoding/json"
-	"fmt"
+	"bytes"
 	"time"
 )
 
@@ -13,6 +12,10 @@ type group struct {
 	head   Head
 	edge   *edge
 	full   []tile // completed by this group
+	key    *shippingKey
+	row    []byte // of the head, once the group is sealed
+	// touched are the sealed rows that replayed events bind, write anew or unbind, and that no item has written since.
+	touched map[string]bool
 }
 
 type tile struct {
@@ -35,7 +38,15 @@ func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
 			return nil, err
 		}
 	}
-	return &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge.clone()}, nil
+	g := &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge.clone(), key: j.key.Load()}
+	if g.key.number == 0 && head.Key > 0 {
+		row, err := tx.Get(headTable, headKey)
+		if err != nil {
+			return nil, err
+		}
+		g.set(headTable, shippingHeadKey, bytes.Clone(row))
+	}
+	return g, nil
 }
 
 // run calls each decide function of a batch and writes the changes that they return.
@@ -115,11 +126,12 @@ func (g *group) seal() error {
 	g.edge.partial(func(level int, n uint64, hashes []Hash) {
 		g.set(tileTable, tileKey(level, n), packTile(hashes))
 	})
-	g.head.V, g.head.Size, g.head.Root = 1, g.edge.size, g.edge.root()
-	row, err := json.Marshal(g.head)
+	g.head.Size, g.head.Root = g.edge.size, g.edge.root()
+	row, err := g.head.encode(g.key)
 	if err != nil {
-		return fmt.Errorf("writing the head: %w", err)
+		return err
 	}
+	g.row = row
 	g.set(headTable, headKey, row)
 	return nil
 }

@@ -15,10 +15,12 @@ var (
 	storyTable  = Table{Log, "story"}  // document → index of the last event about it
 	authTable   = Table{Log, "auth"}   // "last" → index of the newest event about principals, keys and grants
 	headKey     = []byte("head")
-	authKey     = []byte("last")
+	// shippingHeadKey has the last head under the shipping key, while later ones are under the local key.
+	shippingHeadKey = []byte("shipping")
+	authKey         = []byte("last")
 )
 
-// Head is the state of the log after a commit.
+// Head is the state of the log after a commit. Its row ends with an HMAC, so that nobody else can go on with the log.
 type Head struct {
 	V       int       `json:"v"`
 	Journal ID        `json:"journal"` // the same through every origin
@@ -28,21 +30,71 @@ type Head struct {
 	At      time.Time `json:"at"`
 	News    uint64    `json:"news"`           // the size just after the last event that is not quiet
 	Auth    *uint64   `json:"auth,omitempty"` // index of the newest event about principals, keys and grants
+	Key     int       `json:"key"`            // of the shipping key that authenticates the row; 0: the local key
 }
 
-// readHead reads the head row; ok is false in an empty backend.
+const headRowVersion = 1
+
+// encode sets version and key number, and writes the row, authenticated by the key. Without a key, which is for scratch
+// tables, it has no HMAC.
+func (h *Head) encode(key *shippingKey) ([]byte, error) {
+	h.V, h.Key = headRowVersion, 0
+	if key != nil {
+		h.Key = key.number
+	}
+	object, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("writing the head: %w", err)
+	}
+	if key == nil {
+		return object, nil
+	}
+	return key.appendMAC(macHeadRow, object), nil
+}
+
+// verifyHeadRow checks that a key has authenticated a head row.
+func verifyHeadRow(row []byte, key *shippingKey) error {
+	covered, mac, err := splitMAC(row)
+	if err == nil {
+		err = key.verify(macHeadRow, covered, mac)
+	}
+	if err != nil {
+		return fmt.Errorf("the head row: %w", err)
+	}
+	return nil
+}
+
+// readHead reads the head row, and does not look whether it is authentic; ok is false in an empty backend.
 func readHead(r Reader) (h Head, ok bool, err error) {
 	row, err := r.Get(headTable, headKey)
 	if err != nil || row == nil {
 		return h, false, err
 	}
+	h, err = parseHead(row)
+	return h, err == nil, err
+}
+
+func parseHead(row []byte) (h Head, err error) {
 	if err := json.Unmarshal(row, &h); err != nil {
-		return h, false, fmt.Errorf("the head row cannot be read: %w", ErrDamaged)
+		return h, fmt.Errorf("the head row cannot be read: %w", ErrDamaged)
 	}
-	if h.V > 1 {
-		return h, false, fmt.Errorf("the journal is of format %d, this program knows 1: a newer program is needed", h.V)
+	if h.V > headRowVersion {
+		return h, fmt.Errorf("the journal is of format %d, this program knows %d: a newer program is needed",
+			h.V, headRowVersion)
 	}
-	return h, true, nil
+	return h, nil
+}
+
+// checkAuth compares the newest event about principals, keys and grants in the tables with the one that the head names.
+func checkAuth(r Reader, head Head) error {
+	at, ok, err := LastAuth(r)
+	if err != nil {
+		return err
+	}
+	if ok != (head.Auth != nil) || ok && at != *head.Auth {
+		return fmt.Errorf("the newest event about principals is not the one that the head names: %w", ErrDamaged)
+	}
+	return nil
 }
 
 func seqKey(tenant string, seq uint64) []byte {

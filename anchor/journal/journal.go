@@ -49,6 +49,9 @@ type Config struct {
 	Origin string
 	// ShippingKeys wraps the key that authenticates what is shipped.
 	ShippingKeys ShippingKeys
+	// LocalKey authenticates the heads that are written while the key service is down. Nil: the journal is not opened
+	// without the key service.
+	LocalKey LocalKey
 	// ID is the journal id, which the caller draws when a journal is created. It is the same ever after: later it must
 	// be zero or that one.
 	ID ID
@@ -128,12 +131,22 @@ type Journal struct {
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup
 
-	size     atomic.Uint64 // committed
-	lastNews atomic.Uint64 // the size just after the last event that is not quiet
+	bucket shipped
+	key    atomic.Pointer[shippingKey] // authenticates the heads that are written: the local key while provisional
 
-	// The committer's own.
-	edge *edge
-	time timekeeper
+	provisional atomic.Bool
+	opened      chan struct{} // closed when the shipping key has been unwrapped
+
+	head     atomic.Pointer[Head] // committed, and authentic
+	size     atomic.Uint64        // of head
+	lastNews atomic.Uint64        // the size just after the last event that is not quiet
+
+	commitMu sync.Mutex // held while a group is committed, and while a provisional start ends
+	headRow  []byte     // as this process has read and verified it, or written it
+	edge     *edge
+	time     timekeeper
+
+	shippedEdge *edge // the shipper's own: of the tree at the released head
 
 	swapped    atomic.Pointer[releasedHead] // the head object as it stands in the bucket
 	checkpoint atomic.Pointer[Checkpoint]   // the last signed checkpoint

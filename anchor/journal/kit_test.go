@@ -20,6 +20,7 @@ const (
 	removed journal.Type[noteData] = "test.removed/1"
 	kept    journal.Type[secret]   = "test.kept/1"
 	erased  journal.Type[secret]   = "test.erased/1"
+	rewrote journal.Type[secret]   = "test.rewrote/1"
 	looked  journal.Type[noteData] = "test.looked/1"
 	chore   journal.Type[noteData] = "test.chore/1"
 	broken  journal.Type[noteData] = "test.broken/1"
@@ -48,6 +49,7 @@ func definitions() []journal.Definition {
 		}),
 		kept.On(func(w *journal.Writer, _ journal.Entry, s secret) error { return w.Bind([]byte(s.Key)) }),
 		erased.On(func(w *journal.Writer, _ journal.Entry, s secret) error { return w.Unbind([]byte(s.Key)) }),
+		rewrote.On(func(w *journal.Writer, _ journal.Entry, s secret) error { return w.Rewrite([]byte(s.Key)) }),
 		looked.On(func(*journal.Writer, journal.Entry, noteData) error { return nil }).Quiet(),
 		chore.On(func(w *journal.Writer, e journal.Entry, _ noteData) error { return w.Owe("chore", e.At) }),
 		broken.On(func(w *journal.Writer, _ journal.Entry, n noteData) error {
@@ -59,6 +61,9 @@ func definitions() []journal.Definition {
 		panics.On(func(*journal.Writer, journal.Entry, noteData) error { panic("on purpose") }),
 	}
 }
+
+// keys wrap the shipping keys of all journals here.
+func keys() journal.ShippingKeys { return journaltest.ShippingKeys() }
 
 var start = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
@@ -81,7 +86,7 @@ func (k *kit) config(t testing.TB) journal.Config {
 	return journal.Config{
 		Backend: k.backend, Bucket: k.bucket, Signer: journaltest.Signer(), Clock: k.clock, Rand: journaltest.Rand(1),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Definitions: definitions(), Origin: "muniment/test",
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Create: true,
+		ID: journaltest.ID, ShippingKeys: keys(), Create: true,
 		Tail: k.tail,
 	}
 }
@@ -109,6 +114,7 @@ func (k *kit) fsck(t testing.TB) []journal.Finding {
 	t.Helper()
 	found, err := journal.Fsck(t.Context(), journal.FsckConfig{
 		Backend: k.backend, Bucket: k.bucket, Definitions: definitions(), Scratch: memory.New(memory.Config{}),
+		ShippingKeys: keys(),
 	})
 	if err != nil {
 		t.Fatalf("fsck: %v", err)

@@ -65,29 +65,29 @@ func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted,
 		return LossAccepted{}, err
 	}
 	if begun != nil {
-		return *begun, setAside(ctx, cfg.Bucket, begun.Lost)
+		return *begun, setAside(ctx, cfg.Bucket, *begun)
 	}
 	loss, err := j.findLoss(ctx, seen)
 	if err != nil {
 		return LossAccepted{}, err
 	}
-	if err := recoverShipped(ctx, cfg, j.schema); err != nil {
+	if err := j.recoverShipped(ctx); err != nil {
 		return LossAccepted{}, err
 	}
 	if err := refillOutbox(ctx, cfg.Backend); err != nil {
 		return LossAccepted{}, err
 	}
 	data := LossAccepted{Lost: loss.Head, Origin: next, Key: verifierKey(next, cfg.Signer)}
-	if err := j.beginEra(ctx, data); err != nil {
+	if data, err = j.beginEra(ctx, data); err != nil {
 		return LossAccepted{}, err
 	}
-	return data, setAside(ctx, cfg.Bucket, data.Lost)
+	return data, setAside(ctx, cfg.Bucket, data)
 }
 
 // unfinishedLoss returns the loss that an interrupted AcceptLoss has put on record already: the bucket then still has
 // the lost head, or none. It returns nil if there is none.
 func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err error) {
-	released, err := readReleased(ctx, j.cfg.Bucket)
+	released, err := readReleased(ctx, j.bucket)
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err 
 		if row, err := r.Get(shippedTable, shippedKey); err != nil || row != nil {
 			return err // something was released since: this is another loss
 		}
-		begun = &LossAccepted{Lost: *last.Lost, Origin: last.Origin, Key: last.Key}
+		begun = &LossAccepted{Lost: *last.Lost, Origin: last.Origin, Key: last.Key, Shipping: last.Shipping}
 		return nil
 	})
 	return begun, err
@@ -115,7 +115,7 @@ func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err 
 
 // findLoss finds the lost head; ErrNothingLost when there is none.
 func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err error) {
-	released, err := readReleased(ctx, j.cfg.Bucket)
+	released, err := readReleased(ctx, j.bucket)
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return loss, err
 	}
@@ -124,13 +124,16 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 		return loss, err
 	}
 	if ok {
+		if err := j.openHead(ctx); err != nil { // what is not authentic does not survive
+			return loss, err
+		}
 		loss = Loss{Head: LostHead{Origin: head.Origin, Size: shipped}, Size: head.Size}
 	}
 	if released != nil && released.Size >= shipped { // otherwise the bucket went back from a head that is not known
 		loss.Head = LostHead{Origin: released.Origin, Size: released.Size, Root: released.Root}
 	}
 	if _, _, loss.Why = j.synchronize(ctx); loss.Why != nil && released != nil && released.Size >= shipped {
-		_, err := chainTo(ctx, j.cfg.Bucket, released, 0)
+		_, err := chainTo(ctx, j.bucket, released, 0)
 		if err != nil && !errors.Is(err, ErrDamaged) {
 			return loss, err
 		}

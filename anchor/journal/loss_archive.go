@@ -13,18 +13,18 @@ import (
 // asidePrefix begins the names of the objects of a lost history.
 const asidePrefix = "lost/"
 
-// setAside moves a bucket's objects under asidePrefix, the head object last: as long as it is there, a repeated
-// AcceptLoss finds what was lost.
-func setAside(ctx context.Context, b Bucket, lost LostHead) error {
+// setAside moves a bucket's objects under asidePrefix, but for the new origin's shipping key, and the head object last:
+// as long as it is there, a repeated AcceptLoss finds what was lost.
+func setAside(ctx context.Context, b Bucket, begun LossAccepted) error {
 	names, err := b.List(ctx, "")
 	if err != nil {
 		return fmt.Errorf("setting the lost history aside: %w", err)
 	}
 	names = append(slices.DeleteFunc(names, func(name string) bool {
-		return name == headObject || strings.HasPrefix(name, asidePrefix)
+		return name == headObject || name == keyObject(begun.Shipping.Number) || strings.HasPrefix(name, asidePrefix)
 	}), headObject)
 	for _, name := range names {
-		if err := moveAside(ctx, b, name, lost); err != nil {
+		if err := moveAside(ctx, b, name, begun.Lost); err != nil {
 			return fmt.Errorf("setting the lost history aside: %w", err)
 		}
 	}

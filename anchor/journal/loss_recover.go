@@ -9,22 +9,26 @@ import (
 )
 
 // recoverShipped applies the batches of the bucket that follow the backend's log without a gap.
-func recoverShipped(ctx context.Context, cfg Config, s *schema) error {
+func (j *Journal) recoverShipped(ctx context.Context) error {
 	origin := ""
 	var tail *batch
-	released, err := readReleased(ctx, cfg.Bucket)
+	released, err := readReleased(ctx, j.bucket)
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return err
 	}
 	if released != nil {
 		origin, tail = released.Origin, released.tail
 	}
-	names, err := orderByReach(ctx, cfg.Bucket, released)
+	key, err := j.recoveryKey(ctx, released)
+	if err != nil {
+		return err
+	}
+	names, err := orderByReach(ctx, j.bucket, released)
 	if err != nil {
 		return err
 	}
 	apply := func(h batchHeader, items []batchItem) (bool, error) {
-		err := applyBatch(ctx, cfg, s, origin, h, items)
+		err := applyBatch(ctx, j.cfg.Backend, j.schema, key, origin, h, items)
 		if errors.Is(err, ErrContradicts) || errors.Is(err, ErrDamaged) {
 			return false, nil // of another history, or beyond a gap
 		}
@@ -33,8 +37,8 @@ func recoverShipped(ctx context.Context, cfg Config, s *schema) error {
 	for more := true; more; {
 		more = false
 		for _, name := range names {
-			h, items, err := getBatch(ctx, cfg.Bucket, name)
-			if unusable(err) {
+			h, items, err := getBatch(ctx, j.bucket, name)
+			if unusable(err) || err == nil && h.Key != key.number {
 				continue
 			}
 			if err != nil {
@@ -52,14 +56,39 @@ func recoverShipped(ctx context.Context, cfg Config, s *schema) error {
 			return err
 		}
 	}
-	return dropTokens(ctx, cfg.Backend)
+	return dropTokens(ctx, j.cfg.Backend)
+}
+
+// recoveryKey is the shipping key of what survives: the backend's, else the released head's, else the newest of the
+// bucket.
+func (j *Journal) recoveryKey(ctx context.Context, released *releasedHead) (*shippingKey, error) {
+	if key := j.key.Load(); key != nil {
+		return key, nil
+	}
+	if released != nil {
+		return j.bucket.keys.get(ctx, released.Key)
+	}
+	names, err := j.bucket.List(ctx, keyPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("listing the wrapped shipping keys: %w", err)
+	}
+	newest := 0
+	for _, name := range names {
+		if number, ok := parseKeyObject(name); ok {
+			newest = max(newest, number)
+		}
+	}
+	if newest == 0 {
+		return nil, ErrMissing
+	}
+	return j.bucket.keys.get(ctx, newest)
 }
 
 // orderByReach lists the batches: first those of chains that end at the released head, then those of chains that end
 // furthest. If two batches begin at one leaf, one is the orphan of a release that was interrupted before it swapped the
 // head, and another server went on without it: entries that were never released must not take the place of released
 // ones.
-func orderByReach(ctx context.Context, b Bucket, released *releasedHead) ([]string, error) {
+func orderByReach(ctx context.Context, b shipped, released *releasedHead) ([]string, error) {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing the shipped batches: %w", err)

@@ -241,7 +241,7 @@ func TestAcceptLossOfWhatWasRemembered(t *testing.T) {
 func TestAcceptLossOfWhatALedgerHas(t *testing.T) {
 	t.Parallel()
 	k, old, _ := prepareLoss(t)
-	head := journaltest.Must(journal.ReadReleased(t.Context(), k.bucket))
+	head := journaltest.Must(journal.ReadReleased(t.Context(), k.bucket, keys()))
 	elsewhere := []journal.LostHead{
 		{Origin: "muniment/other", Size: 99, Root: head.Root}, {Origin: head.Origin, Size: head.Size, Root: head.Root},
 		{},

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -34,10 +35,17 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	}
 	j.ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	j.workers.Add(4)
+	if j.provisional.Load() {
+		j.workers.Add(1)
+		go j.awaitKeys()
+	}
 	go j.commitGroups()
 	go j.ship()
 	go j.sign()
 	go j.compact()
+	if j.provisional.Load() {
+		return j, nil
+	}
 	patience := firstRelease
 	if j.Checkpoint().Size > 0 {
 		patience = nextRelease
@@ -69,6 +77,9 @@ func prepare(cfg Config) (*Journal, error) {
 		cfg.Log == nil {
 		return nil, errors.New("the configuration lacks a backend, bucket, signer, clock, randomness or log")
 	}
+	if cfg.ShippingKeys == nil {
+		return nil, errors.New("the configuration lacks what wraps the shipping key")
+	}
 	if len(cfg.Signer.PublicKey()) != ed25519.PublicKeySize {
 		return nil, errors.New("the signer's public key is not an Ed25519 key")
 	}
@@ -86,8 +97,9 @@ func prepare(cfg Config) (*Journal, error) {
 	return &Journal{
 		cfg: cfg, schema: s, holder: holder.String(), leases: map[string]time.Time{},
 		time:     timekeeper{clock: cfg.Clock},
-		requests: make(chan *request, maxGroup), stopped: make(chan struct{}),
-		news: newBroadcast(), commits: newBroadcast(), swaps: newBroadcast(), checkpoints: newBroadcast(),
+		requests: make(chan *request, maxGroup), stopped: make(chan struct{}), opened: make(chan struct{}),
+		bucket: shipped{cfg.Bucket, newKeyring(cfg.ShippingKeys, cfg.Bucket, cfg.Backend, ID{})},
+		news:   newBroadcast(), commits: newBroadcast(), swaps: newBroadcast(), checkpoints: newBroadcast(),
 		urgent: newBroadcast(),
 	}, nil
 }
@@ -95,39 +107,67 @@ func prepare(cfg Config) (*Journal, error) {
 // synchronize brings the backend up to the released head, or creates the journal. It returns ErrContradicts, ErrMissing
 // or ErrDamaged where that cannot be.
 func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) {
-	released, err := readReleased(ctx, j.cfg.Bucket)
-	if err != nil {
-		return Head{}, nil, err
-	}
 	head, ok, shipped, err := readState(ctx, j.cfg.Backend)
+	if err != nil {
+		return head, nil, err
+	}
+	if ok {
+		j.bucket.keys = newKeyring(j.cfg.ShippingKeys, j.cfg.Bucket, j.cfg.Backend, head.Journal)
+	}
+	released, err := readReleased(ctx, j.bucket)
+	if ok && errors.Is(err, ErrKeysUnavailable) && j.cfg.LocalKey != nil {
+		released, err = j.startProvisionally(ctx, head, shipped)
+		return head, released, err
+	}
 	switch {
 	case err != nil:
 		return head, nil, err
 	case !ok && released == nil:
 		// Batches without a head are an existing history: no other may be begun beside them.
-		if err := headMissing(ctx, j.cfg.Bucket); !errors.Is(err, ErrMissing) || !j.cfg.Create {
+		if err := headMissing(ctx, j.bucket); !errors.Is(err, ErrMissing) || !j.cfg.Create {
 			return head, nil, err
 		}
 		if err := j.create(ctx); err != nil {
 			return head, nil, err
 		}
 	default:
-		if err := contradiction(ctx, j.cfg.Backend, j.cfg.Bucket, head, shipped, released); err != nil {
+		if ok {
+			if err := j.openHead(ctx); err != nil {
+				return head, nil, err
+			}
+		}
+		if err := contradiction(ctx, j.cfg.Backend, j.bucket, head, shipped, released); err != nil {
 			return head, nil, err
 		}
 		if err := j.catchUpTo(ctx, head, shipped, released); err != nil {
 			return head, nil, err
 		}
 	}
-	head, _, _, err = readState(ctx, j.cfg.Backend)
-	if err == nil && !j.cfg.ID.IsZero() && j.cfg.ID != head.Journal {
-		err = fmt.Errorf("the journal's id is %s, and %s was expected: %w", head.Journal, j.cfg.ID, ErrContradicts)
+	if !ok { // it was created, or restored
+		err = j.openHead(ctx)
 	}
-	if err == nil && j.cfg.Origin != "" && j.cfg.Origin != head.Origin {
-		err = fmt.Errorf("the journal's origin is %s, and the configuration says %s; the origin never changes",
-			head.Origin, j.cfg.Origin)
+	if err == nil {
+		head, _, _, err = readState(ctx, j.cfg.Backend)
+	}
+	if err == nil {
+		err = j.checkConfigured(head)
+	}
+	if err == nil {
+		err = j.bucket.keys.keepCopies(ctx)
 	}
 	return head, released, err
+}
+
+// checkConfigured compares a head with the id and the origin that the caller expects.
+func (j *Journal) checkConfigured(head Head) error {
+	if !j.cfg.ID.IsZero() && j.cfg.ID != head.Journal {
+		return fmt.Errorf("the journal's id is %s, and %s was expected: %w", head.Journal, j.cfg.ID, ErrContradicts)
+	}
+	if j.cfg.Origin != "" && j.cfg.Origin != head.Origin {
+		return fmt.Errorf("the journal's origin is %s, and the configuration says %s; the origin never changes",
+			head.Origin, j.cfg.Origin)
+	}
+	return nil
 }
 
 // catchUpTo brings the backend up to a released head that it does not contradict, if it is behind.
@@ -138,7 +178,7 @@ func (j *Journal) catchUpTo(ctx context.Context, head Head, shipped uint64, rele
 	if head.Size < released.Size {
 		j.cfg.Log.Info("the journal is behind the released head; catching up",
 			"size", head.Size, "released", released.Size)
-		if err := catchUp(ctx, j.cfg, j.schema, released, head.Size); err != nil {
+		if err := catchUp(ctx, j.cfg, j.bucket, j.schema, released, head.Size); err != nil {
 			return fmt.Errorf("catching up from size %d, root %s, to the released head at size %d, root %s: %w",
 				head.Size, head.Root, released.Size, released.Root, err)
 		}
@@ -165,6 +205,14 @@ func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) e
 		released = &releasedHead{}
 	}
 	err := j.cfg.Backend.View(ctx, func(r Reader) error {
+		row, err := r.Get(headTable, headKey)
+		if err != nil {
+			return err
+		}
+		j.headRow = bytes.Clone(row)
+		if err := checkAuth(r, head); err != nil {
+			return err
+		}
 		edge, err := loadEdge(r, head.Size)
 		if err != nil {
 			return err
@@ -183,6 +231,7 @@ func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) e
 		return err
 	}
 	j.id, j.origin = head.Journal, head.Origin
+	j.head.Store(&head)
 	j.size.Store(head.Size)
 	j.lastNews.Store(head.News)
 	j.swapped.Store(released)
@@ -211,20 +260,26 @@ func (j *Journal) create(ctx context.Context) error {
 	if !j.cfg.ID.isV7() {
 		return errors.New("a journal is created with a journal id, which is a UUID of version 7")
 	}
-	err := j.cfg.Backend.Update(ctx, func(tx Txn) error {
+	j.bucket.keys = newKeyring(j.cfg.ShippingKeys, j.cfg.Bucket, j.cfg.Backend, j.cfg.ID)
+	key, wrapped, err := j.bucket.keys.draw(ctx, 1, j.cfg.Rand)
+	if err != nil {
+		return err
+	}
+	err = j.cfg.Backend.Update(ctx, func(tx Txn) error {
 		if _, there, err := readHead(tx); err != nil || there {
 			return errors.Join(err, errNothing) // another process was faster
 		}
-		g := &group{overlay: newOverlay(tx), schema: j.schema, edge: &edge{},
+		g := &group{overlay: newOverlay(tx), schema: j.schema, edge: &edge{}, key: key,
 			head: Head{Journal: j.cfg.ID, Origin: j.cfg.Origin}}
 		time, _ := j.time.read(g.head.At)
 		event := created.New(ID{}, Created{Journal: j.cfg.ID, Origin: j.cfg.Origin,
-			Key: verifierKey(j.cfg.Origin, j.cfg.Signer)})
+			Key: verifierKey(j.cfg.Origin, j.cfg.Signer), Shipping: shippingKeyAt(1, wrapped)})
 		s := g.begin()
 		if err := s.write(j, Actor{System, "journal"}, Change{Events: []Event{event}}, time); err != nil {
 			return err
 		}
 		s.finish()
+		g.set(shippingKeyTable, shippingKeyRow(1), []byte(wrapped))
 		if err := g.seal(); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func TestOldDatabaseAndNoHead(t *testing.T) {
 	k.close(t, j)
 	k.bucket.Tamper("head", nil)
 	k.backend = old
-	if s, err := journal.Compare(t.Context(), k.backend, k.bucket); !errors.Is(err, journal.ErrContradicts) {
+	if s, err := journal.Compare(t.Context(), k.backend, k.bucket, keys()); !errors.Is(err, journal.ErrContradicts) {
 		t.Errorf("comparing gives %+v, %v", s, err)
 	}
 	if j, err := journal.Open(t.Context(), k.config(t)); !errors.Is(err, journal.ErrContradicts) {

@@ -19,6 +19,10 @@ const (
 
 // ship releases committed entries until the journal closes: it ships a batch, then swaps the head object.
 func (j *Journal) ship() {
+	if !j.awaitOpened() {
+		j.workers.Done()
+		return
+	}
 	j.retryLoop("releasing", j.commits, func(ctx context.Context) (bool, error) {
 		if j.swapped.Load().Size == j.Size() {
 			return true, nil
@@ -97,38 +101,44 @@ func (j *Journal) retryLoop(what string, news *broadcast, work func(context.Cont
 // shipBatch ships the entries committed since the last release, as many as one batch holds, and swaps the head object
 // to it. Small releases are appended to the head object; when it exceeds Config.Tail it is written as a batch.
 func (j *Journal) shipBatch(ctx context.Context) error {
-	before := j.swapped.Load()
+	before, key := j.swapped.Load(), j.key.Load()
 	h := batchHeader{First: before.Size, Prev: before.LastBatch, PrevRoot: before.Root}
-	items, err := j.collect(ctx, &h)
+	c, err := j.collect(ctx, &h)
 	if err != nil {
 		return fmt.Errorf("reading the entries to ship: %w", err)
 	}
+	items := c.items
 	if before.tail != nil {
 		h.First, h.Prev, h.PrevRoot = before.tail.header.First, before.tail.header.Prev, before.tail.header.PrevRoot
 		h.Count += before.tail.header.Count
 		items = lastWrites(slices.Concat(before.tail.items, items))
 	}
-	raw, err := appendBatch(h, items)
+	h.Key = key.number
+	raw, err := appendBatch(h, items, key)
 	if err != nil {
 		return err
 	}
 	next := &releasedHead{Journal: j.id, Origin: j.origin, Size: h.First + h.Count, Root: h.Root,
-		LastBatch: h.Prev, PrevHeadHash: before.hash()}
+		LastBatch: h.Prev, PrevHeadHash: before.hash(), Auth: c.auth}
 	if len(raw) <= j.cfg.Tail {
 		next.Tail, next.tail = raw, &batch{h, items}
 	} else {
 		next.LastBatch = batchName(h, raw)
 		// The name carries the content's digest: an object that is there already is this one.
-		if _, err := j.cfg.Bucket.Put(ctx, next.LastBatch, raw, ""); err != nil && !errors.Is(err, ErrConflict) {
+		if _, err := j.bucket.Put(ctx, next.LastBatch, raw, ""); err != nil && !errors.Is(err, ErrConflict) {
 			return fmt.Errorf("shipping a batch: %w", err)
 		}
 	}
-	swapped, err := j.swap(ctx, before, next)
+	swapped, err := j.swap(ctx, before, next, key)
 	if err != nil {
 		return fmt.Errorf("swapping the released head: %w", err)
 	}
 	if next.Tail == nil && swapped.LastBatch == next.LastBatch {
 		j.recordShipment(next.LastBatch, h, len(raw))
+	}
+	j.shippedEdge = nil
+	if swapped == next {
+		j.shippedEdge = c.edge
 	}
 	j.swapped.Store(swapped)
 	j.swaps.notify()
@@ -137,10 +147,10 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 
 // swap replaces the head object by the next one, if it is unchanged, and returns the head object that is there
 // afterwards.
-func (j *Journal) swap(ctx context.Context, before, next *releasedHead) (*releasedHead, error) {
-	err := next.encode()
+func (j *Journal) swap(ctx context.Context, before, next *releasedHead, key *shippingKey) (*releasedHead, error) {
+	err := next.encode(key)
 	if err == nil {
-		next.tag, err = j.cfg.Bucket.Put(ctx, headObject, next.raw, before.tag)
+		next.tag, err = j.bucket.Put(ctx, headObject, next.raw, before.tag)
 	}
 	if errors.Is(err, ErrConflict) {
 		return j.reconcile(ctx, next)
@@ -152,7 +162,7 @@ func (j *Journal) swap(ctx context.Context, before, next *releasedHead) (*releas
 // answer was lost. It is of our history if another gateway has released the same entries; then we go on from it.
 // ErrContradicts when it is neither.
 func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedHead, error) {
-	found, err := readReleased(ctx, j.cfg.Bucket)
+	found, err := readReleased(ctx, j.bucket)
 	if err != nil {
 		return nil, err
 	}

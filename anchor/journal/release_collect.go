@@ -6,17 +6,31 @@ import (
 	"fmt"
 )
 
+// collected is what collect has read.
+type collected struct {
+	items []batchItem
+	edge  *edge   // of the tree after the last entry
+	auth  *uint64 // index of the newest event about principals, keys and grants
+}
+
 // collect reads the entries that follow the released head and the current sealed rows of their changes, and fills in
 // the header's count and root. A change is never cut in two. A row that was erased since goes together with the event
 // that erased it, as far as a batch can hold both; otherwise a restore from this batch would miss a row that is still
 // bound.
-func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchItem, err error) {
+//
+// Rows of the backend are not believed: the entries must lead from the released head to the committed one, whose roots
+// this process knows.
+func (j *Journal) collect(ctx context.Context, h *batchHeader) (c collected, err error) {
+	head := *j.head.Load()
 	err = j.View(ctx, func(r Reader) error {
-		items, h.Count = nil, 0
+		c, h.Count = collected{}, 0
+		if c.edge, err = j.edgeAt(r, h.First, h.PrevRoot); err != nil {
+			return err
+		}
 		size, erased := 0, uint64(0)
-		// The snapshot may hold entries beyond Size, which the committer has not announced yet; they wait for the
+		// The snapshot may hold entries beyond the head, which the committer has not announced yet; they wait for the
 		// next batch.
-		err := r.Scan(bodyTable, Range{From: indexKey(h.First), To: indexKey(j.Size())}, func(key, row []byte) error {
+		err := r.Scan(bodyTable, Range{From: indexKey(h.First), To: indexKey(head.Size)}, func(key, row []byte) error {
 			at := h.First + h.Count
 			if size > maxBatch && at > erased || size > maxGrown {
 				inside, err := insideChange(r, at)
@@ -31,11 +45,12 @@ func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchIte
 			if err != nil {
 				return err
 			}
-			items = append(items, item)
+			c.items = append(c.items, item)
+			c.edge.append(entryHash(item.nonce, item.value), func(int, uint64, []Hash) {})
 			h.Count++
 			size += len(row)
 			rows, n, until, err := sealedItems(r, at)
-			items = append(items, rows...)
+			c.items = append(c.items, rows...)
 			size, erased = size+n, max(erased, until)
 			return err
 		})
@@ -45,10 +60,39 @@ func (j *Journal) collect(ctx context.Context, h *batchHeader) (items []batchIte
 		if h.Count == 0 {
 			return fmt.Errorf("body %d is missing: %w", h.First, ErrDamaged)
 		}
-		h.Root, err = rootAt(r, h.First+h.Count)
+		h.Root = c.edge.root()
+		if err := provePrefix(r, c.edge.size, h.Root, head); err != nil {
+			return err
+		}
+		c.auth, err = authBefore(r, head.Auth, c.edge.size)
 		return err
 	})
-	return items, err
+	return c, err
+}
+
+// edgeAt is the edge of the released tree.
+func (j *Journal) edgeAt(r Reader, size uint64, root Hash) (*edge, error) {
+	if j.shippedEdge != nil && j.shippedEdge.size == size {
+		return j.shippedEdge.clone(), nil
+	}
+	e, err := loadEdge(r, size)
+	if err == nil && size > 0 && e.root() != root {
+		err = fmt.Errorf("the tree at the released size %d has another root: %w", size, ErrDamaged)
+	}
+	return e, err
+}
+
+// authBefore is the index of the newest event about principals, keys and grants in a tree of a size: it follows the
+// chain back from the newest of all.
+func authBefore(r Reader, newest *uint64, size uint64) (*uint64, error) {
+	for newest != nil && *newest >= size {
+		record, err := readRecord(r, *newest)
+		if err != nil {
+			return nil, err
+		}
+		newest = record.Auth
+	}
+	return newest, nil
 }
 
 // entryItem makes the item of a body's row, which must have the index want.

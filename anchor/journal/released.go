@@ -13,13 +13,20 @@ type ReleasedHead struct {
 	Origin  string
 	Size    uint64
 	Root    Hash
+	// Authentic says that the journal's shipping key authenticates the head; otherwise it was only read.
+	Authentic bool
 
 	object *releasedHead
 }
 
 // ReadReleased reads a release bucket's head object. ErrMissing when the bucket has neither a head nor batches;
-// ErrDamaged when the head cannot be read, or is missing although there are batches.
-func ReadReleased(ctx context.Context, b Bucket) (ReleasedHead, error) {
+// ErrDamaged when the head cannot be read, is not authentic, or is missing although there are batches. Without keys it
+// is not authenticated; with them, ErrKeysUnavailable.
+func ReadReleased(ctx context.Context, b Bucket, keys ShippingKeys) (ReleasedHead, error) {
+	return publicHead(ctx, openShipped(b, keys))
+}
+
+func publicHead(ctx context.Context, b shipped) (ReleasedHead, error) {
 	h, err := readReleased(ctx, b)
 	if err == nil && h == nil {
 		err = headMissing(ctx, b)
@@ -27,12 +34,13 @@ func ReadReleased(ctx context.Context, b Bucket) (ReleasedHead, error) {
 	if err != nil {
 		return ReleasedHead{}, fmt.Errorf("reading the release bucket: %w", err)
 	}
-	return ReleasedHead{Journal: h.Journal, Origin: h.Origin, Size: h.Size, Root: h.Root, object: h}, nil
+	return ReleasedHead{Journal: h.Journal, Origin: h.Origin, Size: h.Size, Root: h.Root,
+		Authentic: b.keys != nil, object: h}, nil
 }
 
 // headMissing returns the error for a bucket without a head object: ErrMissing if it has no batches either, else
 // ErrDamaged.
-func headMissing(ctx context.Context, b Bucket) error {
+func headMissing(ctx context.Context, b shipped) error {
 	names, err := b.List(ctx, batchPrefix)
 	if err != nil {
 		return fmt.Errorf("listing the shipped batches: %w", err)
@@ -46,9 +54,11 @@ func headMissing(ctx context.Context, b Bucket) error {
 
 // CheckConfig is what CheckReleased needs.
 type CheckConfig struct {
-	Bucket      Bucket
-	Head        ReleasedHead // of this bucket, or of the one that it is a copy of
-	Definitions []Definition
+	// ShippingKeys authenticates what is read. Nil: it is checked, and not authenticated.
+	ShippingKeys ShippingKeys
+	Bucket       Bucket
+	Head         ReleasedHead // of this bucket, or of the one that it is a copy of
+	Definitions  []Definition
 	// Scratch is an empty backend that the history is replayed into. The caller may look at it afterwards.
 	Scratch Backend
 	// Before are earlier heads that the history must contain. Those of size 0 are passed over.
@@ -92,8 +102,9 @@ func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 
 // replayReleased replays the chain of batches and compares the heads with it.
 func replayReleased(ctx context.Context, cfg CheckConfig, s *schema) error {
-	err := eachBatch(ctx, cfg.Bucket, cfg.Head.object, 0, func(name string, h batchHeader, items []batchItem) error {
-		if err := applyBatch(ctx, Config{Backend: cfg.Scratch}, s, cfg.Head.Origin, h, items); err != nil {
+	bucket := openShipped(cfg.Bucket, cfg.ShippingKeys)
+	err := eachBatch(ctx, bucket, cfg.Head.object, 0, func(name string, h batchHeader, items []batchItem) error {
+		if err := applyBatch(ctx, cfg.Scratch, s, nil, cfg.Head.Origin, h, items); err != nil {
 			return fmt.Errorf("replaying the shipped batch %s, from leaf %d on: %w", name, h.First, err)
 		}
 		if cfg.Progress != nil {

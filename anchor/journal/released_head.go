@@ -9,10 +9,8 @@ import (
 )
 
 const (
-	headObject = "head"
-	// The versions of the head object: one with a tail cannot be read by a program that does not know of tails.
-	headPlain = 1
-	headTail  = 2
+	headObject  = "head"
+	headVersion = 1
 
 	// defaultTail is some ten to twenty deposits: enough to make batches rare under load, and little to write again
 	// each time.
@@ -28,7 +26,11 @@ type releasedHead struct {
 	Root         Hash   `json:"root"`
 	LastBatch    string `json:"lastBatch"`
 	PrevHeadHash Hash   `json:"prevHeadHash"` // SHA-256 of the head object before; zero for the first
-	// Tail is the batch that follows LastBatch and ends at Size; empty when LastBatch itself ends there.
+	// Auth is the index of the newest event about principals, keys and grants.
+	Auth *uint64 `json:"auth,omitempty"`
+	Key  int     `json:"key"` // the number of the shipping key that authenticates the head
+	// Tail is the batch that follows LastBatch and ends at Size; empty when LastBatch itself ends there. The member
+	// "mac" follows at the end.
 	Tail []byte `json:"tail,omitempty"`
 
 	raw  []byte // as it stands in the bucket
@@ -42,8 +44,9 @@ type batch struct {
 	items  []batchItem
 }
 
-// readReleased reads the head object; nil when there is none.
-func readReleased(ctx context.Context, b Bucket) (*releasedHead, error) {
+// readReleased reads the head object; nil when there is none. It is errUnauthentic if the shipping key does not
+// authenticate it.
+func readReleased(ctx context.Context, b shipped) (*releasedHead, error) {
 	raw, tag, err := b.Get(ctx, headObject)
 	if errors.Is(err, ErrNoObject) {
 		return nil, nil
@@ -51,18 +54,33 @@ func readReleased(ctx context.Context, b Bucket) (*releasedHead, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the released head: %w", err)
 	}
-	return parseReleased(raw, tag)
+	h, err := parseReleased(raw, tag)
+	if err != nil || b.keys == nil {
+		return h, err
+	}
+	covered, mac, err := splitMAC(raw)
+	if err == nil {
+		err = b.keys.verify(ctx, h.Key, macHead, covered, mac)
+	}
+	if err == nil && b.keys.id() != h.Journal {
+		err = fmt.Errorf("it is of the journal %s, not %s: %w", h.Journal, b.keys.id(), errUnauthentic)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the released head: %w", err)
+	}
+	return h, nil
 }
 
-// parseReleased reads a head object and its tail, which must lead to the head's size and root.
+// parseReleased reads a head object and its tail, which must lead to the head's size and root. It does not look whether
+// they are authentic.
 func parseReleased(raw []byte, tag string) (*releasedHead, error) {
 	h := &releasedHead{raw: raw, tag: tag}
 	if err := json.Unmarshal(raw, h); err != nil {
 		return nil, fmt.Errorf("the released head cannot be read: %w", ErrDamaged)
 	}
-	if h.V > headTail {
+	if h.V > headVersion {
 		return nil, fmt.Errorf("the released head is of format %d, this program knows %d: a newer program is needed",
-			h.V, headTail)
+			h.V, headVersion)
 	}
 	if !h.Journal.isV7() {
 		return nil, fmt.Errorf("the released head names no journal: %w", ErrDamaged)
@@ -71,21 +89,23 @@ func parseReleased(raw []byte, tag string) (*releasedHead, error) {
 		return h, nil
 	}
 	header, items, err := parseBatch(h.Tail)
-	if err != nil || header.First+header.Count != h.Size || header.Root != h.Root || header.Prev != h.LastBatch {
+	if err != nil || header.First+header.Count != h.Size || header.Root != h.Root || header.Prev != h.LastBatch ||
+		header.Key != h.Key {
 		return nil, fmt.Errorf("the tail of the released head is not a batch that leads to it: %w", ErrDamaged)
 	}
 	h.tail = &batch{header, items}
 	return h, nil
 }
 
-// encode sets the version and writes the object into raw.
-func (h *releasedHead) encode() (err error) {
-	h.V = headPlain
-	if h.Tail != nil {
-		h.V = headTail
+// encode sets version and key number, and writes the object, authenticated by the key, into raw.
+func (h *releasedHead) encode(key *shippingKey) error {
+	h.V, h.Key = headVersion, key.number
+	object, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("writing the released head: %w", err)
 	}
-	h.raw, err = json.Marshal(h)
-	return err
+	h.raw = key.appendMAC(macHead, object)
+	return nil
 }
 
 // hash is the value of PrevHeadHash in the next head.

@@ -15,9 +15,13 @@ var errMisplaced = fmt.Errorf("names another place than the one it stands in: %w
 // errDangling says that a token leads to no row.
 var errDangling = errors.New("the token leads nowhere")
 
+// errUntouched says that a sealed row was shipped beside no event that has to do with it.
+var errUntouched = fmt.Errorf("a sealed row is written beside no event that binds, rewrites or unbinds it: %w",
+	ErrDamaged)
+
 // replay applies shipped items: it appends each body, which must name the number and predecessor that it gets, and runs
-// the reducers. Sealed rows are written as they are: whether events bind them can be checked only when all items are
-// applied.
+// the reducers. A sealed row is written once for the events that bind it, write it anew or unbind it; any other write
+// of one is refused. A row that is bound and not there may come with a later batch.
 func (g *group) replay(items []batchItem) error {
 	for _, item := range items {
 		switch item.kind {
@@ -25,12 +29,16 @@ func (g *group) replay(items []batchItem) error {
 			if err := g.replayEntry(item); err != nil {
 				return err
 			}
-		case 's':
+		case 's', 'x':
+			if !g.touched[string(item.key)] {
+				return errUntouched
+			}
+			delete(g.touched, string(item.key))
 			g.set(sealedTable, item.key, slices.Clone(item.value))
-			g.set(unindexedTable, item.key, []byte{1})
-		case 'x':
-			g.set(sealedTable, item.key, nil)
 			g.set(unindexedTable, item.key, nil)
+			if item.kind == 's' {
+				g.set(unindexedTable, item.key, []byte{1})
+			}
 		}
 	}
 	return nil
@@ -50,6 +58,12 @@ func (g *group) replayEntry(item batchItem) error {
 		return fmt.Errorf("body %d %w", at, errMisplaced)
 	}
 	s.finish()
+	for _, key := range slices.Concat(s.bound, s.unbound) {
+		if g.touched == nil {
+			g.touched = map[string]bool{}
+		}
+		g.touched[string(key)] = true
+	}
 	if at == 0 {
 		var data Created
 		if err := json.Unmarshal(b.Data, &data); err != nil || b.Type != string(created) {
@@ -62,10 +76,14 @@ func (g *group) replayEntry(item batchItem) error {
 
 // catchUp applies the shipped batches that bring the backend from its size to the released head. On an empty backend
 // this is a restore.
-func catchUp(ctx context.Context, cfg Config, s *schema, head *releasedHead, from uint64) error {
+func catchUp(ctx context.Context, cfg Config, b shipped, s *schema, head *releasedHead, from uint64) error {
+	key, err := b.keys.get(ctx, head.Key)
+	if err != nil {
+		return err
+	}
 	erases := false
-	err := eachBatch(ctx, cfg.Bucket, head, from, func(name string, h batchHeader, items []batchItem) error {
-		if err := applyBatch(ctx, cfg, s, head.Origin, h, items); err != nil {
+	err = eachBatch(ctx, b, head, from, func(name string, h batchHeader, items []batchItem) error {
+		if err := applyBatch(ctx, cfg.Backend, s, key, head.Origin, h, items); err != nil {
 			return fmt.Errorf("applying the shipped batch %s: %w", name, err)
 		}
 		cfg.Log.Info("caught up", "size", h.First+h.Count, "of", head.Size)
@@ -106,9 +124,11 @@ func dropTokens(ctx context.Context, b Backend) error {
 	}
 }
 
-// applyBatch applies a batch in one transaction, without the entries that the backend has already.
-func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h batchHeader, items []batchItem) error {
-	return cfg.Backend.Update(ctx, func(tx Txn) error {
+// applyBatch applies a batch in one transaction, without the entries that the backend has already. key authenticates
+// the head that it leads to; nil for scratch tables.
+func applyBatch(ctx context.Context, b Backend, s *schema, key *shippingKey, origin string, h batchHeader,
+	items []batchItem) error {
+	return b.Update(ctx, func(tx Txn) error {
 		head, ok, err := readHead(tx)
 		if err != nil {
 			return err
@@ -124,7 +144,7 @@ func applyBatch(ctx context.Context, cfg Config, s *schema, origin string, h bat
 		if err != nil {
 			return err
 		}
-		g := &group{overlay: newOverlay(tx), schema: s, head: head, edge: edge}
+		g := &group{overlay: newOverlay(tx), schema: s, head: head, edge: edge, key: key}
 		if head.Size == h.First && head.Size > 0 && edge.root() != h.PrevRoot {
 			return fmt.Errorf("the batch follows another history than this journal's: %w", ErrContradicts)
 		}

@@ -51,14 +51,15 @@ func BenchmarkCheckReleased(b *testing.B) {
 	k := newKit(b)
 	k.tail = 0
 	fillForRestore(b, k)
-	head := journaltest.Must(journal.ReadReleased(context.Background(), k.bucket))
+	head := journaltest.Must(journal.ReadReleased(context.Background(), k.bucket, keys()))
 	for b.Loop() {
 		store, err := bolt.Open(bolt.Config{Path: filepath.Join(b.TempDir(), "scratch.db"), Create: true})
 		if err != nil {
 			b.Fatal(err)
 		}
 		found, err := journal.CheckReleased(context.Background(), journal.CheckConfig{
-			Bucket: k.bucket, Head: head, Definitions: definitions(), Scratch: store, Tokens: benchTokens,
+			ShippingKeys: keys(),
+			Bucket:       k.bucket, Head: head, Definitions: definitions(), Scratch: store, Tokens: benchTokens,
 		})
 		if err != nil || len(found) > 0 {
 			b.Fatalf("%d findings, %v", len(found), err)

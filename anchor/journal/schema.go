@@ -55,6 +55,8 @@ type Created struct {
 	Journal ID     `json:"journal"` // the journal id, which stays the same under every later origin
 	Origin  string `json:"origin"`
 	Key     string `json:"key"` // the verifier key of the checkpoints, as golang.org/x/mod/sumdb/note writes it
+	// Shipping is the key that authenticates what is shipped and the heads of the log.
+	Shipping ShippingKeyAt `json:"shipping"`
 }
 
 // clockStepped is an event about the machine's clock.

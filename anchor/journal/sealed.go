@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 var (
@@ -61,6 +62,9 @@ func (s *step) seal(rows []Row) error {
 	out := outboxRow{First: s.group.edge.size}
 	size := 0
 	for _, row := range rows {
+		if !s.touches(row.Key) {
+			return errUntouched
+		}
 		if err := s.sealRow(row); err != nil {
 			return err
 		}
@@ -83,6 +87,12 @@ func (s *step) seal(rows []Row) error {
 	}
 	s.set(outboxTable, indexKey(s.last.Index), raw)
 	return nil
+}
+
+// touches says whether an event of the change binds, rewrites or unbinds a sealed row.
+func (s *step) touches(key []byte) bool {
+	same := func(k []byte) bool { return bytes.Equal(k, key) }
+	return slices.ContainsFunc(s.bound, same) || slices.ContainsFunc(s.unbound, same)
 }
 
 func (s *step) sealRow(row Row) error {

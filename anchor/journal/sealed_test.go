@@ -69,14 +69,20 @@ func TestAnErasedRowTakesItsTokens(t *testing.T) {
 	restoredEqual(t, k)
 }
 
-// TestARowWrittenAgain: a bound row may be written again by any event, and a restore brings the newer one.
+// TestARowWrittenAgain: a bound row may be written again by an event that says so, and a restore brings the newer one.
 func TestARowWrittenAgain(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
 	keep(t, j, "a")
 	again := journal.Row{Key: []byte("a"), Value: []byte("sealed anew")}
-	released(t, j, journaltest.Must(commitSealed(t, j, noted.New(docID(1), note1(1)), again)))
+	released(t, j, journaltest.Must(commitSealed(t, j, rewrote.New(docID(1), secret{"a"}), again)))
+	if _, err := commitSealed(t, j, noted.New(docID(1), note1(1)), again); err == nil {
+		t.Error("a row was written anew beside an event that does not say so")
+	}
+	if _, err := commitSealed(t, j, rewrote.New(docID(1), secret{"b"})); err == nil {
+		t.Error("a row was said to be written anew that no event binds")
+	}
 	unbound := journal.Row{Key: []byte("never bound"), Value: []byte("x")}
 	if _, err := commitSealed(t, j, noted.New(docID(1), note1(1)), unbound); err == nil {
 		t.Error("a row was written that no event binds")

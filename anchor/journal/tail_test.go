@@ -138,6 +138,7 @@ func TestGoldenTail(t *testing.T) {
 		t.Errorf("the head has changed (-want +got):\n%s", diff)
 	}
 	fresh := newKit(t)
+	journaltest.Must(fresh.bucket.Put(t.Context(), "key/1", k.bucket.Objects()["key/1"], ""))
 	journaltest.Must(fresh.bucket.Put(t.Context(), "head", golden, ""))
 	j = fresh.open(t)
 	if j.Size() != 3 {

@@ -95,8 +95,9 @@ func CheckSizes(secrets []Secret) error {
 // Journals is what the journals' own key is called. It wraps their shipping keys; no tenant may have the name.
 const Journals = "journal"
 
-// Service holds one key for each tenant, and one for the journals. Its methods may be called concurrently. Errors wrap one of the sentinels
-// above, name the service, and never carry a secret. A missing or empty plaintext is an error, never an empty secret.
+// Service holds one key for each tenant, and one for the journals. Its methods may be called concurrently. Errors wrap
+// one of the sentinels above, name the service, and never carry a secret. A missing or empty plaintext is an error,
+// never an empty secret.
 type Service interface {
 	// CreateTenant makes the tenant's key if there is none yet. It is idempotent. The name Journals is refused.
 	CreateTenant(ctx context.Context, tenant string) error

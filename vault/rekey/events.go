@@ -34,7 +34,8 @@ type KeyRewrapBegunData struct {
 // KeysRewrappedData says that the wrapped keys of some sealed rows were replaced. It is quiet.
 type KeysRewrappedData struct {
 	Version int `json:"version"` // the one that the rewrap leads to
-	Count   int `json:"count"`   // rows
+	// Rows are the keys of the rows: a restore writes no other in the name of the event.
+	Rows [][]byte `json:"rows"`
 }
 
 // KeyRewrapCompletedData says that a rewrap has been through all sealed rows of the tenant, and none is wrapped with a
@@ -78,6 +79,15 @@ type ErasedInBackupsData struct {
 	Count  uint64     `json:"count"`  // documents, since the trim before
 }
 
+func reduceKeysRewrapped(w *journal.Writer, _ journal.Entry, d KeysRewrappedData) error {
+	for _, key := range d.Rows {
+		if err := w.Rewrite(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Definitions are the event types of this package, with their reducers.
 func Definitions() []journal.Definition {
 	return []journal.Definition{
@@ -87,7 +97,7 @@ func Definitions() []journal.Definition {
 		KeyRewrapBegun.On(func(w *journal.Writer, e journal.Entry, d KeyRewrapBegunData) error {
 			return changeKey(w, e, func(key *keyRow) { key.Floor = d.Version })
 		}),
-		KeysRewrapped.On(func(*journal.Writer, journal.Entry, KeysRewrappedData) error { return nil }).Quiet(),
+		KeysRewrapped.On(reduceKeysRewrapped).Quiet(),
 		KeyRewrapCompleted.On(func(w *journal.Writer, e journal.Entry, d KeyRewrapCompletedData) error {
 			return changeKey(w, e, func(key *keyRow) { key.Rewrapped, key.Complete = d.Version, e.Index })
 		}),

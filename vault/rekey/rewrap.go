@@ -314,7 +314,10 @@ func (w *rewrapping) commit(ctx context.Context, ready []rewrapped) error {
 		if err := current(view, w.who.Tenant, puts...); err != nil || len(puts) == 0 {
 			return journal.Change{}, err
 		}
-		data := KeysRewrappedData{Version: w.progress().Version, Count: len(puts)}
+		data := KeysRewrappedData{Version: w.progress().Version}
+		for _, row := range puts {
+			data.Rows = append(data.Rows, row.Key)
+		}
 		return journal.Change{Events: []journal.Event{KeysRewrapped.New(journal.ID{}, data)}, Sealed: puts}, nil
 	})
 	if err == nil {

@@ -202,7 +202,7 @@ func (b *backupRun) checkAgain(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, release.Close()) }()
 	bucket := objects.NewBucket(release)
-	head, err := journal.ReadReleased(ctx, bucket)
+	head, err := journal.ReadReleased(ctx, bucket, nil)
 	if err != nil {
 		return damagedBackup(err)
 	}

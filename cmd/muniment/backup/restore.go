@@ -165,7 +165,7 @@ func (r *restoreRun) run(ctx context.Context) (err error) {
 // rebuild replays the release bucket into the journal's file, and proves the result.
 func (r *restoreRun) rebuild(ctx context.Context) error {
 	bucket := objects.NewBucket(r.store.Release)
-	head, err := journal.ReadReleased(ctx, bucket)
+	head, err := journal.ReadReleased(ctx, bucket, node.ShippingKeys{Keys: r.store.Keys})
 	if err != nil {
 		return damagedBucket(err)
 	}
@@ -173,6 +173,7 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 	began, bar := time.Now(), cli.StartProgress(r.Stderr, "replaying", 0)
 	found, err := journal.CheckReleased(ctx, journal.CheckConfig{
 		Bucket: bucket, Head: head, Definitions: node.Definitions(), Scratch: r.store.Backend, Progress: bar.At,
+		ShippingKeys: node.ShippingKeys{Keys: r.store.Keys},
 	})
 	if err == nil && len(found) > 0 {
 		err = fmt.Errorf("sealed rows are not as their events bind them, %s to begin with: %w",

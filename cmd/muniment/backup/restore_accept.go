@@ -60,7 +60,7 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 	if errors.Is(err, journal.ErrNothingLost) {
 		// An earlier run may have stopped after the loss was on record and before there was a head, though perhaps a
 		// first batch.
-		_, missing := journal.ReadReleased(ctx, cfg.Bucket)
+		_, missing := journal.ReadReleased(ctx, cfg.Bucket, cfg.ShippingKeys)
 		if unreleased = errors.Is(missing, journal.ErrMissing) || errors.Is(missing, journal.ErrDamaged); !unreleased {
 			return cli.Hint(err, "serve goes on from here; nothing was changed")
 		}
@@ -86,7 +86,7 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 
 // seenByLedgers are the heads that ledgers have of the journal that is here or in the release bucket.
 func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, error) {
-	standing, err := journal.Compare(ctx, r.store.Backend, objects.NewBucket(r.store.Release))
+	standing, err := journal.Compare(ctx, r.store.Backend, objects.NewBucket(r.store.Release), nil)
 	if err != nil && !errors.Is(err, journal.ErrContradicts) && !errors.Is(err, journal.ErrDamaged) &&
 		!errors.Is(err, journal.ErrMissing) {
 		return nil, err
@@ -162,6 +162,7 @@ func (r *restoreRun) survivors() (journal.Config, error) {
 		Backend: r.store.Backend, Bucket: objects.NewBucket(r.store.Release), Signer: signer,
 		Clock: journal.SystemClock{}, Rand: rand.Reader,
 		Log: slog.New(slog.DiscardHandler), Definitions: node.Definitions(), Remembered: remembered, Origin: r.origin,
+		ShippingKeys: node.ShippingKeys{Keys: r.store.Keys},
 	}, nil
 }
 

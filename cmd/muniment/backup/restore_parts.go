@@ -111,11 +111,11 @@ func (r *restoreRun) putReleased(ctx context.Context, backup journal.Bucket) (er
 	}
 	defer func() { err = errors.Join(err, release.Close()) }()
 	bucket := objects.NewBucket(release)
-	head, err := journal.ReadReleased(ctx, backup)
+	head, err := journal.ReadReleased(ctx, backup, nil)
 	if err != nil {
 		return damagedBackup(err)
 	}
-	there, err := journal.ReadReleased(ctx, bucket)
+	there, err := journal.ReadReleased(ctx, bucket, nil)
 	switch {
 	case err == nil && there.Origin == head.Origin && there.Size == head.Size && there.Root == head.Root:
 		return nil

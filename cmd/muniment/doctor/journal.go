@@ -58,7 +58,7 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 	if backend != nil {
 		reader = backend
 	}
-	stands, err := journal.Compare(ctx, reader, objects.NewBucket(release))
+	stands, err := journal.Compare(ctx, reader, objects.NewBucket(release), nil)
 	switch {
 	case errors.Is(err, journal.ErrMissing):
 		r.ok("", "there is none yet")

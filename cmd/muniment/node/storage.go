@@ -167,7 +167,7 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 	j, err = journal.Open(ctx, journal.Config{
 		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Signer: signer,
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Definitions: Definitions(),
-		Origin: origin, ID: id, Create: s.Found == Fresh, Remembered: remembered,
+		Origin: origin, ID: id, ShippingKeys: ShippingKeys{s.Keys}, Create: s.Found == Fresh, Remembered: remembered,
 	})
 	switch {
 	case err != nil && s.Found == Fresh && s.releasedByAnother(ctx):

@@ -44,7 +44,8 @@ type file struct {
 	Journal []fileKey `json:"journal"`
 }
 
-// fileKey is one version of a tenant's key or of the journals': a Tink keyset (binary, in the clear) with one raw AES-256-GCM key.
+// fileKey is one version of a tenant's key or of the journals': a Tink keyset (binary, in the clear) with one raw
+// AES-256-GCM key.
 type fileKey struct {
 	Version uint32 `json:"version"`
 	Keyset  []byte `json:"keyset"`

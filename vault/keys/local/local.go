@@ -1,6 +1,6 @@
-// Package local keeps the tenants' keys, the journals' own, and the keys that sign, in one file beside the data: the key service of the
-// embedded default, and its key custodian. A reader of the file can read every document, so it is kept and backed up
-// apart from the data.
+// Package local keeps the tenants' keys, the journals' own, and the keys that sign, in one file beside the data: the
+// key service of the embedded default, and its key custodian. A reader of the file can read every document, so it is
+// kept and backed up apart from the data.
 package local
 
 import (
@@ -42,8 +42,8 @@ type version struct {
 
 var _ keys.Service = (*Service)(nil)
 
-// Create makes a key file with fresh signing keys, a key for the journals and no tenant, and opens it. It never touches a file that exists: the
-// error then wraps fs.ErrExist.
+// Create makes a key file with fresh signing keys, a key for the journals and no tenant, and opens it. It never touches
+// a file that exists: the error then wraps fs.ErrExist.
 func Create(path string) (*Service, error) {
 	lock, err := lockFile(path)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package transit keeps the tenants' keys, the journals' own, and the keys that sign, in the Transit engine of a HashiCorp Vault: the key
-// service of production. A key never leaves Vault; what is to be wrapped, unwrapped or signed goes there.
+// Package transit keeps the tenants' keys, the journals' own, and the keys that sign, in the Transit engine of a
+// HashiCorp Vault: the key service of production. A key never leaves Vault; what is to be wrapped, unwrapped or signed
+// goes there.
 //
 // Concurrent callers share requests: while one request for a tenant is under way, what comes meanwhile is gathered for
 // the next. A caller that comes alone does not wait.

@@ -110,8 +110,8 @@ func (s *Service) encryptWith(ctx context.Context, name string, items [][]byte) 
 	return s.outcomes(req, ans, len(items), func(r result) outcome { return outcome{wrapped: r.Ciphertext} })
 }
 
-// lacks says whether there certainly is no key of that name. Vault forbids us to encrypt with a key that is not there, since
-// that would make one; and says that it is not there only to who may read it.
+// lacks says whether there certainly is no key of that name. Vault forbids us to encrypt with a key that is not there,
+// since that would make one; and says that it is not there only to who may read it.
 func (s *Service) lacks(ctx context.Context, name string) bool {
 	_, err := s.vault.readKey(ctx, name)
 	return errors.Is(err, keys.ErrNoKey)
