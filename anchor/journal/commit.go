@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -139,7 +138,7 @@ func (j *Journal) commitGroup(batch []*request) {
 	)
 	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) error {
 		g = nil
-		head, err := j.trustedHead(tx)
+		head, err := j.authenticHead(tx)
 		if err != nil {
 			return err
 		}
@@ -174,31 +173,6 @@ func (j *Journal) commitGroup(batch []*request) {
 	}
 }
 
-// trustedHead reads the head row. If this process did not write it, it is verified before anything is built on it.
-func (j *Journal) trustedHead(tx Txn) (Head, error) {
-	row, err := tx.Get(headTable, headKey)
-	if err != nil {
-		return Head{}, err
-	}
-	if row == nil {
-		return Head{}, fmt.Errorf("the head row is missing: %w", ErrDamaged)
-	}
-	head, err := parseHead(row)
-	if err != nil || bytes.Equal(row, j.headRow) {
-		return head, err
-	}
-	key := j.key.Load()
-	if head.Key != key.number {
-		if key, err = j.bucket.keys.get(j.ctx, head.Key); err != nil {
-			return Head{}, err
-		}
-	}
-	if err := verifyHeadRow(row, key); err != nil {
-		return Head{}, err
-	}
-	return head, checkAuth(tx, head)
-}
-
 // confirmCommit resolves an unknown outcome by reading the head again, in an update transaction of its own: that one
 // waits for a transaction that may still be under way, and a backend that does not trust its disk any more refuses it.
 // If the head is not the expected one the journal stops, because a commit that may have happened must not be reported
@@ -231,8 +205,9 @@ func (j *Journal) update(ctx context.Context, fn func(Txn) error) error {
 
 // advance makes a committed group the state that the next one begins with, and wakes those who wait for it.
 func (j *Journal) advance(g *group) {
-	j.edge, j.headRow = g.edge, g.row
+	j.edge = g.edge
 	j.head.Store(&g.head)
+	j.knownHead.Store(&knownHead{row: g.row, head: g.head})
 	j.size.Store(g.edge.size)
 	fresh := g.head.News > j.lastNews.Swap(g.head.News)
 	j.commits.notify()

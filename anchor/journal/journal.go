@@ -137,12 +137,13 @@ type Journal struct {
 	provisional atomic.Bool
 	opened      chan struct{} // closed when the shipping key has been unwrapped
 
-	head     atomic.Pointer[Head] // committed, and authentic
-	size     atomic.Uint64        // of head
-	lastNews atomic.Uint64        // the size just after the last event that is not quiet
+	head atomic.Pointer[Head] // committed, and authentic
+	size atomic.Uint64        // of head
+
+	knownHead atomic.Pointer[knownHead] // the head row that was written or verified last
+	lastNews  atomic.Uint64             // the size just after the last event that is not quiet
 
 	commitMu sync.Mutex // held while a group is committed, and while a provisional start ends
-	headRow  []byte     // as this process has read and verified it, or written it
 	edge     *edge
 	time     timekeeper
 

@@ -129,6 +129,15 @@ func (r *keyring) verify(ctx context.Context, number int, purpose string, data, 
 	return k.verify(purpose, data, mac)
 }
 
+// verifyRow checks that the key of a number has authenticated a head row.
+func (r *keyring) verifyRow(ctx context.Context, number int, row []byte) error {
+	key, err := r.get(ctx, number)
+	if err != nil {
+		return err
+	}
+	return verifyHeadRow(row, key)
+}
+
 // draw makes the key of a number: it puts the wrapped key into the bucket before anything can depend on it. If an
 // earlier try that broke off has left one there, it is that one.
 func (r *keyring) draw(ctx context.Context, number int, rand io.Reader) (k *shippingKey, wrapped string, err error) {

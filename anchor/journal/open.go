@@ -209,7 +209,7 @@ func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) e
 		if err != nil {
 			return err
 		}
-		j.headRow = bytes.Clone(row)
+		j.knownHead.Store(&knownHead{row: bytes.Clone(row), head: head})
 		if err := checkAuth(r, head); err != nil {
 			return err
 		}

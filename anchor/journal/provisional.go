@@ -246,7 +246,7 @@ func (j *Journal) endProvisional(ctx context.Context) error {
 	}
 	err = j.cfg.Backend.View(ctx, func(r Reader) error {
 		row, err := r.Get(headTable, headKey)
-		j.headRow = bytes.Clone(row)
+		j.knownHead.Store(&knownHead{row: bytes.Clone(row), head: head})
 		return err
 	})
 	if err == nil {

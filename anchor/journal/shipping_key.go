@@ -51,6 +51,7 @@ const (
 	macBatch   = "batch"
 	macHead    = "released head"
 	macHeadRow = "head row"
+	macKept    = "kept"
 )
 
 // mac is the HMAC of data for a purpose.
