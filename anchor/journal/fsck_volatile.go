@@ -40,6 +40,14 @@ func (f *fsck) compareVolatile(ctx context.Context) error {
 		if err := f.checkUnindexed(r); err != nil {
 			return err
 		}
+		unfinished, err := r.Get(unfinishedTable, unfinishedKey)
+		if err != nil {
+			return err
+		}
+		if unfinished != nil {
+			f.found(unfinishedTable, unfinishedKey, "a start was broken off before it had removed the lookup tokens "+
+				"of erased rows; the next start does")
+		}
 		return f.checkOutbox(r, waiting)
 	})
 }
@@ -63,7 +71,7 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 		return err
 	}
 	ours := []Table{sealedTable, tokenTable, outboxTable, leaseTable, shippedTable, unindexedTable,
-		shippingKeyTable}
+		shippingKeyTable, unfinishedTable}
 	for _, t := range tables {
 		if t.Kind == Log || t.Kind == Projection || slices.Contains(ours, t) {
 			continue

@@ -56,7 +56,7 @@ func (j *Journal) recoverShipped(ctx context.Context) error {
 			return err
 		}
 	}
-	return dropTokens(ctx, j.cfg.Backend)
+	return finishCatchUp(ctx, j.cfg.Backend)
 }
 
 // recoveryKey is the shipping key of what survives: the backend's, else the released head's, else the newest of the

@@ -142,6 +142,9 @@ func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) 
 		if err := j.catchUpTo(ctx, head, shipped, released); err != nil {
 			return head, nil, err
 		}
+		if err := finishCatchUp(ctx, j.cfg.Backend); err != nil {
+			return head, nil, err
+		}
 	}
 	if !ok { // it was created, or restored
 		err = j.openHead(ctx)

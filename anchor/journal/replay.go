@@ -38,6 +38,8 @@ func (g *group) replay(items []batchItem) error {
 			g.set(unindexedTable, item.key, nil)
 			if item.kind == 's' {
 				g.set(unindexedTable, item.key, []byte{1})
+			} else {
+				g.set(unfinishedTable, unfinishedKey, []byte{1})
 			}
 		}
 	}
@@ -75,28 +77,19 @@ func (g *group) replayEntry(item batchItem) error {
 }
 
 // catchUp applies the shipped batches that bring the backend from its size to the released head. On an empty backend
-// this is a restore.
+// this is a restore. The caller calls finishCatchUp afterwards.
 func catchUp(ctx context.Context, cfg Config, b shipped, s *schema, head *releasedHead, from uint64) error {
 	key, err := b.keys.get(ctx, head.Key)
 	if err != nil {
 		return err
 	}
-	erases := false
-	err = eachBatch(ctx, b, head, from, func(name string, h batchHeader, items []batchItem) error {
+	return eachBatch(ctx, b, head, from, func(name string, h batchHeader, items []batchItem) error {
 		if err := applyBatch(ctx, cfg.Backend, s, key, head.Origin, h, items); err != nil {
 			return fmt.Errorf("applying the shipped batch %s: %w", name, err)
 		}
 		cfg.Log.Info("caught up", "size", h.First+h.Count, "of", head.Size)
-		erases = erases || slices.ContainsFunc(items, func(i batchItem) bool { return i.kind == 'x' })
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if from == 0 || !erases {
-		return nil
-	}
-	return dropTokens(ctx, cfg.Backend)
 }
 
 // dropTokens removes the tokens of rows that the applied batches have erased. No record lists them, because an erasure
