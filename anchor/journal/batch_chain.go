@@ -87,47 +87,94 @@ func eachBatch(ctx context.Context, b shipped, head *releasedHead, from uint64,
 }
 
 // chainTo lists the batches from the one that holds the leaf from up to the released head or its tail, oldest first.
-// Each batch names the one before it; if that was merged into another, the merged one ends at the same leaf with the
-// same root.
+// Each batch names the one before it; if that was merged into another or shipped again, another one ends at the same
+// leaf with the same root. A batch from which no way leads further back is passed over for another that ends there.
 func chainTo(ctx context.Context, b shipped, head *releasedHead, from uint64) ([]string, error) {
-	names, err := b.List(ctx, batchPrefix)
+	all, err := listBatches(ctx, b)
 	if err != nil {
-		return nil, fmt.Errorf("listing the shipped batches: %w", err)
+		return nil, err
 	}
 	ending := map[uint64][]string{}
-	for _, name := range names {
-		first, count, err := parseBatchName(name)
-		if err != nil || count == 0 || first+count < first {
-			continue // not one of ours
-		}
-		ending[first+count] = append(ending[first+count], name)
+	for _, one := range all {
+		ending[one.end] = append(ending[one.end], one.name)
 	}
-	var chain []string
 	want, end, root := head.LastBatch, head.Size, head.Root
 	if head.tail != nil {
 		end, root = head.tail.header.First, head.tail.header.PrevRoot
 	}
-	for end > from {
-		name, h, err := findBatch(ctx, b, want, ending[end], root, head.Key)
-		if errors.Is(err, ErrDamaged) {
-			err = missingBatch(ctx, b, want, end, ending)
+	first := link{want: want, place: place{end, root}, candidates: candidates(want, ending[end])}
+	chain := []*link{&first}
+	dead := map[place]bool{} // from which no way leads back
+	for lowest := first; ; {
+		last := chain[len(chain)-1]
+		if last.end <= from {
+			break
+		}
+		name, h, err := last.next(ctx, b, head.Key, dead)
+		switch {
+		case errors.Is(err, ErrDamaged) && len(chain) > 1:
+			dead[last.place] = true
+			chain = chain[:len(chain)-1]
+			continue
+		case errors.Is(err, ErrDamaged):
+			err = missingBatch(ctx, b, lowest.want, lowest.end, ending)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("looking for the batch that ends at %d: %w", end, err)
+			return nil, fmt.Errorf("looking for the batch that ends at %d: %w", lowest.end, err)
 		}
-		chain = append(chain, name)
-		want, end, root = h.Prev, h.First, h.PrevRoot
+		next := &link{name: name, want: h.Prev, place: place{h.First, h.PrevRoot},
+			candidates: candidates(h.Prev, ending[h.First])}
+		if chain = append(chain, next); next.end < lowest.end {
+			lowest = *next
+		}
 	}
-	slices.Reverse(chain)
-	return chain, nil
+	var names []string
+	for _, one := range slices.Backward(chain[1:]) {
+		names = append(names, one.name)
+	}
+	return names, nil
 }
 
-// findBatch finds the batch that leads to a root: the one named, or one that replaces it. Batches under another
-// shipping key than the head's do not count: they are from before the key was changed.
-func findBatch(ctx context.Context, b shipped, want string, candidates []string, root Hash, key int) (string,
-	batchHeader, error) {
-	// The batch that is named is tried first: the others may be orphans of an interrupted release.
-	slices.SortStableFunc(candidates, func(x, y string) int {
+// place is where a batch ends: a size of the log, and the root that it has there.
+type place struct {
+	end  uint64
+	root Hash
+}
+
+// link is a place in a chain of batches that is followed backwards, with the batch that led there and those that may
+// lead further.
+type link struct {
+	place
+	name       string   // of the batch that begins here; empty for the head
+	want       string   // the batch that is named as the one before
+	candidates []string // that end here, and have not been tried yet
+}
+
+// next finds the next batch that ends here with the right root and does not begin at a dead place; ErrDamaged when there
+// is none. Batches under another shipping key than the head's do not count: they are from before the key was changed.
+func (l *link) next(ctx context.Context, b shipped, key int, dead map[place]bool) (string, batchHeader, error) {
+	for len(l.candidates) > 0 {
+		name := l.candidates[0]
+		l.candidates = l.candidates[1:]
+		h, _, err := getBatch(ctx, b, name)
+		if unusable(err) {
+			continue
+		}
+		if err != nil {
+			return "", batchHeader{}, err
+		}
+		if h.Root == l.root && h.First < l.end && h.Key == key && !dead[place{h.First, h.PrevRoot}] {
+			return name, h, nil
+		}
+	}
+	return "", batchHeader{}, fmt.Errorf("no shipped batch ends there with the right root: %w", ErrDamaged)
+}
+
+// candidates are the batches that end at a place, the one that is named first: the others may be orphans of an
+// interrupted release.
+func candidates(want string, ending []string) []string {
+	out := slices.Clone(ending)
+	slices.SortStableFunc(out, func(x, y string) int {
 		switch {
 		case x == want && y != want:
 			return -1
@@ -136,17 +183,5 @@ func findBatch(ctx context.Context, b shipped, want string, candidates []string,
 		}
 		return 0
 	})
-	for _, name := range candidates {
-		h, _, err := getBatch(ctx, b, name)
-		if unusable(err) {
-			continue
-		}
-		if err != nil {
-			return "", batchHeader{}, err
-		}
-		if h.Root == root && h.Key == key {
-			return name, h, nil
-		}
-	}
-	return "", batchHeader{}, fmt.Errorf("no shipped batch ends there with the right root: %w", ErrDamaged)
+	return out
 }

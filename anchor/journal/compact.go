@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -12,11 +13,11 @@ const (
 	largeBatch   = 4 << 20  // a larger batch is not merged: that would only copy it
 )
 
-// shipment is a batch that this process has shipped and not yet compacted.
+// shipment is a batch that was shipped and is not merged yet.
 type shipment struct {
-	name string
-	end  uint64
-	size int
+	name       string
+	first, end uint64
+	size       int
 }
 
 // recordShipment notes a shipped batch for compaction. Only batches that follow each other without a gap can be merged,
@@ -24,14 +25,17 @@ type shipment struct {
 func (j *Journal) recordShipment(name string, h batchHeader, size int) {
 	j.shipmentsMu.Lock()
 	defer j.shipmentsMu.Unlock()
-	if n := len(j.shipments); n > 0 && j.shipments[n-1].end != h.First {
-		j.shipments = nil
+	j.shipments = appendShipment(j.shipments, shipment{name, h.First, h.First + h.Count, size})
+}
+
+func appendShipment(list []shipment, s shipment) []shipment {
+	if n := len(list); n > 0 && list[n-1].end != s.first {
+		list = nil
 	}
-	if size > largeBatch {
-		j.shipments = nil
-		return
+	if s.size > largeBatch {
+		return nil
 	}
-	j.shipments = append(j.shipments, shipment{name, h.First + h.Count, size})
+	return append(list, s)
 }
 
 // nextMerge takes the batches to be merged next. The newest batch is never among them, for the head object names it.
@@ -51,26 +55,124 @@ func (j *Journal) nextMerge() []string {
 	return nil
 }
 
-// compact merges shipped batches in the background, so that a restore reads few objects.
-func (j *Journal) compact() {
-	defer j.workers.Done()
-	for {
-		swapped := j.swaps.wait()
-		for names := j.nextMerge(); names != nil; names = j.nextMerge() {
-			if len(names) < 2 {
-				continue // a single batch near the size limit gains nothing
-			}
-			if err := mergeBatches(j.ctx, j.bucket, names, j.key.Load()); err != nil {
-				if j.ctx.Err() == nil {
-					j.cfg.Log.Warn("shipped batches could not be merged; they stay as they are", "error", err)
-				}
-				break
-			}
-		}
-		if j.await(j.ctx, swapped) != nil {
-			return
+// mergeWaiting merges the batches that have been shipped, as soon as they are enough. An error says that a batch among
+// them is gone or damaged; they then stay as they are.
+func (j *Journal) mergeWaiting(ctx context.Context) error {
+	j.batches.mu.Lock()
+	defer j.batches.mu.Unlock()
+	return j.mergeNext(ctx)
+}
+
+// mergeNext merges what is enough to be merged. The caller holds the keeper's lock.
+func (j *Journal) mergeNext(ctx context.Context) error {
+	for names := j.nextMerge(); names != nil; names = j.nextMerge() {
+		if err := j.merge(ctx, names); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// merge merges batches, if they are several. It returns an error only if one of them is of no use, which the next look
+// then knows; after another one they stay as they are, which harms nobody.
+func (j *Journal) merge(ctx context.Context, names []string) error {
+	if len(names) < 2 {
+		return nil // a single batch near the size limit gains nothing
+	}
+	err := mergeBatches(ctx, j.bucket, names, j.key.Load())
+	if err != nil && ctx.Err() == nil {
+		j.cfg.Log.Warn("shipped batches could not be merged; they stay as they are", "error", err)
+	}
+	if !unusable(err) {
+		return nil
+	}
+	for _, name := range names {
+		if _, _, err := getBatch(ctx, j.bucket, name); unusable(err) {
+			j.batches.broken[name] = err
+		}
+	}
+	return err
+}
+
+// deleteLeftovers deletes the batches whose leaves are in others, which were read and are whole: what a merge that was
+// broken off has not deleted, what a release that was interrupted has shipped and nobody followed, and damaged ones in
+// whose place others were shipped. The newest is deleted first, as after a merge.
+func (j *Journal) deleteLeftovers(ctx context.Context, head *releasedHead, all []listed, c *coverage) error {
+	r := &batchReader{j: j, head: head, tried: map[string]bool{}}
+	onPath := map[string]bool{}
+	for _, b := range c.path {
+		onPath[b.name] = true
+	}
+	for _, b := range slices.Backward(all) {
+		if onPath[b.name] {
+			continue
+		}
+		for _, other := range c.overlapping(b) {
+			if !j.batches.whole[other.name] && !r.read(ctx, other) {
+				return fmt.Errorf("the shipped batch %s is of no use: %w", other.name, ErrDamaged)
+			}
+		}
+		if err := errors.Join(r.err, r.unclear); err != nil {
+			return err
+		}
+		if err := j.cfg.Bucket.Delete(ctx, b.name); err != nil {
+			return fmt.Errorf("deleting a batch that others have replaced: %w", err)
+		}
+		j.cfg.Log.Info("a batch that others have replaced was deleted", "batch", b.name)
+	}
+	return nil
+}
+
+// mergeOld merges the batches that an earlier process has shipped and not merged, and notes those for compaction that
+// are not enough yet. It goes by the sizes that the bucket tells; where it tells none, only what this process ships is
+// merged.
+func (j *Journal) mergeOld(ctx context.Context, head *releasedHead, c *coverage) error {
+	var run []shipment // of batches that follow each other and are not large
+	for _, b := range c.path {
+		if b.size < 0 {
+			return nil
+		}
+		next := shipment{b.name, b.first, b.end, int(b.size)}
+		if longer := appendShipment(run, next); len(longer) > len(run) {
+			run = longer
+			continue
+		}
+		// A large batch ends the run: nothing will be added to it any more.
+		if err := j.mergeRun(ctx, run); err != nil {
+			return err
+		}
+		run = appendShipment(nil, next)
+	}
+	j.noteUnmerged(run, head.end())
+	return j.mergeNext(ctx)
+}
+
+// noteUnmerged puts batches that an earlier process has shipped before those that this one has shipped since.
+func (j *Journal) noteUnmerged(run []shipment, end uint64) {
+	j.shipmentsMu.Lock()
+	defer j.shipmentsMu.Unlock()
+	for _, later := range j.shipments {
+		if later.end > end {
+			run = appendShipment(run, later)
+		}
+	}
+	j.shipments = run
+}
+
+// mergeRun merges batches that follow each other, as many at a time as one may hold.
+func (j *Journal) mergeRun(ctx context.Context, run []shipment) error {
+	var names []string
+	size := 0
+	for _, s := range run {
+		if len(names) == compactAfter || size+s.size > compactBytes {
+			if err := j.merge(ctx, names); err != nil {
+				return err
+			}
+			names, size = nil, 0
+		}
+		names, size = append(names, s.name), size+s.size
+	}
+	return j.merge(ctx, names)
 }
 
 // mergeBatches ships one batch that replaces several that follow each other, and then deletes these. It keeps the last

@@ -162,6 +162,7 @@ type Journal struct {
 
 	shipmentsMu sync.Mutex
 	shipments   []shipment // not yet compacted
+	batches     keeper
 
 	holder  string // of leases
 	leaseMu sync.Mutex

@@ -42,7 +42,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	go j.commitGroups()
 	go j.ship()
 	go j.sign()
-	go j.compact()
+	go j.tendBatches()
 	if j.provisional.Load() {
 		return j, nil
 	}
@@ -95,7 +95,8 @@ func prepare(cfg Config) (*Journal, error) {
 		return nil, err
 	}
 	return &Journal{
-		cfg: cfg, schema: s, holder: holder.String(), leases: map[string]time.Time{},
+		cfg: cfg, schema: s, batches: keeper{whole: map[string]bool{}, broken: map[string]error{}},
+		holder: holder.String(), leases: map[string]time.Time{},
 		time:     timekeeper{clock: cfg.Clock},
 		requests: make(chan *request, maxGroup), stopped: make(chan struct{}), opened: make(chan struct{}),
 		bucket: shipped{cfg.Bucket, newKeyring(cfg.ShippingKeys, cfg.Bucket, cfg.Backend, ID{})},

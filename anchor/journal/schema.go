@@ -75,5 +75,7 @@ func ownDefinitions() []Definition {
 		clockStepped.On(func(w *Writer, e Entry, _ ClockStepped) error { return nothing(w, e) }),
 		settled.On(reduceSettled).Quiet(),
 		lossAccepted.On(reduceLossAccepted),
+		batchesLost.On(func(w *Writer, e Entry, _ BatchesLost) error { return nothing(w, e) }),
+		batchesRestored.On(func(w *Writer, e Entry, _ BatchesRestored) error { return nothing(w, e) }),
 	}
 }

@@ -14,6 +14,9 @@ var boundTable = Table{Projection, "journal.bound"}
 // unboundTable has, for each sealed row that was unbound, the index of the event that unbound it.
 var unboundTable = Table{Projection, "journal.released"}
 
+// rewrittenTable has, for each bound sealed row that was written anew, the index of the last event that did so.
+var rewrittenTable = Table{Projection, "journal.rewritten"}
+
 // Writer is what a reducer writes to.
 type Writer struct {
 	*overlay
@@ -62,7 +65,7 @@ func (w *Writer) Rewrite(sealedKey []byte) error {
 		return fmt.Errorf("writing a sealed row anew: %w", errUnbound)
 	}
 	w.bound = append(w.bound, slices.Clone(sealedKey))
-	return nil
+	return w.Put(rewrittenTable, sealedKey, indexKey(w.entry.Index))
 }
 
 // Unbind says that from this event on there must be no sealed row under the key.
@@ -71,7 +74,7 @@ func (w *Writer) Unbind(sealedKey []byte) error {
 	if err := w.Put(unboundTable, sealedKey, indexKey(w.entry.Index)); err != nil {
 		return err
 	}
-	return w.Delete(boundTable, sealedKey)
+	return errors.Join(w.Delete(boundTable, sealedKey), w.Delete(rewrittenTable, sealedKey))
 }
 
 // Owe makes a duty of a kind (letters, digits, '_') that is due at a time, about this event's document. An event makes

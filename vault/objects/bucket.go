@@ -16,6 +16,8 @@ func NewBucket(store Store) journal.Bucket { return bucket{store} }
 
 type bucket struct{ store Store }
 
+var _ journal.Sizer = bucket{}
+
 // Get reads an object.
 func (b bucket) Get(ctx context.Context, name string) ([]byte, string, error) {
 	body, info, err := b.store.Get(ctx, name, "", nil)
@@ -53,6 +55,18 @@ func (b bucket) List(ctx context.Context, prefix string) ([]string, error) {
 		names = append(names, info.Key)
 	}
 	return names, nil
+}
+
+// Sizes returns the sizes of the objects with the prefix, by name.
+func (b bucket) Sizes(ctx context.Context, prefix string) (map[string]int64, error) {
+	sizes := map[string]int64{}
+	for info, err := range b.store.List(ctx, prefix, "") {
+		if err != nil {
+			return nil, bucketError("listing", err)
+		}
+		sizes[info.Key] = info.Size
+	}
+	return sizes, nil
 }
 
 // Delete removes an object.

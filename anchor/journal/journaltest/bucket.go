@@ -53,7 +53,10 @@ type Bucket struct {
 	calls   int
 }
 
-var _ journal.Bucket = (*Bucket)(nil)
+var (
+	_ journal.Bucket = (*Bucket)(nil)
+	_ journal.Sizer  = (*Bucket)(nil)
+)
 
 // NewBucket is an empty bucket.
 func NewBucket(t Reporter) *Bucket {
@@ -179,6 +182,23 @@ func (b *Bucket) List(ctx context.Context, prefix string) (names []string, err e
 		return nil, err
 	}
 	return names, nil
+}
+
+// Sizes returns the sizes of the objects with the prefix, by name. To a fault it is a list.
+func (b *Bucket) Sizes(ctx context.Context, prefix string) (sizes map[string]int64, err error) {
+	err = b.call(ctx, "list", prefix, func() error {
+		sizes = map[string]int64{}
+		for name, data := range b.objects {
+			if strings.HasPrefix(name, prefix) {
+				sizes[name] = int64(len(data))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sizes, nil
 }
 
 // Delete removes an object.

@@ -1,0 +1,63 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+)
+
+// shipAgain ships leaves that no batch holds any more, from the database. prev is the batch that ends where they begin.
+func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, lost Leaves, prev string) error {
+	for lost.Count > 0 {
+		window := Leaves{lost.First, min(lost.Count, rangeWindow)}
+		rows, err := rowsOfRange(ctx, j.cfg.Backend, window)
+		if err != nil {
+			return err
+		}
+		for window.Count > 0 {
+			h, items, err := j.collectRange(ctx, head, window, rows)
+			if err != nil {
+				return fmt.Errorf("reading the leaves from %d on to ship them again: %w", window.First, err)
+			}
+			h.Prev = prev
+			if prev, err = j.putAgain(ctx, h, items); err != nil {
+				return err
+			}
+			window.First, window.Count = window.First+h.Count, window.Count-h.Count
+			lost.First, lost.Count = lost.First+h.Count, lost.Count-h.Count
+		}
+	}
+	return nil
+}
+
+// putAgain writes a batch in the place of one that is gone. An object of its name that is damaged is written over.
+func (j *Journal) putAgain(ctx context.Context, h batchHeader, items []batchItem) (name string, err error) {
+	key := j.key.Load()
+	h.Key = key.number
+	raw, err := appendBatch(h, items, key)
+	if err != nil {
+		return "", err
+	}
+	if _, _, err := parseBatch(raw); err != nil {
+		return "", fmt.Errorf("reading a batch before it is shipped again: %w", err)
+	}
+	name = batchName(h, raw)
+	_, err = j.cfg.Bucket.Put(ctx, name, raw, "")
+	if errors.Is(err, ErrConflict) {
+		var there []byte
+		var tag string
+		if there, tag, err = j.cfg.Bucket.Get(ctx, name); err == nil && !bytes.Equal(there, raw) {
+			_, err = j.cfg.Bucket.Put(ctx, name, raw, tag)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("shipping the leaves from %d on again: %w", h.First, err)
+	}
+	j.batches.whole[name] = true
+	delete(j.batches.broken, name)
+	j.batches.shippedAgain.Add(h.Count)
+	j.cfg.Log.Warn("leaves that no shipped batch held any more were shipped again", "from", h.First, "count", h.Count,
+		"batch", name)
+	return name, nil
+}
