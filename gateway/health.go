@@ -100,7 +100,7 @@ func (h *health) ask(ctx context.Context, now time.Time) []dependency {
 		})
 	}
 	asked.Wait()
-	return append(out, h.ledgers()...)
+	return slices.Concat(out, h.promise(ctx, now), h.ledgers())
 }
 
 func well(check func(context.Context) error) func(context.Context) (string, error) {
@@ -108,7 +108,7 @@ func well(check func(context.Context) error) func(context.Context) (string, erro
 }
 
 func (h *health) journal(context.Context) (string, error) {
-	return fmt.Sprintf("%d entries", h.cfg.Journal.Size()), h.cfg.Journal.Err()
+	return fmt.Sprintf("%d entries", h.cfg.Journal.Size()), errors.Join(h.cfg.Journal.Err(), met(h.cfg.Journal.Damage()))
 }
 
 // errUnreleased says that entries have waited too long.
@@ -176,6 +176,9 @@ func fixOf(name string, err error) string {
 	switch {
 	case errors.As(err, &fixed):
 		return fixed.Fix()
+	case errors.Is(err, journal.ErrDamaged):
+		return "stop the server, keep a copy of the data folder and run muniment fsck: where one row is damaged others " +
+			"may be missing. Then move journal.db away and run muniment restore"
 	case name == "journal":
 		return "start the process again, which reads what was really written; if that does not " +
 			"help, look at the disk"

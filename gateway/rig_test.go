@@ -59,6 +59,7 @@ type rig struct {
 	http     *http.Server
 	vault    *vault.Vault
 	journal  *journal.Journal
+	backend  *memory.Store       // the journal's
 	bucket   *journaltest.Bucket // what the journal is released to
 	folder   string              // of the objects
 	token    string              // of the bootstrap principal, who may do everything
@@ -164,7 +165,8 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 			t.Fatal(err)
 		}
 	}
-	r := &rig{t: t, log: &logs{}, bucket: journaltest.NewBucket(t), folder: filepath.Join(t.TempDir(), "objects")}
+	r := &rig{t: t, log: &logs{}, backend: memory.New(memory.Config{}), bucket: journaltest.NewBucket(t),
+		folder: filepath.Join(t.TempDir(), "objects")}
 	log := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	clock := journal.SystemClock{}
 	service, err := keyslocal.Create(filepath.Join(t.TempDir(), "keys.json"))
@@ -175,7 +177,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	must(err)
 	definitions := append(vault.Definitions(), retention.Definitions()...)
 	r.journal, err = journal.Open(ctx, journal.Config{
-		Backend: memory.New(memory.Config{}), Bucket: r.bucket, Signer: journaltest.Signer(), Clock: clock,
+		Backend: r.backend, Bucket: r.bucket, Signer: journaltest.Signer(), Clock: clock,
 		Rand: rand.Reader, Log: log, Definitions: append(definitions, anchor.Definitions()...),
 		Origin: "muniment/test", Create: true,
 		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),

@@ -93,7 +93,7 @@ func New(cfg Config) (*Server, error) {
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.health = &health{cfg: cfg}
 	s.metrics = newMetrics(cfg.Journal, cfg.Publisher)
-	s.metrics.registry.MustRegister(s.health)
+	s.metrics.registry.MustRegister(s.health, promiseMetrics{cfg})
 	s.echo.IPExtractor = ipExtractor(cfg.TrustedProxies)
 	s.echo.Use(s.observe)
 	for _, r := range s.routes() {

@@ -128,6 +128,12 @@ var documents = journal.NewRows("documents",
 	journal.RowIndex[document]{Name: "order", Keys: func(_ []byte, d document) [][]byte {
 		return [][]byte{append(orderPrefix(d.Tenant), d.place()...)}
 	}},
+	journal.RowIndex[document]{Name: "damaged", Keys: func(_ []byte, d document) [][]byte {
+		if !d.Damaged || d.Erased {
+			return nil
+		}
+		return [][]byte{orderPrefix(d.Tenant)}
+	}},
 	journal.RowIndex[document]{Name: "series", Keys: func(_ []byte, d document) [][]byte {
 		return [][]byte{append(seriesPrefix(d.Tenant, d.Series), d.place()...)}
 	}},

@@ -194,6 +194,9 @@ func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit, own *ownK
 	info, err := v.cfg.Objects.Put(ctx, objectKey, e, objects.PutOptions{
 		Length: length, Condition: objects.Condition{Absent: true}, RetainUntil: now.Add(uploadLock),
 	})
+	if e.err == nil && ctx.Err() == nil { // otherwise it was not the store that ended it
+		v.puts.note(err)
+	}
 	switch {
 	case e.err != nil:
 		return uploaded{}, fmt.Errorf("storing the content: %w", e.err)

@@ -61,6 +61,7 @@ type Vault struct {
 	locks    depositLocks
 	buffers  sync.Pool // *workspace
 	pool     keyPool
+	puts     puts
 	// spareKey authenticates cursors while the key service, which has the index key, is down.
 	spareKey keys.Secret
 
@@ -128,22 +129,6 @@ func (v *Vault) Close() error {
 	ctx := context.Background()
 	if err := errors.Join(v.flushOutcomes(ctx, time.Time{}), v.cfg.Door.Flush(ctx, time.Time{})); err != nil {
 		return fmt.Errorf("closing the vault: %w", err)
-	}
-	return nil
-}
-
-// CheckKeys says whether the key service can wrap and unwrap now; an error names it.
-func (v *Vault) CheckKeys(ctx context.Context) error {
-	if err := v.cfg.Keys.Check(ctx); err != nil {
-		return fmt.Errorf("checking the key service: %w", err)
-	}
-	return nil
-}
-
-// CheckObjects says whether the documents' store can be written and read now; an error names it.
-func (v *Vault) CheckObjects(ctx context.Context) error {
-	if err := v.cfg.Objects.Check(ctx); err != nil {
-		return fmt.Errorf("checking the object store: %w", err)
 	}
 	return nil
 }

@@ -102,6 +102,9 @@ func (j *Journal) Released(ctx context.Context, r Receipt) (Receipt, error) {
 			r.Checkpoint = c.Note
 			return r, nil
 		}
+		if err := j.releasable(); err != nil {
+			return r, fmt.Errorf("waiting for release: %w", err)
+		}
 		if err := j.await(ctx, signed); err != nil {
 			return r, fmt.Errorf("waiting for release: %w", err)
 		}
@@ -116,6 +119,9 @@ func (j *Journal) Shipped(ctx context.Context, r Receipt) error {
 		swapped := j.swaps.wait()
 		if j.swapped.Load().Size > r.Index {
 			return nil
+		}
+		if err := j.releasable(); err != nil {
+			return fmt.Errorf("waiting for shipping: %w", err)
 		}
 		if err := j.await(ctx, swapped); err != nil {
 			return fmt.Errorf("waiting for shipping: %w", err)

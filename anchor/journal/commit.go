@@ -161,7 +161,7 @@ func (j *Journal) commitGroup(batch []*request) {
 		if errors.Is(err, ErrStopped) {
 			j.halt(err)
 		}
-		answer(batch, fmt.Errorf("committing: %w", err))
+		answer(batch, fmt.Errorf("committing: %w", j.noteDamage(err)))
 		return
 	}
 	if err == nil || errors.Is(err, ErrUnknown) {
@@ -169,6 +169,7 @@ func (j *Journal) commitGroup(batch []*request) {
 		j.advance(g)
 	}
 	for _, r := range batch {
+		_ = j.noteDamage(r.err)
 		close(r.done)
 	}
 }

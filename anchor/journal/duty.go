@@ -193,6 +193,21 @@ func (j *Journal) due(ctx context.Context, w Worker) (due []Duty, err error) {
 	return due, err
 }
 
+// Overdue counts the duties of a kind that have been due since before a time, up to most.
+func (j *Journal) Overdue(ctx context.Context, kind string, before time.Time, most int) (n int, err error) {
+	until := Duty{Kind: kind, Due: before}.key()
+	err = j.View(ctx, func(r Reader) error {
+		n = 0
+		return r.Scan(dutyTable, Range{From: append([]byte(kind), 0), To: until}, func(_, _ []byte) error {
+			if n++; n == most {
+				return Stop
+			}
+			return nil
+		})
+	})
+	return n, err
+}
+
 // Owed counts the duties of a kind that are owed, due or not.
 func (j *Journal) Owed(ctx context.Context, kind string) (n int, err error) {
 	err = j.View(ctx, func(r Reader) error {

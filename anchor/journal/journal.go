@@ -164,6 +164,9 @@ type Journal struct {
 	shipments   []shipment // not yet compacted
 	batches     keeper
 
+	damage       damageSeen
+	unreleasable atomic.Pointer[error] // why nothing can be released; nil while it can
+
 	holder  string // of leases
 	leaseMu sync.Mutex
 	leases  map[string]time.Time // until when we hold the lease of a kind of duty
@@ -205,7 +208,7 @@ func (j *Journal) Origin() string { return j.origin }
 
 // View reads a snapshot in which every earlier commit is. The reader is valid inside fn only; keep fn short.
 func (j *Journal) View(ctx context.Context, fn func(Reader) error) error {
-	return j.cfg.Backend.View(ctx, fn)
+	return j.noteDamage(j.cfg.Backend.View(ctx, fn))
 }
 
 // Close lets the commits under way finish, stops the workers and closes the backend. Entries that are not released yet

@@ -64,7 +64,11 @@ func (j *Journal) awaitRelease(ctx context.Context, size uint64) {
 		if j.Checkpoint().Size >= size {
 			return
 		}
-		if err := j.await(ctx, signed); err != nil {
+		err := j.releasable()
+		if err == nil {
+			err = j.await(ctx, signed)
+		}
+		if err != nil {
 			j.cfg.Log.Warn("no checkpoint could be released yet", "error", err)
 			return
 		}

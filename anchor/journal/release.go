@@ -29,6 +29,12 @@ func (j *Journal) ship() {
 		}
 		j.delayRelease(ctx)
 		err := j.shipBatch(ctx)
+		switch {
+		case err == nil:
+			j.cannotRelease(nil)
+		case errors.Is(err, ErrDamaged):
+			j.cannotRelease(err)
+		}
 		if errors.Is(err, ErrContradicts) {
 			j.cfg.Log.Error("the released head was changed by another journal; stopping", "error", err)
 			j.halt(err)

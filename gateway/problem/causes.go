@@ -57,6 +57,7 @@ func causes() []cause {
 		{vault.ErrPurpose, BadPurpose},
 		{vault.ErrAbandoned, Abandoned},
 		{vault.ErrDamagedContent, Damaged},
+		{journal.ErrUnreleasable, Unreleasable},
 		{access.ErrUnreleased, Unreleased},
 		{journal.ErrFull, JournalFull},
 		{journal.ErrStopped, JournalStopped},

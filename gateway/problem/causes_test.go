@@ -63,6 +63,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"vault.ErrPurpose":          {vault.ErrPurpose, 400, "bad-purpose"},
 		"vault.ErrAbandoned":        {vault.ErrAbandoned, 503, "abandoned"},
 		"vault.ErrDamagedContent":   {vault.ErrDamagedContent, 500, "damaged"},
+		"journal.ErrUnreleasable":   {journal.ErrUnreleasable, 500, "unreleasable"},
 		"access.ErrUnreleased":      {access.ErrUnreleased, 503, "unreleased"},
 		"journal.ErrFull":           {journal.ErrFull, 507, "journal-full"},
 		"journal.ErrStopped":        {journal.ErrStopped, 503, "journal-stopped"},

@@ -40,6 +40,9 @@ var (
 	Unreleased = Kind{"unreleased", http.StatusServiceUnavailable, "Recorded, but not released yet", true,
 		"Repeat the request with the same idempotency key or external id: it gives the receipt once the log is " +
 			"released."}
+	Unreleasable = Kind{"unreleasable", http.StatusInternalServerError, "Recorded, but it cannot be released", false,
+		"The journal is damaged where the record stands. Nothing is deposited until an operator acts: muniment fsck. " +
+			"Repeat the request afterwards, with the same idempotency key or external id."}
 	Abandoned = Kind{"abandoned", http.StatusServiceUnavailable, "The upload took too long", true,
 		"The stored object was swept away before the deposit was recorded. Nothing was kept; send it again."}
 	Stopping = Kind{"stopping", http.StatusServiceUnavailable, "The service is stopping", true,

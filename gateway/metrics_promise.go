@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"muniment/vault"
+)
+
+// promiseMetrics shows what /readyz says in words about what the promise to depositors rests on. What cannot be read is
+// left out.
+type promiseMetrics struct{ cfg Config }
+
+// promiseMetric is one number; ok is false when it cannot be told.
+type promiseMetric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func(context.Context, Config) (value float64, ok bool)
+}
+
+func promiseMetricsOf() []promiseMetric {
+	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	return []promiseMetric{
+		{desc("muniment_shipped_lost_entries", "Released entries that no whole batch of the release bucket holds."),
+			prometheus.GaugeValue, func(_ context.Context, c Config) (float64, bool) {
+				lost := uint64(0)
+				for _, some := range c.Journal.ShippedHealth().Lost {
+					lost += some.Count
+				}
+				return float64(lost), true
+			}},
+		{desc("muniment_shipped_again_entries_total", "Released entries that were lost from the release bucket and "+
+			"shipped again."), prometheus.CounterValue, func(_ context.Context, c Config) (float64, bool) {
+			return float64(c.Journal.ShippedHealth().ShippedAgain), true
+		}},
+		{desc("muniment_shipped_checked_timestamp_seconds", "When the shipped batches were last looked after."),
+			prometheus.GaugeValue, func(_ context.Context, c Config) (float64, bool) {
+				at := c.Journal.ShippedHealth().At
+				return float64(at.Unix()), !at.IsZero()
+			}},
+		{desc("muniment_journal_damage_met_total", "Rows that were found not to be what the log says they must be."),
+			prometheus.CounterValue, func(_ context.Context, c Config) (float64, bool) {
+				return float64(c.Journal.Damage().Met), true
+			}},
+		{desc("muniment_verified_backup_timestamp_seconds", "When the newest verified backup was put on record."),
+			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
+				newest, ok, err := c.Keys.NewestBackup(ctx, vault.DefaultTenant)
+				return float64(newest.At.Unix()), ok && err == nil
+			}},
+		{desc("muniment_damaged_documents", "Documents whose content is on record as damaged."),
+			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
+				n, err := c.Vault.DamagedDocuments(ctx)
+				return float64(n), err == nil
+			}},
+		{desc("muniment_locks_overdue", "Documents whose lock should have been extended more than an hour ago."),
+			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
+				n, err := c.Vault.LocksBehind(ctx)
+				return float64(n), err == nil
+			}},
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (p promiseMetrics) Describe(out chan<- *prometheus.Desc) {
+	for _, m := range promiseMetricsOf() {
+		out <- m.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (p promiseMetrics) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
+	defer cancel()
+	for _, m := range promiseMetricsOf() {
+		if value, ok := m.read(ctx, p.cfg); ok {
+			out <- prometheus.MustNewConstMetric(m.desc, m.kind, value)
+		}
+	}
+}
