@@ -67,6 +67,12 @@ type Backend interface {
 	Close() error
 }
 
+// Checker is a [Backend] that can check its own structure, which holds its rows.
+type Checker interface {
+	// CheckStructure calls found for each fault, with where it is. It changes nothing; nothing may be written meanwhile.
+	CheckStructure(ctx context.Context, found func(where, problem string)) error
+}
+
 // Kind says who writes a table's rows, and what can be rebuilt from what.
 type Kind byte
 
