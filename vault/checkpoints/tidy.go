@@ -1,0 +1,68 @@
+package checkpoints
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"muniment/vault/objects"
+)
+
+// keepDays is for how many days one checkpoint of each is kept after its lock has run out.
+const keepDays = 400
+
+// tidyWhenDue tidies once a day.
+func (k *Keeper) tidyWhenDue(ctx context.Context) error {
+	now := k.cfg.Clock.Now()
+	k.mu.Lock()
+	due := !now.Before(k.tidied.Add(tidyEvery))
+	k.mu.Unlock()
+	if !due {
+		return nil
+	}
+	if err := k.tidy(ctx, now); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	k.tidied = now
+	k.mu.Unlock()
+	return nil
+}
+
+// tidy deletes what ran out, but for the newest and for one of each of the last days. The list has the largest first,
+// so the first of a day is its last.
+func (k *Keeper) tidy(ctx context.Context, now time.Time) error {
+	ours, err := newVerifiers(k.cfg.Keys)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	newest := k.kept
+	k.mu.Unlock()
+	days := map[string]bool{} // of which one is kept
+	for info, err := range k.cfg.Store.List(ctx, prefixOf(k.cfg.ID), "") {
+		if err != nil {
+			return fmt.Errorf("tidying up the kept checkpoints: %w", err)
+		}
+		age := now.Sub(info.Modified)
+		if age < Lock || info.Key == newest.Key && info.Version == newest.Version {
+			continue
+		}
+		day := info.Modified.UTC().Format(time.DateOnly)
+		if age < keepDays*24*time.Hour && !days[day] {
+			_, genuine, err := read(ctx, k.cfg.Store, k.cfg.ID, info, ours)
+			if err != nil {
+				return fmt.Errorf("tidying up the kept checkpoints: %w", err)
+			}
+			if days[day] = genuine; genuine {
+				continue
+			}
+		}
+		err = k.cfg.Store.Delete(ctx, info.Key, info.Version)
+		if err != nil && !errors.Is(err, objects.ErrLocked) { // locked again while it was the newest
+			return fmt.Errorf("tidying up the kept checkpoints: %w", err)
+		}
+	}
+	return nil
+}
