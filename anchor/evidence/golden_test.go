@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -172,11 +173,58 @@ func TestVectors(t *testing.T) {
 
 func TestPolicyVector(t *testing.T) {
 	t.Parallel()
-	data := golden(t, "policy.json", must(evidence.MarshalPolicy(goldenPolicy())))
-	if diff := cmp.Diff(goldenPolicy(), *policy(t)); diff != "" {
-		t.Error(diff)
+	for name, want := range map[string]evidence.Policy{"policy.json": goldenPolicy(), "ended.json": endedPolicy()} {
+		data := golden(t, name, must(evidence.MarshalPolicy(want)))
+		got, err := evidence.ParsePolicy(data)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want, *got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if again := must(evidence.MarshalPolicy(*got)); !bytes.Equal(again, data) {
+			t.Errorf("%s, written again: %s", name, cmp.Diff(string(data), string(again)))
+		}
 	}
-	if got := must(evidence.MarshalPolicy(*policy(t))); !bytes.Equal(got, data) {
-		t.Errorf("written again: %s", cmp.Diff(string(data), string(got)))
+}
+
+// endedPolicy is the policy of a log that has ended where its evidence stands, and goes on under another origin.
+func endedPolicy() evidence.Policy {
+	p := goldenPolicy()
+	until := uint64(anchoredSize)
+	p.Origins[0].Until = &until
+	after := newKey("muniment/after-the-loss", "log")
+	p.Origins = append(p.Origins, evidence.Origin{Origin: "muniment/after-the-loss", Keys: []string{after.vkey()}})
+	return p
+}
+
+// TestEndedOrigin: a checkpoint of a log that has ended counts up to the size at which it did, and no further, whoever
+// has signed it.
+func TestEndedOrigin(t *testing.T) {
+	t.Parallel()
+	data := must(evidence.Marshal(vectors()[0].file))
+	for until, want := range map[uint64]evidence.Verdict{
+		anchoredSize: evidence.Verified, anchoredSize + 1: evidence.Verified, anchoredSize - 1: evidence.CannotTell,
+	} {
+		p := endedPolicy()
+		p.Origins[0].Until = &until
+		r := evidence.Verify(evidence.Input{Evidence: data, Policy: &p, Digest: digest(t)})
+		if r.Verdict != want {
+			t.Errorf("of a log that ended at %d: %q, want %q: %+v", until, r.Verdict, want, r.Steps)
+		}
+		_, state, why := evidence.VerifyCheckpoint(&p, vectors()[0].file.Checkpoint)
+		if (state == evidence.Holds) != (want == evidence.Verified) {
+			t.Errorf("the checkpoint of a log that ended at %d: %v, %s", until, state, why)
+		}
+	}
+	none := endedPolicy()
+	none.Origins[0].Until = new(uint64)
+	if _, err := evidence.MarshalPolicy(none); err == nil {
+		t.Error("a policy is written of a log that ended at 0")
+	}
+	raw := bytes.Replace(must(evidence.MarshalPolicy(endedPolicy())), []byte(fmt.Sprintf(`"until": %d`, anchoredSize)),
+		[]byte(`"until": 0`), 1)
+	if _, err := evidence.ParsePolicy(raw); err == nil {
+		t.Errorf("a policy is read of a log that ended at 0: %s", raw)
 	}
 }

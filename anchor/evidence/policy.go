@@ -23,6 +23,9 @@ type Policy struct {
 type Origin struct {
 	Origin string   `json:"origin"`
 	Keys   []string `json:"keys"` // note verifier keys, "name+hash+key"; the name is the origin
+	// Until is the size up to which the log counts, where it has ended; nil for one that goes on. What was signed above
+	// it was lost, and the history goes on without it under another origin.
+	Until *uint64 `json:"until,omitempty"`
 }
 
 // Pin is a ledger, and what makes its word trustworthy without asking anybody.
@@ -96,6 +99,9 @@ func (o Origin) check() error {
 	if len(o.Keys) == 0 || len(o.Keys) > maxEntries {
 		return fmt.Errorf("there are not 1 to %d keys", maxEntries)
 	}
+	if o.Until != nil && *o.Until == 0 {
+		return errors.New("until is 0: a log that counts for nothing is left out")
+	}
 	seen := map[string]bool{}
 	for _, key := range o.Keys {
 		verifier, err := parseKey(key)
@@ -124,11 +130,11 @@ func (l Pin) check() error {
 	return k.checkPin(l.ID, l.Pin)
 }
 
-// keys are the keys that the policy trusts for an origin.
-func (p *Policy) keys(origin string) []string {
-	for _, o := range p.Origins {
-		if o.Origin == origin {
-			return o.Keys
+// origin is what the policy trusts of a log; nil if it does not name it.
+func (p *Policy) origin(name string) *Origin {
+	for i := range p.Origins {
+		if p.Origins[i].Origin == name {
+			return &p.Origins[i]
 		}
 	}
 	return nil

@@ -147,12 +147,16 @@ func (v *verification) signature() (State, string) {
 	case v.Policy == nil:
 		return Unknown, "no policy says whose signature to trust"
 	}
-	keys := v.Policy.keys(v.head.Origin)
-	if keys == nil {
+	trusted := v.Policy.origin(v.head.Origin)
+	if trusted == nil {
 		return Unknown, "the policy names no key for this log"
 	}
-	if err := checkSignature(v.file.Checkpoint, keys); err != nil {
+	if err := checkSignature(v.file.Checkpoint, trusted.Keys); err != nil {
 		return DoesNotHold, "the checkpoint: " + err.Error()
+	}
+	if trusted.Until != nil && v.head.Size > *trusted.Until {
+		return Unknown, fmt.Sprintf("the policy says that this log ended at %d leaves: what was signed above was lost, "+
+			"and this checkpoint is at %d", *trusted.Until, v.head.Size)
 	}
 	return Holds, "a key that the policy trusts for this log has signed the checkpoint"
 }
