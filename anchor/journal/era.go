@@ -13,9 +13,12 @@ const lossAccepted Type[LossAccepted] = "journal.loss_accepted/1"
 
 // LossAccepted is the data of journal.loss_accepted/1.
 type LossAccepted struct {
-	Lost   LostHead `json:"lost"`
-	Origin string   `json:"origin"` // the log's name from this entry on
-	Key    string   `json:"key"`    // the verifier key of the checkpoints from this entry on
+	Lost LostHead `json:"lost"`
+	// Unproven says that the lost head is the one that the journal was restored from without a head from outside: it is
+	// all there, and what may have followed is not known.
+	Unproven bool   `json:"unproven,omitempty"`
+	Origin   string `json:"origin"` // the log's name from this entry on
+	Key      string `json:"key"`    // the verifier key of the checkpoints from this entry on
 	// Shipping is the key that authenticates what is shipped, all of the history, from now on.
 	Shipping ShippingKeyAt `json:"shipping"`
 }
@@ -26,6 +29,9 @@ type LostHead struct {
 	Size   uint64 `json:"size"` // at least: the lost head may have been larger, at a size that is not known
 	// Root is the root of the lost head; zero when it is not known.
 	Root Hash `json:"root"`
+	// Later says of a head that was seen elsewhere that this journal's key has signed it under an origin which began
+	// after this copy was made. It stands in no event.
+	Later bool `json:"-"`
 }
 
 // Era is a part of the log's history under one origin.
@@ -36,6 +42,8 @@ type Era struct {
 	// Shipping is the shipping key that it began with.
 	Shipping ShippingKeyAt
 	Lost     *LostHead // the loss after which it began; nil for the first
+	// Unproven says that nothing is known to be lost: see LossAccepted.
+	Unproven bool
 }
 
 // eraTable holds the eras but for the first: index of the event → its data.
@@ -70,8 +78,10 @@ func Eras(r Reader) ([]Era, error) {
 		if err := json.Unmarshal(row, &data); err != nil {
 			return fmt.Errorf("a row of %s cannot be read: %w", eraTable, ErrDamaged)
 		}
-		eras = append(eras, Era{From: at, Origin: data.Origin, Key: data.Key, Shipping: data.Shipping,
-			Lost: &data.Lost})
+		eras = append(eras, Era{
+			From: at, Origin: data.Origin, Key: data.Key, Shipping: data.Shipping,
+			Lost: &data.Lost, Unproven: data.Unproven,
+		})
 		return nil
 	})
 	return eras, err

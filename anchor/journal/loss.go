@@ -35,22 +35,33 @@ func FindLoss(ctx context.Context, cfg Config, seen ...LostHead) (Loss, error) {
 	return loss, nil
 }
 
+// BeginUnproven begins a new origin over a journal that was restored without a head from outside: nothing says that its
+// bucket was not put back to an earlier time, so it may sign nothing more under the old origin. The event names the head
+// that it was restored from, and says so. Where something is lost for certain it does what AcceptLoss does.
+func BeginUnproven(ctx context.Context, cfg Config, seen ...LostHead) (LossAccepted, error) {
+	accepted, err := acceptLoss(ctx, cfg, seen, true)
+	if err != nil {
+		return accepted, fmt.Errorf("beginning a new origin: %w", err)
+	}
+	return accepted, nil
+}
+
 // AcceptLoss puts on record that released entries are lost, because the backend contradicts the released head or cannot
 // be brought up to it, and makes the surviving entries the beginning of a new history: it first applies the batches of
 // the bucket that follow the backend, then appends journal.loss_accepted under cfg.Origin, which must be a new name,
-// and moves all objects of the bucket to lost/. The next Open ships the whole history to the bucket anew. cfg.Backend
+// and moves the objects of the bucket's history to lost/. The next Open ships the whole history to the bucket anew. cfg.Backend
 // may be empty: then only the bucket's entries survive. Call it again if it was interrupted. seen is as in FindLoss.
 //
 // ErrNothingLost when Open would succeed and the journal contains all heads of seen; ErrMissing when no entry survives.
 func AcceptLoss(ctx context.Context, cfg Config, seen ...LostHead) (LossAccepted, error) {
-	accepted, err := acceptLoss(ctx, cfg, seen)
+	accepted, err := acceptLoss(ctx, cfg, seen, false)
 	if err != nil {
 		return accepted, fmt.Errorf("accepting the loss: %w", err)
 	}
 	return accepted, nil
 }
 
-func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted, error) {
+func acceptLoss(ctx context.Context, cfg Config, seen []LostHead, unproven bool) (LossAccepted, error) {
 	if err := checkOrigin(cfg.Origin); err != nil {
 		return LossAccepted{}, err
 	}
@@ -68,6 +79,9 @@ func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted,
 		return *begun, setAside(ctx, cfg.Bucket, *begun)
 	}
 	loss, err := j.findLoss(ctx, seen)
+	if unproven = unproven && errors.Is(err, ErrNothingLost); unproven {
+		loss.Head, err = j.present(ctx)
+	}
 	if err != nil {
 		return LossAccepted{}, err
 	}
@@ -77,7 +91,7 @@ func acceptLoss(ctx context.Context, cfg Config, seen []LostHead) (LossAccepted,
 	if err := refillOutbox(ctx, cfg.Backend); err != nil {
 		return LossAccepted{}, err
 	}
-	data := LossAccepted{Lost: loss.Head, Origin: next, Key: verifierKey(next, cfg.Signer)}
+	data := LossAccepted{Lost: loss.Head, Unproven: unproven, Origin: next, Key: verifierKey(next, cfg.Signer)}
 	if data, err = j.beginEra(ctx, data); err != nil {
 		return LossAccepted{}, err
 	}
@@ -107,7 +121,8 @@ func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err 
 		if row, err := r.Get(shippedTable, shippedKey); err != nil || row != nil {
 			return err // something was released since: this is another loss
 		}
-		begun = &LossAccepted{Lost: *last.Lost, Origin: last.Origin, Key: last.Key, Shipping: last.Shipping}
+		begun = &LossAccepted{Lost: *last.Lost, Unproven: last.Unproven, Origin: last.Origin, Key: last.Key,
+			Shipping: last.Shipping}
 		return nil
 	})
 	return begun, err
@@ -142,14 +157,12 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 		if head, _, _, err = readState(ctx, j.cfg.Backend); err != nil {
 			return loss, err
 		}
-		if c, ok := parseCheckpoint(j.cfg.Remembered, head.Origin, j.cfg.Signer); ok {
-			seen = append([]LostHead{{Origin: c.Origin, Size: c.Size, Root: c.Root}}, seen...)
-		}
-		loss, err = j.missingHead(ctx, head, seen)
+		loss, err = j.missingHead(ctx, head, append(j.remembered(head.Origin), seen...))
 		if err != nil {
 			return loss, err
 		}
 	}
+	loss.Head = newestOf(loss.Head, append(j.remembered(loss.Head.Origin), seen...))
 	switch {
 	case loss.Why == nil:
 		return loss, ErrNothingLost
@@ -159,27 +172,78 @@ func (j *Journal) findLoss(ctx context.Context, seen []LostHead) (loss Loss, err
 	return loss, nil
 }
 
-// missingHead finds the largest head of seen that the journal does not contain; the zero Loss when it contains all.
+// present is the head of the journal as it stands.
+func (j *Journal) present(ctx context.Context) (LostHead, error) {
+	head, ok, _, err := readState(ctx, j.cfg.Backend)
+	if err == nil && !ok {
+		err = ErrMissing
+	}
+	return LostHead{Origin: head.Origin, Size: head.Size, Root: head.Root}, err
+}
+
+// remembered is the checkpoint that the caller has kept, as a head that was seen.
+func (j *Journal) remembered(origin string) []LostHead {
+	c, ok := parseCheckpoint(j.cfg.Remembered, origin, j.cfg.Signer)
+	if !ok {
+		return nil
+	}
+	return []LostHead{{Origin: c.Origin, Size: c.Size, Root: c.Root}}
+}
+
+// newestOf is the newest head of the same origin that was seen: the one that an event about the loss is to name.
+func newestOf(head LostHead, seen []LostHead) LostHead {
+	for _, s := range seen {
+		if s.Origin == head.Origin && s.Size > 0 &&
+			(s.Size > head.Size || s.Size == head.Size && head.Root == (Hash{})) {
+			head = s
+		}
+	}
+	return head
+}
+
+// missingHead finds the largest head of seen that the journal does not contain; the zero Loss when it contains all. A
+// head of a later origin comes before all others. Heads of origins that are somebody else's are passed over.
 func (j *Journal) missingHead(ctx context.Context, head Head, seen []LostHead) (loss Loss, err error) {
 	err = j.cfg.Backend.View(ctx, func(r Reader) error {
 		loss = Loss{}
+		known, err := knownOrigins(r)
+		if err != nil {
+			return err
+		}
 		for _, s := range seen {
-			if s.Origin != head.Origin || s.Size == 0 || s.Size < loss.Head.Size {
+			later := s.Later && !known[s.Origin]
+			if s.Size == 0 || !later && (s.Origin != head.Origin || s.Size < loss.Head.Size) {
 				continue
 			}
 			var root Hash
-			if s.Size <= head.Size {
+			if !later && s.Size <= head.Size {
 				if root, err = rootAt(r, s.Size); err != nil {
 					return err
 				}
 			}
 			if root != s.Root {
-				why := fmt.Errorf("its head is at size %d, and a head was seen at %d elsewhere, root %s: %w",
-					head.Size, s.Size, s.Root, ErrContradicts)
+				why := fmt.Errorf("its head is at size %d, and a head was seen at %d elsewhere, root %s, of %s: %w",
+					head.Size, s.Size, s.Root, s.Origin, ErrContradicts)
 				loss = Loss{Head: s, Size: head.Size, Why: why}
+			}
+			if later {
+				return nil
 			}
 		}
 		return nil
 	})
 	return loss, err
+}
+
+// knownOrigins are the origins that a log has had, and those that it has lost.
+func knownOrigins(r Reader) (map[string]bool, error) {
+	eras, err := Eras(r)
+	known := map[string]bool{}
+	for _, era := range eras {
+		known[era.Origin] = true
+		if era.Lost != nil {
+			known[era.Lost.Origin] = true
+		}
+	}
+	return known, err
 }

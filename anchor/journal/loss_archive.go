@@ -13,15 +13,20 @@ import (
 // asidePrefix begins the names of the objects of a lost history.
 const asidePrefix = "lost/"
 
-// setAside moves a bucket's objects under asidePrefix, but for the new origin's shipping key, and the head object last:
-// as long as it is there, a repeated AcceptLoss finds what was lost.
+// StaysInPlace says whether an object of a release bucket is of the installation and not of one history: its owner and
+// its lease. These are never set aside.
+func StaysInPlace(name string) bool { return name == "owner" || name == "lease" }
+
+// setAside moves the objects of a bucket's history under asidePrefix, but for the new origin's shipping key, and the
+// head object last: as long as it is there, a repeated AcceptLoss finds what was lost.
 func setAside(ctx context.Context, b Bucket, begun LossAccepted) error {
 	names, err := b.List(ctx, "")
 	if err != nil {
 		return fmt.Errorf("setting the lost history aside: %w", err)
 	}
 	names = append(slices.DeleteFunc(names, func(name string) bool {
-		return name == headObject || name == keyObject(begun.Shipping.Number) || strings.HasPrefix(name, asidePrefix)
+		return name == headObject || name == keyObject(begun.Shipping.Number) ||
+			strings.HasPrefix(name, asidePrefix) || StaysInPlace(name)
 	}), headObject)
 	for _, name := range names {
 		if err := moveAside(ctx, b, name, begun.Lost); err != nil {
