@@ -136,6 +136,15 @@ func (v *Vault) immutable(r journal.Reader) error {
 	return nil
 }
 
+// EnforcesLocks says whether the documents' store was last seen to enforce its locks.
+func (v *Vault) EnforcesLocks(ctx context.Context) (bool, error) {
+	err := v.cfg.Journal.View(ctx, v.immutable)
+	if errors.Is(err, ErrNotImmutable) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // nameStore gives a store without a name one, and refuses to attest it.
 func (c *Config) nameStore() error {
 	if c.Store != "" {

@@ -43,6 +43,8 @@ type Config struct {
 	Log     *slog.Logger
 	// Newest is what Newest found at the start; zero when there was none.
 	Newest Kept
+	// Locked are the keys of other objects whose newest version stays locked, too; may be empty.
+	Locked []string
 	// Weaker says why the store's locks are weaker than they should be, such as governance; empty when they are not.
 	// Nil means that they are not.
 	Weaker func(context.Context) string
@@ -66,6 +68,8 @@ type Status struct {
 	At     time.Time // when it was written
 	Until  time.Time // the end of its lock
 	Behind uint64    // how many entries have been signed since
+	// Locked are the keys of other objects whose newest version stays locked, too; may be empty.
+	Locked []string
 	// Weaker says why the lock is weaker than it should be; empty when it is not.
 	Weaker string
 	// Failure is why the last try failed, and Since since when all have; nil when it went well.

@@ -21,12 +21,29 @@ func (k *Keeper) tidyWhenDue(ctx context.Context) error {
 	if !due {
 		return nil
 	}
+	if err := k.rollOthers(ctx, now); err != nil {
+		return err
+	}
 	if err := k.tidy(ctx, now); err != nil {
 		return err
 	}
 	k.mu.Lock()
 	k.tidied = now
 	k.mu.Unlock()
+	return nil
+}
+
+// rollOthers locks the other objects again whose locks run out soon.
+func (k *Keeper) rollOthers(ctx context.Context, now time.Time) error {
+	for _, key := range k.cfg.Locked {
+		info, err := k.cfg.Store.Stat(ctx, key, "")
+		if err == nil && info.RetainUntil.Before(now.Add(rollBefore)) {
+			err = k.cfg.Store.Retain(ctx, key, info.Version, now.Add(Lock))
+		}
+		if err != nil {
+			return fmt.Errorf("locking %s again: %w", key, err)
+		}
+	}
 	return nil
 }
 
