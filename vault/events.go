@@ -25,7 +25,9 @@ const (
 	EvidenceIssued    journal.Type[EvidenceIssuedData]    = "evidence.issued/1"
 	ObjectDamaged     journal.Type[ObjectDamagedData]     = "object.damaged/1"
 	ObjectsAbandoned  journal.Type[ObjectsAbandonedData]  = "object.abandoned/2"
+	ObjectsUnknown    journal.Type[ObjectsUnknownData]    = "object.unknown/1"
 	StorageAttested   journal.Type[StorageAttestedData]   = "storage.attested/1"
+	JournalRestored   journal.Type[JournalRestoredData]   = "journal.restored/1"
 )
 
 // TenantCreatedData says that the tenant of the body exists from now on. It is about no document.
@@ -149,7 +151,9 @@ func Definitions() []journal.Definition {
 		EvidenceIssued.On(nothing[EvidenceIssuedData]),
 		ObjectDamaged.On(reduceDamaged),
 		ObjectsAbandoned.On(reduceAbandoned),
+		ObjectsUnknown.On(reduceUnknown),
 		StorageAttested.On(reduceAttested),
+		JournalRestored.On(reduceRestored),
 		DocumentErased.On(reduceErased),
 		TombstoneErased.On(reduceTombstoneErased),
 		ObjectErased.On(reduceObjectErased),

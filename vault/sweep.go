@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/vault/checkpoints"
 	"muniment/vault/objects"
 )
 
@@ -32,16 +34,23 @@ const (
 // miss the other.
 //
 // An object may also be unknown because the journal is an older one, lost entries, or is another vault's. Objects from
-// before an accepted loss therefore stay, and so does an object whose lock was extended, which happens to documents
-// only.
+// before a restore or an accepted loss therefore stay, and those of them that are newer than what came back are an alarm,
+// on record; so does an object whose lock was extended, which happens to documents only. Objects of no tenant, such as
+// the locked checkpoints, are never looked at.
 //
 // It also has the store forget uploads that never ended, and probes of its locks. Its memory does not grow with the
 // number of objects. It returns how many objects it deleted.
 func (v *Vault) Sweep(ctx context.Context, tenant string) (int, error) {
 	s := sweep{Vault: v, tenant: tenant, now: v.cfg.Clock.Now()}
-	err := s.accepted(ctx)
+	err := s.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		s.back, err = LastReturn(r)
+		return err
+	})
 	if err == nil {
 		err = s.run(ctx)
+	}
+	if err == nil {
+		err = s.alarm(ctx)
 	}
 	if s.strange > 0 {
 		v.cfg.Log.Error("objects that belong to no document here were a document's once; "+
@@ -65,30 +74,27 @@ type sweep struct {
 	*Vault
 	tenant  string
 	now     time.Time
-	since   time.Time // when a loss was accepted; zero for never
+	back    Return // when the journal last came back
+	unknown ObjectsUnknownData
 	deleted int
 	strange int    // objects that were a document's once
 	example string // one of them
 }
 
-// accepted finds out when a loss was accepted last.
-func (s *sweep) accepted(ctx context.Context) error {
-	eras := s.cfg.Journal.Eras()
-	last := eras[len(eras)-1]
-	if last.Lost == nil {
-		return nil
-	}
-	record, err := s.cfg.Journal.Record(ctx, last.From)
-	s.since = record.At
-	return err
-}
-
 func (s *sweep) run(ctx context.Context) error {
-	var batch []objects.Info
+	var batch, old []objects.Info
 	size := 0
 	for info, err := range s.cfg.Objects.List(ctx, s.tenant+"/", "") {
 		if err != nil {
 			return err
+		}
+		if s.back.Alarms(info.Modified) {
+			if old = append(old, info); len(old) == sweepBatch {
+				if err := s.look(ctx, old); err != nil {
+					return err
+				}
+				old = old[:0]
+			}
 		}
 		if s.spared(info) {
 			continue
@@ -101,13 +107,16 @@ func (s *sweep) run(ctx context.Context) error {
 			batch, size = batch[:0], 0
 		}
 	}
+	if err := s.look(ctx, old); err != nil {
+		return err
+	}
 	return s.sweep(ctx, batch)
 }
 
 // spared says whether a version cannot be swept yet.
 func (s *sweep) spared(info objects.Info) bool {
 	return info.Held || s.now.Before(info.RetainUntil) || s.now.Sub(info.Modified) < uploadLock ||
-		info.Modified.Before(s.since)
+		s.back.Spares(info.Modified) || strings.HasPrefix(info.Key, checkpoints.Prefix)
 }
 
 // extended says whether the lock of an object was extended, long ago perhaps: then a document had it.

@@ -13,6 +13,7 @@ import (
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
+	"muniment/vault/checkpoints"
 	"muniment/vault/objects/dir"
 )
 
@@ -134,7 +135,9 @@ func (b *backupRun) copyObjects(ctx context.Context, from *dir.Store) (err error
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
 	bar := cli.StartProgress(b.Stderr, "objects", 0)
-	n, bytes, err := from.CopyTo(ctx, to, func(n int) { bar.At(uint64(n), 0) })
+	// A locked checkpoint may be newer than the copied log, and one in the same backup would vouch for nothing.
+	locked := func(key string) bool { return strings.HasPrefix(key, checkpoints.Prefix) }
+	n, bytes, err := from.CopyTo(ctx, to, locked, func(n int) { bar.At(uint64(n), 0) })
 	if err != nil {
 		return fmt.Errorf("copying the objects: %w", err)
 	}

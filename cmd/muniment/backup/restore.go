@@ -14,7 +14,6 @@ import (
 	"muniment/anchor"
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
-	"muniment/anchor/ledger"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
@@ -27,6 +26,8 @@ type restoreOptions struct {
 	cli.ConfigFlags
 	from, policy, kept string
 	accept, yes        bool
+	noOutside, drill   bool
+	ifMissing          bool
 	origin             string
 }
 
@@ -43,9 +44,19 @@ blocks, the checkpoint in the folder and one given with --checkpoint; signs a ch
 and unwraps every sealed row to compute the lookup tokens again, which are in no backup.
 Then serve goes on from there.
 
+The release bucket cannot vouch for itself: it may have been put back to an earlier time. So
+a restore needs a head from outside, and says which it was: the newest checkpoint that is
+locked in the documents' store, the head of a ledger that is not the embedded one, or
+--checkpoint FILE. A journal that lacks what any of them has seen is refused. Where there is
+none, --no-outside-head goes on record and begins a new origin.
+
 --from FOLDER first puts the parts of a backup back: the release bucket, which must be
 empty, and what the data folder lacks of ledger, policy, objects and keys. A journal that is
 there is never touched: serve brings one that is behind the bucket up to date by itself.
+--if-missing then does nothing, and exits 0: so it can stand before serve in a unit.
+
+--drill makes a copy for looking at only, which may be older than what is locked; serve
+refuses it.
 
 --accept-loss is the way out when released entries are lost for good: the journal
 contradicts the released head, or batches are missing and no other copy has them. It shows
@@ -57,8 +68,8 @@ where it was broken off.`,
   muniment restore --data /srv/muniment --accept-loss`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if !o.accept && (o.yes || o.origin != "") || o.accept && (o.from != "" || o.policy != "" || o.kept != "") {
-				return errors.New("--yes and --origin go with --accept-loss, and no other flag of a restore does")
+			if err := o.check(); err != nil {
+				return err
 			}
 			cfg, err := p.LoadConfig(c, o.ConfigFlags)
 			if err != nil {
@@ -77,7 +88,26 @@ where it was broken off.`,
 	f.BoolVar(&o.accept, "accept-loss", false, "give up what is lost, on record, and go on under a new origin")
 	f.BoolVar(&o.yes, "yes", false, "accept the loss without being asked")
 	f.StringVar(&o.origin, "origin", "", "the new origin (default muniment/ and a random UUID)")
+	f.BoolVar(&o.noOutside, "no-outside-head", false,
+		"restore though nothing from outside vouches for the bucket; goes on record and begins a new origin")
+	f.BoolVar(&o.drill, "drill", false, "for looking at only: may be older than what is locked, and is not served")
+	f.BoolVar(&o.ifMissing, "if-missing", false, "do nothing, and exit 0, where there is a journal")
 	return c
+}
+
+// check refuses flags that do not go together.
+func (o *restoreOptions) check() error {
+	switch {
+	case o.accept && (o.from != "" || o.policy != "" || o.kept != "" || o.noOutside || o.drill || o.ifMissing):
+		return errors.New("--accept-loss goes with --yes and --origin, and with no other flag of a restore")
+	case o.yes && !o.accept:
+		return errors.New("--yes goes with --accept-loss")
+	case o.origin != "" && !o.accept && !o.noOutside:
+		return errors.New("--origin and --yes go with --accept-loss, --origin with --no-outside-head too")
+	case o.drill && o.noOutside:
+		return errors.New("--drill begins no new origin: leave --no-outside-head out")
+	}
+	return nil
 }
 
 // restoreReport is what a restore came to.
@@ -93,9 +123,15 @@ type restoreReport struct {
 	Checkpoints []uint64         `json:"checkpoints"`
 	Anchors     []anchor.Audited `json:"anchors"`
 	LedgerHead  uint64           `json:"ledger_head"` // the size at which the embedded ledger was found
-	Signed      uint64           `json:"signed"`      // the size of the checkpoint that was signed
-	Replayed    float64          `json:"replay_seconds"`
-	Seconds     float64          `json:"seconds"`
+	// Outside are the heads from outside that the journal was proved against.
+	Outside []outsideHead `json:"outside"`
+	// Behind is the size of a locked checkpoint that a drill's journal does not reach; 0 for none.
+	Behind uint64 `json:"behind,omitempty"`
+	// NewOrigin is the origin that was begun as there was no head from outside; else empty.
+	NewOrigin string  `json:"new_origin,omitempty"`
+	Signed    uint64  `json:"signed"` // the size of the checkpoint that was signed
+	Replayed  float64 `json:"replay_seconds"`
+	Seconds   float64 `json:"seconds"`
 }
 
 // restoreRun is one restore.
@@ -110,11 +146,17 @@ type restoreRun struct {
 func runRestore(ctx context.Context, p *cli.Program, cfg config.Config, o restoreOptions) error {
 	began := time.Now()
 	r := &restoreRun{Program: p, restoreOptions: o, cfg: cfg}
-	r.report = restoreReport{Data: cfg.Data, Checkpoints: []uint64{}, Anchors: []anchor.Audited{}}
+	r.report = restoreReport{Data: cfg.Data, Checkpoints: []uint64{}, Anchors: []anchor.Audited{},
+		Outside: []outsideHead{}}
 	if o.accept {
 		return r.acceptLoss(ctx)
 	}
-	if err := r.refuseExisting(); err != nil {
+	there, err := r.existing()
+	if there && o.ifMissing {
+		fmt.Fprintf(r.Stderr, "there is a journal, %s: nothing to restore\n", node.Folder(cfg.Data).Journal())
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if o.from != "" {
@@ -129,15 +171,15 @@ func runRestore(ctx context.Context, p *cli.Program, cfg config.Config, o restor
 	return r.Emit(r.report, r.table)
 }
 
-// refuseExisting refuses to touch a journal that is there.
-func (r *restoreRun) refuseExisting() error {
+// existing says whether there is a journal already, which is never touched.
+func (r *restoreRun) existing() (there bool, err error) {
 	f := node.Folder(r.cfg.Data)
 	have, err := f.Inventory()
 	if err == nil && have.Journal {
 		err = cli.Hint(fmt.Errorf("there is a journal already, %s", f.Journal()),
 			"serve brings it up to date if it is behind the release bucket; to make it anew, move it away first")
 	}
-	return err
+	return have.Journal, err
 }
 
 // run restores from the release bucket. A journal that does not prove itself is removed again.
@@ -154,7 +196,11 @@ func (r *restoreRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
-	if err := r.rebuild(ctx); err != nil {
+	err = r.rebuild(ctx)
+	if err == nil && len(r.report.Outside) == 0 && !r.drill {
+		err = r.beginUnproven(ctx)
+	}
+	if err != nil {
 		closing := r.store.Backend.Close()
 		r.store.Backend = nil
 		return errors.Join(err, closing, os.Remove(r.store.Folder.Journal()))
@@ -186,9 +232,18 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 	bar.End(fmt.Sprintf("%s in %.1f s, %.0f/s",
 		cli.Count(head.Size, "leaf", "leaves"), r.report.Replayed, float64(head.Size)/r.report.Replayed))
 	if err := r.prove(ctx); err != nil {
+		if _, has := cli.HintOf(err); has {
+			return err
+		}
 		return cli.Hint(err, "the release bucket does not hold all that was signed: it has been put back to an "+
 			"earlier time, or replaced; "+
 			"look for a newer copy of it")
+	}
+	if r.drill {
+		return r.count(ctx)
+	}
+	if err := r.requireOutside(); err != nil {
+		return err
 	}
 	return r.count(ctx)
 }
@@ -197,40 +252,6 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 func damagedBucket(err error) error {
 	return cli.Hint(err, "put back what is missing from another copy of the release bucket, or restore --from a "+
 		"backup into an empty one")
-}
-
-// prove holds the journal against all that others have seen of it.
-func (r *restoreRun) prove(ctx context.Context) (err error) {
-	view, f := r.store.Backend.View, r.store.Folder
-	policy, err := r.readPolicy()
-	if err != nil {
-		return err
-	}
-	for _, path := range []string{f.Checkpoint(), r.kept} {
-		signed, err := os.ReadFile(path)
-		if path == "" || errors.Is(err, os.ErrNotExist) && path != r.kept {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("reading the checkpoint: %w", err)
-		}
-		size, err := containsCheckpoint(ctx, view, policy, signed)
-		if err != nil {
-			return err
-		}
-		r.report.Checkpoints = append(r.report.Checkpoints, size)
-	}
-	if r.report.Anchors, err = anchor.Audit(ctx, view, policy); err != nil {
-		return err
-	}
-	chain, err := r.store.OpenLedger()
-	if err != nil {
-		return err
-	}
-	var head ledger.Checkpoint
-	head, err = anchor.CompareHead(ctx, view, chain, r.report.Origin)
-	r.report.LedgerHead = head.Size
-	return err
 }
 
 // readPolicy reads the policy that was given, or the one in the folder. A machine that has neither trusts the keys that
@@ -275,6 +296,9 @@ func (r *restoreRun) openRestored(ctx context.Context, log *slog.Logger) (err er
 	}
 	r.store.Backend = nil // the journal closes it
 	defer func() { err = errors.Join(err, j.Close()) }()
+	if err := r.goOnRecord(ctx, j); err != nil {
+		return err
+	}
 	bar := cli.StartProgress(r.Stderr, "unwrapping", int(r.report.SealedRows))
 	x := vault.NewIndexer(j.View, r.store.Keys)
 	r.report.Reindexed, err = j.Reindex(ctx,
@@ -313,6 +337,15 @@ func (r *restoreRun) table(t *cli.Table) {
 		v.SealedRows, v.Reindexed))
 	for _, size := range slices.Compact(slices.Clone(v.Checkpoints)) {
 		t.Row("checkpoint", fmt.Sprintf("the signed one at %d is in it", size))
+	}
+	for _, head := range v.Outside {
+		t.Row("outside head", fmt.Sprintf("%s, at %d, is in it", head.From, head.Size))
+	}
+	if v.Behind > 0 {
+		t.Row("DRILL", fmt.Sprintf("a checkpoint at %d is locked, which is beyond its end: serve refuses it", v.Behind))
+	}
+	if v.NewOrigin != "" {
+		t.Row("NEW ORIGIN", v.NewOrigin+": no head from outside; give policy.json to the auditors")
 	}
 	anchorRows(t, v.Anchors)
 	if v.LedgerHead > 0 {

@@ -51,7 +51,7 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	seen, err := r.seenByLedgers(ctx)
+	seen, err := r.seenElsewhere(ctx)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,22 @@ func (r *restoreRun) acceptLoss(ctx context.Context) (err error) {
 	return r.Emit(report, report.table)
 }
 
-// seenByLedgers are the heads that ledgers have of the journal that is here or in the release bucket.
+// seenElsewhere are the heads that ledgers and the documents' store have of the journal that is here or in the release
+// bucket.
+func (r *restoreRun) seenElsewhere(ctx context.Context) ([]journal.LostHead, error) {
+	released, err := r.survivingID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := r.lockedHeads(ctx, released)
+	if err != nil {
+		return nil, err
+	}
+	ledgers, err := r.seenByLedgers(ctx)
+	return append(heads, ledgers...), err
+}
+
+// seenByLedgers are the heads that ledgers have.
 func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, error) {
 	standing, err := journal.Compare(ctx, r.store.Backend, objects.NewBucket(r.store.Release), nil)
 	if err != nil && !errors.Is(err, journal.ErrContradicts) && !errors.Is(err, journal.ErrDamaged) &&
@@ -113,15 +128,13 @@ func (r *restoreRun) seenByLedgers(ctx context.Context) ([]journal.LostHead, err
 }
 
 // acceptUnderNewOrigin accepts the loss, under a random origin unless one was chosen.
-func acceptUnderNewOrigin(ctx context.Context, cfg journal.Config, seen []journal.LostHead) error {
+func acceptUnderNewOrigin(ctx context.Context, cfg journal.Config, seen []journal.LostHead) (err error) {
 	if cfg.Origin == "" {
-		id, err := journal.NewID(cfg.Clock.Now(), cfg.Rand)
-		if err != nil {
+		if cfg.Origin, err = newOrigin(cfg); err != nil {
 			return err
 		}
-		cfg.Origin = "muniment/" + id.String()
 	}
-	_, err := journal.AcceptLoss(ctx, cfg, seen...)
+	_, err = journal.AcceptLoss(ctx, cfg, seen...)
 	return err
 }
 
@@ -137,7 +150,7 @@ func (r *restoreRun) openSurvivors(ctx context.Context) (err error) {
 	if r.store.Keys, err = node.OpenKeys(ctx, r.cfg, log, false); err != nil {
 		return fmt.Errorf("opening the data folder: %w", err)
 	}
-	if r.store.Release, err = node.OpenRelease(ctx, r.cfg, log, true); err != nil {
+	if err = r.store.OpenStores(ctx, r.cfg, log, true); err != nil {
 		return err
 	}
 	backend, err := bolt.Open(bolt.Config{Path: r.store.Folder.Journal(), Create: true, Log: log})
@@ -146,6 +159,28 @@ func (r *restoreRun) openSurvivors(ctx context.Context) (err error) {
 	}
 	r.store.Backend = backend
 	return nil
+}
+
+// survivingID is the id of the journal that survives, in the database or the bucket; zero where neither tells it. Stores
+// of another journal are refused.
+func (r *restoreRun) survivingID(ctx context.Context) (released journal.ReleasedHead, err error) {
+	released, err = journal.ReadReleased(ctx, objects.NewBucket(r.store.Release))
+	if err != nil && !errors.Is(err, journal.ErrMissing) && !errors.Is(err, journal.ErrDamaged) {
+		return released, err
+	}
+	id := released.Journal
+	err = r.store.Backend.View(ctx, func(reader journal.Reader) error {
+		here, err := journal.ReadID(reader)
+		if errors.Is(err, journal.ErrMissing) {
+			return nil
+		}
+		id = here
+		return err
+	})
+	if err != nil || id.IsZero() {
+		return released, err
+	}
+	return released, r.store.RefuseOthers(ctx, id)
 }
 
 // survivors is the journal as it can be opened.
@@ -215,8 +250,8 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 		return errors.New("no loss is on record")
 	}
 	report.Lost, report.Survived, report.Origin, report.Size = *last.Lost, last.From, last.Origin, j.Size()
-	if err := os.Rename(report.Policy, report.Policy+".before-loss"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keeping the policy: %w", err)
+	if err := keepPolicy(r.store.Folder); err != nil {
+		return err
 	}
 	chain, err := r.store.OpenLedger()
 	if err != nil {
@@ -225,6 +260,17 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 	if _, err := r.store.WritePolicy(j, chain); err != nil {
 		return err
 	}
+	if err := awaitReleased(ctx, j); err != nil {
+		return err
+	}
+	if err := r.store.Claim(ctx, j.ID()); err != nil { // a bucket may be a new one
+		return err
+	}
+	return r.store.Remember(j.Checkpoint()) // what is remembered of the old origin may be what was lost
+}
+
+// awaitReleased waits until all that is on record is shipped and signed.
+func awaitReleased(ctx context.Context, j *journal.Journal) error {
 	receipt, err := j.Receipt(ctx, j.Size()-1)
 	if err == nil {
 		// A checkpoint that is remembered from an earlier run says nothing about the bucket of today.
@@ -233,10 +279,24 @@ func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (er
 	if err == nil {
 		_, err = j.Released(ctx, receipt)
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// keepPolicy puts the policy aside that does not know of the new origin yet.
+func keepPolicy(f node.Folder) error {
+	if err := os.Rename(f.Policy(), f.Policy()+".before-loss"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keeping the policy: %w", err)
 	}
-	return r.store.Remember(j.Checkpoint()) // what is remembered of the old origin may be what was lost
+	return nil
+}
+
+// newOrigin draws the name of an origin.
+func newOrigin(cfg journal.Config) (string, error) {
+	id, err := journal.NewID(cfg.Clock.Now(), cfg.Rand)
+	if err != nil {
+		return "", err
+	}
+	return "muniment/" + id.String(), nil
 }
 
 // table writes what was accepted.

@@ -24,8 +24,11 @@ func (r *restoreRun) putBack(ctx context.Context) (err error) {
 		return cli.Hint(fmt.Errorf("opening the backup: %w", err), "name the folder that was given to backup --to")
 	}
 	defer func() { err = errors.Join(err, backup.Close()) }()
-	if err := os.MkdirAll(string(to), 0o700); err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
+	if err := r.refuseOwned(ctx, objects.NewBucket(backup)); err != nil {
+		return err
+	}
+	if err := to.Make(); err != nil {
+		return err
 	}
 	if err := r.putSmallParts(from, to); err != nil {
 		return err
@@ -36,6 +39,24 @@ func (r *restoreRun) putBack(ctx context.Context) (err error) {
 		}
 	}
 	return r.putReleased(ctx, objects.NewBucket(backup))
+}
+
+// refuseOwned refuses to put a backup into stores that are another journal's, before anything is written to them. Those
+// of a folder are not there yet.
+func (r *restoreRun) refuseOwned(ctx context.Context, backup journal.Bucket) (err error) {
+	head, err := journal.ReadReleased(ctx, backup)
+	if err != nil {
+		return damagedBackup(err)
+	}
+	if r.cfg.Storage.Kind != config.StorageS3 {
+		return nil
+	}
+	stores := &node.Storage{Folder: node.Folder(r.cfg.Data)}
+	defer func() { err = errors.Join(err, stores.Close()) }()
+	if err := stores.OpenStores(ctx, r.cfg, slog.New(slog.DiscardHandler), false); err != nil {
+		return err
+	}
+	return stores.RefuseOthers(ctx, head.Journal)
 }
 
 // putSmallParts puts back the key file, the ledger's blocks, the policy and the newest checkpoint, where there are
@@ -94,7 +115,7 @@ func (r *restoreRun) putObjects(ctx context.Context, from, to node.Folder) (err 
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	bar := cli.StartProgress(r.Stderr, "objects", 0)
-	n, bytes, err := source.CopyTo(ctx, target, func(n int) { bar.At(uint64(n), 0) })
+	n, bytes, err := source.CopyTo(ctx, target, nil, func(n int) { bar.At(uint64(n), 0) })
 	if err != nil {
 		return fmt.Errorf("putting the objects back: %w", err)
 	}
@@ -151,6 +172,9 @@ func refuseOtherHistory(ctx context.Context, bucket, backup journal.Bucket) erro
 		return err
 	}
 	for _, name := range names {
+		if journal.StaysInPlace(name) { // whose the bucket is was asked before
+			continue
+		}
 		if _, ok := slices.BinarySearch(known, name); !ok {
 			return cli.Hint(fmt.Errorf("the release bucket is not empty: %s is not of the backup", name),
 				"a backup is put into an empty bucket only: name another, or put the missing object head back to "+

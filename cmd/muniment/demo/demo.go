@@ -81,6 +81,9 @@ func demonstrate(ctx context.Context, p *cli.Program, sources []source, dir stri
 	if err := d.checkFolder(); err != nil {
 		return err
 	}
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return fmt.Errorf("making the folder: %w", err)
+	}
 	if err := d.start(ctx, d.data()); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +36,8 @@ type Result struct {
 	Entries  uint64    `json:"entries"` // of the log, replayed
 	Objects  int       `json:"objects"` // read and compared
 	Findings []Finding `json:"findings"`
+	Locked   uint64    `json:"locked"`  // the size of the newest locked checkpoint that the log was held against
+	Unknown  []Unknown `json:"unknown"` // objects of deposits that did not come back with a restore
 }
 
 // Command is fsck.
@@ -71,6 +74,12 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 		return err
 	}
 	err = p.Emit(result, func(t *cli.Table) {
+		if len(result.Unknown) > 0 {
+			t.Row("UNKNOWN OBJECT", "STORED", "BYTES")
+		}
+		for _, u := range result.Unknown {
+			t.Row(u.Key, u.At.Format(time.RFC3339), u.Size)
+		}
 		if len(result.Findings) > 0 {
 			t.Row("WHERE", "KEY", "PROBLEM")
 		}
@@ -88,6 +97,10 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 		fmt.Fprintln(p.Stderr, "sealed rows (titles, file names, keys of contents) were not unwrapped: one that "+
 			"was swapped or damaged shows with --keys only")
 	}
+	if n := len(result.Unknown); n > 0 {
+		fmt.Fprintf(p.Stderr, "%s in the store when the journal came back, newer than what came back, and of no document: "+
+			"tell those who deposited then to send it again\n", cli.Count(uint64(n), "object was", "objects were"))
+	}
 	if len(result.Findings) > 0 {
 		return cli.Hint(fmt.Errorf("%s is not what its log says", cfg.Data),
 			"keep a copy of the folder as it is; then put back from a backup what is named above")
@@ -97,7 +110,7 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 
 // Check opens what is configured and runs the checks over it.
 func Check(ctx context.Context, cfg config.Config, content, keys bool) (result Result, err error) {
-	result.Findings = []Finding{}
+	result.Findings, result.Unknown = []Finding{}, []Unknown{}
 	s, err := node.OpenExisting(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return result, err
@@ -106,6 +119,14 @@ func Check(ctx context.Context, cfg config.Config, content, keys bool) (result R
 	if err := checkJournal(ctx, s, keys, &result); err != nil {
 		return result, err
 	}
+	if err := checkLocked(ctx, s, &result); err != nil {
+		return result, err
+	}
+	unknown, err := UnknownObjects(ctx, s.Backend, s.Objects)
+	if err != nil {
+		return result, err
+	}
+	result.Unknown = append(result.Unknown, unknown...)
 	if !content {
 		return result, nil
 	}

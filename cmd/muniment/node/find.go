@@ -8,7 +8,6 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
-	"muniment/vault"
 	"muniment/vault/objects"
 )
 
@@ -19,12 +18,16 @@ func (s *Storage) find(ctx context.Context, cfg config.Config, log *slog.Logger)
 	if err != nil {
 		return err
 	}
+	if s.begun, err = s.Folder.readBeginning(); err != nil {
+		return err
+	}
+	s.keysThere = have.Keys
 	if cfg.Storage.Kind == config.StorageS3 {
 		c := cfg.Storage.S3
 		if s.Release, err = OpenRelease(ctx, cfg, log, false); err != nil {
 			return err
 		}
-		if have.Release, err = released(ctx, s.Release, c.ReleaseBucket); err != nil {
+		if have.Release, err = released(ctx, s.Release, c.ReleaseBucket); err != nil && !have.starting {
 			return err
 		}
 		have.Objects = have.Journal || have.Release
@@ -39,8 +42,10 @@ func (s *Storage) find(ctx context.Context, cfg config.Config, log *slog.Logger)
 	if cfg.Keys.Kind == config.KeysVault {
 		have.Keys = have.Journal || have.Release || have.Objects
 	}
-	s.Found, err = s.Folder.State(have)
-	return err
+	if s.Found, err = s.Folder.State(have); err != nil || s.Found != Fresh || have.starting {
+		return err
+	}
+	return s.Folder.refuseStrangers()
 }
 
 // released says whether the release bucket has a journal's head. A bucket without a head that is
@@ -53,28 +58,15 @@ func released(ctx context.Context, bucket Store, name string) (bool, error) {
 	if !errors.Is(err, objects.ErrNotFound) {
 		return false, fmt.Errorf("looking for a released journal: %w", err)
 	}
-	for _, err := range bucket.List(ctx, "", "") {
+	for info, err := range bucket.List(ctx, "", "") {
 		if err != nil {
 			return false, fmt.Errorf("looking for a released journal: %w", err)
 		}
+		if info.Key == objects.ReleaseOwner { // whose it is, checkOwners says
+			continue
+		}
 		return false, cli.Hint(fmt.Errorf("the release bucket %s has objects, but no journal's head", name),
-			"if a journal was released to it, put the object head back; if a first start was broken off, or it is "+
-				"another program's, name an empty bucket")
+			"if a journal was released to it, put the object head back; if it is another program's, name an empty bucket")
 	}
 	return false, nil
-}
-
-// refuseUsedStore refuses to begin a vault over the documents of another: to its sweep they would be what broken
-// uploads have left.
-func (s *Storage) refuseUsedStore(ctx context.Context, name string) error {
-	for _, err := range s.Objects.List(ctx, vault.DefaultTenant+"/", "") {
-		if err != nil {
-			return fmt.Errorf("looking for documents of another vault: %w", err)
-		}
-		return cli.Hint(fmt.Errorf("the documents' bucket %s has documents already, and the release bucket no "+
-			"journal that knows them", name),
-			"if the journal was lost, name its release bucket, or restore --from a backup; a new vault needs an "+
-				"empty bucket of its own")
-	}
-	return nil
 }

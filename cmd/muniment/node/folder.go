@@ -43,6 +43,26 @@ func (f Folder) Checkpoint() string { return f.part("checkpoint") }
 // starting marks a first start that is under way.
 func (f Folder) starting() string { return f.part("first-start") }
 
+// drill marks a folder that was restored for looking at only.
+func (f Folder) drill() string { return f.part("drill") }
+
+// IsDrill says whether the folder was restored for looking at only.
+func (f Folder) IsDrill() (bool, error) {
+	_, err := os.Lstat(f.drill())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// MarkDrill marks the folder as one that was restored for looking at only.
+func (f Folder) MarkDrill() error {
+	if err := os.WriteFile(f.drill(), []byte("restored with --drill: not to be served\n"), 0o600); err != nil {
+		return fmt.Errorf("marking the drill: %w", err)
+	}
+	return nil
+}
+
 func (f Folder) part(name string) string { return filepath.Join(string(f), name) }
 
 // State is what a folder was found to be.
@@ -85,11 +105,8 @@ func (f Folder) State(have Inventory) (State, error) {
 		return 0, cli.Hint(fmt.Errorf("%s holds a vault that has lost %s", f, what), next)
 	}
 	switch {
-	case have.starting:
-		return 0, cli.Hint(fmt.Errorf("the first start in %s was broken off before it could serve", f),
-			"nothing has been deposited in it: remove the folder and start again; if the storage is on S3, no "+
-				"other server uses the release "+
-				"bucket, and it holds what the broken start has left there, empty it too")
+	case have.starting: // nobody was told of what it has begun: see clearBeginning
+		return Fresh, nil
 	case !have.Journal && !have.Release && !have.Objects && !have.Keys:
 		return Fresh, nil
 	case !have.Keys:
@@ -97,7 +114,7 @@ func (f Folder) State(have Inventory) (State, error) {
 			"put the key file back from its backup: without it no document can ever be read")
 	case !have.Journal && !have.Release:
 		return lost("both its journal and the release bucket",
-			"put release/ back from its backup; the journal comes back from it by itself")
+			"put release/ back from its backup, then run muniment restore: the journal comes back from it")
 	case !have.Release:
 		return lost("its release bucket, "+f.Release(),
 			"put the folder back from its backup: the journal may not go on without it")
@@ -125,24 +142,46 @@ func (f Folder) CheckMode() error {
 	return nil
 }
 
-// make makes the folder if it is not there.
-func (f Folder) make() error {
-	if err := os.MkdirAll(string(f), 0o700); err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
+// Make makes the folder if it is not there. Its parent must be: a disk that is not mounted would get a new, empty vault.
+func (f Folder) Make() error {
+	err := os.Mkdir(string(f), 0o700)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return f.CheckMode()
+	case errors.Is(err, fs.ErrNotExist):
+		return cli.Hint(fmt.Errorf("making the data folder: %w", err),
+			"the folder that it is to be in is not there: mount its disk, or make "+filepath.Dir(string(f)))
 	}
-	return nil
+	return cli.Hint(fmt.Errorf("making the data folder: %w", err), "make "+string(f)+" and give it to this user")
 }
 
-// begin marks that the first start is under way, until settled is called.
-func (f Folder) begin() error {
-	if err := f.make(); err != nil {
+// strangers are the files of a folder that is to become a data folder and are not ours.
+func (f Folder) strangers() ([]string, error) {
+	entries, err := os.ReadDir(string(f))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, cli.Hint(fmt.Errorf("looking into the data folder: %w", err), "give "+string(f)+" to this user")
+	}
+	var all []string
+	for _, e := range entries {
+		// A mounted disk has lost+found; the public keys may come before the rest.
+		if e.Name() != "lost+found" && e.Name() != filepath.Base(f.PublicKeys()) {
+			all = append(all, e.Name())
+		}
+	}
+	return all, nil
+}
+
+// refuseStrangers refuses to make a vault in a folder that has something else in it.
+func (f Folder) refuseStrangers() error {
+	all, err := f.strangers()
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	mark, err := os.OpenFile(f.starting(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("marking the first start: %w", err)
-	}
-	return mark.Close()
+	return cli.Hint(fmt.Errorf("%s is to become a data folder, and has something else in it, such as %s", f, all[0]),
+		"name a folder that is empty or not there yet; if a vault was here, put back from a backup what it has lost, "+
+			"or run muniment restore")
 }
 
 // EndFirstStart says that the first start is done and its API key has been shown.

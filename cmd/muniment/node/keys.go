@@ -109,7 +109,7 @@ func transitAuth(v config.Vault) transit.Auth {
 // openVaultKeys opens the keys in Vault, those that sign included where they will be needed.
 func (s *Storage) openVaultKeys(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	if s.Found != Whole {
-		if err := s.Folder.make(); err != nil { // public keys are remembered in it
+		if err := s.Folder.Make(); err != nil { // public keys are remembered in it
 			return err
 		}
 	}

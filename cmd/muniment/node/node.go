@@ -19,6 +19,7 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/checkpoints"
 	"muniment/vault/rekey"
 )
 
@@ -28,8 +29,9 @@ type Node struct {
 	Journal   *journal.Journal
 	Vault     *vault.Vault
 	Keys      *rekey.Keys
-	Created   bool          // the vault was just made
-	Bootstrap access.APIKey // of a vault that was just made, else zero
+	Locked    *checkpoints.Keeper // of the newest checkpoint, in the documents' store
+	Created   bool                // the vault was just made
+	Bootstrap access.APIKey       // of a vault that was just made, else zero
 
 	door      *access.Door
 	publisher *anchor.Publisher
@@ -41,6 +43,8 @@ type Node struct {
 	swept       chan struct{} // closed when no sweep is under way any more
 	stopMemory  context.CancelFunc
 	remembered  chan struct{} // closed when no checkpoint is written any more
+	stopLocking context.CancelFunc
+	locked      chan struct{} // closed when no checkpoint is locked any more
 }
 
 // sweepEvery is how often the store is searched for the objects of uploads that broke off.
@@ -66,13 +70,25 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 	if n.Storage, err = open(ctx, cfg, log); err != nil {
 		return n, err
 	}
+	if n.Storage.Found == Whole {
+		if err = n.Storage.checkOwned(ctx, n.Storage.ID, log); err != nil {
+			return n, err
+		}
+	}
 	if n.Journal, err = n.Storage.OpenJournal(ctx, cfg.Origin, log); err != nil {
 		return n, err
 	}
-	if err = n.checkOwner(cfg); err != nil {
+	if err = n.checkOwner(); err != nil {
+		return n, err
+	}
+	newest, err := CompareLocked(ctx, n.Storage.Objects, n.Journal.View)
+	if err != nil {
 		return n, err
 	}
 	if err = n.openVault(ctx, cfg, log); err != nil {
+		return n, err
+	}
+	if n.Locked, err = NewKeeper(n.Journal, n.Storage.Objects, newest, Weaker(cfg.Storage, n.Vault), log); err != nil {
 		return n, err
 	}
 	if err = n.openGateway(cfg, log); err != nil {
@@ -84,7 +100,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 
 // checkOwner refuses to go on over a release bucket that is another server's, and to begin where nothing could be
 // released: the head in the bucket is what keeps two servers from beginning two histories there.
-func (n *Node) checkOwner(cfg config.Config) error {
+func (n *Node) checkOwner() error {
 	if err := n.Journal.Err(); err != nil {
 		err = fmt.Errorf("releasing the journal: %w", err)
 		if n.Storage.Found == Fresh {
@@ -94,8 +110,7 @@ func (n *Node) checkOwner(cfg config.Config) error {
 	}
 	if n.Storage.Found == Fresh && n.Journal.Checkpoint().Size == 0 {
 		return cli.Hint(errors.New("the journal's first checkpoint could not be released"),
-			"the log says whether the release bucket or the key service stands in the way; then remove "+cfg.Data+
-				" and start again")
+			"the log says whether the release bucket or the key service stands in the way; then start again")
 	}
 	return nil
 }
@@ -154,6 +169,12 @@ func (n *Node) startWorkers(ctx context.Context, log *slog.Logger) {
 	go func() {
 		defer close(n.remembered)
 		every(remembers, rememberEvery, func(context.Context) { n.remember(log) })
+	}()
+	locks, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stopLocking, n.locked = stop, make(chan struct{})
+	go func() {
+		defer close(n.locked)
+		n.Locked.Run(locks)
 	}()
 }
 
@@ -249,6 +270,10 @@ func (n *Node) Close() error {
 		n.stopMemory()
 		<-n.remembered
 		errs = append(errs, n.Storage.Remember(n.Journal.Checkpoint()))
+	}
+	if n.stopLocking != nil {
+		n.stopLocking()
+		<-n.locked
 	}
 	if n.Journal != nil {
 		errs = append(errs, n.Journal.Close())

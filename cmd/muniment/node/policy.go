@@ -37,8 +37,13 @@ func (s *Storage) WritePolicy(j *journal.Journal, b *ledgerlocal.Ledger) (*evide
 		Ledgers: []evidence.Pin{{Kind: b.Kind(), ID: b.ID(), Pin: b.VerifierKey()}},
 		Require: 1,
 	}
-	for _, era := range j.Eras() { // more than one where a loss was accepted
-		policy.Origins = append(policy.Origins, evidence.Origin{Origin: era.Origin, Keys: []string{era.Key}})
+	eras := j.Eras()
+	for i, era := range eras { // more than one where a loss was accepted: each but the last ended where the next began
+		origin := evidence.Origin{Origin: era.Origin, Keys: []string{era.Key}}
+		if i+1 < len(eras) {
+			origin.Until = &eras[i+1].From
+		}
+		policy.Origins = append(policy.Origins, origin)
 	}
 	data, err := evidence.MarshalPolicy(policy)
 	if err != nil {

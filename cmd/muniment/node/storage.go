@@ -21,11 +21,15 @@ import (
 type Storage struct {
 	Folder  Folder
 	Found   State
-	noted   uint64 // the size of the checkpoint that was written down last
+	ID      journal.ID // of the journal; zero while it cannot be told
+	noted   uint64     // the size of the checkpoint that was written down last
 	Backend journal.Backend
 	Release Store
 	Objects Store
 	Keys    *Keys
+
+	begun     beginning // by first starts of this folder that broke off
+	keysThere bool      // the key file
 }
 
 // Opener opens storage: [OpenStorage], but for tests that put faults between.
@@ -40,7 +44,21 @@ func Embedded(f Folder) config.Config {
 
 // OpenStorage opens what is configured, or makes it where there is nothing yet.
 func OpenStorage(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error) {
-	return OpenStorageIf(ctx, cfg, log, func(State) error { return nil })
+	return OpenStorageIf(ctx, cfg, log, func(found State) error {
+		drill, err := Folder(cfg.Data).IsDrill()
+		switch {
+		case err != nil:
+			return fmt.Errorf("looking into the data folder: %w", err)
+		case drill:
+			return cli.Hint(fmt.Errorf("%s was restored for looking at only", cfg.Data),
+				"to serve it, move journal.db and the file drill away, and run muniment restore without --drill")
+		case found != Unrestored:
+			return nil
+		}
+		return cli.Hint(fmt.Errorf("%s has no journal.db, and the release bucket has a journal", cfg.Data),
+			"if this is where it was lost, run muniment restore, which proves that the bucket was not put back to an "+
+				"earlier time; if it is another installation's bucket, name your own")
+	})
 }
 
 // OpenExisting opens what is configured and makes nothing.
@@ -52,7 +70,7 @@ func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*St
 				"name its folder with --data, or its configuration with --config")
 		case Unrestored:
 			return cli.Hint(fmt.Errorf("%s has no journal.db", cfg.Data),
-				"serve restores it from the release bucket; check it then")
+				"muniment restore makes it anew from the release bucket; check it then")
 		}
 		return nil
 	})
@@ -86,20 +104,79 @@ func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, per
 	if err = s.openServices(ctx, cfg, log); err != nil {
 		return s, err
 	}
-	if s.Found == Fresh {
-		if err = s.Folder.begin(); err != nil {
-			return s, err
-		}
-	}
-	if err = s.openFolder(ctx, cfg, log, s.Found == Fresh); err != nil {
+	if err = s.openParts(ctx, cfg, log); err != nil {
 		return s, err
 	}
 	backend, err := bolt.Open(bolt.Config{Path: s.Folder.Journal(), Create: s.Found != Whole, Log: log})
 	if err != nil {
-		return s, err
+		return s, cli.Hint(err, "if the file is damaged, move it away and run muniment restore")
 	}
 	s.Backend = backend
-	return s, nil
+	return s, s.identify(ctx)
+}
+
+// openParts opens what is in the folder, or begins it, once nothing says that the stores are somebody else's.
+func (s *Storage) openParts(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	if s.Found != Fresh {
+		return s.openFolder(ctx, cfg, log, false)
+	}
+	again := len(s.begun.Journals) > 0
+	if s.ID, err = journal.NewID(journal.SystemClock{}.Now(), rand.Reader); err != nil {
+		return err
+	}
+	if s.Objects != nil && !again { // before anything is made
+		if err := s.refuseOccupied(ctx); err != nil {
+			return err
+		}
+	}
+	s.begun.Journals = append(s.begun.Journals, s.ID)
+	if err := s.Folder.begin(s.begun); err != nil {
+		return err
+	}
+	if err := s.openFolder(ctx, cfg, log, true); err != nil {
+		return err
+	}
+	if again {
+		if err := s.clearBeginning(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.refuseOccupied(ctx); err != nil {
+		return err
+	}
+	return s.Claim(ctx, s.ID)
+}
+
+// refuseOccupied refuses to begin a journal in stores that are, or were, another's.
+func (s *Storage) refuseOccupied(ctx context.Context) error {
+	if _, err := s.checkOwners(ctx, s.ID); err != nil {
+		return err
+	}
+	return s.refuseUsed(ctx)
+}
+
+// identify finds out which journal it is, and refuses stores that are another's.
+func (s *Storage) identify(ctx context.Context) (err error) {
+	switch s.Found {
+	case Fresh:
+		return nil
+	case Whole:
+		err = s.Backend.View(ctx, func(r journal.Reader) (err error) {
+			s.ID, err = journal.ReadID(r)
+			return err
+		})
+		if err != nil {
+			return cli.Hint(err, "move journal.db away and run muniment restore")
+		}
+	case Unrestored:
+		head, err := journal.ReadReleased(ctx, objects.NewBucket(s.Release))
+		if err != nil {
+			return nil //nolint:nilerr // a restore says what is wrong with it, and what to do
+		}
+		s.ID = head.Journal
+	}
+	_, err = s.checkOwners(ctx, s.ID)
+	return err
 }
 
 // openServices opens what is configured outside of the folder. A journal that is to begin, or to come back, will have
@@ -115,16 +192,13 @@ func (s *Storage) openServices(ctx context.Context, cfg config.Config, log *slog
 			return err
 		}
 	}
-	if s.Found == Fresh && s.Objects != nil {
-		return s.refuseUsedStore(ctx, cfg.Storage.S3.Bucket)
-	}
 	return nil
 }
 
 // openFolder opens what is in the folder instead of with a service, or makes it.
 func (s *Storage) openFolder(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (err error) {
 	if s.Keys == nil {
-		if s.Keys, err = OpenKeys(ctx, cfg, log, create); err != nil {
+		if s.Keys, err = OpenKeys(ctx, cfg, log, create && !s.keysThere); err != nil {
 			return err
 		}
 	}
@@ -147,14 +221,8 @@ func checkSecrets(cfg config.Config) error {
 // OpenJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the
 // release bucket. origin may be empty.
 func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logger) (j *journal.Journal, err error) {
-	var id journal.ID
-	if s.Found == Fresh {
-		if id, err = journal.NewID(journal.SystemClock{}.Now(), rand.Reader); err != nil {
-			return nil, err
-		}
-		if origin == "" {
-			origin = "muniment/" + id.String()
-		}
+	if s.Found == Fresh && origin == "" {
+		origin = "muniment/" + s.ID.String()
 	}
 	signer, err := s.Keys.Signer(local.Checkpoint)
 	if err != nil {
@@ -167,22 +235,39 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 	j, err = journal.Open(ctx, journal.Config{
 		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Signer: signer,
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Definitions: Definitions(),
-		Origin: origin, ID: id, ShippingKeys: ShippingKeys{s.Keys}, Create: s.Found == Fresh, Remembered: remembered,
+		Origin: origin, ID: s.ID, ShippingKeys: ShippingKeys{s.Keys}, Create: s.Found == Fresh,
+		Remembered: remembered,
 	})
+	if err != nil && s.Found == Fresh && s.releasedByAnother(ctx) {
+		return j, cli.Hint(err, anotherBegan)
+	}
+	return j, openHint(err)
+}
+
+// openHint says what to do about a journal that cannot be opened.
+func openHint(err error) error {
 	switch {
-	case err != nil && s.Found == Fresh && s.releasedByAnother(ctx):
-		err = cli.Hint(err, anotherBegan)
+	case err == nil:
+		return nil
 	case errors.Is(err, journal.ErrContradicts):
-		err = cli.Hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older "+
+		return cli.Hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older "+
 			"or the wrong one, move it away and run "+
 			"muniment restore; if the bucket is, put the newer one back; when that is lost, muniment restore "+
 			"--accept-loss says what it would cost")
 	case errors.Is(err, journal.ErrDamaged):
-		err = cli.Hint(err, "if it is journal.db, move it away: the next start restores it from the release "+
-			"bucket; if it is the bucket, put back what "+
-			"is missing from a backup; when that is lost, muniment restore --accept-loss says what it would cost")
+		return cli.Hint(err, "if it is journal.db, move it away and run muniment restore; if it is the bucket, put "+
+			"back what is missing from a backup; when that is lost, muniment restore --accept-loss says what it would cost")
+	case errors.Is(err, journal.ErrMissing):
+		return cli.Hint(err, "name the stores of the journal, or run muniment restore --from a backup")
+	case errors.Is(err, journal.ErrFull):
+		return cli.Hint(err, "make room on the disk of the data folder, and start again")
+	case errors.Is(err, objects.ErrUnavailable):
+		return cli.Hint(err, "the release bucket must answer when a server starts; muniment doctor says more")
 	}
-	return j, err
+	if _, has := cli.HintOf(err); has {
+		return err
+	}
+	return cli.Hint(err, "muniment doctor looks at every part that a start depends on, and says what to do")
 }
 
 // anotherBegan is what to do when a first start is overtaken.

@@ -13,9 +13,10 @@ import (
 
 // CopyTo copies to another store what that one lacks, version by version, under their own version ids, so that what is
 // on record about an object is true of the copy. Both may be in use. It takes nothing from the copy, and brings locks
-// and holds there up to date. progress, if not nil, is told how many versions have been looked at. It returns how many
+// and holds there up to date. Keys that skip names are left out; it may be nil. progress, if not nil, is told how many versions have been looked at. It returns how many
 // were copied, and their bytes.
-func (s *Store) CopyTo(ctx context.Context, to *Store, progress func(seen int)) (versions int, bytes int64, err error) {
+func (s *Store) CopyTo(ctx context.Context, to *Store, skip func(key string) bool,
+	progress func(seen int)) (versions int, bytes int64, err error) {
 	if !s.versioned || !to.versioned {
 		return 0, 0, fmt.Errorf("copying an object folder without versions: %w", errors.ErrUnsupported)
 	}
@@ -23,6 +24,9 @@ func (s *Store) CopyTo(ctx context.Context, to *Store, progress func(seen int)) 
 	for info, err := range s.List(ctx, "", "") {
 		if err != nil {
 			return versions, bytes, fail("copying", err)
+		}
+		if skip != nil && skip(info.Key) {
+			continue
 		}
 		if seen++; progress != nil {
 			progress(seen)

@@ -60,19 +60,23 @@ func TestCopyTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	n, bytes, err := from.CopyTo(ctx, to, func(n int) { seen = n })
+	n, bytes, err := from.CopyTo(ctx, to, nil, func(n int) { seen = n })
 	if err != nil || n != 3 || bytes != 6+5<<18 || seen != 3 {
 		t.Errorf("copying: %d versions of %d bytes, %d seen, %v", n, bytes, seen, err)
 	}
 	if diff := cmp.Diff(contents(t, from), contents(t, to)); diff != "" {
 		t.Errorf("the copy differs (-store +copy):\n%s", diff)
 	}
-	if n, bytes, err := from.CopyTo(ctx, to, nil); n != 0 || bytes != 0 || err != nil {
+	if n, _, err := from.CopyTo(ctx, open(t, t.TempDir(), true, journal.SystemClock{}),
+		func(string) bool { return true }, nil); n != 0 || err != nil {
+		t.Errorf("of keys that are left out %d versions were copied, %v", n, err)
+	}
+	if n, bytes, err := from.CopyTo(ctx, to, nil, nil); n != 0 || bytes != 0 || err != nil {
 		t.Errorf("copying again: %d versions of %d bytes, %v", n, bytes, err)
 	}
 
 	gone := putText(t, from, "default/cc03", "gone")
-	if _, _, err := from.CopyTo(ctx, to, nil); err != nil {
+	if _, _, err := from.CopyTo(ctx, to, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := from.Delete(ctx, gone.Key, gone.Version); err != nil {
@@ -82,7 +86,7 @@ func TestCopyTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	putText(t, from, "default/aa01", "four")
-	if n, _, err := from.CopyTo(ctx, to, nil); n != 1 || err != nil {
+	if n, _, err := from.CopyTo(ctx, to, nil, nil); n != 1 || err != nil {
 		t.Errorf("copying what is new: %d versions, %v", n, err)
 	}
 	want := contents(t, from)
@@ -101,10 +105,10 @@ func TestCopyToAfterABreak(t *testing.T) {
 	putText(t, from, "default/aa01", "text")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := from.CopyTo(ended, to, nil); !errors.Is(err, context.Canceled) {
+	if _, _, err := from.CopyTo(ended, to, nil, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that has ended: %v", err)
 	}
-	if _, _, err := from.CopyTo(t.Context(), to, nil); err != nil {
+	if _, _, err := from.CopyTo(t.Context(), to, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	records, err := filepath.Glob(filepath.Join(path, "data", "default", "*", "*@versions"))
@@ -114,13 +118,13 @@ func TestCopyToAfterABreak(t *testing.T) {
 	if err := os.Remove(records[0]); err != nil {
 		t.Fatal(err)
 	}
-	if n, _, err := from.CopyTo(t.Context(), to, nil); n != 1 || err != nil {
+	if n, _, err := from.CopyTo(t.Context(), to, nil, nil); n != 1 || err != nil {
 		t.Errorf("copying beside a content without a record: %d versions, %v", n, err)
 	}
 	if diff := cmp.Diff(contents(t, from), contents(t, to)); diff != "" {
 		t.Errorf("the copy differs (-store +copy):\n%s", diff)
 	}
-	if _, _, err := open(t, t.TempDir(), false, journal.SystemClock{}).CopyTo(t.Context(), to, nil); !errors.Is(err,
+	if _, _, err := open(t, t.TempDir(), false, journal.SystemClock{}).CopyTo(t.Context(), to, nil, nil); !errors.Is(err,
 		errors.ErrUnsupported) {
 		t.Errorf("copying a store without versions: %v, want ErrUnsupported", err)
 	}
