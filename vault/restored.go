@@ -54,8 +54,8 @@ func reduceUnknown(w *journal.Writer, e journal.Entry, d ObjectsUnknownData) err
 // clockSlack is how far the clocks of machine and store may differ when objects are told from those of later deposits.
 const clockSlack = 5 * time.Minute
 
-// Return is when a journal last came back: it was restored, or went on after a loss. What the documents' store had then
-// may belong to entries that did not come back.
+// Return is when a journal last came back: it was restored, or went on after a loss. The objects that the documents'
+// store had then may belong to entries that did not come back.
 type Return struct {
 	Index uint64    // of the event
 	At    time.Time // when

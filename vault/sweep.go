@@ -34,9 +34,9 @@ const (
 // miss the other.
 //
 // An object may also be unknown because the journal is an older one, lost entries, or is another vault's. Objects from
-// before a restore or an accepted loss therefore stay, and those of them that are newer than what came back are an alarm,
-// on record; so does an object whose lock was extended, which happens to documents only. Objects of no tenant, such as
-// the locked checkpoints, are never looked at.
+// before a restore or an accepted loss therefore stay, and those of them that are newer than what came back are an
+// alarm, on record; so does an object whose lock was extended, which happens to documents only. Objects of no tenant,
+// such as the locked checkpoints, are never looked at.
 //
 // It also has the store forget uploads that never ended, and probes of its locks. Its memory does not grow with the
 // number of objects. It returns how many objects it deleted.

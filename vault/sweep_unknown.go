@@ -30,7 +30,8 @@ func (s *sweep) alarm(ctx context.Context) error {
 		return nil
 	}
 	s.unknown.Since = s.back.Index
-	s.cfg.Log.Error("the documents' store has objects that are newer than what the journal was restored from, and that "+
+	s.cfg.Log.Error("the documents' store has objects that are newer than what the journal was restored from, and "+
+		"that "+
 		"the log does not know: deposits may be missing; they stay, and muniment fsck lists them",
 		"objects", s.unknown.Objects, "oldest", s.unknown.Oldest, "newest", s.unknown.Newest)
 	actor := journal.Actor{Tenant: s.tenant, ID: "sweep"}

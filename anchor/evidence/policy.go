@@ -23,8 +23,8 @@ type Policy struct {
 type Origin struct {
 	Origin string   `json:"origin"`
 	Keys   []string `json:"keys"` // note verifier keys, "name+hash+key"; the name is the origin
-	// Until is the size up to which the log counts, where it has ended; nil for one that goes on. What was signed above
-	// it was lost, and the history goes on without it under another origin.
+	// Until is the size up to which the log counts, where it has ended; nil for one that goes on. The history above
+	// it was lost, and goes on without it under another origin.
 	Until *uint64 `json:"until,omitempty"`
 }
 

@@ -155,7 +155,8 @@ func (v *verification) signature() (State, string) {
 		return DoesNotHold, "the checkpoint: " + err.Error()
 	}
 	if trusted.Until != nil && v.head.Size > *trusted.Until {
-		return Unknown, fmt.Sprintf("the policy says that this log ended at %d leaves: what was signed above was lost, "+
+		return Unknown, fmt.Sprintf("the policy says that this log ended at %d leaves: what was signed above was "+
+			"lost, "+
 			"and this checkpoint is at %d", *trusted.Until, v.head.Size)
 	}
 	return Holds, "a key that the policy trusts for this log has signed the checkpoint"

@@ -36,8 +36,8 @@ func FindLoss(ctx context.Context, cfg Config, seen ...LostHead) (Loss, error) {
 }
 
 // BeginUnproven begins a new origin over a journal that was restored without a head from outside: nothing says that its
-// bucket was not put back to an earlier time, so it may sign nothing more under the old origin. The event names the head
-// that it was restored from, and says so. Where something is lost for certain it does what AcceptLoss does.
+// bucket was not put back to an earlier time, so it may sign nothing more under the old origin. The event names the
+// head that it was restored from, and says so. Where something is lost for certain it does what AcceptLoss does.
 func BeginUnproven(ctx context.Context, cfg Config, seen ...LostHead) (LossAccepted, error) {
 	accepted, err := acceptLoss(ctx, cfg, seen, true)
 	if err != nil {
@@ -49,8 +49,9 @@ func BeginUnproven(ctx context.Context, cfg Config, seen ...LostHead) (LossAccep
 // AcceptLoss puts on record that released entries are lost, because the backend contradicts the released head or cannot
 // be brought up to it, and makes the surviving entries the beginning of a new history: it first applies the batches of
 // the bucket that follow the backend, then appends journal.loss_accepted under cfg.Origin, which must be a new name,
-// and moves the objects of the bucket's history to lost/. The next Open ships the whole history to the bucket anew. cfg.Backend
-// may be empty: then only the bucket's entries survive. Call it again if it was interrupted. seen is as in FindLoss.
+// and moves the objects of the bucket's history to lost/. The next Open ships the whole history to the bucket anew.
+// cfg.Backend may be empty: then only the bucket's entries survive. Call it again if it was interrupted. seen is as in
+// FindLoss.
 //
 // ErrNothingLost when Open would succeed and the journal contains all heads of seen; ErrMissing when no entry survives.
 func AcceptLoss(ctx context.Context, cfg Config, seen ...LostHead) (LossAccepted, error) {

@@ -27,9 +27,12 @@ var committers = map[string]string{
 	"muniment/vault/rekey.(Keys).recordTrimmed": "the outcome of a trim that was let in",
 	"muniment/vault.(Vault).eraseObject":        "a duty: the ciphertext of documents whose erasure was let in",
 	"muniment/vault.(sweep).abandon":            "a worker: the sweep of objects that no document has",
+	"muniment/vault.(sweep).alarm":              "an alarm of the same worker",
 
 	"muniment/anchor.(worker).prepare": "a worker: the steps of anchors",
 	"muniment/anchor.(worker).record":  "a worker: the steps of anchors",
+
+	"muniment/cmd/muniment/backup.(restoreRun).goOnRecord": "a restore, by whoever has the data folder's keys",
 
 	"muniment/cmd/muniment/bench.(bench).commits": "a benchmark of the journal alone, in a folder of its own",
 }

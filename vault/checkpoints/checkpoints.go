@@ -2,7 +2,7 @@
 // is not the release bucket's owner's to put back: a start compares the journal with it, so that one whose database and
 // release bucket were both put back to an earlier time does not go on as if nothing had followed.
 //
-// Each checkpoint has a key of its own, Prefix<journal id>/<reversed size>, so that the newest lists first. What lies
+// Each checkpoint has a key of its own, Prefix<journal id>/<reversed size>, so that the newest lists first. An object
 // there is believed only as far as a key of the journal's has signed it. The sweep never looks at the prefix.
 package checkpoints
 

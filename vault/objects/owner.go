@@ -34,7 +34,7 @@ type Owner struct {
 	At      time.Time  `json:"at"` // when it was claimed
 }
 
-// ReadOwner reads a store's owner object; false when there is none. One that cannot be read is ErrDamaged.
+// ReadOwner reads a store's owner object; false when there is none. It is ErrDamaged when it cannot be read.
 func ReadOwner(ctx context.Context, store Store, name string) (Owner, bool, error) {
 	body, info, err := store.Get(ctx, name, "", nil)
 	if errors.Is(err, ErrNotFound) {
@@ -63,13 +63,14 @@ func ReadOwner(ctx context.Context, store Store, name string) (Owner, bool, erro
 func CheckOwner(ctx context.Context, store Store, name string, id journal.ID) (bool, error) {
 	o, there, err := ReadOwner(ctx, store, name)
 	if err == nil && there && o.Journal != id {
-		err = fmt.Errorf("its owner object %s names the journal %s, and this one is %s: %w", name, o.Journal, id, ErrOwned)
+		err = fmt.Errorf("its owner object %s names the journal %s, and this one is %s: "+
+			"%w", name, o.Journal, id, ErrOwned)
 	}
 	return there, err
 }
 
-// ClaimOwner writes the owner object of a store that belongs to nobody yet, under a lock if until is not zero. Of several
-// that do so at once, one has it and the others get ErrOwned.
+// ClaimOwner writes the owner object of a store that belongs to nobody yet, under a lock if until is not zero. Of
+// several that do so at once, one has it and the others get ErrOwned.
 func ClaimOwner(ctx context.Context, store Store, name string, id journal.ID, now, until time.Time) error {
 	raw, err := json.Marshal(Owner{V: ownerVersion, Journal: id, At: now.UTC().Truncate(time.Second)})
 	if err != nil {

@@ -54,7 +54,8 @@ func TestOneOwner(t *testing.T) {
 		if there, err := objects.CheckOwner(t.Context(), store, "owner", *owner.Load()); !there || err != nil {
 			t.Errorf("the owner's check: %v, %v", there, err)
 		}
-		if _, err := objects.CheckOwner(t.Context(), store, "owner", journaltest.ID); !errors.Is(err, objects.ErrOwned) {
+		_, err = objects.CheckOwner(t.Context(), store, "owner", journaltest.ID)
+		if !errors.Is(err, objects.ErrOwned) {
 			t.Errorf("another's check: %v", err)
 		}
 		if err := store.Close(); err != nil {

@@ -79,8 +79,8 @@ func (r *restoreRun) proveByLedgers(ctx context.Context) error {
 	return nil
 }
 
-// proveByLocked asks the documents' store for the newest locked checkpoint. For a drill, which nobody serves, the journal
-// may be older than that.
+// proveByLocked asks the documents' store for the newest locked checkpoint. For a drill, which nobody serves, the
+// journal may be older than that.
 func (r *restoreRun) proveByLocked(ctx context.Context) error {
 	kept, err := node.CompareLocked(ctx, r.store.Objects, r.store.Backend.View)
 	if errors.Is(err, node.ErrOlder) && r.drill {
@@ -103,7 +103,8 @@ func (r *restoreRun) requireOutside() error {
 	if len(r.report.Outside) > 0 || r.noOutside {
 		return nil
 	}
-	return cli.Hint(errors.New("nothing from outside says that the release bucket was not put back to an earlier time: "+
+	return cli.Hint(errors.New("nothing from outside says that the release bucket was not put back to an earlier "+
+		"time: "+
 		"the documents' store has no locked checkpoint of this journal, and no outside ledger has its head"),
 		"give a checkpoint that was kept elsewhere with --checkpoint FILE: auditors have them, and muniment journal "+
 			"checkpoint prints one; when there is none, --no-outside-head goes on record and begins a new origin")
@@ -128,8 +129,8 @@ func (r *restoreRun) beginUnproven(ctx context.Context) error {
 	return keepPolicy(r.store.Folder)
 }
 
-// lockedHeads are the heads that the documents' store has locked checkpoints of, as far as the journal that survives, or
-// the release bucket, tells whose they are.
+// lockedHeads are the heads that the documents' store has locked checkpoints of, as far as the journal that survives,
+// or the release bucket, tells whose they are.
 func (r *restoreRun) lockedHeads(ctx context.Context, released journal.ReleasedHead) ([]journal.LostHead, error) {
 	kept, err := node.CompareLocked(ctx, r.store.Objects, r.store.Backend.View)
 	if errors.Is(err, journal.ErrMissing) && released.Size > 0 {

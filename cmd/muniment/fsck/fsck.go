@@ -98,7 +98,8 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 			"was swapped or damaged shows with --keys only")
 	}
 	if n := len(result.Unknown); n > 0 {
-		fmt.Fprintf(p.Stderr, "%s in the store when the journal came back, newer than what came back, and of no document: "+
+		fmt.Fprintf(p.Stderr, "%s in the store when the journal came back, newer than what came back, and of no "+
+			"document: "+
 			"tell those who deposited then to send it again\n", cli.Count(uint64(n), "object was", "objects were"))
 	}
 	if len(result.Findings) > 0 {

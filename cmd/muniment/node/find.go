@@ -66,7 +66,8 @@ func released(ctx context.Context, bucket Store, name string) (bool, error) {
 			continue
 		}
 		return false, cli.Hint(fmt.Errorf("the release bucket %s has objects, but no journal's head", name),
-			"if a journal was released to it, put the object head back; if it is another program's, name an empty bucket")
+			"if a journal was released to it, put the object head back; if it is another program's, name an empty "+
+				"bucket")
 	}
 	return false, nil
 }

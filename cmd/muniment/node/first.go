@@ -111,7 +111,8 @@ func (s *Storage) ownBeginning(ctx context.Context) error {
 			return cli.Hint(err, next)
 		}
 		if there && !s.begun.has(owner.Journal) {
-			return cli.Hint(fmt.Errorf("the first start in %s was broken off, and %s is of another journal by now, %s: %w",
+			return cli.Hint(fmt.Errorf("the first start in %s was broken off, and %s is of another journal by now, "+
+				"%s: %w",
 				s.Folder, o.what, owner.Journal, objects.ErrOwned), next)
 		}
 		if !there && o.object == objects.ReleaseOwner {
@@ -119,7 +120,8 @@ func (s *Storage) ownBeginning(ctx context.Context) error {
 				if err != nil {
 					return fmt.Errorf("looking into the release bucket: %w", err)
 				}
-				return cli.Hint(fmt.Errorf("the first start in %s was broken off, and the release bucket holds something "+
+				return cli.Hint(fmt.Errorf("the first start in %s was broken off, and the release bucket holds "+
+					"something "+
 					"else than it has left: %s", s.Folder, info.Key), next)
 			}
 		}
@@ -129,7 +131,8 @@ func (s *Storage) ownBeginning(ctx context.Context) error {
 		return err
 	}
 	if err == nil && (head.Size > firstLeaves || !s.begun.has(head.Journal)) {
-		return cli.Hint(fmt.Errorf("%s is marked as a first start that broke off, and its release bucket has a journal "+
+		return cli.Hint(fmt.Errorf("%s is marked as a first start that broke off, and its release bucket has a "+
+			"journal "+
 			"of %d leaves", s.Folder, head.Size),
 			"this vault has served: remove "+s.Folder.starting()+" and start again")
 	}
@@ -151,7 +154,8 @@ func (s *Storage) releaseOwner(ctx context.Context) error {
 	info, err := s.Objects.Stat(ctx, objects.DocumentsOwner, "")
 	if err == nil {
 		_, err = s.Objects.Put(ctx, objects.DocumentsOwner, bytes.NewReader(raw), objects.PutOptions{
-			Length: int64(len(raw)), Condition: objects.Condition{Tag: info.Tag}, RetainUntil: now.Add(checkpoints.Lock),
+			Length: int64(len(raw)), Condition: objects.Condition{Tag: info.Tag},
+			RetainUntil: now.Add(checkpoints.Lock),
 		})
 	}
 	if err != nil {

@@ -142,7 +142,8 @@ func (f Folder) CheckMode() error {
 	return nil
 }
 
-// Make makes the folder if it is not there. Its parent must be: a disk that is not mounted would get a new, empty vault.
+// Make makes the folder if it is not there. Its parent must be: a disk that is not mounted would get a new, empty
+// vault.
 func (f Folder) Make() error {
 	err := os.Mkdir(string(f), 0o700)
 	switch {

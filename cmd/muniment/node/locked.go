@@ -50,8 +50,8 @@ func VerifierKeys(eras []journal.Era) ([]string, error) {
 type View func(ctx context.Context, fn func(journal.Reader) error) error
 
 // CompareLocked holds a journal against the newest checkpoint of it that is locked in the documents' store, which it
-// returns; the zero one when there is none. ErrOlder when the journal does not contain it, or when one is there that was
-// signed under an origin that the journal does not know.
+// returns; the zero one when there is none. ErrOlder when the journal does not contain it, or when one is there that
+// was signed under an origin that the journal does not know.
 func CompareLocked(ctx context.Context, store objects.Store, view View) (checkpoints.Kept, error) {
 	kept, err := newestLocked(ctx, store, view)
 	switch {
@@ -60,7 +60,8 @@ func CompareLocked(ctx context.Context, store objects.Store, view View) (checkpo
 	case errors.Is(err, checkpoints.ErrLaterOrigin):
 		return kept, cli.Hint(fmt.Errorf("%w: %w", ErrOlder, err), olderHint)
 	case errors.Is(err, checkpoints.ErrJunk):
-		return kept, cli.Hint(err, "somebody has written them: find out who, and delete them; what is locked and signed "+
+		return kept, cli.Hint(err, "somebody has written them: find out who, and delete them; what is locked and "+
+			"signed "+
 			"by this journal's key is left out of the count")
 	case err != nil:
 		return kept, cli.Hint(err, "the documents' store must answer when a journal is compared with it")
@@ -72,7 +73,8 @@ func CompareLocked(ctx context.Context, store objects.Store, view View) (checkpo
 				kept.Size, kept.Origin, ErrOlder)
 		}
 		if err == nil && root != kept.Root {
-			err = fmt.Errorf("a checkpoint at %d of %s is locked in the documents' store, whose root is %s and not %s: %w",
+			err = fmt.Errorf("a checkpoint at %d of %s is locked in the documents' store, whose root is %s and not "+
+				"%s: %w",
 				kept.Size, kept.Origin, kept.Root, root, ErrOlder)
 		}
 		return err

@@ -15,7 +15,8 @@ import (
 )
 
 // otherInstallation is what to do about a store that belongs to somebody else. Nothing has been written to it then.
-const otherInstallation = "nothing was written. Look at storage.s3.bucket and storage.s3.release_bucket, or --data: one " +
+const otherInstallation = "nothing was written. Look at storage.s3.bucket and storage.s3.release_bucket, or --data: " +
+	"one " +
 	"installation has a pair of stores of its own, and the other one goes on undisturbed"
 
 // owned is a store, and the object that says whose it is.
@@ -42,7 +43,8 @@ func (s *Storage) checkOwners(ctx context.Context, id journal.ID) (nobodys []own
 			return nil, cli.Hint(fmt.Errorf("%s: %w", o.what, err), otherInstallation)
 		case errors.Is(err, objects.ErrDamaged):
 			return nil, cli.Hint(fmt.Errorf("%s: %w", o.what, err),
-				fmt.Sprintf("put the object back from a backup; it reads {\"v\":1,\"journal\":\"%s\"} for this journal", id))
+				fmt.Sprintf("put the object back from a backup; it reads {\"v\":1,\"journal\":\"%s\"} for this "+
+					"journal", id))
 		case err != nil:
 			return nil, cli.Hint(fmt.Errorf("%s: %w", o.what, err), "the store must answer when a server starts")
 		case !there:
@@ -98,7 +100,8 @@ func (s *Storage) checkOwned(ctx context.Context, id journal.ID, log *slog.Logge
 		}
 		if !ours {
 			return cli.Hint(fmt.Errorf("%s has no owner object %s, and nothing of this journal's", o.what, o.object),
-				"another store is named than the one that this journal has used: nothing was written; name that one, or, "+
+				"another store is named than the one that this journal has used: nothing was written; name that "+
+					"one, or, "+
 					"if it is lost, move journal.db away and run muniment restore with a backup of what is left")
 		}
 		log.Warn("a store has lost its owner object; it is written again", "store", o.what)
@@ -140,7 +143,8 @@ func (s *Storage) refuseUsed(ctx context.Context) error {
 			if id, ok := checkpoints.JournalOf(info.Key); ok && s.begun.has(id) {
 				continue
 			}
-			return cli.Hint(fmt.Errorf("the documents' store has documents or checkpoints of another vault already, and "+
+			return cli.Hint(fmt.Errorf("the documents' store has documents or checkpoints of another vault already, "+
+				"and "+
 				"the release bucket no journal that knows them: %s", info.Key),
 				"if the journal was lost, name its release bucket, or restore --from a backup; a new vault needs an "+
 					"empty bucket of its own")

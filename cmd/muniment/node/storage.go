@@ -256,7 +256,8 @@ func openHint(err error) error {
 			"--accept-loss says what it would cost")
 	case errors.Is(err, journal.ErrDamaged):
 		return cli.Hint(err, "if it is journal.db, move it away and run muniment restore; if it is the bucket, put "+
-			"back what is missing from a backup; when that is lost, muniment restore --accept-loss says what it would cost")
+			"back what is missing from a backup; when that is lost, muniment restore --accept-loss says what it "+
+			"would cost")
 	case errors.Is(err, journal.ErrMissing):
 		return cli.Hint(err, "name the stores of the journal, or run muniment restore --from a backup")
 	case errors.Is(err, journal.ErrFull):

@@ -13,8 +13,8 @@ import (
 
 // CopyTo copies to another store what that one lacks, version by version, under their own version ids, so that what is
 // on record about an object is true of the copy. Both may be in use. It takes nothing from the copy, and brings locks
-// and holds there up to date. Keys that skip names are left out; it may be nil. progress, if not nil, is told how many versions have been looked at. It returns how many
-// were copied, and their bytes.
+// and holds there up to date. Keys that skip names are left out; it may be nil. progress, if not nil, is told how many
+// versions have been looked at. It returns how many were copied, and their bytes.
 func (s *Store) CopyTo(ctx context.Context, to *Store, skip func(key string) bool,
 	progress func(seen int)) (versions int, bytes int64, err error) {
 	if !s.versioned || !to.versioned {

@@ -124,7 +124,8 @@ func TestCopyToAfterABreak(t *testing.T) {
 	if diff := cmp.Diff(contents(t, from), contents(t, to)); diff != "" {
 		t.Errorf("the copy differs (-store +copy):\n%s", diff)
 	}
-	if _, _, err := open(t, t.TempDir(), false, journal.SystemClock{}).CopyTo(t.Context(), to, nil, nil); !errors.Is(err,
+	without := open(t, t.TempDir(), false, journal.SystemClock{})
+	if _, _, err := without.CopyTo(t.Context(), to, nil, nil); !errors.Is(err,
 		errors.ErrUnsupported) {
 		t.Errorf("copying a store without versions: %v, want ErrUnsupported", err)
 	}
