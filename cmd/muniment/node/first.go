@@ -80,6 +80,10 @@ func (s *Storage) clearBeginning(ctx context.Context) error {
 	if err := s.ownBeginning(ctx); err != nil {
 		return err
 	}
+	if err := s.refuseUsed(ctx); err != nil {
+		return cli.Hint(fmt.Errorf("%s is marked as a first start that broke off: %w", s.Folder, err),
+			"this vault has served: remove "+s.Folder.starting()+" and start again")
+	}
 	for _, path := range []string{s.Folder.Journal(), s.Folder.Checkpoint(), s.Folder.Policy(), s.Folder.Ledger()} {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("removing what a broken first start has left: %w", err)
