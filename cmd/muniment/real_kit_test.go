@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,33 @@ func (r *real) put(bucket, key string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// listing is what the first two buckets hold, but for what the server that uses them adds by itself while nobody asks it
+// for anything: its history, its checkpoints and its probes.
+func (r *real) listing() (all []string) {
+	r.t.Helper()
+	c := r.config("data").Storage.S3
+	for bucket, versioned := range map[string]bool{documentsBucket: true, releaseBucket: false} {
+		s, err := node.OpenS3(r.t.Context(), c, bucket, versioned, slog.New(slog.DiscardHandler))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for info, err := range s.List(r.t.Context(), "", "") {
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(info.Key, "/")
+			if !slices.Contains([]string{"head", "batch", "lease", "muniment-checkpoint", "muniment-probe"}, first) {
+				all = append(all, bucket+" "+info.Key+" "+info.Version+" "+info.Tag)
+			}
+		}
+		if err := s.Close(); err != nil {
+			r.t.Error(err)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func (r *real) write(name, text string) {

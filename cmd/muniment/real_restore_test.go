@@ -139,8 +139,17 @@ func (r *real) restoreBackup(v *victim, backup, checkpoint string, inBackup map[
 	r.rename(second.config, "release_bucket: release", "release_bucket: versioned")
 	v.refuses([]string{"restore", "--config", second.config, "--from", backup}, "version")
 	r.rename(second.config, "release_bucket: versioned", "release_bucket: release-2")
-	v.does([]string{"restore", "--config", second.config, "--from", backup, "--checkpoint", checkpoint},
-		"the signed one at", "with their lookup tokens")
+	// What followed the backup was signed, and its checkpoint is locked: that it is lost is for a person to accept.
+	v.refuses([]string{"restore", "--config", second.config, "--from", backup, "--checkpoint", checkpoint},
+		"is locked in the documents' store, which is beyond its end", "--accept-loss")
+	v.does([]string{"restore", "--config", second.config, "--drill"}, "DRILL", "with their lookup tokens")
+	second.refuses([]string{"serve", "--config", second.config}, "was restored for looking at only")
+	for _, part := range []string{"journal.db", "drill"} {
+		if err := os.Remove(filepath.Join(second.dir, part)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	v.does([]string{"restore", "--config", second.config, "--accept-loss", "--yes"}, "names both logs")
 	if !second.start(nil) {
 		r.t.Fatalf("the server over the backup did not start\n%s", second.stderr)
 	}

@@ -13,15 +13,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
 	"muniment/anchor/processtest"
 	"muniment/cmd/muniment/cli"
-	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/openapi"
@@ -280,58 +279,92 @@ func (c canaries) lookThrough(t *testing.T, folder string) (files int) {
 	return files
 }
 
-// TestRealTwoServers: of two servers that find the same empty buckets, one begins a journal there, and the other says
-// so and does not serve.
+// TestRealTwoServers: of two servers that find the same empty buckets, one has them, and the other says so, writes
+// nothing and does not serve.
 func TestRealTwoServers(t *testing.T) {
 	long(t, realServers)
 	t.Parallel()
-	for name, between := range map[string]func(*node.Storage, func()){
-		"after it has looked": func(_ *node.Storage, other func()) { other() },
-		"after it has begun a journal": func(s *node.Storage, other func()) {
-			s.Release = &lateStore{Store: s.Release, before: sync.OnceFunc(other)}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newReal(t)
-			r.configure("second")
-			v := r.victim()
-			first := func() {
-				if !v.start(nil) {
-					t.Errorf("the first server did not start\n%s", v.stderr)
-				}
+	log := slog.New(slog.DiscardHandler)
+	t.Run("after it has looked", func(t *testing.T) {
+		r := newReal(t)
+		r.configure("second")
+		v := r.victim()
+		s, err := node.OpenStorageIf(t.Context(), r.config("second"), log, func(node.State) error {
+			if !v.start(nil) {
+				t.Errorf("the first server did not start\n%s", v.stderr)
 			}
-			open := func(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Storage, error) {
-				s, err := node.OpenStorage(ctx, cfg, log)
-				if err == nil {
-					between(s, first)
-				}
-				return s, err
-			}
-			n, err := node.Open(t.Context(), r.config("second"), slog.New(slog.DiscardHandler), open)
-			if err == nil {
-				t.Fatal("the second server serves", n.Close())
-			}
-			if next, _ := cli.HintOf(err); !strings.Contains(next, "another server has begun a journal") {
-				t.Errorf("the second server says: %v", err)
-			}
-			v.load("after", 2)
-			v.checkPromise()
-			v.end(syscall.SIGTERM)
-			v.fsck()
+			return nil
 		})
+		if err == nil {
+			t.Fatal("the second server has the buckets", s.Close())
+		}
+		if next, _ := cli.HintOf(err); !errors.Is(err, objects.ErrOwned) || !strings.Contains(next, "nothing was written") {
+			t.Errorf("the second server says: %v", err)
+		}
+		v.load("after", 2)
+		v.checkPromise()
+		v.end(syscall.SIGTERM)
+		v.fsck()
+	})
+	t.Run("after it has claimed them", func(t *testing.T) {
+		r := newReal(t)
+		r.configure("second")
+		v := r.victim()
+		n, err := node.Open(t.Context(), r.config("second"), log, node.OpenStorage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.refuses([]string{"serve", "--config", v.config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"},
+			"the release bucket has a journal")
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestRealOthersBuckets: a wrong line in a configuration names another installation's bucket. The server with it is
+// refused before it writes anything, whatever else is right, and the healthy one goes on.
+func TestRealOthersBuckets(t *testing.T) {
+	long(t, realServers)
+	t.Parallel()
+	r := newReal(t)
+	v := r.victim()
+	if !v.start(nil) {
+		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
-}
-
-// lateStore is a store before whose first Put something happens.
-type lateStore struct {
-	node.Store
-	before func()
-}
-
-// Put implements [objects.Store].
-func (s *lateStore) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
-	s.before()
-	return s.Store.Put(ctx, key, body, opt)
+	v.load("before", 2)
+	r.bucket("release-2", false)
+	r.bucket("documents-2", true)
+	config := r.configure("second")
+	r.rename(config, "release_bucket: release", "release_bucket: release-2")
+	r.rename(config, "bucket: documents", "bucket: documents-2")
+	second := &victim{t: t, dir: filepath.Join(r.dir, "second"), program: v.program, sent: v.sent, config: config}
+	serve := []string{"serve", "--config", config, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
+	for _, founded := range []bool{false, true} {
+		if founded {
+			if !second.start(nil) {
+				t.Fatalf("the second server did not start\n%s", second.stderr)
+			}
+			second.end(syscall.SIGTERM)
+		}
+		for _, wrong := range [][2]string{
+			{"bucket: documents-2", "bucket: documents"}, {"release_bucket: release-2", "release_bucket: release"},
+		} {
+			r.rename(config, wrong[0], wrong[1])
+			before := r.listing()
+			second.refuses(serve, "→")
+			if diff := cmp.Diff(before, r.listing()); diff != "" {
+				t.Errorf("with %q, founded %v, it has written:\n%s", wrong[1], founded, diff)
+			}
+			r.rename(config, wrong[1], wrong[0])
+		}
+	}
+	v.load("after", 2)
+	v.checkPromise()
+	if err := v.end(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	v.fsck()
 }
 
 // TestRealStarts: what is missing or wrong is named at the start, with what to do.
