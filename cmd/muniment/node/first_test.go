@@ -213,6 +213,63 @@ func TestANamedFolderIsMadeInAnother(t *testing.T) {
 	stop(t, serving(t, cfg))
 }
 
+// TestEveryRefusalSaysWhatToDo: each part of a vault in turn is gone, damaged, or another's.
+func TestEveryRefusalSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	other := embedded(t)
+	stop(t, serving(t, other))
+	junk := func(path string) error { return os.WriteFile(path, []byte("junk"), 0o600) }
+	for what, spoil := range map[string]func(f Folder) error{
+		"no journal":               func(f Folder) error { return os.Remove(f.Journal()) },
+		"an empty journal":         func(f Folder) error { return os.Truncate(f.Journal(), 0) },
+		"a journal of junk":        func(f Folder) error { return junk(f.Journal()) },
+		"another's journal":        func(f Folder) error { return put(Folder(other.Data).Journal(), f.Journal()) },
+		"no keys":                  func(f Folder) error { return os.Remove(f.Keys()) },
+		"keys of junk":             func(f Folder) error { return junk(f.Keys()) },
+		"another's keys":           func(f Folder) error { return put(Folder(other.Data).Keys(), f.Keys()) },
+		"no release bucket":        func(f Folder) error { return os.RemoveAll(f.Release()) },
+		"a release bucket of junk": func(f Folder) error { return errors.Join(os.RemoveAll(f.Release()), junk(f.Release())) },
+		"another's release bucket": func(f Folder) error {
+			return errors.Join(os.RemoveAll(f.Release()), os.CopyFS(f.Release(), os.DirFS(Folder(other.Data).Release())))
+		},
+		"an empty release bucket": func(f Folder) error { return os.RemoveAll(filepath.Join(f.Release(), "data")) },
+		"no objects":              func(f Folder) error { return os.RemoveAll(f.Objects()) },
+		"an empty documents' store": func(f Folder) error {
+			return os.RemoveAll(filepath.Join(f.Objects(), "data"))
+		},
+		"another's documents": func(f Folder) error {
+			return errors.Join(os.RemoveAll(f.Objects()), os.CopyFS(f.Objects(), os.DirFS(Folder(other.Data).Objects())))
+		},
+		"a ledger of junk": func(f Folder) error {
+			return errors.Join(os.MkdirAll(f.Ledger(), 0o700), junk(filepath.Join(f.Ledger(), "000000000001.block")))
+		},
+		"a folder of everybody's": func(f Folder) error { return os.Chmod(string(f), 0o777) },
+		"a drill":                 Folder.MarkDrill,
+	} {
+		cfg := embedded(t)
+		s := serving(t, cfg)
+		if err := s.EndFirstStart(); err != nil {
+			t.Fatal(err)
+		}
+		stop(t, s)
+		if err := spoil(Folder(cfg.Data)); err != nil {
+			t.Fatal(err)
+		}
+		err := refusedStart(t, cfg)
+		next, _ := cli.HintOf(err)
+		t.Logf("%s: %v → %s", what, err, next)
+	}
+}
+
+// put copies a file over another.
+func put(from, to string) error {
+	raw, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, raw, 0o600)
+}
+
 // TestTheNewestCheckpointIsLocked: a server leaves it behind in the documents' store, with its owner object.
 func TestTheNewestCheckpointIsLocked(t *testing.T) {
 	t.Parallel()

@@ -64,7 +64,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 	n = &Node{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, n.Close())
+			err = advised(errors.Join(err, n.Close()))
 		}
 	}()
 	if n.Storage, err = open(ctx, cfg, log); err != nil {
@@ -96,6 +96,14 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 	}
 	n.startWorkers(ctx, log)
 	return n, nil
+}
+
+// advised is a refusal to start that says what to do: what it was given, or else where to look.
+func advised(err error) error {
+	if _, has := cli.HintOf(err); has {
+		return err
+	}
+	return cli.Hint(err, "muniment doctor looks at every part that a start depends on, and says what to do")
 }
 
 // checkOwner refuses to go on over a release bucket that is another server's, and to begin where nothing could be

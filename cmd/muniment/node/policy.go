@@ -13,6 +13,7 @@ import (
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	ledgerlocal "muniment/anchor/ledger/local"
+	"muniment/cmd/muniment/cli"
 	"muniment/vault/keys/local"
 )
 
@@ -23,10 +24,15 @@ func (s *Storage) OpenLedger() (*ledgerlocal.Ledger, error) {
 		return nil, err
 	}
 	digest := sha256.Sum256(signer.PublicKey())
-	return ledgerlocal.Open(ledgerlocal.Config{
+	l, err := ledgerlocal.Open(ledgerlocal.Config{
 		Dir: s.Folder.Ledger(), ID: "local/" + hex.EncodeToString(digest[:8]), Signer: signer,
 		Clock: journal.SystemClock{},
 	})
+	if err != nil {
+		return nil, cli.Hint(err, "keep a copy of "+s.Folder.Ledger()+" as it is, and move the folder away: its blocks "+
+			"are written again from the journal; then start again")
+	}
+	return l, nil
 }
 
 // WritePolicy says what a verifier must trust to believe this folder's evidence, and puts it into the folder if it is

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 )
@@ -92,7 +93,13 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.Node.Journal.Stopped():
-		return cli.Hint(fmt.Errorf("the journal has stopped: %w", s.Node.Journal.Err()),
+		err := s.Node.Journal.Err()
+		if errors.Is(err, journal.ErrContradicts) {
+			return cli.Hint(fmt.Errorf("the journal has stopped: %w", err),
+				"another server goes on with this journal: find it, and stop one of the two; starting this one again "+
+					"says whether it can go on, and what to do if not")
+		}
+		return cli.Hint(fmt.Errorf("the journal has stopped: %w", err),
 			"start again: the journal reads what was really written; if the disk has failed, restore from "+
 				"release/ on another")
 	case err := <-s.ended:

@@ -265,10 +265,7 @@ func openHint(err error) error {
 	case errors.Is(err, objects.ErrUnavailable):
 		return cli.Hint(err, "the release bucket must answer when a server starts; muniment doctor says more")
 	}
-	if _, has := cli.HintOf(err); has {
-		return err
-	}
-	return cli.Hint(err, "muniment doctor looks at every part that a start depends on, and says what to do")
+	return advised(err)
 }
 
 // anotherBegan is what to do when a first start is overtaken.
