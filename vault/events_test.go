@@ -72,6 +72,10 @@ func golden() map[string]any {
 		"key.trim_begun/1":              rekey.KeyTrimBegunData{ID: id},
 		"key.trimmed/1":                 rekey.KeyTrimmedData{ID: id, Oldest: 2},
 		"documents.erased_in_backups/1": rekey.ErasedInBackupsData{ID: id, Before: 2, Count: 3},
+		"object.unknown/1": vault.ObjectsUnknownData{Since: 7, Objects: 2, Bytes: 136, Oldest: until,
+			Newest: until.Add(time.Minute)},
+		"journal.restored/1": vault.JournalRestoredData{Size: 7,
+			Outside: []vault.OutsideHead{{From: "the locked checkpoint in the documents' store", Size: 6}}},
 		"storage.attested/1": vault.StorageAttestedData{Store: "s3/5feceb66ffc86f38", Immutable: true,
 			Trial: &objects.Attestation{
 				Key: "muniment-probe/attest-ab", Version: "1", SHA256: digest, Until: until, Replaced: "2",

@@ -85,7 +85,7 @@ func TestBeginUnproven(t *testing.T) {
 	k, old, _ := prepareLoss(t)
 	cfg := k.config(t)
 	cfg.Origin = secondOrigin
-	head := journaltest.Must(journal.ReadReleased(t.Context(), k.bucket))
+	head := journaltest.Must(journal.ReadReleased(t.Context(), k.bucket, nil))
 	got, err := journal.BeginUnproven(t.Context(), cfg)
 	want := journal.LostHead{Origin: head.Origin, Size: head.Size, Root: head.Root}
 	if err != nil || !got.Unproven || got.Lost != want || got.Origin != secondOrigin {

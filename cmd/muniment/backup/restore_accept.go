@@ -164,7 +164,7 @@ func (r *restoreRun) openSurvivors(ctx context.Context) (err error) {
 // survivingID is the id of the journal that survives, in the database or the bucket; zero where neither tells it.
 // Stores of another journal are refused.
 func (r *restoreRun) survivingID(ctx context.Context) (released journal.ReleasedHead, err error) {
-	released, err = journal.ReadReleased(ctx, objects.NewBucket(r.store.Release))
+	released, err = journal.ReadReleased(ctx, objects.NewBucket(r.store.Release), nil)
 	if err != nil && !errors.Is(err, journal.ErrMissing) && !errors.Is(err, journal.ErrDamaged) {
 		return released, err
 	}

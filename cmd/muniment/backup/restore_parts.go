@@ -44,7 +44,7 @@ func (r *restoreRun) putBack(ctx context.Context) (err error) {
 // refuseOwned refuses to put a backup into stores that are another journal's, before anything is written to them. Those
 // of a folder are not there yet.
 func (r *restoreRun) refuseOwned(ctx context.Context, backup journal.Bucket) (err error) {
-	head, err := journal.ReadReleased(ctx, backup)
+	head, err := journal.ReadReleased(ctx, backup, nil)
 	if err != nil {
 		return damagedBackup(err)
 	}

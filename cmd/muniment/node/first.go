@@ -130,7 +130,7 @@ func (s *Storage) ownBeginning(ctx context.Context) error {
 			}
 		}
 	}
-	head, err := journal.ReadReleased(ctx, objects.NewBucket(s.Release))
+	head, err := journal.ReadReleased(ctx, objects.NewBucket(s.Release), nil)
 	if err != nil && !errors.Is(err, journal.ErrMissing) && !errors.Is(err, journal.ErrDamaged) {
 		return err
 	}

@@ -115,7 +115,7 @@ func (s *Storage) checkOwned(ctx context.Context, id journal.ID, log *slog.Logge
 // knows says whether a store holds something that the journal alone has put there.
 func (s *Storage) knows(ctx context.Context, o owned, id journal.ID) (bool, error) {
 	if o.object == objects.ReleaseOwner {
-		head, err := journal.ReadReleased(ctx, objects.NewBucket(s.Release))
+		head, err := journal.ReadReleased(ctx, objects.NewBucket(s.Release), nil)
 		if errors.Is(err, journal.ErrMissing) || errors.Is(err, journal.ErrDamaged) {
 			return true, nil // what is wrong with it, the journal says when it is opened, before it writes anything
 		}

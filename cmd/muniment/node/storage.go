@@ -169,7 +169,7 @@ func (s *Storage) identify(ctx context.Context) (err error) {
 			return cli.Hint(err, "move journal.db away and run muniment restore")
 		}
 	case Unrestored:
-		head, err := journal.ReadReleased(ctx, objects.NewBucket(s.Release))
+		head, err := journal.ReadReleased(ctx, objects.NewBucket(s.Release), nil)
 		if err != nil {
 			return nil //nolint:nilerr // a restore says what is wrong with it, and what to do
 		}
