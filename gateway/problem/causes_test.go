@@ -118,6 +118,7 @@ func inner() []string {
 		"keys.ErrSize",               // the vault wraps keys only, which are short
 		"objects.ErrExists",          // object keys are random
 		"objects.ErrKey",             // the vault draws them
+		"objects.ErrOwned",           // of a start
 		"objects.ErrLocked",          // of the lock duty
 		"objects.ErrShort",           // the vault turns it into ErrMismatch or ErrDamagedContent
 		"objects.ErrSpan",            // spans are computed from the size
