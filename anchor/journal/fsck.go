@@ -36,6 +36,8 @@ type FsckConfig struct {
 	// Tokens unwraps sealed rows in batches, checks their bindings, and returns for each the tokens that must lead to
 	// it, or why it cannot. Nil: the index is compared only as far as that goes without keys.
 	Tokens func(ctx context.Context, rows []SealedRowAt) ([]TokensOf, error)
+	// Allowed, if not nil, is asked of each event whether its actor was allowed to do it then.
+	Allowed Allowed
 	// Progress, if not nil, is told of how many of how many entries have been replayed.
 	Progress func(done, of uint64)
 }
@@ -62,6 +64,7 @@ func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.allowed = newAllowance(cfg.Allowed)
 	f := &fsck{cfg: cfg, schema: s, unknownTokens: map[string]bool{}, bucket: shipped{Bucket: cfg.Bucket}}
 	for _, check := range []func(context.Context) error{
 		f.readHead, f.replay, f.compareLog, f.compareSealed, f.compareVolatile, f.compareIndex,
@@ -182,6 +185,7 @@ func (f *fsck) replay(ctx context.Context) error {
 			f.cfg.Progress(f.replayed.size, f.head.Size)
 		}
 	}
+	f.schema.allowed.report(f)
 	return nil
 }
 

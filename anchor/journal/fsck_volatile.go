@@ -71,7 +71,7 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 		return err
 	}
 	ours := []Table{sealedTable, tokenTable, outboxTable, leaseTable, shippedTable, unindexedTable,
-		shippingKeyTable, unfinishedTable}
+		shippingKeyTable, unfinishedTable, authorityTable}
 	for _, t := range tables {
 		if t.Kind == Log || t.Kind == Projection || slices.Contains(ours, t) {
 			continue

@@ -65,6 +65,8 @@ type CheckConfig struct {
 	Before []ReleasedHead
 	// Tokens is as in FsckConfig. Nil: that sealed rows are there is checked, not that they can be unwrapped.
 	Tokens func(ctx context.Context, rows []SealedRowAt) ([]TokensOf, error)
+	// Allowed is as in FsckConfig.
+	Allowed Allowed
 	// Progress, if not nil, is told of how many of how many entries have been replayed.
 	Progress func(done, of uint64)
 }
@@ -77,6 +79,7 @@ type CheckConfig struct {
 func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 	s, err := newSchema(cfg.Definitions, slog.New(slog.DiscardHandler))
 	if err == nil {
+		s.allowed = newAllowance(cfg.Allowed)
 		err = replayReleased(ctx, cfg, s)
 	}
 	if err != nil {
@@ -88,6 +91,7 @@ func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 		cfg:  FsckConfig{Backend: cfg.Scratch, Scratch: cfg.Scratch, Tokens: cfg.Tokens},
 		head: Head{Size: cfg.Head.Size}, replayed: &edge{size: cfg.Head.Size}, unknownTokens: map[string]bool{},
 	}
+	s.allowed.report(f)
 	if err := f.compareSealed(ctx); err != nil {
 		return f.findings, fmt.Errorf("checking what was released: %w", err)
 	}

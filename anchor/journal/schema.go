@@ -9,8 +9,9 @@ import (
 
 // schema is the event types that a journal knows.
 type schema struct {
-	types map[string]Definition
-	log   *slog.Logger
+	types   map[string]Definition
+	log     *slog.Logger
+	allowed *allowance // asks about each event of a check; nil otherwise
 }
 
 func newSchema(definitions []Definition, log *slog.Logger) (*schema, error) {

@@ -37,6 +37,7 @@ func (s *step) append(b body, nonce [NonceSize]byte) error {
 	s.entries = append(s.entries, entryHash(nonce, raw))
 	s.last, s.lastRaw, s.nonce = b, raw, nonce
 	s.entry = b.Entry
+	s.group.schema.allowed.judge(&s.Writer, &b)
 	if err := s.group.schema.reduce(&s.Writer, b.Type, b.Data); err != nil {
 		return err
 	}
