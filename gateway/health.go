@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"muniment/anchor/journal"
-	"muniment/vault/access"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
 )
@@ -155,7 +154,7 @@ func (h *health) cautions(ctx context.Context) []caution {
 	out := []caution{}
 	// A journal that cannot be read is told of as a dependency.
 	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		found, err := access.BootstrapKeys(r)
+		found, err := h.cfg.Door.Authority().BootstrapKeys(r)
 		for _, who := range found {
 			out = append(out, caution{
 				Name: "bootstrap principal",

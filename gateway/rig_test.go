@@ -198,10 +198,8 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	key, err := r.vault.Bootstrap(ctx)
 	must(err)
 	r.token = key.Reveal()
-	must(r.journal.View(ctx, func(view journal.Reader) error {
-		r.who, err = access.Authenticate(view, r.token)
-		return err
-	}))
+	r.who, err = door.Authority().AuthenticateNow(ctx, r.token)
+	must(err)
 	chain, err := ledgerlocal.Open(ledgerlocal.Config{
 		Dir: filepath.Join(t.TempDir(), "chain"), ID: "local/test", Signer: journaltest.Signer(), Clock: clock,
 	})
@@ -220,7 +218,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	}
 	cfg := gateway.Config{
 		Vault: r.vault, Keys: life, Journal: r.journal, Door: door, Publisher: publisher,
-		Authn:  authn.APIKeys{Journal: r.journal},
+		Authn:  authn.APIKeys{Authority: door.Authority()},
 		Policy: r.policy,
 		Clock:  clock, Rand: rand.Reader, Log: log, Version: "test",
 	}

@@ -110,7 +110,7 @@ func (v *Vault) attestWhenDue(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	actor := journal.Actor{Tenant: journal.System, ID: "attest"}
+	actor := journal.Actor{Tenant: journal.System, ID: attestActor}
 	if _, err := v.cfg.Journal.Commit(ctx, actor, found.record); err != nil {
 		return 0, fmt.Errorf("attesting the store: %w", err)
 	}

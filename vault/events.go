@@ -14,7 +14,7 @@ import (
 // The events of this package. Those whose data name no document are about the one in the body's doc, unless they say
 // otherwise.
 const (
-	TenantCreated     journal.Type[TenantCreatedData]     = "tenant.created/1"
+	TenantCreated     journal.Type[TenantCreatedData]     = access.TenantCreated
 	DocumentDeposited journal.Type[DocumentDepositedData] = "document.deposited/1"
 	DocumentRead      journal.Type[DocumentReadData]      = "document.read/1"
 	DocumentServed    journal.Type[DocumentServedData]    = "document.served/1"

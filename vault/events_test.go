@@ -30,6 +30,7 @@ func golden() map[string]any {
 	until := time.Date(2033, 9, 30, 0, 0, 0, 0, time.UTC)
 	digest := bytes.Repeat([]byte{0xab}, 32)
 	return map[string]any{
+		"access.contradicted/1": access.ContradictedData{Table: "p.api_keys", Row: "00ff"},
 		"access.denied/1": access.DeniedData{Action: access.Read, Series: "default"},
 		"principal.created/1": access.PrincipalCreatedData{
 			Principal: id, Origin: access.OriginCreated,

@@ -166,7 +166,7 @@ func (l *listing) choose(ctx context.Context) error {
 		if l.held, err = rekey.VersionsOf(r, l.who.Tenant); err != nil {
 			return err
 		}
-		permission, err := access.PermissionFor(r, l.who, access.Describe)
+		permission, err := l.v.cfg.Door.Authority().Permission(r, l.who, access.Describe)
 		if err != nil || permission.None() {
 			return err // decide puts the refusal on record
 		}

@@ -289,10 +289,8 @@ func TestRevokeKeys(t *testing.T) {
 	who, key, err := l.vault.CreatePrincipal(ctx, l.operator, []access.Grant{{Role: access.Auditor}})
 	l.must(err)
 	knows := func() error {
-		return l.journal.View(ctx, func(r journal.Reader) error {
-			_, err := access.Authenticate(r, key.Reveal())
-			return err
-		})
+		_, err := l.cfg.Door.Authority().AuthenticateNow(ctx, key.Reveal())
+		return err
 	}
 	l.must(knows())
 	_, err = l.vault.RevokeKeys(ctx, l.custodian, who.Principal)

@@ -20,14 +20,14 @@ func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journa
 		if principal == who.Principal {
 			return journal.Change{}, approval.ErrOwnRequest
 		}
-		known, err := access.Exists(view, access.Who{Tenant: who.Tenant, Principal: principal})
+		known, err := v.cfg.Door.Authority().Exists(view, access.Who{Tenant: who.Tenant, Principal: principal})
 		if err == nil && !known {
 			err = ErrNotFound
 		}
 		if err != nil {
 			return journal.Change{}, err
 		}
-		digests, err := access.KeysOf(view, principal)
+		digests, err := v.cfg.Door.Authority().KeysOf(view, principal)
 		if err != nil {
 			return journal.Change{}, err
 		}

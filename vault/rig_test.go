@@ -173,10 +173,8 @@ func newRig(t testing.TB, options ...option) *rig {
 	})
 	r.key, err = r.vault.Bootstrap(ctx)
 	must(err)
-	must(r.journal.View(ctx, func(rd journal.Reader) error {
-		r.who, err = access.Authenticate(rd, r.key.Reveal())
-		return err
-	}))
+	r.who, err = cfg.Door.Authority().AuthenticateNow(ctx, r.key.Reveal())
+	must(err)
 	return r
 }
 

@@ -194,7 +194,7 @@ func (s *sweep) unlocked(ctx context.Context, orphans []objects.Info) ([]objects
 // abandon puts on record that the orphans are abandoned, but for those that a document has after all, and returns the
 // former.
 func (s *sweep) abandon(ctx context.Context, orphans []objects.Info) (gone []objects.Info, err error) {
-	actor := journal.Actor{Tenant: s.tenant, ID: "sweep"}
+	actor := journal.Actor{Tenant: s.tenant, ID: sweepActor}
 	_, err = s.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
 		gone = nil
 		var data ObjectsAbandonedData

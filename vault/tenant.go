@@ -14,9 +14,6 @@ import (
 // DefaultTenant is the tenant of the embedded default.
 const DefaultTenant = "default"
 
-// bootstrapActor is who creates a tenant: nobody is there yet to do it.
-const bootstrapActor = "bootstrap"
-
 // A tenant's name is the first part of its objects' keys.
 var tenantPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
@@ -74,7 +71,7 @@ func (v *Vault) createTenant(ctx context.Context, tenant string, grants []access
 	}
 	events = append(append([]journal.Event{TenantCreated.New(journal.ID{}, TenantCreatedData{IndexKey: index})},
 		v.cfg.Rules.NewTenant()...), events...)
-	actor := journal.Actor{Tenant: tenant, ID: bootstrapActor}
+	actor := journal.Actor{Tenant: tenant, ID: access.BootstrapActor}
 	_, err = v.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
 		if err := exists(view); err != nil {
 			return journal.Change{}, err

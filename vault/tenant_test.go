@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"muniment/anchor/journal"
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/invalid"
@@ -50,15 +49,9 @@ func TestCreatePrincipal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = r.journal.View(ctx, func(rd journal.Reader) error {
-		got, err := access.Authenticate(rd, key.Reveal())
-		if got != who {
-			t.Errorf("the key speaks for %v, want %v", got, who)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+	got, err := r.cfg.Door.Authority().AuthenticateNow(ctx, key.Reveal())
+	if err != nil || got != who {
+		t.Fatalf("the key speaks for %v, error %v, want %v", got, err, who)
 	}
 	if _, _, err := r.vault.CreatePrincipal(ctx, who, nil); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("by an auditor: %v", err)

@@ -10,10 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/journal"
 	"muniment/cmd/muniment/node"
 	"muniment/openapi"
-	"muniment/vault/access"
 	"muniment/vault/keys/transit"
 	"muniment/vault/rekey"
 )
@@ -112,11 +110,7 @@ func TestRealKeyLife(t *testing.T) {
 func recordAll(t *testing.T, s *node.Server) {
 	t.Helper()
 	ctx := t.Context()
-	var who access.Who
-	err := s.Node.Journal.View(ctx, func(r journal.Reader) (err error) {
-		who, err = access.Authenticate(r, s.Node.Bootstrap.Reveal())
-		return err
-	})
+	who, err := s.Node.Authority().AuthenticateNow(ctx, s.Node.Bootstrap.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"muniment/anchor/journal"
 	"muniment/vault/access"
 )
 
@@ -25,7 +24,7 @@ const maxToken = 256
 
 // APIKeys authenticates by `Authorization: Bearer mun_…` (RFC 6750, section 2.1) against the keys on record.
 type APIKeys struct {
-	Journal *journal.Journal
+	Authority *access.Authority
 }
 
 // Authenticate implements Authenticator.
@@ -34,11 +33,7 @@ func (a APIKeys) Authenticate(r *http.Request) (access.Who, error) {
 	if err != nil {
 		return access.Who{}, err
 	}
-	var who access.Who
-	err = a.Journal.View(r.Context(), func(view journal.Reader) error {
-		who, err = access.Authenticate(view, token)
-		return err
-	})
+	who, err := a.Authority.AuthenticateNow(r.Context(), token)
 	if errors.Is(err, access.ErrUnknownKey) {
 		return access.Who{}, fmt.Errorf("authenticating by API key: %w", ErrUnauthenticated)
 	}

@@ -50,7 +50,7 @@ func TestAPIKeys(t *testing.T) {
 	t.Parallel()
 	j, who, key := open(t)
 	defer j.Close()
-	keys := authn.APIKeys{Journal: j}
+	keys := authn.APIKeys{Authority: access.NewAuthority(j, nil)}
 	for name, c := range map[string]struct {
 		headers []string
 		known   bool
@@ -98,7 +98,7 @@ func TestCannotTell(t *testing.T) {
 	cancel()
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+key)
-	if _, err := (authn.APIKeys{Journal: j}).Authenticate(r); err == nil || errors.Is(err, authn.ErrUnauthenticated) {
+	if _, err := (authn.APIKeys{Authority: access.NewAuthority(j, nil)}).Authenticate(r); err == nil || errors.Is(err, authn.ErrUnauthenticated) {
 		t.Errorf("it says %v", err)
 	}
 }

@@ -75,8 +75,9 @@ func TestAuthenticate(t *testing.T) {
 		access.PrincipalCreated.New(journal.ID{},
 			access.PrincipalCreatedData{Principal: id, Origin: access.OriginCreated}),
 		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]}))
+	authority := access.NewAuthority(j, nil)
 	view(t, j, func(r journal.Reader) {
-		who, err := access.Authenticate(r, key.Reveal())
+		who, err := authority.Authenticate(r, key.Reveal())
 		if err != nil || who != (access.Who{Tenant: tenant, Principal: id}) {
 			t.Errorf("got %v, %v", who, err)
 		}
@@ -85,14 +86,14 @@ func TestAuthenticate(t *testing.T) {
 			"", "mun_", other.Reveal(), strings.ToUpper(text), text[:len(text)-1], text + "a", text[4:],
 			"mun_" + strings.Repeat("1", 52),
 		} {
-			if who, err := access.Authenticate(r, token); !errors.Is(err, access.ErrUnknownKey) {
+			if who, err := authority.Authenticate(r, token); !errors.Is(err, access.ErrUnknownKey) {
 				t.Errorf("%q speaks for %v, error %v", token, who, err)
 			}
 		}
 	})
 	commit(t, j, access.KeyRevoked.New(journal.ID{}, access.KeyRevokedData{Principal: id, Digest: digest[:]}))
 	view(t, j, func(r journal.Reader) {
-		if _, err := access.Authenticate(r, key.Reveal()); !errors.Is(err, access.ErrUnknownKey) {
+		if _, err := authority.Authenticate(r, key.Reveal()); !errors.Is(err, access.ErrUnknownKey) {
 			t.Errorf("a revoked key: %v", err)
 		}
 	})
@@ -110,7 +111,7 @@ func TestAuthenticateWholeDigest(t *testing.T) {
 		access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: id}),
 		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]}))
 	view(t, j, func(r journal.Reader) {
-		if _, err := access.Authenticate(r, key.Reveal()); !errors.Is(err, access.ErrUnknownKey) {
+		if _, err := access.NewAuthority(j, nil).Authenticate(r, key.Reveal()); !errors.Is(err, access.ErrUnknownKey) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -175,6 +176,7 @@ func TestAuthorize(t *testing.T) {
 		access.RecordBackup, access.ViewBackups,
 	}
 	n := byte(0)
+	authority := access.NewAuthority(j, nil)
 	for role, allowed := range permitted {
 		if !role.Known() {
 			t.Errorf("%s is not known", role)
@@ -206,7 +208,7 @@ func TestAuthorize(t *testing.T) {
 					{access.Who{Tenant: "other", Principal: all}, access.Scope{}, access.ErrDenied},
 					{access.Who{Tenant: tenant, Principal: journal.ID{15: 99}}, access.Scope{}, access.ErrDenied},
 				} {
-					if err := access.NewGuard(r, c.who).Authorize(act, c.scope, journal.ID{}); !errors.Is(err, c.want) {
+					if err := access.NewGuard(authority, r, c.who).Authorize(act, c.scope, journal.ID{}); !errors.Is(err, c.want) {
 						t.Errorf("%s as %s in %+v of %s: %v, want %v", act, role, c.scope, c.who.Tenant, err, c.want)
 					}
 				}
@@ -219,12 +221,16 @@ func TestAuthorize(t *testing.T) {
 func TestBootstrapKeys(t *testing.T) {
 	t.Parallel()
 	j := open(t)
+	authority := access.NewAuthority(j, nil)
 	first, other := journal.ID{6: 0x70, 8: 0x80, 15: 1}, journal.ID{6: 0x70, 8: 0x80, 15: 2}
 	key := func(n byte) []byte { return append([]byte{n}, make([]byte, 31)...) }
 	want := func(want int) {
 		t.Helper()
 		view(t, j, func(r journal.Reader) {
-			if got, err := access.BootstrapKeys(r); err != nil || len(got) != want ||
+			if got, err := access.BootstrapKeys(r); len(got) != want {
+				t.Errorf("of a journal that is not open: %v, %v; want %d", got, err, want)
+			}
+			if got, err := authority.BootstrapKeys(r); err != nil || len(got) != want ||
 				want == 1 && got[0] != (access.Who{Tenant: tenant, Principal: first}) {
 				t.Errorf("%v, %v; want %d", got, err, want)
 			}
@@ -254,7 +260,7 @@ func FuzzAuthenticate(f *testing.F) {
 	f.Add("mun_")
 	f.Add(strings.Repeat("\x00", 56))
 	f.Fuzz(func(t *testing.T, token string) {
-		if _, err := access.Authenticate(none{}, token); !errors.Is(err, access.ErrUnknownKey) {
+		if _, err := access.NewAuthority(nil, nil).Authenticate(none{}, token); !errors.Is(err, access.ErrUnknownKey) {
 			t.Errorf("%q: %v", token, err)
 		}
 	})

@@ -1,11 +1,6 @@
 package access
 
-import (
-	"fmt"
-	"slices"
-
-	"muniment/anchor/journal"
-)
+import "slices"
 
 // Grant gives a role for the whole tenant or, when Series is set, for that series only.
 type Grant struct {
@@ -62,35 +57,4 @@ func (p Permission) None() bool { return !p.All && len(p.Series) == 0 }
 // Covers says whether the act is permitted within s.
 func (p Permission) Covers(s Scope) bool {
 	return p.All || s.Series != "" && slices.Contains(p.Series, s.Series)
-}
-
-// PermissionFor says where who may do a. A principal that does not exist, or is another tenant's, may do nothing.
-func PermissionFor(r journal.Reader, who Who, a Action) (Permission, error) {
-	row, ok, err := principals.Get(r, who.Principal[:])
-	if err != nil {
-		return Permission{}, fmt.Errorf("looking up a principal: %w", err)
-	}
-	var p Permission
-	if !ok || row.Tenant != who.Tenant {
-		return p, nil
-	}
-	for _, g := range row.Grants {
-		switch {
-		case !g.Role.permits(a):
-		case g.Series == "":
-			p.All = true
-		default:
-			p.Series = append(p.Series, g.Series)
-		}
-	}
-	return p, nil
-}
-
-// Exists says whether the tenant has such a principal.
-func Exists(r journal.Reader, who Who) (bool, error) {
-	row, ok, err := principals.Get(r, who.Principal[:])
-	if err != nil {
-		return false, fmt.Errorf("looking up a principal: %w", err)
-	}
-	return ok && row.Tenant == who.Tenant, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"muniment/anchor/journal"
@@ -27,6 +28,8 @@ type DoorConfig struct {
 	Clock   journal.Clock
 	// ReleaseWait is how long Released and Shipped wait before they return ErrUnreleased; 0 means DefaultReleaseWait.
 	ReleaseWait time.Duration
+	// Log is told of rows that contradict the events about principals and keys. Nil: nobody is.
+	Log *slog.Logger
 }
 
 // Door is the only way by which an act of a principal reaches the journal, whichever package the act belongs to.
@@ -39,8 +42,9 @@ type DoorConfig struct {
 // Workers that act for nobody, and those that write what an act let in before has come to, commit to the journal
 // themselves; a test of cmd/muniment names them all, each with its reason. A Door's methods may be called concurrently.
 type Door struct {
-	cfg     DoorConfig
-	denials denials
+	cfg       DoorConfig
+	authority *Authority
+	denials   denials
 }
 
 // NewDoor makes the door of a journal. There is one for a process: it counts the refusals. The caller has Flush called
@@ -49,7 +53,15 @@ func NewDoor(cfg DoorConfig) *Door {
 	if cfg.ReleaseWait == 0 {
 		cfg.ReleaseWait = DefaultReleaseWait
 	}
-	return &Door{cfg: cfg, denials: denials{seen: map[denialKey]*denialCount{}}}
+	return &Door{cfg: cfg, authority: NewAuthority(cfg.Journal, cfg.Log),
+		denials: denials{seen: map[denialKey]*denialCount{}}}
+}
+
+// Authority is what the door permits acts by. The caller of NewDoor has it started and closed.
+func (d *Door) Authority() *Authority { return d.authority }
+
+func (d *Door) guard(r journal.Reader, who Who) *Guard {
+	return &Guard{authority: d.authority, r: r, who: who}
 }
 
 // Commit commits what decide returns, if the guard that decide asks permits it. decide only reads, and may be run
@@ -66,7 +78,7 @@ func (d *Door) Commit(ctx context.Context, who Who,
 	)
 	receipt, err := d.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
 		denied = nil
-		guard := &Guard{r: view, who: who}
+		guard := d.guard(view, who)
 		change, err := decide(view, guard)
 		if err == nil && !guard.asked {
 			err = ErrUnasked
@@ -108,7 +120,7 @@ func (d *Door) Act(ctx context.Context, who Who, a Action,
 // the journal's disk is full.
 func (d *Door) View(ctx context.Context, who Who, look func(journal.Reader, *Guard) error) error {
 	return d.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		guard := &Guard{r: r, who: who}
+		guard := d.guard(r, who)
 		err := look(r, guard)
 		if err == nil && !guard.asked {
 			err = ErrUnasked

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +15,7 @@ const (
 	KeyAdded         journal.Type[KeyAddedData]         = "principal.key_added/1"
 	KeyRevoked       journal.Type[KeyRevokedData]       = "principal.key_revoked/1"
 	Denied           journal.Type[DeniedData]           = "access.denied/1"
+	Contradicted     journal.Type[ContradictedData]     = "access.contradicted/1"
 )
 
 // How a principal came to be.
@@ -49,12 +52,36 @@ type DeniedData struct {
 	More int `json:"more,omitempty"`
 }
 
+// ContradictedData says that a row which nobody but this program writes is not what the events say: somebody else has
+// written to the database. It granted nothing.
+type ContradictedData struct {
+	Table string `json:"table"`
+	Row   string `json:"row"` // its key, in hexadecimal digits
+}
+
 // principal is a row of the table of principals, under the principal's id.
 type principal struct {
 	Tenant  string    `json:"tenant"`
 	Origin  string    `json:"origin"`
 	Created time.Time `json:"created"`
 	Grants  []Grant   `json:"grants"`
+	Keys    int       `json:"keys,omitempty"`    // how many API keys speak for it
+	Revoked bool      `json:"revoked,omitempty"` // it had keys, and the last of them was revoked
+}
+
+func newPrincipal(e journal.Entry, d PrincipalCreatedData) principal {
+	return principal{Tenant: e.Tenant, Origin: d.Origin, Created: e.At, Grants: d.Grants}
+}
+
+func (p principal) withKey() principal {
+	p.Keys, p.Revoked = p.Keys+1, false
+	return p
+}
+
+func (p principal) withoutKey() principal {
+	p.Keys--
+	p.Revoked = p.Keys == 0
+	return p
 }
 
 // apiKey is a row of the table of keys, under the first half of the key's digest.
@@ -69,25 +96,65 @@ var (
 	apiKeys    = journal.NewRows[apiKey]("api_keys")
 )
 
-// Definitions are the event types of this package, with their reducers.
+// What no event may say about principals and keys.
+var (
+	errPrincipalTwice = errors.New("there is a principal with this id already")
+	errNoPrincipal    = errors.New("there is no such principal")
+	errKeyTwice       = errors.New("there is an API key with the first half of this digest already")
+	errNoKey          = errors.New("the principal has no such API key")
+	errDigestSize     = fmt.Errorf("the digest of an API key is not of %d bytes", digestSize)
+)
+
+// Definitions are the event types of this package, with their reducers. What they write to the tables is for people
+// and tools to look at: what a principal may do is read from the events themselves (see Authority).
 func Definitions() []journal.Definition {
 	return []journal.Definition{
-		PrincipalCreated.On(func(w *journal.Writer, e journal.Entry, d PrincipalCreatedData) error {
-			row := principal{Tenant: e.Tenant, Origin: d.Origin, Created: e.At, Grants: d.Grants}
-			return principals.Put(w, d.Principal[:], row)
-		}),
-		KeyAdded.On(func(w *journal.Writer, _ journal.Entry, d KeyAddedData) error {
-			if len(d.Digest) != digestSize {
-				return fmt.Errorf("adding an API key: its digest has %d bytes, want %d", len(d.Digest), digestSize)
-			}
-			return apiKeys.Put(w, d.Digest[:keyRow], apiKey{Digest: d.Digest, Principal: d.Principal})
-		}),
-		KeyRevoked.On(func(w *journal.Writer, _ journal.Entry, d KeyRevokedData) error {
-			if len(d.Digest) != digestSize {
-				return fmt.Errorf("revoking an API key: its digest has %d bytes, want %d", len(d.Digest), digestSize)
-			}
-			return apiKeys.Delete(w, d.Digest[:keyRow])
-		}),
+		PrincipalCreated.On(reducePrincipalCreated).Auth(),
+		KeyAdded.On(reduceKeyAdded).Auth(),
+		KeyRevoked.On(reduceKeyRevoked).Auth(),
 		Denied.On(func(*journal.Writer, journal.Entry, DeniedData) error { return nil }),
+		Contradicted.On(func(*journal.Writer, journal.Entry, ContradictedData) error { return nil }),
 	}
+}
+
+func reducePrincipalCreated(w *journal.Writer, e journal.Entry, d PrincipalCreatedData) error {
+	if _, there, err := principals.Get(w, d.Principal[:]); err != nil || there {
+		return errors.Join(err, errPrincipalTwice)
+	}
+	return principals.Put(w, d.Principal[:], newPrincipal(e, d))
+}
+
+func reduceKeyAdded(w *journal.Writer, _ journal.Entry, d KeyAddedData) error {
+	if len(d.Digest) != digestSize {
+		return errDigestSize
+	}
+	if _, there, err := apiKeys.Get(w, d.Digest[:keyRow]); err != nil || there {
+		return errors.Join(err, errKeyTwice)
+	}
+	p, known, err := principals.Get(w, d.Principal[:])
+	if err != nil || !known {
+		return errors.Join(err, errNoPrincipal)
+	}
+	if err := principals.Put(w, d.Principal[:], p.withKey()); err != nil {
+		return err
+	}
+	return apiKeys.Put(w, d.Digest[:keyRow], apiKey{Digest: d.Digest, Principal: d.Principal})
+}
+
+func reduceKeyRevoked(w *journal.Writer, _ journal.Entry, d KeyRevokedData) error {
+	if len(d.Digest) != digestSize {
+		return errDigestSize
+	}
+	key, there, err := apiKeys.Get(w, d.Digest[:keyRow])
+	if err != nil || !there || key.Principal != d.Principal || !bytes.Equal(key.Digest, d.Digest) {
+		return errors.Join(err, errNoKey)
+	}
+	p, known, err := principals.Get(w, d.Principal[:])
+	if err != nil || !known {
+		return errors.Join(err, errNoPrincipal)
+	}
+	if err := principals.Put(w, d.Principal[:], p.withoutKey()); err != nil {
+		return err
+	}
+	return apiKeys.Delete(w, d.Digest[:keyRow])
 }

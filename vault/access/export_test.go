@@ -1,6 +1,22 @@
 package access
 
-import "muniment/anchor/journal"
+import (
+	"context"
+
+	"muniment/anchor/journal"
+)
 
 // NewGuard is a guard as a Door makes it.
-func NewGuard(r journal.Reader, who Who) *Guard { return &Guard{r: r, who: who} }
+func NewGuard(a *Authority, r journal.Reader, who Who) *Guard {
+	return &Guard{authority: a, r: r, who: who}
+}
+
+// NewDoorOf is a door that permits acts by an authority of its caller's.
+func NewDoorOf(j *journal.Journal, a *Authority) *Door {
+	d := NewDoor(DoorConfig{Journal: j, Clock: journal.SystemClock{}})
+	d.authority = a
+	return d
+}
+
+// Load reads the events without starting to work.
+func (a *Authority) Load(ctx context.Context) error { return a.load(ctx) }

@@ -6,9 +6,10 @@ import (
 
 // Guard answers what one principal may do, in one snapshot of the journal. A Door hands it to those who decide.
 type Guard struct {
-	r     journal.Reader
-	who   Who
-	asked bool
+	authority *Authority
+	r         journal.Reader
+	who       Who
+	asked     bool
 }
 
 // Who is the principal.
@@ -29,12 +30,14 @@ func (g *Guard) Authorize(a Action, s Scope, doc journal.ID) error {
 // may not learn of. A caller that finds in it that the act is not permitted returns the error of Refuse.
 func (g *Guard) Permission(a Action) (Permission, error) {
 	g.asked = true
-	return PermissionFor(g.r, g.who, a)
+	return g.authority.Permission(g.r, g.who, a)
 }
 
 // Refuse makes the refusal of an act, which the door puts on record, as an error that wraps answer. That is ErrDenied,
-// or the error by which what may not be seen looks as if it were not there. doc is as for Authorize.
+// or the error by which what may not be seen looks as if it were not there. doc is as for Authorize. A principal's row
+// that says more than the events is found here.
 func (g *Guard) Refuse(a Action, s Scope, doc journal.ID, answer error) error {
+	g.authority.compare(g.r, principalTable, g.who.Principal[:])
 	return Recorded(answer, Denied.New(doc, DeniedData{Action: a, Series: s.Series}))
 }
 

@@ -63,7 +63,7 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 	bar := cli.StartProgress(b.Stderr, "replaying", 0)
 	cfg := journal.CheckConfig{
 		Bucket: bucket, Head: head, Definitions: node.Definitions(), Scratch: scratch, Progress: bar.At,
-		Before: []journal.ReleasedHead{before},
+		Before: []journal.ReleasedHead{before}, Allowed: node.EventRules().Allowed(),
 	}
 	if b.unwrap {
 		service, err := b.openKeysBeside(ctx)

@@ -17,7 +17,6 @@ import (
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault"
-	"muniment/vault/access"
 	"muniment/vault/objects"
 )
 
@@ -70,11 +69,7 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 	if err := n.Storage.Folder.EndFirstStart(); err != nil {
 		return "", err
 	}
-	var who access.Who
-	err = n.Journal.View(ctx, func(r journal.Reader) (err error) {
-		who, err = access.Authenticate(r, token)
-		return err
-	})
+	who, err := n.Authority().AuthenticateNow(ctx, token)
 	if err != nil {
 		return "", err
 	}

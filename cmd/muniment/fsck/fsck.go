@@ -143,7 +143,7 @@ func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Resul
 	defer func() { err = errors.Join(err, remove()) }()
 	cfg := journal.FsckConfig{
 		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Definitions: node.Definitions(), Scratch: scratch,
-		Progress: func(done, _ uint64) { result.Entries = done },
+		Progress: func(done, _ uint64) { result.Entries = done }, Allowed: node.EventRules().Allowed(),
 	}
 	if keys {
 		cfg.Tokens = vault.NewIndexer(s.Backend.View, s.Keys).Tokens

@@ -106,6 +106,9 @@ func advised(err error) error {
 	return cli.Hint(err, "muniment doctor looks at every part that a start depends on, and says what to do")
 }
 
+// Authority is who may do what on the node's journal.
+func (n *Node) Authority() *access.Authority { return n.door.Authority() }
+
 // checkOwner refuses to go on over a release bucket that is another server's, and to begin where nothing could be
 // released: the head in the bucket is what keeps two servers from beginning two histories there.
 func (n *Node) checkOwner() error {
@@ -131,8 +134,11 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 		ahead = cfg.Keys.Vault.Ahead
 	}
 	n.door = access.NewDoor(access.DoorConfig{
-		Journal: n.Journal, Clock: journal.SystemClock{}, ReleaseWait: time.Duration(cfg.Limits.Release),
+		Journal: n.Journal, Clock: journal.SystemClock{}, ReleaseWait: time.Duration(cfg.Limits.Release), Log: log,
 	})
+	if err := n.door.Authority().Start(ctx); err != nil {
+		return err
+	}
 	n.Vault, err = vault.Open(ctx, vault.Config{
 		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Objects: n.Storage.Objects, Rules: retention.Rules{},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
@@ -245,7 +251,7 @@ func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
 	}
 	n.gateway, err = gateway.New(gateway.Config{
 		Vault: n.Vault, Keys: n.Keys, Journal: n.Journal, Door: n.door, Publisher: n.publisher,
-		Authn:  authn.APIKeys{Journal: n.Journal},
+		Authn:  authn.APIKeys{Authority: n.door.Authority()},
 		Policy: policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
 			MaxBody: int64(cfg.Limits.Document), MinSpeed: gateway.MinSpeed{Stall: time.Duration(cfg.Limits.BodyWait)},
@@ -282,6 +288,9 @@ func (n *Node) Close() error {
 	if n.stopLocking != nil {
 		n.stopLocking()
 		<-n.locked
+	}
+	if n.door != nil {
+		errs = append(errs, n.door.Authority().Close(context.Background()))
 	}
 	if n.Journal != nil {
 		errs = append(errs, n.Journal.Close())

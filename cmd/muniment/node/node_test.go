@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault/access"
@@ -47,11 +46,7 @@ func TestWiringAsksForPermission(t *testing.T) {
 		}
 	})
 	s.Serve()
-	var who access.Who
-	err = s.Node.Journal.View(ctx, func(r journal.Reader) (err error) {
-		who, err = access.Authenticate(r, s.Node.Bootstrap.Reveal())
-		return err
-	})
+	who, err := s.Node.Authority().AuthenticateNow(ctx, s.Node.Bootstrap.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,294 @@
+package access
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"muniment/anchor/journal"
+)
+
+// Case is an event about which a Rule is asked, in front of what the events before it have left.
+type Case struct {
+	journal.Reader
+	journal.Entry
+	Type string
+	Data json.RawMessage
+
+	cache *principalCache
+}
+
+// Rule says why the actor of an event may not have caused it; nil if it may. A check of a whole journal asks it of
+// every event (journal.FsckConfig.Allowed), whatever the program that wrote the event had made sure of.
+type Rule func(c *Case) error
+
+// Rules have a rule for each event type. The package that an event type belongs to has its rule.
+type Rules map[string]Rule
+
+// Join are the rules of several packages together.
+func Join(some ...Rules) Rules {
+	all := Rules{}
+	for _, rules := range some {
+		maps.Copy(all, rules)
+	}
+	return all
+}
+
+// Allowed is what a check of a journal asks. An event of a type without a rule is not allowed to anybody.
+func (rules Rules) Allowed() journal.Allowed {
+	cache := principalCache{}
+	return func(r journal.Reader, e journal.Entry, typ string, data json.RawMessage) error {
+		rule, ok := rules[typ]
+		if !ok {
+			return errors.New("no rule says who may cause it")
+		}
+		return rule(&Case{Reader: r, Entry: e, Type: typ, Data: data, cache: &cache})
+	}
+}
+
+// principalCache has the rows of principals that were read last: nearly every event asks for one of a few.
+type principalCache map[string]cachedPrincipal
+
+type cachedPrincipal struct {
+	raw []byte
+	row principal
+}
+
+// maxCachedPrincipals bounds the cache.
+const maxCachedPrincipals = 4096
+
+func (m principalCache) get(r journal.Reader, id journal.ID) (p principal, known bool, err error) {
+	raw, err := r.Get(principalTable, id[:])
+	if err != nil || raw == nil {
+		return p, false, err
+	}
+	if cached, ok := m[string(id[:])]; ok && bytes.Equal(cached.raw, raw) {
+		return cached.row, true, nil
+	}
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return p, false, fmt.Errorf("reading a principal: %w", journal.ErrDamaged)
+	}
+	if len(m) == maxCachedPrincipals {
+		clear(m)
+	}
+	m[string(id[:])] = cachedPrincipal{bytes.Clone(raw), p}
+	return p, true, nil
+}
+
+// ReadData reads the data of an event as its type has it.
+func ReadData[D any](c *Case) (data D, err error) {
+	if err := json.Unmarshal(c.Data, &data); err != nil {
+		return data, fmt.Errorf("its data cannot be read: %w", err)
+	}
+	return data, nil
+}
+
+var (
+	errNobody  = errors.New("its actor is no principal of the tenant")
+	errRevoked = errors.New("every API key of its actor had been revoked")
+	errWorker  = errors.New("its actor is not the part of the program that causes it")
+)
+
+// actor is the principal that caused the event.
+func (c *Case) actor() (principal, error) {
+	id, err := journal.ParseID(c.Actor)
+	if err != nil {
+		return principal{}, errNobody
+	}
+	p, known, err := c.cache.get(c, id)
+	if err == nil && (!known || p.Tenant != c.Tenant) {
+		err = errNobody
+	}
+	return p, err
+}
+
+// permission says where the actor was permitted an act.
+func (c *Case) permission(a Action) (Permission, error) {
+	p, err := c.actor()
+	if err == nil && p.Revoked {
+		err = errRevoked
+	}
+	return p.permission(a), err
+}
+
+// Principal is the rule for what follows from an act that was let in, and may outlast the permission for it: the actor
+// is a principal of the tenant.
+func Principal(c *Case) error {
+	_, err := c.actor()
+	return err
+}
+
+// Needs is the rule for acts that concern the whole tenant.
+func Needs(a Action) Rule {
+	return NeedsIn(a, func(*Case) (Scope, error) { return Scope{}, nil })
+}
+
+// NeedsIn is the rule for acts within a series.
+func NeedsIn(a Action, scope func(*Case) (Scope, error)) Rule {
+	return func(c *Case) error {
+		p, err := c.permission(a)
+		if err != nil {
+			return err
+		}
+		s, err := scope(c)
+		if err == nil && !p.Covers(s) {
+			err = refusal(a, s)
+		}
+		return err
+	}
+}
+
+// NeedsSomewhere is the rule for acts that concern every series that the actor was permitted them in.
+func NeedsSomewhere(a Action) Rule {
+	return func(c *Case) error {
+		p, err := c.permission(a)
+		if err == nil && p.None() {
+			err = refusal(a, Scope{})
+		}
+		return err
+	}
+}
+
+func refusal(a Action, s Scope) error {
+	if s.Series == "" {
+		return fmt.Errorf("its actor was not permitted %s in the tenant", a)
+	}
+	return fmt.Errorf("its actor was not permitted %s in series %s", a, s.Series)
+}
+
+// By is the rule for what a part of the program causes by itself. Tenant "" stands for every tenant but the system.
+func By(tenant, actor string) Rule {
+	return func(c *Case) error {
+		if c.Actor != actor || tenant != c.Tenant && (tenant != "" || c.Tenant == journal.System) {
+			return errWorker
+		}
+		return nil
+	}
+}
+
+// Either is the rule that one of several is enough. The answer is that of the first.
+func Either(rules ...Rule) Rule {
+	return func(c *Case) error {
+		var first error
+		for i, rule := range rules {
+			err := rule(c)
+			if err == nil {
+				return nil
+			}
+			if i == 0 {
+				first = err
+			}
+		}
+		return first
+	}
+}
+
+// All is the rule that each of several must permit.
+func All(rules ...Rule) Rule {
+	return func(c *Case) error {
+		for _, rule := range rules {
+			if err := rule(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+const (
+	// BootstrapActor is who creates a tenant: nobody is there yet to do it.
+	BootstrapActor = "bootstrap"
+	// TenantCreated is the event type that a tenant begins with.
+	TenantCreated = "tenant.created/1"
+	// maxFounding bounds how many events a tenant begins with.
+	maxFounding = 64
+)
+
+var errFounding = errors.New("its actor founds tenants, and this is not part of the beginning of one")
+
+// Founding is the rule for what a tenant begins with: one change, of nobody's but the bootstrap's events, in which
+// tenant.created came first.
+func Founding(c *Case) error {
+	if err := By("", BootstrapActor)(c); err != nil {
+		return err
+	}
+	for n := uint64(1); n <= min(c.Index, maxFounding); n++ {
+		before, err := journal.RecordAt(c, c.Index-n)
+		switch {
+		case err != nil:
+			return err
+		case before.Actor != c.Actor, before.Tenant != c.Tenant, !before.At.Equal(c.At):
+			return errFounding
+		case before.Type == TenantCreated:
+			return nil
+		}
+	}
+	return errFounding
+}
+
+// EventRules are the rules for the event types of this package.
+func EventRules() Rules {
+	return Rules{
+		string(PrincipalCreated): createdRule,
+		string(KeyAdded):         Either(All(Needs(ManageUsers), ownTenant(addedTo)), All(Founding, ownTenant(addedTo))),
+		string(KeyRevoked):       All(Needs(ManageUsers), ownTenant(revokedOf), notOneself),
+		string(Denied):           Principal,
+		string(Contradicted):     By(journal.System, authorityActor),
+	}
+}
+
+// createdRule: the first principal of a tenant is part of its founding, and an administrator creates the others.
+func createdRule(c *Case) error {
+	d, err := ReadData[PrincipalCreatedData](c)
+	switch {
+	case err != nil:
+		return err
+	case c.Actor == BootstrapActor && d.Origin == OriginBootstrap:
+		return Founding(c)
+	case d.Origin != OriginCreated:
+		return errors.New("it says that the principal is the first of its tenant")
+	}
+	return Needs(ManageUsers)(c)
+}
+
+func addedTo(c *Case) (journal.ID, error) {
+	d, err := ReadData[KeyAddedData](c)
+	return d.Principal, err
+}
+
+func revokedOf(c *Case) (journal.ID, error) {
+	d, err := ReadData[KeyRevokedData](c)
+	return d.Principal, err
+}
+
+// ownTenant is the rule that a principal is of the event's tenant.
+func ownTenant(of func(*Case) (journal.ID, error)) Rule {
+	return func(c *Case) error {
+		id, err := of(c)
+		if err != nil {
+			return err
+		}
+		p, known, err := c.cache.get(c, id)
+		if err == nil && (!known || p.Tenant != c.Tenant) {
+			err = errors.New("it is about a principal that the tenant does not have")
+		}
+		return err
+	}
+}
+
+// notOneself: nobody revokes their own keys.
+func notOneself(c *Case) error {
+	id, err := revokedOf(c)
+	if err == nil && id.String() == c.Actor {
+		err = errors.New("its actor revokes its own API key")
+	}
+	return err
+}
+
+// Missing are the event types without a rule.
+func (rules Rules) Missing(types []string) []string {
+	return slices.DeleteFunc(slices.Clone(types), func(t string) bool { return rules[t] != nil })
+}

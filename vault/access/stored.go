@@ -1,0 +1,247 @@
+package access
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"muniment/anchor/journal"
+)
+
+// Reading all events of ten thousand principals takes a good part of a second, so the state is also stored in the
+// database, in a form that is fast to read, under an authenticator that only this journal's shipping key makes: what
+// somebody else puts there is not read. One that was true once and was put back does no harm, for the events after it
+// are read all the same, up to the newest that the head knows.
+
+// storedPurpose is what the authenticator of a stored state is for.
+const storedPurpose = "muniment authority 1"
+
+// errStored says that a stored state is not one that this journal has written.
+var errStored = errors.New("the stored state of principals and keys was not written by this journal")
+
+// encode writes a state that stands above no other: the index of its newest event, how many there are, and the newest
+// one's entry; then the texts that are named by number in what follows, the principals, and the keys.
+func (s *state) encode() []byte {
+	out := make([]byte, 0, 128+96*len(s.principals)+64*len(s.keys))
+	out = binary.AppendUvarint(out, s.at)
+	out = binary.AppendUvarint(out, s.count)
+	out = append(out, s.leaf[:]...)
+	texts := &texts{number: map[string]uint64{}}
+	body := binary.AppendUvarint(make([]byte, 0, cap(out)), uint64(len(s.principals)))
+	for id, p := range s.principals {
+		body = texts.appendPrincipal(append(body, id[:]...), p)
+	}
+	body = binary.AppendUvarint(body, uint64(len(s.keys)))
+	for _, key := range s.keys {
+		body = append(append(body, key.digest[:]...), key.principal[:]...)
+	}
+	out = binary.AppendUvarint(out, uint64(len(texts.all)))
+	for _, text := range texts.all {
+		out = append(binary.AppendUvarint(out, uint64(len(text))), text...)
+	}
+	return append(out, body...)
+}
+
+// texts are the texts of a stored state: few, and each in many places.
+type texts struct {
+	all    []string
+	number map[string]uint64
+}
+
+func (t *texts) append(out []byte, text string) []byte {
+	n, known := t.number[text]
+	if !known {
+		n = uint64(len(t.all))
+		t.all, t.number[text] = append(t.all, text), n
+	}
+	return binary.AppendUvarint(out, n)
+}
+
+func (t *texts) appendPrincipal(out []byte, p principal) []byte {
+	out = t.append(t.append(out, p.Tenant), p.Origin)
+	out = binary.AppendVarint(out, p.Created.UnixMicro())
+	keys := uint64(p.Keys) << 1
+	if p.Revoked {
+		keys |= 1
+	}
+	out = binary.AppendUvarint(out, keys)
+	if p.Grants == nil { // its row says null
+		return binary.AppendUvarint(out, 0)
+	}
+	out = binary.AppendUvarint(out, uint64(len(p.Grants))+1)
+	for _, g := range p.Grants {
+		out = t.append(t.append(out, string(g.Role)), g.Series)
+	}
+	return out
+}
+
+// decoder reads a stored state. After a fault it reads zeros.
+type decoder struct {
+	rest  []byte
+	texts []string
+	fault bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if !d.skip(n) || n <= 0 {
+		d.fault = true
+		return 0
+	}
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	if !d.skip(n) || n <= 0 {
+		d.fault = true
+		return 0
+	}
+	return v
+}
+
+// skip goes on by n bytes.
+func (d *decoder) skip(n int) bool {
+	if d.fault = d.fault || n < 0 || n > len(d.rest); d.fault {
+		d.rest = nil
+		return false
+	}
+	d.rest = d.rest[n:]
+	return true
+}
+
+func (d *decoder) bytes(into []byte) {
+	if from := d.rest; d.skip(len(into)) {
+		copy(into, from)
+	}
+}
+
+// count reads how many elements of at least so many bytes follow.
+func (d *decoder) count(size int) int {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)/size) {
+		d.fault = true
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) text() string {
+	n := d.uvarint()
+	if n >= uint64(len(d.texts)) {
+		d.fault = true
+		return ""
+	}
+	return d.texts[n]
+}
+
+func (d *decoder) principal() principal {
+	p := principal{Tenant: d.text(), Origin: d.text(), Created: time.UnixMicro(d.varint()).UTC()}
+	keys := d.uvarint()
+	p.Keys, p.Revoked = int(keys>>1), keys&1 == 1
+	if grants := d.count(1); grants > 0 {
+		p.Grants = make([]Grant, grants-1)
+	}
+	for i := range p.Grants {
+		p.Grants[i] = Grant{Role: Role(d.text()), Series: d.text()}
+	}
+	return p
+}
+
+// decodeState reads what encode wrote.
+func decodeState(raw []byte) (*state, error) {
+	d := &decoder{rest: raw}
+	s := &state{begun: true, at: d.uvarint(), count: d.uvarint()}
+	d.bytes(s.leaf[:])
+	for range d.count(1) {
+		text := make([]byte, d.count(1))
+		d.bytes(text)
+		d.texts = append(d.texts, string(text))
+	}
+	n := d.count(len(journal.ID{}))
+	s.principals = make(map[journal.ID]principal, n)
+	for range n {
+		var id journal.ID
+		d.bytes(id[:])
+		s.principals[id] = d.principal()
+	}
+	n = d.count(digestSize)
+	s.keys = make(map[keyID]keyEntry, n)
+	for range n {
+		var key keyEntry
+		d.bytes(key.digest[:])
+		d.bytes(key.principal[:])
+		s.keys[key.digest.id()] = key
+	}
+	if d.fault || len(d.rest) > 0 {
+		return nil, errStored
+	}
+	return s, nil
+}
+
+// Store stores the state as it is now. It does nothing while the journal has no shipping key to authenticate it with.
+func (a *Authority) Store(ctx context.Context) error {
+	a.mu.RLock()
+	raw, begun, count := a.known.encode(), a.known.begun, a.known.count
+	a.mu.RUnlock()
+	mac, ok := a.journal.Authenticate(storedPurpose, raw)
+	if !ok || !begun {
+		return nil
+	}
+	if err := a.journal.StoreAuthority(ctx, append(mac, raw...)); err != nil {
+		return fmt.Errorf("storing who may do what: %w", err)
+	}
+	a.mu.Lock()
+	a.stored = count
+	a.mu.Unlock()
+	return nil
+}
+
+// passedOver is what the log says of a stored state that is not read.
+const passedOver = "the stored state of principals and keys is passed over; all events about them are read"
+
+// loadStored reads the stored state: nil if there is none, if this journal has not written it, or if its newest event
+// does not stand in the log.
+func (a *Authority) loadStored(r journal.Reader) (*state, error) {
+	raw, err := journal.StoredAuthority(r)
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	s, err := a.open(raw)
+	if err == nil {
+		err = s.standsIn(r)
+	}
+	if err != nil {
+		a.log.Warn(passedOver, "error", err)
+		return nil, nil
+	}
+	return s, nil
+}
+
+// standsIn says whether the newest event of a state stands in the log.
+func (s *state) standsIn(r journal.Reader) error {
+	rec, err := journal.RecordAt(r, s.at)
+	if err == nil && leafOf(rec) != s.leaf {
+		err = errStored
+	}
+	return err
+}
+
+// open checks the authenticator, then reads.
+func (a *Authority) open(raw []byte) (*state, error) {
+	if len(raw) < sha256.Size {
+		return nil, errStored
+	}
+	mac, ok := a.journal.Authenticate(storedPurpose, raw[sha256.Size:])
+	if !ok {
+		return nil, errors.New("the journal's shipping key is not there to check it with")
+	}
+	if !hmac.Equal(mac, raw[:sha256.Size]) {
+		return nil, errStored
+	}
+	return decodeState(raw[sha256.Size:])
+}
