@@ -14,9 +14,11 @@ const (
 	sweepActor  = "sweep"
 )
 
-// EventRules say who may cause the events of this package, of access and of rekey.
+// EventRules say who may cause the events of this package, of access and of rekey, and those about anchors: their
+// package knows no principals.
 func EventRules() access.Rules {
 	in := func(a access.Action) access.Rule { return access.NeedsIn(a, ofDocument) }
+	byAnchor := access.By(journal.System, "anchor")
 	return access.Join(access.EventRules(), rekey.EventRules(), access.Rules{
 		string(TenantCreated):     access.All(access.By("", access.BootstrapActor), newTenant),
 		string(DocumentDeposited): access.NeedsIn(access.Deposit, filedIn),
@@ -33,6 +35,13 @@ func EventRules() access.Rules {
 		string(DocumentErased):    in(access.Erase),
 		string(TombstoneErased):   in(access.Erase),
 		string(ObjectErased):      access.By("", eraseActor),
+
+		"anchor.requested/1": access.Needs(access.AnchorNow),
+		"anchor.prepared/1":  byAnchor,
+		"anchor.submitted/1": byAnchor,
+		"anchor.included/1":  byAnchor,
+		"anchor.final/1":     byAnchor,
+		"anchor.lost/1":      byAnchor,
 	})
 }
 

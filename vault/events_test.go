@@ -31,7 +31,7 @@ func golden() map[string]any {
 	digest := bytes.Repeat([]byte{0xab}, 32)
 	return map[string]any{
 		"access.contradicted/1": access.ContradictedData{Table: "p.api_keys", Row: "00ff"},
-		"access.denied/1": access.DeniedData{Action: access.Read, Series: "default"},
+		"access.denied/1":       access.DeniedData{Action: access.Read, Series: "default"},
 		"principal.created/1": access.PrincipalCreatedData{
 			Principal: id, Origin: access.OriginCreated,
 			Grants: []access.Grant{{Role: access.Auditor}, {Role: access.ReaderRole, Series: "a"}},

@@ -228,6 +228,7 @@ func (l *lifeRig) fsck() {
 			Backend: l.backend, Bucket: l.bucket, Scratch: memory.New(memory.Config{}),
 			Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
 			Tokens:      vault.NewIndexer(l.journal.View, l.service).Tokens,
+			Allowed:     access.Join(vault.EventRules(), retention.EventRules()).Allowed(),
 		})
 		l.must(err)
 		if l.journal.Size() != size {

@@ -169,20 +169,18 @@ func By(tenant, actor string) Rule {
 	}
 }
 
-// Either is the rule that one of several is enough. The answer is that of the first.
-func Either(rules ...Rule) Rule {
+// Either is the rule that one of two is enough.
+func Either(one, other Rule) Rule {
 	return func(c *Case) error {
-		var first error
-		for i, rule := range rules {
-			err := rule(c)
-			if err == nil {
-				return nil
-			}
-			if i == 0 {
-				first = err
-			}
+		err := one(c)
+		if err == nil {
+			return nil
 		}
-		return first
+		also := other(c)
+		if also == nil {
+			return nil
+		}
+		return fmt.Errorf("%w, and %w", err, also)
 	}
 }
 
@@ -229,7 +227,7 @@ func Founding(c *Case) error {
 	return errFounding
 }
 
-// EventRules are the rules for the event types of this package.
+// EventRules say who may cause the events of this package, and the journal's own: that package knows no principals.
 func EventRules() Rules {
 	return Rules{
 		string(PrincipalCreated): createdRule,
@@ -237,6 +235,11 @@ func EventRules() Rules {
 		string(KeyRevoked):       All(Needs(ManageUsers), ownTenant(revokedOf), notOneself),
 		string(Denied):           Principal,
 		string(Contradicted):     By(journal.System, authorityActor),
+
+		"journal.created/1":       By(journal.System, "journal"),
+		"journal.loss_accepted/1": By(journal.System, "operator"),
+		"clock.stepped/1":         By(journal.System, "clock"),
+		"duty.settled/1":          By(journal.System, "duty"),
 	}
 }
 

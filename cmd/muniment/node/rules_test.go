@@ -12,7 +12,7 @@ func TestEveryEventHasARule(t *testing.T) {
 	rules, types := EventRules(), journal.Types(Definitions())
 	for _, typ := range rules.Missing(types) {
 		t.Errorf("no rule says who may cause %s: add one to EventRules of its package, "+
-			"or of this one for the journal's own", typ)
+			"or to that of vault/access for one of the journal's own", typ)
 	}
 	if len(rules) != len(types) {
 		t.Errorf("there are %d rules for %d event types", len(rules), len(types))
