@@ -46,6 +46,9 @@ func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
 		}
 		g.set(headTable, shippingHeadKey, bytes.Clone(row))
 	}
+	if err := g.mendAuth(j); err != nil {
+		return nil, err
+	}
 	return g, nil
 }
 

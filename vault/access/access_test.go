@@ -18,14 +18,14 @@ import (
 
 const tenant = "default"
 
-func open(t *testing.T) *journal.Journal {
+func open(t testing.TB) *journal.Journal {
 	t.Helper()
 	j, _ := openWith(t)
 	return j
 }
 
 // openWith opens a journal, and returns the bucket that it is released to, too.
-func openWith(t *testing.T) (*journal.Journal, *journaltest.Bucket) {
+func openWith(t testing.TB) (*journal.Journal, *journaltest.Bucket) {
 	t.Helper()
 	bucket := journaltest.NewBucket(t)
 	j, err := journal.Open(context.Background(), journal.Config{
@@ -45,7 +45,7 @@ func openWith(t *testing.T) (*journal.Journal, *journaltest.Bucket) {
 	return j, bucket
 }
 
-func commit(t *testing.T, j *journal.Journal, events ...journal.Event) {
+func commit(t testing.TB, j *journal.Journal, events ...journal.Event) {
 	t.Helper()
 	_, err := j.Commit(context.Background(), journal.Actor{Tenant: tenant, ID: "test"},
 		func(journal.View) (journal.Change, error) {
@@ -259,16 +259,17 @@ func FuzzAuthenticate(f *testing.F) {
 	f.Add(key.Reveal())
 	f.Add("mun_")
 	f.Add(strings.Repeat("\x00", 56))
+	known := journaltest.Must(access.NewAPIKey(journaltest.Rand(2)))
+	j, id, digest := open(f), journal.ID{6: 0x70, 8: 0x80, 15: 1}, known.Digest()
+	commit(f, j, access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: id}),
+		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]}))
+	authority := access.NewAuthority(j, nil)
+	f.Add(known.Reveal())
 	f.Fuzz(func(t *testing.T, token string) {
-		if _, err := access.NewAuthority(nil, nil).Authenticate(none{}, token); !errors.Is(err, access.ErrUnknownKey) {
-			t.Errorf("%q: %v", token, err)
+		who, err := authority.AuthenticateNow(t.Context(), token)
+		if token == known.Reveal() && (err != nil || who.Principal != id) ||
+			token != known.Reveal() && !errors.Is(err, access.ErrUnknownKey) {
+			t.Errorf("%q: %v, %v", token, who, err)
 		}
 	})
 }
-
-// none is a journal without rows.
-type none struct{}
-
-func (none) Get(journal.Table, []byte) ([]byte, error) { return nil, nil }
-
-func (none) Scan(journal.Table, journal.Range, func(key, value []byte) error) error { return nil }

@@ -58,7 +58,7 @@ func NewAuthority(j *journal.Journal, log *slog.Logger) *Authority {
 // in calls fn with the state that the snapshot, or the group in progress, has. exact is false where memory is newer
 // than the snapshot. fn is called while the state is locked.
 func (a *Authority) in(r journal.Reader, fn func(s *state, exact bool) error) error {
-	last, any, err := journal.LastAuth(r)
+	last, any, err := a.journal.LastAuth(r)
 	if err != nil {
 		return fmt.Errorf("reading who may do what: %w", err)
 	}

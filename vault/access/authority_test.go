@@ -292,6 +292,28 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestChainSetBack: a row that says that the chain ends before a revocation hides the revocation from nobody: not while
+// the process runs, not from the events that follow, and not at the next start.
+func TestChainSetBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.create(access.Grant{Role: access.Auditor})
+	before := s.get(lastTable, []byte("last"))
+	commit(t, s.j, p.revoked())
+	s.put(lastTable, []byte("last"), before)
+	s.knows(p, false) // the first question of this process is asked in front of the row
+	s.may(p, access.Feed, false)
+	late := s.create(access.Grant{Role: access.Auditor})
+	s.knows(late, true)
+	s.knows(p, false)
+	s.restart(func() { s.put(lastTable, []byte("last"), before) })
+	s.knows(p, false)
+	s.knows(late, true)
+	s.restart(func() { s.put(lastTable, []byte("last"), nil) })
+	s.knows(p, false)
+	s.knows(late, true)
+}
+
 // TestAnotherGateway: what another process grants and revokes on the same database holds here at the next request.
 func TestAnotherGateway(t *testing.T) {
 	t.Parallel()
@@ -446,6 +468,37 @@ func TestStoredElsewhere(t *testing.T) {
 	if !strings.Contains(s.log.String(), "passed over") {
 		t.Errorf("the log says nothing of it:\n%s", s.log)
 	}
+}
+
+// FuzzStored: whatever is read as a stored state comes to something, and is the same when it is written and read again.
+func FuzzStored(f *testing.F) {
+	j := open(f)
+	p, events := newPerson(f, access.Grant{Role: access.Auditor}, access.Grant{Role: access.Depositor, Series: "a"})
+	commit(f, j, append(events, p.revoked())...)
+	_, events = newPerson(f)
+	commit(f, j, events...)
+	authority := access.NewAuthority(j, nil)
+	if err := errors.Join(authority.Load(f.Context()), authority.Store(f.Context())); err != nil {
+		f.Fatal(err)
+	}
+	var stored []byte
+	err := j.View(f.Context(), func(r journal.Reader) (err error) {
+		stored, err = journal.StoredAuthority(r)
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(stored[32:])
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		again, err := access.DecodeState(raw)
+		if err != nil {
+			return
+		}
+		if third, err := access.DecodeState(again); err != nil || len(third) != len(again) {
+			t.Errorf("%d bytes are read as %d, and then as %d, %v", len(raw), len(again), len(third), err)
+		}
+	})
 }
 
 // TestWork: a process compares the tables when it starts, puts on record what it finds, and stores the state when it

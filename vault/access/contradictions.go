@@ -130,11 +130,15 @@ func (a *Authority) Compare(ctx context.Context) error {
 	begun, at := a.known.begun, a.known.at
 	a.mu.RUnlock()
 	err := a.journal.View(ctx, func(r journal.Reader) error {
-		last, any, err := journal.LastAuth(r)
-		if err == nil && begun && (!any || last < at) {
+		last, any, err := a.journal.LastAuth(r)
+		if err != nil {
+			return err
+		}
+		row, named, err := journal.LastAuth(r)
+		if err != nil || row != last || named != any || begun && (!any || last < at) {
 			a.alarms.report(a.log, lastTable, lastRow)
 		}
-		return err
+		return nil
 	})
 	for _, t := range []journal.Table{principalTable, keyTable} {
 		err = errors.Join(err, a.compareStored(ctx, t), a.compareKnown(ctx, t))

@@ -18,5 +18,14 @@ func NewDoorOf(j *journal.Journal, a *Authority) *Door {
 	return d
 }
 
+// DecodeState reads a stored state, and writes it again.
+func DecodeState(raw []byte) (again []byte, err error) {
+	s, err := decodeState(raw)
+	if err != nil {
+		return nil, err
+	}
+	return s.encode(), nil
+}
+
 // Load reads the events without starting to work.
 func (a *Authority) Load(ctx context.Context) error { return a.load(ctx) }
