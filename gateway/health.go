@@ -152,6 +152,15 @@ func (h *health) ledgers() []dependency {
 // cautions are read from the journal; there are none while it cannot be read.
 func (h *health) cautions(ctx context.Context) []caution {
 	out := []caution{}
+	if rows := h.cfg.Door.Authority().Contradicted(); rows > 0 {
+		out = append(out, caution{
+			Name: "tables of principals and keys",
+			Detail: fmt.Sprintf("%d rows are not what the events say: somebody has written to the database; "+
+				"they grant nothing", rows),
+			Fix: "find out who can write to the database; the events access.contradicted name the rows, and muniment " +
+				"fsck, with the server stopped, tells all that differs",
+		})
+	}
 	// A journal that cannot be read is told of as a dependency.
 	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		found, err := h.cfg.Door.Authority().BootstrapKeys(r)

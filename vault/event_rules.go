@@ -18,7 +18,7 @@ const (
 // package knows no principals.
 func EventRules() access.Rules {
 	in := func(a access.Action) access.Rule { return access.NeedsIn(a, ofDocument) }
-	byAnchor := access.By(journal.System, "anchor")
+	byAnchor, byAttestor := access.By(journal.System, "anchor"), access.By(journal.System, attestActor)
 	return access.Join(access.EventRules(), rekey.EventRules(), access.Rules{
 		string(TenantCreated):     access.All(access.By("", access.BootstrapActor), newTenant),
 		string(DocumentDeposited): access.NeedsIn(access.Deposit, filedIn),
@@ -31,7 +31,7 @@ func EventRules() access.Rules {
 		string(EvidenceIssued):    issued,
 		string(ObjectDamaged):     access.Principal,
 		string(ObjectsAbandoned):  access.By("", sweepActor),
-		string(StorageAttested):   access.Either(access.Needs(access.AttestStore), access.By(journal.System, attestActor)),
+		string(StorageAttested):   access.Either(access.Needs(access.AttestStore), byAttestor),
 		string(DocumentErased):    in(access.Erase),
 		string(TombstoneErased):   in(access.Erase),
 		string(ObjectErased):      access.By("", eraseActor),

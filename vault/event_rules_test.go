@@ -137,15 +137,17 @@ func (l *lifeRig) forbidden() (problems []string) {
 	ctx := context.Background()
 	bucket := l.shipped()
 	rules := access.Join(vault.EventRules(), retention.EventRules())
+	definitions := slices.Concat(vault.Definitions(), retention.Definitions())
 	found, err := journal.Fsck(ctx, journal.FsckConfig{
-		Backend: l.backend, Bucket: bucket, Scratch: memory.New(memory.Config{}), Definitions: slices.Concat(vault.Definitions(), retention.Definitions()),
-		Allowed: rules.Allowed(),
+		Backend: l.backend, Bucket: bucket, Scratch: memory.New(memory.Config{}),
+		Definitions: definitions, Allowed: rules.Allowed(),
 	})
 	l.must(err)
 	head, err := journal.ReadReleased(ctx, bucket)
 	l.must(err)
 	released, err := journal.CheckReleased(ctx, journal.CheckConfig{
-		Bucket: bucket, Head: head, Definitions: slices.Concat(vault.Definitions(), retention.Definitions()), Scratch: memory.New(memory.Config{}), Allowed: rules.Allowed(),
+		Bucket: bucket, Head: head, Definitions: definitions, Scratch: memory.New(memory.Config{}),
+		Allowed: rules.Allowed(),
 	})
 	l.must(err)
 	own := func(found []journal.Finding) (problems []string) {

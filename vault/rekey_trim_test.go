@@ -303,6 +303,8 @@ func TestRevokeKeys(t *testing.T) {
 		}
 	}
 	l.wants("using a revoked key", knows(), access.ErrUnknownKey)
+	_, err = l.vault.Feed(ctx, who, 0, 10)
+	l.wants("a request that was let in before", err, access.ErrDenied)
 }
 
 // A key service that knows fewer versions than the record has lost some: nothing is recorded.

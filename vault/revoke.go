@@ -10,8 +10,8 @@ import (
 )
 
 // RevokeKeys revokes every API key of a principal of who's tenant, and says how many there were; access.ManageUsers is
-// needed. Requests that are being served go on to their next check, which knows the principal and not the key. Nobody
-// can revoke their own keys, so that a tenant is not left without anybody who could make new ones.
+// needed. Requests that are being served are refused at their next check: a principal whose every key was revoked may
+// do nothing. Nobody can revoke their own keys, so that a tenant is not left without anybody who could make new ones.
 //
 // Errors: ErrNotFound; approval.ErrOwnRequest; access.ErrDenied.
 func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {

@@ -11,9 +11,9 @@ import (
 // revocation. The head is right: where the row says something else it is written again, when the journal is opened and
 // before each group of commits.
 
-// LastAuth is the index of the newest event about principals, keys and grants that a snapshot, or the group in progress,
-// has, by the head; ok is false when there is none. It reads a head row once: the next question about the same one costs
-// a comparison.
+// LastAuth is the index of the newest event about principals, keys and grants that a snapshot, or the group in
+// progress, has, by the head; ok is false when there is none. It reads a head row once: the next question about the
+// same one costs a comparison.
 func (j *Journal) LastAuth(r Reader) (at uint64, ok bool, err error) {
 	if _, deciding := r.(view); deciding {
 		return LastAuth(r) // newGroup has held the row against the head
@@ -85,6 +85,6 @@ func (j *Journal) mendAuth(ctx context.Context, head Head) error {
 }
 
 func (j *Journal) authDiffers() {
-	j.cfg.Log.Error("the row that names the newest event about principals and keys is not what the head says: somebody "+
-		"has written to the database; the head counts", "table", authTable.String())
+	j.cfg.Log.Error("the row that names the newest event about principals and keys is not what the head says: "+
+		"somebody has written to the database; the head counts", "table", authTable.String())
 }

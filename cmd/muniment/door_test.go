@@ -17,8 +17,9 @@ import (
 // of a principal is not among them: it goes through a Door, which asks whether it is permitted and puts a refusal on
 // record.
 var committers = map[string]string{
-	"muniment/vault/access.(Door).Commit": "the door itself",
-	"muniment/vault/access.(Door).Flush":  "the door's count of refusals",
+	"muniment/vault/access.(Door).Commit":                    "the door itself",
+	"muniment/vault/access.(Door).Flush":                     "the door's count of refusals",
+	"muniment/vault/access.(Authority).RecordContradictions": "an alarm about rows that the events contradict",
 
 	"muniment/vault.(Vault).createTenant":       "the founding of a tenant: nobody is there yet to be permitted",
 	"muniment/vault.(Vault).attestWhenDue":      "a worker: it tries the documents' store at its own times",

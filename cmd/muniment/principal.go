@@ -48,8 +48,8 @@ each person a principal of their own: what takes two people takes two principals
 	revoke := &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Revoke every API key of a principal",
-		Long: `From then on no key speaks for the principal. Its roles and its record stay. Nobody can
-revoke their own keys.`,
+		Long: `From then on no key speaks for the principal, and what it has under way is refused at its
+next check. Its roles and its record stay. Nobody can revoke their own keys.`,
 		Args: cli.OneArgument("which principal? give its id, which principal create has printed"),
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := remote.Connect(p)

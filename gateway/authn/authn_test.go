@@ -98,7 +98,8 @@ func TestCannotTell(t *testing.T) {
 	cancel()
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+key)
-	if _, err := (authn.APIKeys{Authority: access.NewAuthority(j, nil)}).Authenticate(r); err == nil || errors.Is(err, authn.ErrUnauthenticated) {
+	_, err := authn.APIKeys{Authority: access.NewAuthority(j, nil)}.Authenticate(r)
+	if err == nil || errors.Is(err, authn.ErrUnauthenticated) {
 		t.Errorf("it says %v", err)
 	}
 }

@@ -208,7 +208,8 @@ func TestAuthorize(t *testing.T) {
 					{access.Who{Tenant: "other", Principal: all}, access.Scope{}, access.ErrDenied},
 					{access.Who{Tenant: tenant, Principal: journal.ID{15: 99}}, access.Scope{}, access.ErrDenied},
 				} {
-					if err := access.NewGuard(authority, r, c.who).Authorize(act, c.scope, journal.ID{}); !errors.Is(err, c.want) {
+					err := access.NewGuard(authority, r, c.who).Authorize(act, c.scope, journal.ID{})
+					if !errors.Is(err, c.want) {
 						t.Errorf("%s as %s in %+v of %s: %v, want %v", act, role, c.scope, c.who.Tenant, err, c.want)
 					}
 				}

@@ -118,8 +118,8 @@ func (a *Authority) advance(r journal.Reader, last uint64) (*state, error) {
 	return a.over, nil
 }
 
-// readTo makes beyond the events between known and the one at last. Those that it holds already are kept if the newest
-// of them is still in its place.
+// readTo makes beyond the events between known and the one at last. It keeps those that beyond holds already if the
+// newest of them is still in its place.
 func (a *Authority) readTo(r journal.Reader, last uint64) error {
 	var found []journal.Record // the newest first
 	err := a.walk(r, last, a.known, func(rec journal.Record) bool {
@@ -261,7 +261,8 @@ func (a *Authority) readAll(r journal.Reader) (*state, error) {
 		return s, err
 	}
 	var found []journal.Record
-	if err := a.walk(r, last, s, func(rec journal.Record) bool { found = append(found, rec); return true }); err != nil {
+	err = a.walk(r, last, s, func(rec journal.Record) bool { found = append(found, rec); return true })
+	if err != nil {
 		return nil, err
 	}
 	for i := len(found) - 1; i >= 0; i-- {

@@ -262,14 +262,18 @@ func TestRowsGrantNothing(t *testing.T) {
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(s *site, p person){
-		"nothing":                     func(*site, person) {},
-		"a key's row is missing":      func(s *site, p person) { s.put(keyTable, p.keyRow(), nil) },
-		"a principal's is missing":    func(s *site, p person) { s.put(principalTable, p.who.Principal[:], nil) },
-		"a key's row is another's":    func(s *site, p person) { s.put(keyTable, p.keyRow(), s.get(keyTable, s.create().keyRow())) },
-		"a principal's row says less": func(s *site, p person) { s.put(principalTable, p.who.Principal[:], []byte(`{}`)) },
-		"a row that nobody reads":     func(s *site, p person) { s.put(keyTable, []byte("x"), []byte("y")) },
-		"the chain ends before":       func(s *site, p person) { s.put(lastTable, []byte("last"), make([]byte, 8)) },
-		"the chain is gone":           func(s *site, p person) { s.put(lastTable, []byte("last"), nil) },
+		"nothing":                  func(*site, person) {},
+		"a key's row is missing":   func(s *site, p person) { s.put(keyTable, p.keyRow(), nil) },
+		"a principal's is missing": func(s *site, p person) { s.put(principalTable, p.who.Principal[:], nil) },
+		"a key's row is another's": func(s *site, p person) {
+			s.put(keyTable, p.keyRow(), s.get(keyTable, s.create().keyRow()))
+		},
+		"a principal's row says less": func(s *site, p person) {
+			s.put(principalTable, p.who.Principal[:], []byte(`{}`))
+		},
+		"a row that nobody reads": func(s *site, p person) { s.put(keyTable, []byte("x"), []byte("y")) },
+		"the chain ends before":   func(s *site, p person) { s.put(lastTable, []byte("last"), make([]byte, 8)) },
+		"the chain is gone":       func(s *site, p person) { s.put(lastTable, []byte("last"), nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

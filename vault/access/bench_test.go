@@ -96,7 +96,8 @@ func BenchmarkStart(b *testing.B) {
 				if err := authority.Load(b.Context()); err != nil {
 					b.Fatal(err)
 				}
-				if who, err := authority.AuthenticateNow(b.Context(), last.key.Reveal()); err != nil || who != last.who {
+				who, err := authority.AuthenticateNow(b.Context(), last.key.Reveal())
+				if err != nil || who != last.who {
 					b.Fatal(who, err)
 				}
 			}

@@ -96,7 +96,7 @@ var (
 	apiKeys    = journal.NewRows[apiKey]("api_keys")
 )
 
-// What no event may say about principals and keys.
+// The faults of an event about principals and keys, which no log holds.
 var (
 	errPrincipalTwice = errors.New("there is a principal with this id already")
 	errNoPrincipal    = errors.New("there is no such principal")
@@ -105,8 +105,8 @@ var (
 	errDigestSize     = fmt.Errorf("the digest of an API key is not of %d bytes", digestSize)
 )
 
-// Definitions are the event types of this package, with their reducers. What they write to the tables is for people
-// and tools to look at: what a principal may do is read from the events themselves (see Authority).
+// Definitions are the event types of this package, with their reducers. They write to the tables for people and tools
+// to look at: what a principal may do is read from the events themselves (see Authority).
 func Definitions() []journal.Definition {
 	return []journal.Definition{
 		PrincipalCreated.On(reducePrincipalCreated).Auth(),

@@ -231,7 +231,7 @@ func Founding(c *Case) error {
 func EventRules() Rules {
 	return Rules{
 		string(PrincipalCreated): createdRule,
-		string(KeyAdded):         Either(All(Needs(ManageUsers), ownTenant(addedTo)), All(Founding, ownTenant(addedTo))),
+		string(KeyAdded):         All(Either(Needs(ManageUsers), Founding), ownTenant(addedTo)),
 		string(KeyRevoked):       All(Needs(ManageUsers), ownTenant(revokedOf), notOneself),
 		string(Denied):           Principal,
 		string(Contradicted):     By(journal.System, authorityActor),

@@ -121,8 +121,8 @@ func (s *state) bootstrapKeys() []Who {
 	})
 }
 
-// permission says where a principal may do a. One that does not exist, is another tenant's, or whose every key was
-// revoked may do nothing.
+// permission says where a principal may do a. A principal that does not exist, is another tenant's, or whose every key
+// was revoked may do nothing.
 func (s *state) permission(who Who, a Action) Permission {
 	row, ok := s.principal(who.Principal)
 	if !ok || row.Tenant != who.Tenant {

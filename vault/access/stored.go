@@ -14,8 +14,8 @@ import (
 
 // Reading all events of ten thousand principals takes a good part of a second, so the state is also stored in the
 // database, in a form that is fast to read, under an authenticator that only this journal's shipping key makes: what
-// somebody else puts there is not read. One that was true once and was put back does no harm, for the events after it
-// are read all the same, up to the newest that the head knows.
+// somebody else puts there is not read. An old state that is put back does no harm, for the events after it are read
+// all the same, up to the newest that the head knows.
 
 // storedPurpose is what the authenticator of a stored state is for.
 const storedPurpose = "muniment authority 1"

@@ -45,7 +45,7 @@ func (a *Authority) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the work. What was found and is not on record yet is recorded, and the state is stored.
+// Close ends the work. It puts on record what was found and is not there yet, and stores the state.
 func (a *Authority) Close(ctx context.Context) error {
 	if a.work.cancel == nil {
 		return nil
