@@ -31,6 +31,8 @@ func EventRules() access.Rules {
 		string(EvidenceIssued):    issued,
 		string(ObjectDamaged):     access.Principal,
 		string(ObjectsAbandoned):  access.By("", sweepActor),
+		string(ObjectsUnknown):    access.By("", sweepActor),
+		string(JournalRestored):   access.By(journal.System, "operator"),
 		string(StorageAttested):   access.Either(access.Needs(access.AttestStore), byAttestor),
 		string(DocumentErased):    in(access.Erase),
 		string(TombstoneErased):   in(access.Erase),

@@ -143,7 +143,7 @@ func (l *lifeRig) forbidden() (problems []string) {
 		Definitions: definitions, Allowed: rules.Allowed(),
 	})
 	l.must(err)
-	head, err := journal.ReadReleased(ctx, bucket)
+	head, err := journal.ReadReleased(ctx, bucket, nil)
 	l.must(err)
 	released, err := journal.CheckReleased(ctx, journal.CheckConfig{
 		Bucket: bucket, Head: head, Definitions: definitions, Scratch: memory.New(memory.Config{}),

@@ -13,7 +13,9 @@ import (
 type unlockable struct{ objects.Store }
 
 // Retain refuses.
-func (unlockable) Retain(context.Context, string, string, time.Time) error { return objects.ErrUnavailable }
+func (unlockable) Retain(context.Context, string, string, time.Time) error {
+	return objects.ErrUnavailable
+}
 
 // TestLocksThatAreRefusedAreCounted, an hour after they were due.
 func TestLocksThatAreRefusedAreCounted(t *testing.T) {

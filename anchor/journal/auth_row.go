@@ -18,29 +18,11 @@ func (j *Journal) LastAuth(r Reader) (at uint64, ok bool, err error) {
 	if _, deciding := r.(view); deciding {
 		return LastAuth(r) // newGroup has held the row against the head
 	}
-	row, err := r.Get(headTable, headKey)
-	if err != nil {
-		return 0, false, fmt.Errorf("reading the head: %w", err)
+	head, err := j.authenticHead(r)
+	if err != nil || head.Auth == nil {
+		return 0, false, err
 	}
-	seen := j.seenHead.Load()
-	if seen == nil || !bytes.Equal(seen.row, row) {
-		head, _, err := readHead(r)
-		if err != nil {
-			return 0, false, err
-		}
-		seen = &seenHead{row: bytes.Clone(row), auth: head.Auth}
-		j.seenHead.Store(seen)
-	}
-	if seen.auth == nil {
-		return 0, false, nil
-	}
-	return *seen.auth, true, nil
-}
-
-// seenHead is a head row that was read, and the index of the newest event about authority that it names.
-type seenHead struct {
-	row  []byte
-	auth *uint64
+	return *head.Auth, true, nil
 }
 
 // authRow is what the row must be, by the head; nil for none.

@@ -69,7 +69,8 @@ type Backend interface {
 
 // Checker is a [Backend] that can check its own structure, which holds its rows.
 type Checker interface {
-	// CheckStructure calls found for each fault, with where it is. It changes nothing; nothing may be written meanwhile.
+	// CheckStructure calls found for each fault, with where it is. It changes nothing; nothing may be written
+	// meanwhile.
 	CheckStructure(ctx context.Context, found func(where, problem string)) error
 }
 

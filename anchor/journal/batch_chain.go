@@ -150,8 +150,9 @@ type link struct {
 	candidates []string // that end here, and have not been tried yet
 }
 
-// next finds the next batch that ends here with the right root and does not begin at a dead place; ErrDamaged when there
-// is none. Batches under another shipping key than the head's do not count: they are from before the key was changed.
+// next finds the next batch that ends here with the right root and does not begin at a dead place; ErrDamaged when
+// there is none. Batches under another shipping key than the head's do not count: they are from before the key was
+// changed.
 func (l *link) next(ctx context.Context, b shipped, key int, dead map[place]bool) (string, batchHeader, error) {
 	for len(l.candidates) > 0 {
 		name := l.candidates[0]

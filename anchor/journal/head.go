@@ -85,18 +85,6 @@ func parseHead(row []byte) (h Head, err error) {
 	return h, nil
 }
 
-// checkAuth compares the newest event about principals, keys and grants in the tables with the one that the head names.
-func checkAuth(r Reader, head Head) error {
-	at, ok, err := LastAuth(r)
-	if err != nil {
-		return err
-	}
-	if ok != (head.Auth != nil) || ok && at != *head.Auth {
-		return fmt.Errorf("the newest event about principals is not the one that the head names: %w", ErrDamaged)
-	}
-	return nil
-}
-
 func seqKey(tenant string, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(append([]byte(tenant), 0), seq)
 }

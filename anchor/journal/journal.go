@@ -157,8 +157,6 @@ type Journal struct {
 	swaps       *broadcast // rings at every swap of the head object
 	checkpoints *broadcast // rings at every new checkpoint
 
-	seenHead atomic.Pointer[seenHead] // the head row that was read last in a snapshot
-
 	requested atomic.Uint64 // a caller waits for the release of all entries below this index
 	urgent    *broadcast    // rings when that has grown
 

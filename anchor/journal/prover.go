@@ -120,7 +120,8 @@ func (p *Prover) tile(level int, n uint64) ([]Hash, error) {
 }
 
 // Authenticate gives the HMAC of data under the shipping key, for those who keep what must be nobody's but this
-// journal's beside it. The purpose has no NUL. ok is false while the journal has no shipping key: it was started provisionally.
+// journal's beside it. The purpose has no NUL. ok is false while the journal has no shipping key: it was started
+// provisionally.
 func (j *Journal) Authenticate(purpose string, data []byte) (mac []byte, ok bool) {
 	key := j.key.Load()
 	if key.number == 0 {

@@ -137,8 +137,8 @@ var spoilers = map[string]func(b *journaltest.Bucket, names []string){
 	"the newest is gone": func(b *journaltest.Bucket, names []string) { b.Tamper(names[len(names)-1], nil) },
 }
 
-// TestLostBatchesAreShippedAgain while the journal is open and between two starts: it goes on record once, and a restore
-// gives the same rows, from nothing as from an older copy of the database.
+// TestLostBatchesAreShippedAgain while the journal is open and between two starts: it goes on record once, and a
+// restore gives the same rows, from nothing as from an older copy of the database.
 func TestLostBatchesAreShippedAgain(t *testing.T) {
 	t.Parallel()
 	for what, spoil := range spoilers {

@@ -95,8 +95,8 @@ func (r *real) put(bucket, key string) {
 	}
 }
 
-// listing is what the first two buckets hold, but for what the server that uses them adds by itself while nobody asks it
-// for anything: its history, its checkpoints and its probes.
+// listing is what the first two buckets hold, but for what the server that uses them adds by itself while nobody asks
+// it for anything: its history, its checkpoints and its probes.
 func (r *real) listing() (all []string) {
 	r.t.Helper()
 	c := r.config("data").Storage.S3

@@ -141,8 +141,16 @@ func (a *Authority) readTo(r journal.Reader, last uint64) error {
 // walk follows the chain from the event at last to the one after the newest of base, or until visit says no. An event
 // that leads past the newest of base is not of the same chain: journal.ErrDamaged.
 func (a *Authority) walk(r journal.Reader, last uint64, base *state, visit func(journal.Record) bool) error {
+	read := func(at uint64) (journal.Record, error) { return journal.RecordAt(r, at) }
+	if a.journal != nil { // a doctor looks at a database that no process has opened
+		prover, err := a.journal.Prover(r)
+		if err != nil {
+			return err
+		}
+		read = prover.Record
+	}
 	for at := last; ; {
-		rec, err := journal.RecordAt(r, at)
+		rec, err := read(at)
 		if err != nil || !visit(rec) {
 			return err
 		}

@@ -240,6 +240,9 @@ func EventRules() Rules {
 		"journal.loss_accepted/1": By(journal.System, "operator"),
 		"clock.stepped/1":         By(journal.System, "clock"),
 		"duty.settled/1":          By(journal.System, "duty"),
+
+		"journal.batches_lost/1":     By(journal.System, "release"),
+		"journal.batches_restored/1": By(journal.System, "release"),
 	}
 }
 

@@ -213,7 +213,7 @@ func (a *Authority) loadStored(r journal.Reader) (*state, error) {
 	}
 	s, err := a.open(raw)
 	if err == nil {
-		err = s.standsIn(r)
+		err = a.standsIn(r, s)
 	}
 	if err != nil {
 		a.log.Warn(passedOver, "error", err)
@@ -223,8 +223,12 @@ func (a *Authority) loadStored(r journal.Reader) (*state, error) {
 }
 
 // standsIn says whether the newest event of a state stands in the log.
-func (s *state) standsIn(r journal.Reader) error {
-	rec, err := journal.RecordAt(r, s.at)
+func (a *Authority) standsIn(r journal.Reader, s *state) error {
+	prover, err := a.journal.Prover(r)
+	if err != nil {
+		return err
+	}
+	rec, err := prover.Record(s.at)
 	if err == nil && leafOf(rec) != s.leaf {
 		err = errStored
 	}

@@ -14,8 +14,8 @@ import (
 // Config is the configuration of a server. Each field's name in the file is that of its yaml tag; its environment
 // variable is MUNIMENT_ and the path in capitals, MUNIMENT_ANCHOR_EVERY for anchor.every.
 type Config struct {
-	// Data is the folder that everything is kept in. It is made when it is not there, in one that is; one that has lost a part which
-	// cannot be made anew is refused.
+	// Data is the folder that everything is kept in. It is made when it is not there, in one that is; one that has lost
+	// a part which cannot be made anew is refused.
 	Data string `yaml:"data" path:"true"`
 	// Listen is the address of the public API, host:port. Port 0 takes a free one.
 	Listen string `yaml:"listen"`

@@ -72,8 +72,8 @@ func deposit(t *testing.T, s *Server, key string) error {
 	return err
 }
 
-// TestFirstStartIsRepeated: wherever a first start broke off, the next one makes a vault whose key it shows, and the one
-// after that goes on with it.
+// TestFirstStartIsRepeated: wherever a first start broke off, the next one makes a vault whose key it shows, and the
+// one after that goes on with it.
 func TestFirstStartIsRepeated(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
@@ -185,8 +185,8 @@ func TestFirstStartIsNotRepeatedOverAVault(t *testing.T) {
 	stop(t, again)
 }
 
-// TestANamedFolderIsMadeInAnother: the folder of a disk that is not mounted gets no new vault, and neither does one that
-// has something else in it.
+// TestANamedFolderIsMadeInAnother: the folder of a disk that is not mounted gets no new vault, and neither does one
+// that has something else in it.
 func TestANamedFolderIsMadeInAnother(t *testing.T) {
 	t.Parallel()
 	cfg := embedded(t)
