@@ -236,7 +236,7 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Signer: signer,
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Definitions: Definitions(),
 		Origin: origin, ID: s.ID, ShippingKeys: ShippingKeys{s.Keys}, LocalKey: localKey{s.Folder},
-		Create: s.Found == Fresh,
+		Create:     s.Found == Fresh,
 		Remembered: remembered,
 	})
 	if err != nil && s.Found == Fresh && s.releasedByAnother(ctx) {
