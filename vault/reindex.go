@@ -14,7 +14,8 @@ import (
 // never shipped, and for checking those that are there. It unwraps every row on the way and compares its binding.
 type Indexer struct{ *unsealer }
 
-// NewIndexer makes an indexer over the rows that view shows; no journal needs to be open.
+// NewIndexer makes an indexer over the rows that view shows; no journal needs to be open. The tenants' keys are found
+// under the names that they have for the journal there.
 func NewIndexer(view func(context.Context, func(journal.Reader) error) error, svc keys.Service) Indexer {
 	return Indexer{&unsealer{view: view, keys: svc, indexes: map[string]keys.Secret{}}}
 }
@@ -83,7 +84,7 @@ func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows
 	for i, place := range at {
 		sealed[i] = seal.Sealed{Binding: bindings[place], Value: rows[place].Value}
 	}
-	opened, err := seal.Open(ctx, x.keys, tenant, sealed)
+	opened, err := x.openSealed(ctx, tenant, sealed)
 	if err != nil {
 		return err
 	}

@@ -80,6 +80,8 @@ func newLifeRig(t testing.TB, h house, options ...option) *lifeRig {
 			r.lifeConfig.Custodian = h.custodian
 		}
 	}}, options...)...)
+	l.house.service = keys.ForJournal(h.service, l.journal.ID())
+	l.house.custodian = keys.CustodianForJournal(h.custodian, l.journal.ID())
 	l.custodian = l.principal(access.Grant{Role: access.KeyCustodian})
 	l.second = l.principal(access.Grant{Role: access.KeyCustodian})
 	l.approver = l.principal(access.Grant{Role: access.Approver})
@@ -227,7 +229,7 @@ func (l *lifeRig) fsck() {
 		findings, err := journal.Fsck(context.Background(), journal.FsckConfig{
 			Backend: l.backend, Bucket: l.bucket, Scratch: memory.New(memory.Config{}),
 			Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
-			Tokens:      vault.NewIndexer(l.journal.View, l.service).Tokens,
+			Tokens:      vault.NewIndexer(l.journal.View, l.keys).Tokens,
 			Allowed:     access.Join(vault.EventRules(), retention.EventRules()).Allowed(),
 		})
 		l.must(err)

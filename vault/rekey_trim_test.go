@@ -317,7 +317,7 @@ func TestRotateAfterLoss(t *testing.T) {
 		l := newLifeRig(t, h)
 		l.rotate()
 		older := localHouse(t)
-		l.must(older.service.CreateTenant(ctx, l.tenant))
+		l.must(keys.ForJournal(older.service, l.journal.ID()).CreateTenant(ctx, l.tenant))
 		life := l.keyLife(func(c *rekey.Config) {
 			c.Keys, c.Custodian = older.service, nil
 			if ours {

@@ -138,10 +138,37 @@ func parseText(raw []byte) (sealedText, error) {
 // unsealer opens sealed rows. It needs no open journal, so that a check of one that is closed can use it.
 type unsealer struct {
 	view func(ctx context.Context, fn func(journal.Reader) error) error
-	keys keys.Service
+	keys keys.Service // for tenants of whatever journal
 
 	mu      sync.Mutex
+	ours    keys.Service           // for the tenants of the journal that view shows; nil until it is asked for
 	indexes map[string]keys.Secret // see indexKey
+}
+
+// service finds the keys of the tenants of the journal that view shows.
+func (u *unsealer) service(ctx context.Context) (keys.Service, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ours != nil {
+		return u.ours, nil
+	}
+	err := u.view(ctx, func(r journal.Reader) error {
+		id, err := journal.ReadID(r)
+		if err == nil {
+			u.ours = keys.ForJournal(u.keys, id)
+		}
+		return err
+	})
+	return u.ours, err
+}
+
+// openSealed opens sealed rows of one tenant in one batch.
+func (u *unsealer) openSealed(ctx context.Context, tenant string, rows []seal.Sealed) ([]seal.Opened, error) {
+	service, err := u.service(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return seal.Open(ctx, service, tenant, rows)
 }
 
 // open unwraps one document's sealed row. A row that is not what was recorded raises the alarm: ErrDamagedContent.
@@ -163,7 +190,7 @@ func (u *unsealer) openAll(ctx context.Context, tenant string, ids []journal.ID,
 	for i, value := range values {
 		sealed[i] = seal.Sealed{Binding: seal.Binding(tenant, ids[i]), Value: value}
 	}
-	results, err := seal.Open(ctx, u.keys, tenant, sealed)
+	results, err := u.openSealed(ctx, tenant, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("opening sealed rows: %w", err)
 	}

@@ -61,7 +61,7 @@ func (u *unsealer) openIndexKey(ctx context.Context, tenant string) (keys.Secret
 		return nil, fmt.Errorf("its sealed row is missing: %w", journal.ErrDamaged)
 	}
 	binding := seal.RowBinding(tenant, indexKeyBinding, row.IndexKey[:])
-	opened, err := seal.Open(ctx, u.keys, tenant, []seal.Sealed{{Binding: binding, Value: value}})
+	opened, err := u.openSealed(ctx, tenant, []seal.Sealed{{Binding: binding, Value: value}})
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,8 @@ const (
 type Config struct {
 	Journal *journal.Journal
 	// Door is the way of every act to the journal. The vault's workers put on record the refusals that it counts.
-	Door    *access.Door
+	Door *access.Door
+	// Keys are asked for tenants under keys.KeyName, so that no other journal's tenants have the same keys.
 	Keys    keys.Service
 	Objects objects.Store
 	Rules   Rules
@@ -86,8 +87,10 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.LockWait == 0 {
 		cfg.LockWait = DefaultLockWait
 	}
+	service := cfg.Keys
+	cfg.Keys = keys.ForJournal(service, cfg.Journal.ID())
 	v := &Vault{
-		unsealer: NewIndexer(cfg.Journal.View, cfg.Keys).unsealer, cfg: cfg, sessions: newSessions(),
+		unsealer: NewIndexer(cfg.Journal.View, service).unsealer, cfg: cfg, sessions: newSessions(),
 		locks: depositLocks{held: map[string]chan struct{}{}},
 		pool:  newKeyPool(cfg.Ahead),
 	}

@@ -35,11 +35,12 @@ type Rows interface {
 type Config struct {
 	Journal *journal.Journal
 	Door    *access.Door
-	Keys    keys.Service
-	Rows    Rows
-	Clock   journal.Clock
-	Rand    io.Reader // must be safe for concurrent use, as crypto/rand.Reader is
-	Log     *slog.Logger
+	// Keys and Custodian are asked for tenants under keys.KeyName, as the vault's are.
+	Keys  keys.Service
+	Rows  Rows
+	Clock journal.Clock
+	Rand  io.Reader // must be safe for concurrent use, as crypto/rand.Reader is
+	Log   *slog.Logger
 	// Custodian rotates and trims the tenants' keys, where that is in this process's hands; nil where a key custodian
 	// does it with credentials of their own, as with Vault.
 	Custodian keys.Custodian
@@ -66,6 +67,10 @@ func Open(cfg Config) (*Keys, error) {
 	}
 	if cfg.TrimWait == 0 {
 		cfg.TrimWait = DefaultTrimWait
+	}
+	cfg.Keys = keys.ForJournal(cfg.Keys, cfg.Journal.ID())
+	if cfg.Custodian != nil {
+		cfg.Custodian = keys.CustodianForJournal(cfg.Custodian, cfg.Journal.ID())
 	}
 	k := &Keys{cfg: cfg, rewraps: rewraps{of: map[string]*rewrapping{}}}
 	k.working, k.cancel = context.WithCancel(context.Background())

@@ -13,8 +13,9 @@ import (
 
 const tenantType = "aes256-gcm96"
 
-// tenantPattern is what Vault takes for a key's name after our prefix, of the names that a tenant may have.
-var tenantPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+// tenantPattern is what Vault takes for a key's name after our prefix, of the names that a tenant may have: 63 bytes, and
+// before them the 36 of a journal id with a hyphen.
+var tenantPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$`)
 
 // isTenant says whether a tenant may have the name.
 func isTenant(name string) bool { return tenantPattern.MatchString(name) && name != keys.Journals }
@@ -99,10 +100,10 @@ func (c *client) keyAnswer(req request, ans *answer) (keyInfo, error) {
 }
 
 // CreateTenant has Vault draw a key for the tenant, unless there is one, which must be of our kind. The tenant's name
-// is 1 to 63 lower-case letters, digits and hyphens, none of them at an end, and not keys.Journals.
+// is 1 to 100 lower-case letters, digits and hyphens, none of them at an end, and not keys.Journals.
 func (s *Service) CreateTenant(ctx context.Context, tenant string) error {
 	if !isTenant(tenant) {
-		return errors.New("making a tenant's key in Vault: the tenant's name must be 1 to 63 of [a-z0-9-] " +
+		return errors.New("making a tenant's key in Vault: the tenant's name must be 1 to 100 of [a-z0-9-] " +
 			"without a hyphen at either end, and " + keys.Journals + " is reserved")
 	}
 	content := `{"type":"` + tenantType + `","exportable":false,"allow_plaintext_backup":false,"derived":false}`
