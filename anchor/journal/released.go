@@ -107,8 +107,15 @@ func CheckReleased(ctx context.Context, cfg CheckConfig) ([]Finding, error) {
 // replayReleased replays the chain of batches and compares the heads with it.
 func replayReleased(ctx context.Context, cfg CheckConfig, s *schema) error {
 	bucket := openShipped(cfg.Bucket, cfg.ShippingKeys)
-	err := eachBatch(ctx, bucket, cfg.Head.object, 0, func(name string, h batchHeader, items []batchItem) error {
-		if err := applyBatch(ctx, cfg.Scratch, s, nil, cfg.Head.Origin, h, items); err != nil {
+	var key *shippingKey // a journal that goes on from the replay has its head rows authenticated
+	var err error
+	if bucket.keys != nil {
+		if key, err = bucket.keys.get(ctx, cfg.Head.object.Key); err != nil {
+			return err
+		}
+	}
+	err = eachBatch(ctx, bucket, cfg.Head.object, 0, func(name string, h batchHeader, items []batchItem) error {
+		if err := applyBatch(ctx, cfg.Scratch, s, key, cfg.Head.Origin, h, items); err != nil {
 			return fmt.Errorf("replaying the shipped batch %s, from leaf %d on: %w", name, h.First, err)
 		}
 		if cfg.Progress != nil {

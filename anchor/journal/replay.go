@@ -50,7 +50,7 @@ func (g *group) replayEntry(item batchItem) error {
 	at := g.edge.size
 	b, err := parseBody(item.value)
 	if err != nil {
-		return fmt.Errorf("body %d: %w", at, err)
+		return fmt.Errorf("body %d: %w: %w", at, ErrDamaged, err)
 	}
 	s := g.begin()
 	if err := s.append(*b, item.nonce); err != nil {
