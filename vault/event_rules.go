@@ -32,7 +32,7 @@ func EventRules() access.Rules {
 		string(ObjectDamaged):     access.Principal,
 		string(ObjectsAbandoned):  access.By("", sweepActor),
 		string(ObjectsUnknown):    access.By("", sweepActor),
-		string(JournalRestored):   access.By(journal.System, "operator"),
+		string(JournalRestored):   access.By(journal.System, OperatorActor),
 		string(StorageAttested):   access.Either(access.Needs(access.AttestStore), byAttestor),
 		string(DocumentErased):    in(access.Erase),
 		string(TombstoneErased):   in(access.Erase),

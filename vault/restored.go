@@ -7,6 +7,9 @@ import (
 	"muniment/anchor/journal"
 )
 
+// OperatorActor is who restores a journal: somebody with the data folder and the keys, and no principal.
+const OperatorActor = "operator"
+
 // JournalRestoredData says that the journal was made anew from what was released. It is about no document, and the
 // actor is the operator.
 type JournalRestoredData struct {
@@ -84,7 +87,7 @@ func LastReturn(r journal.Reader) (last Return, err error) {
 		return last, err
 	}
 	if era := eras[len(eras)-1]; era.Lost != nil && era.From > last.Index {
-		record, err := journal.ReadRecord(r, era.From)
+		record, err := journal.RecordAt(r, era.From)
 		if err != nil {
 			return last, err
 		}
@@ -93,7 +96,7 @@ func LastReturn(r journal.Reader) (last Return, err error) {
 	if last.At.IsZero() {
 		return last, nil
 	}
-	before, err := journal.ReadRecord(r, last.Index-1)
+	before, err := journal.RecordAt(r, last.Index-1)
 	last.Head = before.At
 	return last, err
 }

@@ -34,7 +34,7 @@ func (s *sweep) alarm(ctx context.Context) error {
 		"that "+
 		"the log does not know: deposits may be missing; they stay, and muniment fsck lists them",
 		"objects", s.unknown.Objects, "oldest", s.unknown.Oldest, "newest", s.unknown.Newest)
-	actor := journal.Actor{Tenant: s.tenant, ID: "sweep"}
+	actor := journal.Actor{Tenant: s.tenant, ID: sweepActor}
 	_, err := s.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
 		last, _, err := unknowns.Get(view, []byte(s.tenant))
 		if err != nil || last.same(s.unknown) {

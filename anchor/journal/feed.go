@@ -19,9 +19,6 @@ type Record struct {
 	Data  json.RawMessage
 }
 
-// ReadRecord reads one entry of a snapshot; ErrNotFound when there is none.
-func ReadRecord(r Reader, at uint64) (Record, error) { return readRecord(r, at) }
-
 // readRecord reads one entry; ErrNotFound when there is none.
 func readRecord(r Reader, at uint64) (Record, error) {
 	row, err := r.Get(bodyTable, indexKey(at))

@@ -188,7 +188,7 @@ func (v *victim) replaceJournal(from string) {
 }
 
 // TestDrillTornDatabase puts back a copy that was taken while the file was written to, which is no backup: whatever is
-// wrong with it shows at the start or by fsck, and moving it away brings everything back.
+// wrong with it shows at the start or by fsck, and moving it away and restoring brings everything back.
 func TestDrillTornDatabase(t *testing.T) {
 	long(t, processes)
 	t.Parallel()
@@ -221,6 +221,9 @@ func TestDrillTornDatabase(t *testing.T) {
 		if err != nil {
 			if err := os.Remove(v.journalFile()); err != nil {
 				t.Fatal(err)
+			}
+			if out, err := exec.Command(v.program, "restore", "--data", v.dir).CombinedOutput(); err != nil {
+				t.Fatalf("restoring: %v\n%s", err, out)
 			}
 		}
 		if !v.start(nil) {

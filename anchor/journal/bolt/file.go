@@ -14,7 +14,7 @@ import (
 
 const (
 	fileMode = 0o600
-	remedy   = "move the file away and start again, to restore the journal from its release bucket"
+	remedy   = "move the file away and restore the journal from its release bucket"
 )
 
 // prepare makes the file if it may, and looks whether it can be mapped.

@@ -171,6 +171,10 @@ func (b *backupRun) make(ctx context.Context) (err error) {
 	if err := source.OpenStores(ctx, b.cfg, slog.New(slog.DiscardHandler), false); err != nil {
 		return fmt.Errorf("opening what is to be backed up: %w", err)
 	}
+	locked, err := b.lockedNow(ctx, source)
+	if err != nil {
+		return err
+	}
 	release, err := b.openTarget(ctx)
 	if err != nil {
 		return err
@@ -184,7 +188,7 @@ func (b *backupRun) make(ctx context.Context) (err error) {
 	if err := b.copyParts(ctx, source); err != nil {
 		return err
 	}
-	err = b.check(ctx, objects.NewBucket(release), copied.Head, copied.Before, signed)
+	err = b.check(ctx, objects.NewBucket(release), copied.Head, copied.Before, signed, locked)
 	if err != nil || len(b.report.Findings) > 0 {
 		return err
 	}

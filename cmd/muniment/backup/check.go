@@ -24,7 +24,7 @@ import (
 // check replays a copy and holds it against everything that is known of it. Faults of single rows or objects become
 // findings of the report.
 func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, before journal.ReleasedHead,
-	signed []byte) (err error) {
+	signed ...[]byte) (err error) {
 	b.report.Origin, b.report.Size, b.report.Root = head.Origin, head.Size, head.Root
 	if _, err := os.Lstat(b.at.Keys()); err == nil {
 		b.report.Keys = true
@@ -33,7 +33,7 @@ func (b *backupRun) check(ctx context.Context, bucket journal.Bucket, head, befo
 	if err != nil {
 		return err
 	}
-	checkpoints, err := b.checkpoints(signed)
+	checkpoints, err := b.checkpoints(signed...)
 	if err != nil {
 		return err
 	}
@@ -144,9 +144,11 @@ func (b *backupRun) readPolicy() (*evidence.Policy, error) {
 }
 
 // checkpoints are the signed checkpoints that the copy must contain.
-func (b *backupRun) checkpoints(signed []byte) (all [][]byte, err error) {
-	if len(signed) > 0 {
-		all = append(all, signed)
+func (b *backupRun) checkpoints(signed ...[]byte) (all [][]byte, err error) {
+	for _, one := range signed {
+		if len(one) > 0 {
+			all = append(all, one)
+		}
 	}
 	if b.kept == "" {
 		return all, nil

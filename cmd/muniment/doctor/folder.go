@@ -115,7 +115,7 @@ func (d *doctor) parts(f node.Folder, r *report) {
 	case node.Fresh:
 		r.warn("parts", "the first serve makes a vault here", "there is no vault in it yet")
 	case node.Unrestored:
-		r.warn("parts", "the next serve restores it from the release bucket", "there is no journal.db")
+		r.warn("parts", "muniment restore makes it anew from the release bucket", "there is no journal.db")
 	default:
 		r.ok("parts", "all are there")
 	}

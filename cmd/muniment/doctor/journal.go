@@ -34,7 +34,7 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 		r.warn("", otherServerAdvice, "%s: another process has it open", node.Folder(d.cfg.Data).Journal())
 		return
 	case errors.Is(err, journal.ErrDamaged):
-		r.fail("", "move journal.db away; the next start restores it from the release bucket", "%v", err)
+		r.fail("", "move journal.db away and run muniment restore", "%v", err)
 		return
 	case err != nil:
 		r.refused("", err, "run the doctor as the user that runs the server")
@@ -66,11 +66,11 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 		r.fail("", "journal.db and the release bucket are not of the same time: put the newer of both back from "+
 			"one backup", "%v", err)
 	case errors.Is(err, journal.ErrDamaged):
-		r.fail("", "move journal.db away; the next start restores it from the release bucket", "%v", err)
+		r.fail("", "move journal.db away and run muniment restore", "%v", err)
 	case err != nil:
 		r.refused("", err, "see what is named")
 	case backend == nil:
-		r.warn("", "the next serve restores it from the release bucket",
+		r.warn("", "muniment restore makes it anew from the release bucket",
 			"there is no journal.db; %s was released up to %d entries", stands.Origin, stands.Released)
 	case stands.Size < stands.Released:
 		r.warn("", "the next serve catches up from the release bucket by itself", "%s is at %d, and %d were released",
@@ -113,7 +113,7 @@ func (d *doctor) readBootstrap(ctx context.Context, backend journal.Backend, r *
 	})
 	if err != nil {
 		r.refused("bootstrap principal", fmt.Errorf("reading the journal: %w", err),
-			"move journal.db away; the next start restores it from the release bucket")
+			"move journal.db away and run muniment restore")
 	}
 }
 

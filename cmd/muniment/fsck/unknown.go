@@ -9,6 +9,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/node"
 	"muniment/vault"
+	"muniment/vault/checkpoints"
 	"muniment/vault/objects"
 )
 
@@ -67,6 +68,23 @@ func UnknownObjects(ctx context.Context, b journal.Backend, store objects.Store)
 	return all, look()
 }
 
+// catchesUp says whether the journal is only behind its release bucket, which reaches as far as a locked checkpoint:
+// the next start brings it up to date, and compares the two then.
+func catchesUp(ctx context.Context, s *node.Storage, kept checkpoints.Kept) (bool, error) {
+	err := s.Backend.View(ctx, func(r journal.Reader) error {
+		_, err := journal.TreeRoot(r, kept.Size)
+		return err
+	})
+	if !errors.Is(err, journal.ErrNotFound) {
+		return false, err
+	}
+	head, err := journal.ReadReleased(ctx, objects.NewBucket(s.Release), nil)
+	if errors.Is(err, journal.ErrMissing) || errors.Is(err, journal.ErrDamaged) {
+		return false, nil // the journal's own check says so
+	}
+	return head.Origin == kept.Origin && head.Size >= kept.Size, err
+}
+
 // lockedTable is where findings about locked checkpoints are.
 const lockedTable = "locked checkpoints"
 
@@ -81,6 +99,9 @@ func checkLocked(ctx context.Context, s *node.Storage, result *Result) error {
 	case errors.Is(err, node.ErrOlder) && drill:
 		return nil
 	case errors.Is(err, node.ErrOlder):
+		if behind, err := catchesUp(ctx, s, kept); err != nil || behind {
+			return err
+		}
 		result.Findings = append(result.Findings, Finding{lockedTable, kept.Key, err.Error()})
 		return nil
 	}
