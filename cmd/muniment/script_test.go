@@ -28,8 +28,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": startServer, "halt": haltServer, "jsonfield": jsonField, "flip": flip, "repeat": repeat,
-			"verify": verifyEvidence,
+			"server": startServer, "halt": haltServer, "jsonfield": jsonField, "flip": flip, "spoilfree": spoilFree,
+			"repeat": repeat, "verify": verifyEvidence,
 		},
 		RequireExplicitExec: true,
 	}
@@ -162,4 +162,20 @@ func repeat(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := fmt.Sscan(args[2], &n)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(args[1], n)), 0o600))
+}
+
+// spoilFree writes over each page of a database's file that lists free pages.
+func spoilFree(ts *testscript.TestScript, _ bool, args []string) {
+	const page, kind, list = 4096, 8, 0x10
+	path := ts.MkAbs(args[0])
+	raw, err := os.ReadFile(path)
+	ts.Check(err)
+	for at := 2 * page; at+page <= len(raw); at += page {
+		if raw[at+kind] == list {
+			for i := range 200 {
+				raw[at+16+i] = 0x5a
+			}
+		}
+	}
+	ts.Check(os.WriteFile(path, raw, 0o600))
 }

@@ -59,15 +59,44 @@ func openChain(dir string, v note.Verifier, f files) (*chain, error) {
 			}
 		}
 	}
-	if err := c.catchUp(); err != nil {
+	if err := c.readAll(entries); err != nil {
 		return nil, err
+	}
+	return c, nil
+}
+
+// readAll reads all blocks. One above a gap would be written over by the next, so it is damage.
+func (c *chain) readAll(entries []os.DirEntry) error {
+	if err := c.catchUp(); err != nil {
+		return err
 	}
 	for _, e := range entries {
 		if name := e.Name(); strings.HasSuffix(name, blockSuffix) && name > filepath.Base(c.path(c.height)) {
-			return nil, fmt.Errorf("%w: there is %s, but no block %d", ErrDamaged, name, c.height+1)
+			return fmt.Errorf("%w: there is %s, but no block %d", ErrDamaged, name, c.height+1)
 		}
 	}
-	return c, nil
+	return nil
+}
+
+// Check reads and checks the chain in a folder as Open does, and changes nothing; key is the verifier key of its
+// blocks, as policies pin it. It returns the number of blocks; a folder that is not there has none.
+func Check(dir, key string) (blocks uint64, err error) {
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		return 0, fmt.Errorf("checking the local ledger: reading its key: %w", err)
+	}
+	c := &chain{dir: dir, verifier: v, heads: map[string]Block{}}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err == nil {
+		err = c.readAll(entries)
+	}
+	if err != nil {
+		return c.height, fmt.Errorf("checking the local ledger: %w", err)
+	}
+	return c.height, nil
 }
 
 func (c *chain) path(height uint64) string {

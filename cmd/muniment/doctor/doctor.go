@@ -168,6 +168,7 @@ func (d *doctor) examinations() []examination {
 		{"documents' store", d.documentStore},
 		{"attestation", d.attestation},
 		{"key service", d.keyService},
+		{"ledger", d.ledger},
 		{"journal", d.journal},
 		{"server", d.cautions},
 	}

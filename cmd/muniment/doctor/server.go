@@ -39,7 +39,7 @@ type readiness struct {
 // server asks a running server how its dependencies are. That none runs is no fault.
 func (d *doctor) server(ctx context.Context, r *report) {
 	url := "http://" + reachable(d.cfg.AdminListen) + "/readyz"
-	err := d.askReady(ctx, url)
+	got, err := askReady(ctx, url)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		r.ok("", "none answers at %s: what only a running one knows is not told", url)
@@ -47,7 +47,10 @@ func (d *doctor) server(ctx context.Context, r *report) {
 	case err != nil:
 		r.warn("", "is another program at admin_listen, or a proxy before it?", "asking %s: %v", url, err)
 		return
+	case !d.believe(got, url, r):
+		return
 	}
+	d.ready = got
 	state := "ready"
 	if !d.ready.Ready {
 		state = "not ready"
@@ -65,29 +68,27 @@ func (d *doctor) server(ctx context.Context, r *report) {
 	}
 }
 
-func (d *doctor) askReady(ctx context.Context, url string) error {
+func askReady(ctx context.Context, url string) (got readiness, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return got, err
 	}
 	// No proxy of the environment's: it is this machine.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
-		return err
+		return got, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return err
+		return got, err
 	}
-	var got readiness
 	if err := json.Unmarshal(body, &got); err != nil || len(got.Dependencies) == 0 {
-		return fmt.Errorf("it answers %d, and not as a server of this version does", res.StatusCode)
+		return readiness{}, fmt.Errorf("it answers %d, and not as a server of this version does", res.StatusCode)
 	}
 	got.answered = true
-	d.ready = got
-	return nil
+	return got, nil
 }
 
 // reachable is where a server that listens at an address is reached from its own machine.

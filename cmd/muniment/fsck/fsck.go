@@ -17,6 +17,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
+	ledgerlocal "muniment/anchor/ledger/local"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
@@ -51,7 +52,8 @@ func Command(p *cli.Program) *cobra.Command {
 holds the head against the one released; and reads every stored object and compares its
 digest with the recorded one. With --keys it also unwraps every sealed row, and compares
 what it is bound to and the lookup tokens that lead to it; without, a sealed row that was
-swapped or damaged goes unnoticed. It changes nothing. The server must not be running. It
+swapped or damaged goes unnoticed. The structure of the database's file and the blocks of
+the embedded ledger are checked, too. It changes nothing. The server must not be running. It
 exits 0 when all agrees, and 1 when there is a finding.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -117,6 +119,9 @@ func Check(ctx context.Context, cfg config.Config, content, keys bool) (result R
 		return result, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := checkFiles(ctx, s, &result); err != nil {
+		return result, err
+	}
 	if err := checkJournal(ctx, s, keys, &result); err != nil {
 		return result, err
 	}
@@ -133,6 +138,43 @@ func Check(ctx context.Context, cfg config.Config, content, keys bool) (result R
 	}
 	return result, CheckObjects(ctx, s.Backend, s.Objects, &result)
 }
+
+// maxFaults is how many faults of the database file's structure are listed: one damaged page may cause thousands.
+const maxFaults = 100
+
+// checkFiles checks what no row of the journal shows: the structure of the database's own file, and the blocks of the
+// embedded ledger.
+func checkFiles(ctx context.Context, s *node.Storage, result *Result) error {
+	if file, ok := s.Backend.(journal.Checker); ok {
+		faults := 0
+		err := file.CheckStructure(ctx, func(where, problem string) {
+			if faults++; faults <= maxFaults {
+				result.Findings = append(result.Findings, Finding{fileTable, where, problem})
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if faults > maxFaults {
+			result.Findings = append(result.Findings, Finding{fileTable, "",
+				fmt.Sprintf("%d more faults of its structure", faults-maxFaults)})
+		}
+		if faults > 0 {
+			result.Findings = append(result.Findings, Finding{fileTable, "",
+				"rows may be written over: move it away, and run muniment restore"})
+		}
+	}
+	blocks, err := s.CheckLedger()
+	if errors.Is(err, ledgerlocal.ErrDamaged) {
+		result.Findings = append(result.Findings, Finding{"ledger", fmt.Sprintf("block %d", blocks+1),
+			err.Error() + ": " + node.LedgerAdvice})
+		return nil
+	}
+	return err
+}
+
+// fileTable is where findings about the database's file are.
+const fileTable = "journal.db"
 
 // checkJournal replays the log into a scratch file, and compares the two.
 func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Result) (err error) {

@@ -17,22 +17,41 @@ import (
 	"muniment/vault/keys/local"
 )
 
+// LedgerAdvice is what to do about damaged blocks of the local ledger.
+const LedgerAdvice = "move the folder ledger in the data folder away, and keep it: the next start writes the blocks " +
+	"anew from the journal, which holds each"
+
 // OpenLedger opens the local ledger. Its name follows from its key, so that there is nothing to lose.
 func (s *Storage) OpenLedger() (*ledgerlocal.Ledger, error) {
 	signer, err := s.Keys.Signer(local.Ledger)
 	if err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(signer.PublicKey())
 	l, err := ledgerlocal.Open(ledgerlocal.Config{
-		Dir: s.Folder.Ledger(), ID: "local/" + hex.EncodeToString(digest[:8]), Signer: signer,
-		Clock: journal.SystemClock{},
+		Dir: s.Folder.Ledger(), ID: ledgerID(signer), Signer: signer, Clock: journal.SystemClock{},
 	})
 	if err != nil {
-		return nil, cli.Hint(err, "keep a copy of "+s.Folder.Ledger()+" as it is, and move the folder away: its blocks "+
-			"are written again from the journal; then start again")
+		return nil, cli.Hint(err, LedgerAdvice)
 	}
 	return l, nil
+}
+
+// CheckLedger reads the local ledger's blocks, and changes nothing. It returns how many there are.
+func (s *Storage) CheckLedger() (blocks uint64, err error) {
+	signer, err := s.Keys.Signer(local.Ledger)
+	if err != nil {
+		return 0, err
+	}
+	key, err := note.NewEd25519VerifierKey(ledgerID(signer), signer.PublicKey())
+	if err != nil {
+		return 0, fmt.Errorf("naming the local ledger's key: %w", err)
+	}
+	return ledgerlocal.Check(s.Folder.Ledger(), key)
+}
+
+func ledgerID(signer journal.Signer) string {
+	digest := sha256.Sum256(signer.PublicKey())
+	return "local/" + hex.EncodeToString(digest[:8])
 }
 
 // WritePolicy says what a verifier must trust to believe this folder's evidence, and puts it into the folder if it is
