@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"muniment/anchor/journal"
 )
 
 // readiness is the answer of /readyz.
@@ -13,6 +15,7 @@ type readiness struct {
 	Ready        bool         `json:"ready"`
 	Closing      bool         `json:"closing,omitempty"` // this process shuts down
 	Version      string       `json:"version"`
+	Journal      journal.ID   `json:"journal"` // the same under every origin that it has had
 	Origin       string       `json:"origin"`
 	Dependencies []dependency `json:"dependencies"`
 	Cautions     []caution    `json:"cautions"` // nothing is unready because of them
@@ -46,7 +49,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	excluded := r.URL.Query()["exclude"]
 	out := readiness{
 		Ready: s.closing.Err() == nil, Closing: s.closing.Err() != nil, Version: s.cfg.Version,
-		Origin:       s.cfg.Journal.Origin(),
+		Journal: s.cfg.Journal.ID(), Origin: s.cfg.Journal.Origin(),
 		Dependencies: s.health.look(r.Context()), Cautions: s.health.cautions(r.Context()),
 	}
 	for _, d := range out.Dependencies {

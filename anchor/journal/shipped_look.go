@@ -54,13 +54,16 @@ func (j *Journal) tendBatches() {
 		swapped := j.swaps.wait()
 		select {
 		case <-timer.C:
-			if j.LookAfterBatches(j.ctx) == nil {
+			switch err := j.LookAfterBatches(j.ctx); {
+			case err == nil:
 				again = lookAgain
 				timer.Reset(lookEvery)
-				continue
+			case errors.Is(err, ErrKeysUnavailable):
+				timer.Reset(lookAgain)
+			default:
+				timer.Reset(again)
+				again = min(2*again, lookEvery)
 			}
-			timer.Reset(again)
-			again = min(2*again, lookEvery)
 		case <-swapped:
 			if j.mergeWaiting(j.ctx) != nil {
 				timer.Reset(0) // a look finds out what is wrong with them
@@ -77,8 +80,12 @@ func (j *Journal) tendBatches() {
 // a doubt, and for a few others each time, by their content. Leaves that no whole batch holds are shipped again from
 // the database. What merges have left behind is deleted, and what earlier processes have not merged is merged. The
 // journal does so by itself at the start, in the background, and every hour. An error says that it could not be done or
-// that something stays lost; ShippedHealth has it too.
+// that something stays lost; ShippedHealth has it too. While the journal is provisional nothing is shipped or judged:
+// ErrKeysUnavailable.
 func (j *Journal) LookAfterBatches(ctx context.Context) error {
+	if j.Provisional() {
+		return fmt.Errorf("looking after the shipped batches: %w", ErrKeysUnavailable)
+	}
 	j.batches.mu.Lock()
 	defer j.batches.mu.Unlock()
 	c, err := j.lookAfterBatches(ctx)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -86,6 +87,9 @@ func open(c Config) (*Store, error) {
 		err = fmt.Errorf("another process has it open, and must end first: %w", err)
 	case errors.Is(err, journal.ErrDamaged):
 		err = fmt.Errorf("%w; %s", err, remedy)
+	case errors.Is(err, syscall.ENOMEM):
+		err = fmt.Errorf("%w; it is mapped with %d GiB to grow in, which takes addresses and no memory: lift the limit "+
+			"of addresses (ulimit -v, RLIMIT_AS), and limit memory by a cgroup", err, mapSize>>30)
 	}
 	if err != nil {
 		return nil, err
