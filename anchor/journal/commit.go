@@ -207,6 +207,7 @@ func (j *Journal) update(ctx context.Context, fn func(Txn) error) error {
 // advance makes a committed group the state that the next one begins with, and wakes those who wait for it.
 func (j *Journal) advance(g *group) {
 	j.edge = g.edge
+	j.key.Store(g.key) // before the head, as shipBatch reads them in the other order
 	j.head.Store(&g.head)
 	j.knownHead.Store(&knownHead{row: g.row, head: g.head})
 	j.size.Store(g.edge.size)

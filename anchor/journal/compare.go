@@ -87,9 +87,12 @@ func contradiction(ctx context.Context, backend Backend, b shipped, head Head, s
 		return fmt.Errorf("its origin is %s, that of the released head %s: %w",
 			head.Origin, released.Origin, ErrContradicts)
 	case head.Size < released.Size:
-		return nil
+		return backend.View(ctx, func(r Reader) error { return checkShippedUnder(r, released) })
 	}
 	return backend.View(ctx, func(r Reader) error {
+		if err := checkShippedUnder(r, released); err != nil {
+			return err
+		}
 		root, err := rootAt(r, released.Size)
 		if err == nil && root != released.Root {
 			err = fmt.Errorf("its head is at size %d, and at %d its root is %s, that of the released head %s: %w",
@@ -97,6 +100,20 @@ func contradiction(ctx context.Context, backend Backend, b shipped, head Head, s
 		}
 		return err
 	})
+}
+
+// checkShippedUnder refuses a released head under an earlier shipping key than one that was released before.
+func checkShippedUnder(r Reader, released *releasedHead) error {
+	row, err := r.Get(shippedTable, shippedUnder)
+	if err != nil || row == nil {
+		return err
+	}
+	number, err := parseIndex(row)
+	if err == nil && uint64(released.Key) < number {
+		err = fmt.Errorf("the released head is under shipping key %d, and was under key %d: %w",
+			released.Key, number, ErrContradicts)
+	}
+	return err
 }
 
 // readState reads the log's head, and the size up to which it was shipped as far as the backend knows.

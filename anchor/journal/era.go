@@ -127,6 +127,7 @@ func (j *Journal) beginEra(ctx context.Context, data LossAccepted) (LossAccepted
 		}
 		s.finish()
 		g.set(shippedTable, shippedKey, nil)
+		g.set(shippedTable, shippedUnder, nil)
 		g.set(shippingKeyTable, shippingKeyRow(number), []byte(wrapped))
 		if err := g.seal(); err != nil {
 			return err

@@ -14,6 +14,8 @@ type group struct {
 	full   []tile // completed by this group
 	key    *shippingKey
 	row    []byte // of the head, once the group is sealed
+	// batchKey is the number of the key of the batch that is replayed; 0 for bodies of a backend.
+	batchKey int
 	// touched are the sealed rows that replayed events bind, write anew or unbind, and that no item has written since.
 	touched map[string]bool
 }

@@ -191,16 +191,19 @@ func (j *Journal) catchUpTo(ctx context.Context, head Head, shipped uint64, rele
 				head.Size, head.Root, released.Size, released.Root, err)
 		}
 	}
-	return j.recordShipped(ctx, released.Size, shipped)
+	return j.recordShipped(ctx, released, shipped)
 }
 
-// recordShipped stores the released size in the backend: a journal that was just restored does not have it yet, and
+// recordShipped stores the released size, and its key, in the backend: a journal that was just restored does not have it yet, and
 // would not notice a bucket that loses its head. If the disk is full a later commit stores it.
-func (j *Journal) recordShipped(ctx context.Context, released, noted uint64) error {
-	if released <= noted {
+func (j *Journal) recordShipped(ctx context.Context, released *releasedHead, noted uint64) error {
+	if released.Size <= noted {
 		return nil
 	}
-	err := j.cfg.Backend.Update(ctx, func(tx Txn) error { return tx.Put(shippedTable, shippedKey, indexKey(released)) })
+	err := j.cfg.Backend.Update(ctx, func(tx Txn) error {
+		return errors.Join(tx.Put(shippedTable, shippedKey, indexKey(released.Size)),
+			tx.Put(shippedTable, shippedUnder, indexKey(uint64(released.Key))))
+	})
 	if errors.Is(err, ErrFull) {
 		return nil
 	}

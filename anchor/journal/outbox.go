@@ -38,6 +38,8 @@ func insideChange(r Reader, at uint64) (inside bool, err error) {
 var (
 	shippedTable = Table{Volatile, "shipped"}
 	shippedKey   = []byte("size")
+	// shippedUnder has the number of the shipping key of the newest released head that this backend knows.
+	shippedUnder = []byte("key")
 )
 
 // pruneOutbox drops shipped changes from the outbox. It is part of a group's transaction, so that it costs none of its
@@ -48,6 +50,7 @@ func (g *group) pruneOutbox(j *Journal) error {
 		return nil
 	}
 	g.set(shippedTable, shippedKey, indexKey(shipped.Size))
+	g.set(shippedTable, shippedUnder, indexKey(uint64(shipped.Key)))
 	var done [][]byte
 	err := g.Scan(outboxTable, Range{To: indexKey(shipped.Size)}, func(key, _ []byte) error {
 		done = append(done, bytes.Clone(key))

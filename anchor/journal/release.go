@@ -24,7 +24,7 @@ func (j *Journal) ship() {
 		return
 	}
 	j.retryLoop("releasing", j.commits, func(ctx context.Context) (bool, error) {
-		if j.swapped.Load().Size == j.Size() {
+		if released := j.swapped.Load(); released.Size == j.Size() && released.Key == j.key.Load().number {
 			return true, nil
 		}
 		j.delayRelease(ctx)
@@ -107,9 +107,13 @@ func (j *Journal) retryLoop(what string, news *broadcast, work func(context.Cont
 // shipBatch ships the entries committed since the last release, as many as one batch holds, and swaps the head object
 // to it. Small releases are appended to the head object; when it exceeds Config.Tail it is written as a batch.
 func (j *Journal) shipBatch(ctx context.Context) error {
-	before, key := j.swapped.Load(), j.key.Load()
+	before, head := j.swapped.Load(), *j.head.Load()
+	key := j.key.Load() // after the head: an event that changes the key is never shipped under the one before
+	if before.Size > 0 && before.Key != key.number {
+		return j.reship(ctx, key)
+	}
 	h := batchHeader{First: before.Size, Prev: before.LastBatch, PrevRoot: before.Root}
-	c, err := j.collect(ctx, &h)
+	c, err := j.collect(ctx, &h, head)
 	if err != nil {
 		return fmt.Errorf("reading the entries to ship: %w", err)
 	}
@@ -178,7 +182,7 @@ func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedH
 	if bytes.Equal(found.raw, ours.raw) {
 		return found, nil
 	}
-	if found.Origin != j.origin || found.Size < j.swapped.Load().Size {
+	if last := j.swapped.Load(); found.Origin != j.origin || found.Size < last.Size || found.Key < last.Key {
 		return nil, fmt.Errorf("the head object is of %s at size %d, and was of %s at %d: %w",
 			found.Origin, found.Size, j.origin, j.swapped.Load().Size, ErrContradicts)
 	}

@@ -20,8 +20,7 @@ type collected struct {
 //
 // Rows of the backend are not believed: the entries must lead from the released head to the committed one, whose roots
 // this process knows.
-func (j *Journal) collect(ctx context.Context, h *batchHeader) (c collected, err error) {
-	head := *j.head.Load()
+func (j *Journal) collect(ctx context.Context, h *batchHeader, head Head) (c collected, err error) {
 	err = j.View(ctx, func(r Reader) error {
 		c, h.Count = collected{}, 0
 		if c.edge, err = j.edgeAt(r, h.First, h.PrevRoot); err != nil {

@@ -52,6 +52,9 @@ func (g *group) replayEntry(item batchItem) error {
 	if err != nil {
 		return fmt.Errorf("body %d: %w: %w", at, ErrDamaged, err)
 	}
+	if err := checkKeyOf(b, g.batchKey); err != nil && g.batchKey > 0 {
+		return fmt.Errorf("body %d: %w", at, err)
+	}
 	s := g.begin()
 	if err := s.append(*b, item.nonce); err != nil {
 		return fmt.Errorf("body %d: %w", at, err)
@@ -141,6 +144,7 @@ func applyBatch(ctx context.Context, b Backend, s *schema, key *shippingKey, ori
 		if head.Size == h.First && head.Size > 0 && edge.root() != h.PrevRoot {
 			return fmt.Errorf("the batch follows another history than this journal's: %w", ErrContradicts)
 		}
+		g.batchKey = h.Key
 		if err := g.replay(skipEntries(items, head.Size-h.First)); err != nil {
 			if errors.Is(err, errMisplaced) { // the batch is whole by its digest, so it follows other entries than ours
 				err = fmt.Errorf("%w: %w", ErrContradicts, err)

@@ -75,6 +75,7 @@ func ownDefinitions() []Definition {
 		created.On(func(w *Writer, e Entry, _ Created) error { return nothing(w, e) }),
 		clockStepped.On(func(w *Writer, e Entry, _ ClockStepped) error { return nothing(w, e) }),
 		settled.On(reduceSettled).Quiet(),
+		KeyChanged.On(func(w *Writer, e Entry, _ KeyChangedData) error { return nothing(w, e) }),
 		lossAccepted.On(reduceLossAccepted),
 		batchesLost.On(func(w *Writer, e Entry, _ BatchesLost) error { return nothing(w, e) }),
 		batchesRestored.On(func(w *Writer, e Entry, _ BatchesRestored) error { return nothing(w, e) }),

@@ -8,27 +8,28 @@ import (
 )
 
 // shipAgain ships leaves that no batch holds any more, from the database. prev is the batch that ends where they begin.
-func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, lost Leaves, prev string) error {
+// It returns the name of the last batch.
+func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, lost Leaves, prev string) (string, error) {
 	for lost.Count > 0 {
 		window := Leaves{lost.First, min(lost.Count, rangeWindow)}
 		rows, err := rowsOfRange(ctx, j.cfg.Backend, window)
 		if err != nil {
-			return err
+			return "", err
 		}
 		for window.Count > 0 {
 			h, items, err := j.collectRange(ctx, head, window, rows)
 			if err != nil {
-				return fmt.Errorf("reading the leaves from %d on to ship them again: %w", window.First, err)
+				return "", fmt.Errorf("reading the leaves from %d on to ship them again: %w", window.First, err)
 			}
 			h.Prev = prev
 			if prev, err = j.putAgain(ctx, h, items); err != nil {
-				return err
+				return "", err
 			}
 			window.First, window.Count = window.First+h.Count, window.Count-h.Count
 			lost.First, lost.Count = lost.First+h.Count, lost.Count-h.Count
 		}
 	}
-	return nil
+	return prev, nil
 }
 
 // putAgain writes a batch in the place of one that is gone. An object of its name that is damaged is written over.

@@ -115,7 +115,8 @@ func (j *Journal) lookAfterBatches(ctx context.Context) (*coverage, error) {
 		j.reportLost(ctx, c.gaps)
 		var failed error
 		for _, gap := range c.gaps {
-			failed = errors.Join(failed, j.shipAgain(ctx, head, gap, c.endingAt(gap.First)))
+			_, err := j.shipAgain(ctx, head, gap, c.endingAt(gap.First))
+			failed = errors.Join(failed, err)
 		}
 		if all, c, err = j.chart(ctx, head); err != nil {
 			return nil, errors.Join(failed, err)
@@ -333,7 +334,7 @@ func (j *Journal) examine(ctx context.Context, head *releasedHead, b listed) err
 				return fmt.Errorf("comparing a shipped batch with the journal: %w", err)
 			}
 		}
-		if h.Root != root || h.PrevRoot != before {
+		if h.Root != root || h.PrevRoot != before || h.Key != head.Key {
 			return fmt.Errorf("the shipped batch %s: %w", b.name, errForeign)
 		}
 		return nil

@@ -17,6 +17,7 @@ type step struct {
 	nonce   [NonceSize]byte
 	// newestAuth is the index of the newest event of the step about principals, keys and grants; nil for none.
 	newestAuth *uint64
+	changed    json.RawMessage // the data of an event of the step that changes the shipping key
 }
 
 // append appends an event to the log: it fills in index, tenant's number and previous event, writes the log's rows and
@@ -138,6 +139,12 @@ func (s *step) write(j *Journal, a Actor, change Change, time reading) (err erro
 		if err := s.append(b, nonce); err != nil {
 			return err
 		}
+		if e.Type == string(KeyChanged) {
+			s.changed = b.Data
+		}
 	}
-	return s.seal(change.Sealed)
+	if err := s.seal(change.Sealed); err != nil || s.changed == nil {
+		return err
+	}
+	return s.group.changeKey(j.ctx, j, s.changed)
 }

@@ -48,6 +48,7 @@ const (
 	RotateKey    Action = "key.rotate"
 	RewrapKeys   Action = "key.rewrap"
 	TrimKey      Action = "key.trim"
+	ReshipKey    Action = "key.reship"
 	ApproveTrim  Action = "key.trim_approve"
 	RecordBackup Action = "backup.record"
 	ViewBackups  Action = "backup.view"

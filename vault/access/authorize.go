@@ -27,7 +27,8 @@ func (r Role) permits(a Action) bool {
 		}, a)
 	case KeyCustodian:
 		return slices.Contains([]Action{
-			ViewKeys, RotateKey, RewrapKeys, TrimKey, ApproveTrim, RecordBackup, ViewBackups, ViewAnchors,
+			ViewKeys, RotateKey, RewrapKeys, TrimKey, ReshipKey, ApproveTrim, RecordBackup, ViewBackups,
+			ViewAnchors,
 		}, a)
 	case Administrator:
 		return slices.Contains([]Action{ManageUsers, AttestStore, ViewKeys, RecordBackup, ViewBackups, AnchorNow,

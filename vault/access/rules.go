@@ -236,10 +236,11 @@ func EventRules() Rules {
 		string(Denied):           Principal,
 		string(Contradicted):     By(journal.System, authorityActor),
 
-		"journal.created/1":       By(journal.System, "journal"),
-		"journal.loss_accepted/1": By(journal.System, "operator"),
-		"clock.stepped/1":         By(journal.System, "clock"),
-		"duty.settled/1":          By(journal.System, "duty"),
+		"journal.created/1":        By(journal.System, "journal"),
+		"journal.loss_accepted/1":  By(journal.System, "operator"),
+		"clock.stepped/1":          By(journal.System, "clock"),
+		"duty.settled/1":           By(journal.System, "duty"),
+		string(journal.KeyChanged): Needs(ReshipKey),
 
 		"journal.batches_lost/1":     By(journal.System, "release"),
 		"journal.batches_restored/1": By(journal.System, "release"),
