@@ -26,7 +26,7 @@ func (v *Vault) newTombstone(ctx context.Context, x *erasure, index keys.Secret,
 	if err != nil {
 		return journal.Row{}, errors.New("writing a tombstone: its text cannot be written as JSON")
 	}
-	value, err := v.sealText(ctx, x.who.Tenant, tombstoneBinding, x.id, raw)
+	value, err := v.sealText(ctx, x.who.Tenant, seal.RowBinding(x.who.Tenant, tombstoneBinding, x.id[:]), raw)
 	token := externalIDToken(index, externalID)
 	return journal.Row{Key: sealedKey(sealedTombstone, x.id), Value: value, Tokens: [][]byte{token}}, err
 }

@@ -71,6 +71,7 @@ func golden() map[string]any {
 			Lapses: until.AddDate(0, 0, 90)},
 		"key.trim_approved/1":           rekey.KeyTrimApprovedData{ID: id, Lapses: until.AddDate(0, 0, 90)},
 		"key.trim_begun/1":              rekey.KeyTrimBegunData{ID: id},
+		"key.trim_refused/1":            rekey.KeyTrimRefusedData{ID: id},
 		"key.trimmed/1":                 rekey.KeyTrimmedData{ID: id, Oldest: 2},
 		"documents.erased_in_backups/1": rekey.ErasedInBackupsData{ID: id, Before: 2, Count: 3},
 		"object.unknown/1": vault.ObjectsUnknownData{Since: 7, Objects: 2, Bytes: 136, Oldest: until,

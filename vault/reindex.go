@@ -72,7 +72,8 @@ func bindingOf(r journal.Reader, key []byte) (tenant string, binding []byte, err
 	case sealedNote:
 		return by.Tenant, seal.RowBinding(by.Tenant, noteBinding, id[:]), nil
 	case sealedIndexKey:
-		return by.Tenant, seal.RowBinding(by.Tenant, indexKeyBinding, id[:]), nil
+		of, err := journal.ReadID(r)
+		return by.Tenant, bindIndexKey(by.Tenant, of, id), err
 	}
 	return "", nil, fmt.Errorf("a sealed row is of the unknown kind %q: a newer program is needed", key[0])
 }

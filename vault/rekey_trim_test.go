@@ -331,3 +331,48 @@ func TestRotateAfterLoss(t *testing.T) {
 		}
 	}
 }
+
+// A trim destroys nothing of a key that is not the tenant's own: before anything goes, a row that the journal binds must
+// open with it. The refusal is on record.
+func TestTrimTriesTheKey(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	l := newLifeRig(t, localHouse(t))
+	doc := l.deposit(vault.Deposit{}, []byte("kept"))
+	trim := l.proposed()
+	_, err := l.life.ApproveTrim(ctx, l.approver, trim.ID)
+	l.must(err)
+	l.clock.Advance(trimWait)
+
+	swapped := localHouse(t) // the same names and versions, other keys
+	theirs, custodian := keys.ForJournal(swapped.service, l.journal.ID()),
+		keys.CustodianForJournal(swapped.custodian, l.journal.ID())
+	l.must(theirs.CreateTenant(ctx, l.tenant))
+	_, err = custodian.Rotate(ctx, l.tenant, 1)
+	l.must(err)
+	for _, ours := range []bool{true, false} {
+		before := l.count("key.trim_refused/1")
+		life := l.keyLife(func(c *rekey.Config) {
+			c.Keys, c.Custodian = swapped.service, nil
+			if ours {
+				c.Custodian = swapped.custodian
+			}
+		})
+		_, err = life.RunTrim(ctx, l.custodian, trim.ID)
+		l.wants("trimming another's key", err, rekey.ErrCanary)
+		if n := l.count("key.trim_refused/1"); n != before+1 {
+			t.Errorf("%d refusals on record, want %d", n, before+1)
+		}
+	}
+	if v, err := theirs.Versions(ctx, l.tenant); err != nil || v != (keys.Versions{Newest: 2, Oldest: 1, Kept: 1}) {
+		t.Errorf("the other's key has versions %+v, %v: something was destroyed", v, err)
+	}
+	if n := l.count("key.trim_begun/1"); n != 0 {
+		t.Error("the trim has begun")
+	}
+	l.runTrim(trim.ID)
+	if got, err := l.read(doc.ID); err != nil || string(got) != "kept" {
+		t.Errorf("after the trim the document reads as %q, error %v", got, err)
+	}
+	l.fsck()
+}

@@ -57,6 +57,12 @@ type idempotency struct {
 // sealedKey is the key of a sealed row.
 func sealedKey(kind byte, id journal.ID) []byte { return append([]byte{kind}, id[:]...) }
 
+// bindIndexKey is what a tenant's index key is bound to. The journal id is in it, so that the row shows, before a trim,
+// that the key service has the key of this journal's tenant and not another installation's.
+func bindIndexKey(tenant string, of, id journal.ID) []byte {
+	return seal.RowBinding(tenant, indexKeyBinding, append(id[:], of[:]...))
+}
+
 // documentOf is the id in the key of a document's sealed row.
 func documentOf(key []byte) (id journal.ID, ok bool) {
 	if len(key) != 1+len(id) || key[0] != sealedDocument {
@@ -210,8 +216,8 @@ func (u *unsealer) openAll(ctx context.Context, tenant string, ids []journal.ID,
 }
 
 // sealText seals free text that stands by itself, in a row of its own.
-func (v *Vault) sealText(ctx context.Context, tenant, kind string, id journal.ID, text []byte) ([]byte, error) {
-	item := seal.Item{Binding: seal.RowBinding(tenant, kind, id[:]), Text: text}
+func (v *Vault) sealText(ctx context.Context, tenant string, binding, text []byte) ([]byte, error) {
+	item := seal.Item{Binding: binding, Text: text}
 	values, err := seal.Seal(ctx, v.cfg.Keys, tenant, []seal.Item{item})
 	if err != nil {
 		return nil, fmt.Errorf("sealing a row: %w", err)

@@ -36,6 +36,15 @@ func (sealedRows) Binding(r journal.Reader, key []byte) ([]byte, error) {
 	return binding, err
 }
 
+// Canary is the key of the tenant's index key's row, whose binding holds the journal id.
+func (sealedRows) Canary(r journal.Reader, tenant string) ([]byte, error) {
+	row, ok, err := tenants.Get(r, []byte(tenant))
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	return sealedKey(sealedIndexKey, row.IndexKey), err
+}
+
 // Unreadable raises the alarm about a document's row.
 func (s sealedRows) Unreadable(ctx context.Context, who access.Who, key []byte, err error) {
 	if id, ok := documentOf(key); ok {

@@ -94,7 +94,7 @@ func (v *Vault) newIndexKey(ctx context.Context, tenant string) (journal.ID, jou
 	if _, err := io.ReadFull(v.cfg.Rand, key); err != nil {
 		return id, journal.Row{}, fmt.Errorf("drawing an index key: %w", err)
 	}
-	value, err := v.sealText(ctx, tenant, indexKeyBinding, id, key)
+	value, err := v.sealText(ctx, tenant, bindIndexKey(tenant, v.cfg.Journal.ID(), id), key)
 	return id, journal.Row{Key: sealedKey(sealedIndexKey, id), Value: value}, err
 }
 

@@ -38,8 +38,8 @@ func (u *unsealer) indexKey(ctx context.Context, tenant string) (keys.Secret, er
 
 func (u *unsealer) openIndexKey(ctx context.Context, tenant string) (keys.Secret, error) {
 	var (
-		row   tenantRow
-		value []byte
+		row            tenantRow
+		binding, value []byte
 	)
 	err := u.view(ctx, func(r journal.Reader) error {
 		var ok bool
@@ -50,6 +50,11 @@ func (u *unsealer) openIndexKey(ctx context.Context, tenant string) (keys.Secret
 		if !ok {
 			return ErrNotFound
 		}
+		of, err := journal.ReadID(r)
+		if err != nil {
+			return err
+		}
+		binding = bindIndexKey(tenant, of, row.IndexKey)
 		sealed, err := journal.SealedRow(r, sealedKey(sealedIndexKey, row.IndexKey))
 		value = append([]byte(nil), sealed...)
 		return err
@@ -60,7 +65,6 @@ func (u *unsealer) openIndexKey(ctx context.Context, tenant string) (keys.Secret
 	if len(value) == 0 {
 		return nil, fmt.Errorf("its sealed row is missing: %w", journal.ErrDamaged)
 	}
-	binding := seal.RowBinding(tenant, indexKeyBinding, row.IndexKey[:])
 	opened, err := u.openSealed(ctx, tenant, []seal.Sealed{{Binding: binding, Value: value}})
 	if err != nil {
 		return nil, err

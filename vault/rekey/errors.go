@@ -12,6 +12,9 @@ var (
 	ErrNotRewrapped = errors.New("not everything is rewrapped yet")
 	// ErrNoBackup says that no verified backup holds the end of the last rewrap.
 	ErrNoBackup = errors.New("no verified backup covers the last rewrap")
+	// ErrCanary says that the key in the key service is not the one that the tenant's rows are wrapped with.
+	ErrCanary = errors.New("the key service has another key under the tenant's name than the one that the tenant's " +
+		"rows are wrapped with: another key service's, or another installation's")
 	// ErrNoTrim says that the tenant has no such trim.
 	ErrNoTrim = errors.New("no such trim")
 )

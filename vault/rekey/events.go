@@ -16,6 +16,7 @@ const (
 	KeyTrimProposed    journal.Type[KeyTrimProposedData]    = "key.trim_proposed/1"
 	KeyTrimApproved    journal.Type[KeyTrimApprovedData]    = "key.trim_approved/1"
 	KeyTrimBegun       journal.Type[KeyTrimBegunData]       = "key.trim_begun/1"
+	KeyTrimRefused     journal.Type[KeyTrimRefusedData]     = "key.trim_refused/1"
 	KeyTrimmed         journal.Type[KeyTrimmedData]         = "key.trimmed/1"
 	ErasedInBackups    journal.Type[ErasedInBackupsData]    = "documents.erased_in_backups/1"
 )
@@ -65,6 +66,12 @@ type KeyTrimBegunData struct {
 	ID journal.ID `json:"id"`
 }
 
+// KeyTrimRefusedData says that a trim was not carried out, nothing having been destroyed, since a row of the tenant that
+// the journal binds does not open with the tenant's key. It is an alarm.
+type KeyTrimRefusedData struct {
+	ID journal.ID `json:"id"`
+}
+
 // KeyTrimmedData says that the key service has no version before Oldest any more.
 type KeyTrimmedData struct {
 	ID     journal.ID `json:"id"`
@@ -104,6 +111,7 @@ func Definitions() []journal.Definition {
 		KeyTrimProposed.On(reduceTrimProposed),
 		KeyTrimApproved.On(reduceTrimApproved),
 		KeyTrimBegun.On(reduceTrimBegun),
+		KeyTrimRefused.On(func(*journal.Writer, journal.Entry, KeyTrimRefusedData) error { return nil }),
 		KeyTrimmed.On(reduceTrimmed),
 		ErasedInBackups.On(reduceErasedInBackups),
 		BackupVerified.On(reduceBackupVerified),

@@ -24,6 +24,8 @@ type Rows interface {
 	Tenant(r journal.Reader, key []byte) (string, error)
 	// Binding is what the row's keys are bound to; journal.ErrNotFound when no event binds it any more.
 	Binding(r journal.Reader, key []byte) ([]byte, error)
+	// Canary is the key of a sealed row that a tenant has from its beginning, and whose binding names the journal.
+	Canary(r journal.Reader, tenant string) ([]byte, error)
 	// Unreadable raises the alarm about a row that cannot be rewrapped, if it is a document's.
 	Unreadable(ctx context.Context, who access.Who, key []byte, err error)
 	// ErasedUnder counts the erased documents whose rows were last wrapped with a version from oldest on and before the

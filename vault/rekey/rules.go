@@ -17,6 +17,7 @@ func EventRules() access.Rules {
 		string(KeyTrimProposed):    access.Needs(access.TrimKey),
 		string(KeyTrimApproved):    access.All(access.Needs(access.ApproveTrim), byAnother),
 		string(KeyTrimBegun):       access.All(access.Needs(access.TrimKey), approved),
+		string(KeyTrimRefused):     access.Needs(access.TrimKey),
 		string(KeyTrimmed):         access.All(access.Principal, begun[KeyTrimmedData]),
 		string(ErasedInBackups):    access.All(access.Principal, begun[ErasedInBackupsData]),
 		string(BackupVerified):     access.Needs(access.RecordBackup),

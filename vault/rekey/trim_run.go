@@ -1,12 +1,14 @@
 package rekey
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/approval"
+	"muniment/vault/seal"
 )
 
 // RunTrim carries out a trim: it destroys the versions of the tenant's key that it names, in every copy of what they
@@ -17,7 +19,7 @@ import (
 // the key service; the next call sees that and puts it on record.
 //
 // Errors: ErrNoTrim, approval.ErrOver, approval.ErrUnapproved, approval.ErrOwnRequest, approval.ErrWaiting,
-// ErrNotRewrapped, ErrNoBackup; access.ErrUnreleased; access.ErrDenied; keys.ErrUnavailable.
+// ErrNotRewrapped, ErrNoBackup, ErrCanary; access.ErrUnreleased; access.ErrDenied; keys.ErrUnavailable.
 func (k *Keys) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	trim, err := k.runTrim(ctx, who, id)
 	if err != nil {
@@ -52,6 +54,9 @@ func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 		return trim, err
 	}
 	if err := k.noneOlder(ctx, who.Tenant, trim.Oldest); err != nil {
+		return Trim{}, err
+	}
+	if err := k.canaryOpens(ctx, who, id); err != nil {
 		return Trim{}, err
 	}
 	if trim, err = approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, check); err != nil ||
@@ -91,6 +96,41 @@ func (k *Keys) noneOlder(ctx context.Context, tenant string, oldest int) error {
 		}
 	}
 	return nil
+}
+
+// canaryOpens opens a row that the tenant has from its beginning, and whose binding names the journal: ErrCanary, which
+// goes on record, if the key service has not the key that the row is wrapped with. What it would destroy then is
+// somebody else's.
+func (k *Keys) canaryOpens(ctx context.Context, who access.Who, id journal.ID) error {
+	var row seal.Sealed
+	err := k.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		key, err := k.cfg.Rows.Canary(r, who.Tenant)
+		if err != nil {
+			return err
+		}
+		if row.Binding, err = k.cfg.Rows.Binding(r, key); err != nil {
+			return err
+		}
+		value, err := journal.SealedRow(r, key)
+		row.Value = bytes.Clone(value)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading a row to try the key on: %w", err)
+	}
+	opened, err := seal.Open(ctx, k.cfg.Keys, who.Tenant, []seal.Sealed{row})
+	if err != nil {
+		return fmt.Errorf("trying the key on a row: %w", err)
+	}
+	clear(opened[0].Text)
+	if opened[0].Err == nil {
+		return nil
+	}
+	refused := fmt.Errorf("%w: nothing was destroyed: %w", ErrCanary, opened[0].Err)
+	_, err = k.cfg.Door.Act(ctx, who, access.TrimKey, func(journal.View) (journal.Change, error) {
+		return journal.Change{}, access.Recorded(refused, KeyTrimRefused.New(journal.ID{}, KeyTrimRefusedData{ID: id}))
+	})
+	return err
 }
 
 // recordTrimmed puts on record that the versions are gone, and how many erased documents are so in every backup from
