@@ -17,7 +17,8 @@ func (s *Server) keyStatus(r *request) error {
 		return err
 	}
 	out := openapi.KeyStatus{
-		Tenant: status.Tenant, Custody: openapi.Elsewhere, Newest: status.Newest, Oldest: status.Oldest,
+		Journal: status.Journal.String(),
+		Tenant:  status.Tenant, Custody: openapi.Elsewhere, Newest: status.Newest, Oldest: status.Oldest,
 		RotatedAt: moment(status.Rotated), Rewrapped: status.Rewrapped, BackupCovers: status.Covered,
 		BackupSize: optional(status.Backup), TrimWaitSeconds: int64(status.TrimWait / time.Second),
 		Trims: make([]openapi.Trim, len(status.Trims)),

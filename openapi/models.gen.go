@@ -586,7 +586,7 @@ type InlineDeposit struct {
 	Title *string `json:"title,omitempty"`
 }
 
-// KeyStatus The tenant's key. Versions count from 1.
+// KeyStatus The tenant's key. Versions count from 1. In the key service it is named after journal and tenant.
 type KeyStatus struct {
 	// BackupCovers Whether a verified backup holds the end of the last rewrap.
 	BackupCovers bool `json:"backup_covers"`
@@ -599,6 +599,9 @@ type KeyStatus struct {
 
 	// InService What the key service says.
 	InService *KeyVersions `json:"in_service,omitempty"`
+
+	// Journal The id of the journal, with which the key's name in the key service begins: JOURNAL-TENANT, after the prefix.
+	Journal ID `json:"journal"`
 
 	// Newest The newest version on record.
 	Newest int `json:"newest"`

@@ -74,19 +74,23 @@ func TestRealKeyLife(t *testing.T) {
 	if said, ok := second.run(nil, "key", "trim", "approve", trim.ID); !ok {
 		t.Fatal(said)
 	}
-	id := trim.ID
-	for _, flags := range [][]string{nil, {"--oldest", "1"}, {"--oldest", "2", "--tenant", "other"}} {
+	id, of := trim.ID, s.Node.Journal.ID().String()
+	for _, flags := range [][]string{
+		nil, {"--oldest", "2"}, {"--oldest", "1", "--journal", of},
+		{"--oldest", "2", "--journal", of, "--tenant", "other"},
+		{"--oldest", "2", "--journal", "0190b5a0-7c1e-7000-8000-0000000000a0"},
+	} {
 		if said, ok := custodian.run(nil, append([]string{"key", "trim", "run", id}, flags...)...); ok ||
 			!strings.Contains(said, "--oldest") &&
 				!strings.Contains(said, "nothing was destroyed") {
 			t.Errorf("trimming with %v: %s", flags, said)
 		}
 	}
-	if said, ok := custodian.run(&trim, "key", "trim", "run", id, "--oldest", "2"); !ok ||
+	if said, ok := custodian.run(&trim, "key", "trim", "run", id, "--oldest", "2", "--journal", of); !ok ||
 		trim.State != openapi.TrimStateDone {
 		t.Fatalf("trimming: %+v: %s", trim, said)
 	}
-	answer := r.vault.Do(t, http.MethodGet, "transit/keys/muniment-tenant-default", r.vault.RootToken, nil)
+	answer := r.vault.Do(t, http.MethodGet, "transit/keys/muniment-tenant-"+of+"-default", r.vault.RootToken, nil)
 	key, _ := answer["data"].(map[string]any)
 	if got := fmt.Sprint(key["min_available_version"], key["min_decryption_version"],
 		key["latest_version"]); got != "2 2 2" {

@@ -37,6 +37,7 @@ func causes() []cause {
 		{rekey.ErrNoTrim, NotFound},
 		{rekey.ErrCustody, KeyCustody},
 		{rekey.ErrNotRewrapped, NotRewrapped},
+		{rekey.ErrCanary, ForeignKey}, // before what the key service says of the row
 		{rekey.ErrNoBackup, BackupMissing},
 		{rekey.ErrBackup, ForeignBackup},
 		{approval.ErrOpen, TrimOpen},

@@ -43,6 +43,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"rekey.ErrNoTrim":           {rekey.ErrNoTrim, 404, "not-found"},
 		"rekey.ErrCustody":          {rekey.ErrCustody, 409, "key-custody"},
 		"rekey.ErrNotRewrapped":     {rekey.ErrNotRewrapped, 409, "not-rewrapped"},
+		"rekey.ErrCanary":           {rekey.ErrCanary, 409, "foreign-key"},
 		"rekey.ErrNoBackup":         {rekey.ErrNoBackup, 409, "backup-missing"},
 		"rekey.ErrBackup":           {rekey.ErrBackup, 409, "foreign-backup"},
 		"approval.ErrOpen":          {approval.ErrOpen, 409, "trim-open"},

@@ -47,6 +47,10 @@ var (
 	KeyCustody = Kind{"key-custody", http.StatusConflict, "The key custodian acts first", false,
 		"This gateway does not hold the tenants' keys. Rotate in the key service with the key custodian's own " +
 			"credentials, then repeat the request: muniment key rotate does both."}
+	ForeignKey = Kind{"foreign-key", http.StatusConflict, "The key service has another key", false,
+		"The key that the key service has under the tenant's name is not the one that the tenant's rows are wrapped " +
+			"with: another key service answers, or its key was replaced. Nothing was destroyed. Find out which key " +
+			"service the server is configured for, and who has changed it, before anything else."}
 	NotRewrapped = Kind{"not-rewrapped", http.StatusConflict, "Not everything is rewrapped yet", false,
 		"Something that is kept may still need the versions that are to be trimmed. Rewrap first: muniment key rewrap."}
 	BackupMissing = Kind{"backup-missing", http.StatusConflict, "No verified backup covers the last rewrap", false,

@@ -19,7 +19,8 @@ const (
 
 // Status is the state of a tenant's key.
 type Status struct {
-	Tenant string
+	Journal journal.ID // with it and the tenant the key is named in the key service: keys.KeyName
+	Tenant  string
 	// Custodian says that this process rotates and trims the key itself.
 	Custodian bool
 	Newest    int       // version on record
@@ -44,7 +45,7 @@ func (k *Keys) Status(ctx context.Context, who access.Who) (Status, error) {
 		return Status{}, fmt.Errorf("describing the tenant's key: %w", err)
 	}
 	out := Status{
-		Tenant: who.Tenant, Custodian: k.cfg.Custodian != nil, Rewrap: k.lastRewrap(who.Tenant),
+		Journal: k.cfg.Journal.ID(), Tenant: who.Tenant, Custodian: k.cfg.Custodian != nil, Rewrap: k.lastRewrap(who.Tenant),
 		TrimWait: k.cfg.TrimWait,
 	}
 	now := k.cfg.Clock.Now()

@@ -10,11 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/vault"
+	"muniment/vault/keys"
 	"muniment/vault/keys/local"
 	"muniment/vault/keys/transit"
+	"muniment/vault/objects"
 )
 
 // keyService looks at what holds the tenants' keys.
@@ -148,9 +151,10 @@ func (d *doctor) vaultKeys(ctx context.Context, r *report) {
 		return
 	}
 	defer func() { _ = s.Close() }() // nothing depends on how that ends
-	var tenants []string
-	if d.hasVault() {
-		tenants = []string{vault.DefaultTenant}
+	tenants, err := d.tenantKeys(ctx)
+	if err != nil {
+		r.warn("tenants' keys", "see the line about the release bucket", "which keys are this vault's is not known: %v",
+			err)
 	}
 	for _, found := range s.Diagnose(ctx, tenants) {
 		if found.OK {
@@ -159,4 +163,23 @@ func (d *doctor) vaultKeys(ctx context.Context, r *report) {
 			r.fail(found.Name, found.Fix, "%s", found.Detail)
 		}
 	}
+}
+
+// tenantKeys are the names that the tenants' keys have in the key service, after the prefix. The journal id in them is
+// the released head's, which is there whoever has the journal open. It is not authenticated: with another one the keys
+// are not found.
+func (d *doctor) tenantKeys(ctx context.Context) ([]string, error) {
+	if !d.hasVault() {
+		return nil, nil
+	}
+	release, err := d.openRelease(ctx)
+	if err != nil || release == nil {
+		return nil, err
+	}
+	defer func() { _ = release.Close() }() // it was only read from
+	head, err := journal.ReadReleased(ctx, objects.NewBucket(release), nil)
+	if err != nil {
+		return nil, err
+	}
+	return []string{keys.KeyName(head.Journal, vault.DefaultTenant)}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 
@@ -31,6 +32,15 @@ func (c *vaultFlags) addTo(f *pflag.FlagSet) {
 		"where the Transit engine is mounted in Vault, as the server's keys.vault.mount has it")
 	f.StringVar(&c.prefix, "vault-prefix", "muniment",
 		"what the keys' names begin with, as the server's keys.vault.prefix has it")
+}
+
+// keyName is what the tenant's key is called in the key service, after the prefix.
+func keyName(id, tenant string) (string, error) {
+	of, err := journal.ParseID(id)
+	if err != nil {
+		return "", fmt.Errorf("reading the journal id: %w", err)
+	}
+	return keys.KeyName(of, tenant), nil
 }
 
 // custodian logs in to Vault as the vault command would.

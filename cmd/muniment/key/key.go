@@ -60,6 +60,7 @@ func keyStatusCommand(p *cli.Program) *cobra.Command {
 
 func keyTable(t *cli.Table, s *openapi.KeyStatus) {
 	t.Row("WHAT", "STATE")
+	t.Row("journal", s.Journal)
 	t.Row("tenant", s.Tenant)
 	custody := "this server"
 	if s.Custody == openapi.Elsewhere {
@@ -138,7 +139,11 @@ func rotate(ctx context.Context, p *cli.Program, r *remote.Client, place vaultFl
 			return nil, err
 		}
 		defer custodian.Close()
-		if _, err := custodian.Rotate(ctx, status.Tenant, status.Newest); err != nil {
+		name, err := keyName(status.Journal, status.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := custodian.Rotate(ctx, name, status.Newest); err != nil {
 			return nil, fmt.Errorf("rotating the key in Vault: %w", err)
 		}
 	}

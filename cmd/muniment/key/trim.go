@@ -49,12 +49,15 @@ who approves may not carry it out.`,
 		Short: "Carry it out, for good",
 		Long: `Destroys the versions. Everything that they have wrapped, in any copy and any backup, is
 unreadable from then on. Where the keys are in HashiCorp Vault, the versions are trimmed there with
-your own VAULT_ADDR and VAULT_TOKEN; there --oldest is required, and goes by what you and
-the other person have agreed on, so that a server that was broken into cannot have other
-versions destroyed. A trim that was broken off is brought to its end by the same command, of
+your own VAULT_ADDR and VAULT_TOKEN; there --oldest and --journal are required, and go by
+what you and the other person have agreed on and written down, so that a server that was
+broken into cannot have other versions, or another installation's key, destroyed. Copies of
+the key service's own storage from before the trim, such as snapshots of Vault, still open
+what was erased until they are destroyed too. A trim that was broken off is brought to its end by the same command, of
 any key custodian's.`,
 		Example: "  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1\n" +
-			"  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1 --oldest 4",
+			"  muniment key trim run 0190b5a0-7c1e-7000-8000-0000000000b1 --oldest 4 " +
+			"--journal 0190b5a0-7c1e-7000-8000-0000000000a0",
 		Args: cli.OneArgument("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, args []string) (*openapi.Trim, error) {
 			return runTrim(ctx, p, r, args[0], place, agreed)
@@ -63,6 +66,9 @@ any key custodian's.`,
 	place.addTo(run.Flags())
 	run.Flags().IntVar(&agreed.oldest, "oldest", 0,
 		"the oldest version to keep, as it was proposed and approved; required with Vault")
+	run.Flags().StringVar(&agreed.journal, "journal", "",
+		"the journal whose tenant's key it is, as muniment key status showed it when it was agreed on; required "+
+			"with Vault")
 	run.Flags().StringVar(&agreed.tenant, "tenant", "default", "whose key it is; looked at with Vault")
 	c.AddCommand(propose, approve, run)
 	return cli.Group(c)
@@ -105,23 +111,25 @@ func trimText(t openapi.Trim) string {
 	case openapi.TrimStateBegun:
 		return fmt.Sprintf("begun: versions before %d; muniment key trim run brings it to its end", t.Oldest)
 	case openapi.TrimStateDone:
-		return fmt.Sprintf("done %s: versions before %d are gone", at(t.DoneAt), t.Oldest)
+		return fmt.Sprintf("done %s: versions before %d are gone from the key service; older copies of its storage "+
+			"(snapshots, copies of keys.json) still open what was erased: destroy them too", at(t.DoneAt), t.Oldest)
 	}
 	return string(t.State)
 }
 
 // agreedTrim is what the custodian knows of a trim without asking the server.
 type agreedTrim struct {
-	oldest int
-	tenant string
+	oldest  int
+	journal string
+	tenant  string
 }
 
 // check refuses to destroy what was not agreed on, whatever the server says.
-func (a agreedTrim) check(tenant string, oldest int) error {
-	if a.tenant != tenant || a.oldest != oldest {
-		return cli.Hint(fmt.Errorf("the server would have the versions before %d of the tenant %s destroyed, and "+
-			"agreed are those before %d of %s",
-			oldest, tenant, a.oldest, a.tenant),
+func (a agreedTrim) check(journal, tenant string, oldest int) error {
+	if a.journal != journal || a.tenant != tenant || a.oldest != oldest {
+		return cli.Hint(fmt.Errorf("the server would have the versions before %d of the tenant %s of the journal %s "+
+			"destroyed, and agreed are those before %d of %s of %s",
+			oldest, tenant, journal, a.oldest, a.tenant, a.journal),
 			"nothing was destroyed; if you have mistyped it, repeat the command, else find out who has changed "+
 				"the server")
 	}
@@ -138,10 +146,15 @@ func runTrim(ctx context.Context, p *cli.Program, r *remote.Client, id string, p
 	if status.Custody != openapi.Elsewhere {
 		return r.RunTrim(ctx, id)
 	}
-	if agreed.oldest < 1 {
-		return nil, cli.Hint(errors.New("the keys are in Vault, and which versions are to be destroyed is for you "+
-			"to say"),
-			"give --oldest, the oldest version to keep, as it was proposed and approved")
+	if agreed.oldest < 1 || agreed.journal == "" {
+		return nil, cli.Hint(errors.New("the keys are in Vault, and which versions of which key are to be destroyed "+
+			"is for you to say"),
+			"give --oldest, the oldest version to keep, as it was proposed and approved, and --journal, as muniment "+
+				"key status showed it then")
+	}
+	name, err := keyName(agreed.journal, agreed.tenant)
+	if err != nil {
+		return nil, err
 	}
 	custodian, err := custodian(ctx, p, place) // before anything begins that cannot go on
 	if err != nil {
@@ -152,10 +165,10 @@ func runTrim(ctx context.Context, p *cli.Program, r *remote.Client, id string, p
 	if err != nil || trim.State != openapi.TrimStateBegun {
 		return trim, err
 	}
-	if err := agreed.check(status.Tenant, trim.Oldest); err != nil {
+	if err := agreed.check(status.Journal, status.Tenant, trim.Oldest); err != nil {
 		return nil, err
 	}
-	if err := custodian.Trim(ctx, status.Tenant, trim.Oldest); err != nil {
+	if err := custodian.Trim(ctx, name, trim.Oldest); err != nil {
 		return nil, cli.Hint(fmt.Errorf("trimming the key in Vault: %w", err), "the same command goes on from here")
 	}
 	return r.RunTrim(ctx, id)
