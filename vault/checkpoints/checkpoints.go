@@ -7,6 +7,8 @@
 package checkpoints
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -46,6 +48,8 @@ type Kept struct {
 	Version string    // of the object
 	At      time.Time // when the store got it
 	Until   time.Time // the end of its lock
+
+	mark bool // of its origin
 }
 
 // Lost is the checkpoint as a head that was seen.
@@ -56,6 +60,14 @@ func (k Kept) Lost() journal.LostHead {
 // Key is the key of a journal's checkpoint at a size.
 func Key(id journal.ID, size uint64) string {
 	return fmt.Sprintf("%s%020d", prefixOf(id), math.MaxUint64-size)
+}
+
+// originKey is the key of a checkpoint that stays as the mark of an origin that began later than the first. Marks list
+// before all other checkpoints, so that a copy of the journal from before the origin is told from it at once, whatever
+// the sizes of its checkpoints.
+func originKey(id journal.ID, origin string) string {
+	digest := sha256.Sum256([]byte(origin))
+	return prefixOf(id) + "-" + hex.EncodeToString(digest[:16])
 }
 
 // prefixOf begins the keys of one journal's checkpoints.

@@ -52,11 +52,13 @@ type Config struct {
 
 // Keeper keeps the newest checkpoint of a journal. Its methods may be called concurrently.
 type Keeper struct {
-	cfg   Config
-	turns chan struct{} // has an element while somebody writes: one at a time
+	cfg     Config
+	origins int           // that the journal has had
+	turns   chan struct{} // has an element while somebody writes: one at a time
 
 	mu      sync.Mutex
 	kept    Kept
+	marked  string    // the key of the mark of the present origin, once it is written
 	failure error     // of the last try; nil when it went well
 	since   time.Time // since when tries have failed
 	tidied  time.Time
@@ -83,7 +85,11 @@ func New(cfg Config) (*Keeper, error) {
 		cfg.Log == nil {
 		return nil, errors.New("keeping checkpoints: journal, its id, verifier keys, store, clock and log are required")
 	}
-	return &Keeper{cfg: cfg, turns: make(chan struct{}, 1), kept: cfg.Newest}, nil
+	ours, err := newVerifiers(cfg.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("keeping checkpoints: %w", err)
+	}
+	return &Keeper{cfg: cfg, origins: len(ours.names), turns: make(chan struct{}, 1), kept: cfg.Newest}, nil
 }
 
 // Run keeps the newest checkpoint once in each minute that had news, and locks it again before its lock runs out, until
@@ -199,10 +205,34 @@ func (k *Keeper) put(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("keeping the checkpoint at %d: %w", c.Size, err)
 	}
+	if err := k.mark(ctx, c, until); err != nil {
+		return err
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.kept = Kept{Origin: c.Origin, Size: c.Size, Root: c.Root, Note: c.Note, Key: info.Key, Version: info.Version,
 		At: now, Until: until}
+	return nil
+}
+
+// mark writes the mark of an origin that is not the journal's first, unless it is there.
+func (k *Keeper) mark(ctx context.Context, c journal.Checkpoint, until time.Time) error {
+	key := originKey(k.cfg.ID, c.Origin)
+	k.mu.Lock()
+	marked := k.marked == key
+	k.mu.Unlock()
+	if marked || k.origins < 2 {
+		return nil
+	}
+	_, err := k.cfg.Store.Put(ctx, key, bytes.NewReader(c.Note), objects.PutOptions{
+		Length: int64(len(c.Note)), Condition: objects.Condition{Absent: true}, RetainUntil: until,
+	})
+	if err != nil && !errors.Is(err, objects.ErrExists) {
+		return fmt.Errorf("marking the origin %s: %w", c.Origin, err)
+	}
+	k.mu.Lock()
+	k.marked = key
+	k.mu.Unlock()
 	return nil
 }
 

@@ -106,6 +106,26 @@ func TestTheNewestIsRolledOn(t *testing.T) {
 	}
 }
 
+// TestOthersAreRolledOn: what else is to stay locked, such as the owner object, is locked again in time.
+func TestOthersAreRolledOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := objects.ClaimOwner(t.Context(), r.store, objects.DocumentsOwner, journaltest.ID, r.clock.Now(),
+		r.clock.Now().Add(checkpoints.Lock)); err != nil {
+		t.Fatal(err)
+	}
+	r.locked = []string{objects.DocumentsOwner}
+	r.open(checkpoints.Kept{})
+	for range 60 {
+		r.clock.Advance(24 * time.Hour)
+		r.keeper.Turn(t.Context())
+		info, err := r.store.Stat(t.Context(), objects.DocumentsOwner, "")
+		if err != nil || info.RetainUntil.Sub(r.clock.Now()) < 5*24*time.Hour {
+			t.Fatalf("the owner object is locked until %s at %s, %v", info.RetainUntil, r.clock.Now(), err)
+		}
+	}
+}
+
 // TestAKeeperGoesOnAfterARestart: what was kept before is known, and rolled on.
 func TestAKeeperGoesOnAfterARestart(t *testing.T) {
 	t.Parallel()

@@ -110,6 +110,7 @@ type rig struct {
 	store  objects.Store
 	faulty *objectstest.Faulty
 	keeper *checkpoints.Keeper
+	locked []string // what else stays locked
 	log    bytes.Buffer
 }
 
@@ -133,7 +134,7 @@ func (r *rig) open(newest checkpoints.Kept) {
 	var err error
 	r.keeper, err = checkpoints.New(checkpoints.Config{
 		Journal: r.signed, ID: journaltest.ID, Keys: r.keys(), Store: r.faulty, Clock: r.clock, Newest: newest,
-		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Log: slog.New(slog.NewTextHandler(&r.log, nil)), Locked: r.locked,
 	})
 	if err != nil {
 		r.t.Fatal(err)

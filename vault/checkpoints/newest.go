@@ -52,13 +52,13 @@ func newest(ctx context.Context, store objects.Store, id journal.ID, origin stri
 		if err != nil {
 			return Kept{}, err
 		}
-		one := found.Origin + " " + strconv.FormatUint(found.Size, 10)
+		one := found.Origin + " " + strconv.FormatUint(found.Size, 10) + " " + strconv.FormatBool(found.mark)
 		switch {
-		case ok && found.Origin == origin:
+		case ok && found.Origin == origin && !found.mark:
 			return found, nil
 		case ok && !ours.names[found.Origin]:
 			return found, fmt.Errorf("%s at %d: %w", found.Origin, found.Size, ErrLaterOrigin)
-		case ok && !seen[one]: // an origin of ours that has ended
+		case ok && !seen[one]: // an origin of ours that has ended, or a mark
 			seen[one] = true
 			continue
 		}
@@ -90,7 +90,10 @@ func read(ctx context.Context, store objects.Store, id journal.ID, info objects.
 	if err != nil {
 		return Kept{}, false, err
 	}
-	if k, ok = ours.open(raw); !ok || k.Size == 0 || info.Key != Key(id, k.Size) {
+	if k, ok = ours.open(raw); !ok || k.Size == 0 {
+		return Kept{}, false, nil
+	}
+	if k.mark = info.Key == originKey(id, k.Origin); !k.mark && info.Key != Key(id, k.Size) {
 		return Kept{}, false, nil
 	}
 	k.Key, k.Version, k.At, k.Until = info.Key, info.Version, info.Modified, stat.RetainUntil

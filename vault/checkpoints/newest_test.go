@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
@@ -92,6 +94,44 @@ func TestNewestOfAnEndedOrigin(t *testing.T) {
 	}
 }
 
+// TestALaterOriginLeavesAMark: a copy of the journal from before an origin began is told, even where its own newest
+// checkpoint is larger than all of that origin's.
+func TestALaterOriginLeavesAMark(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.put(checkpoints.Key(journaltest.ID, 9), checkpoint(t, "muniment/before", 9).Note)
+	before := vkey("muniment/before", journaltest.Signer())
+	keeper, err := checkpoints.New(checkpoints.Config{
+		Journal: r.signed, ID: journaltest.ID, Keys: append(r.keys(), before), Store: r.faulty, Clock: r.clock,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sign(t, 5)
+	keeper.Turn(t.Context())
+	if got, err := r.newest(before); err != nil || got.Size != 5 {
+		t.Errorf("by the origin: %+v, %v", got, err)
+	}
+	old := func() error {
+		_, err := checkpoints.Newest(t.Context(), r.store, journaltest.ID, "muniment/before", []string{before})
+		return err
+	}
+	if err := old(); !errors.Is(err, checkpoints.ErrLaterOrigin) {
+		t.Errorf("by a copy from before it: %v", err)
+	}
+	for range 500 { // the mark stays, locked
+		r.clock.Advance(24 * time.Hour)
+		keeper.Turn(t.Context())
+	}
+	if err := old(); !errors.Is(err, checkpoints.ErrLaterOrigin) {
+		t.Errorf("after a long time: %v", err)
+	}
+	if got := r.stored(); got[0].RetainUntil.Before(r.clock.Now()) {
+		t.Errorf("the mark's lock has run out: %+v", got[0])
+	}
+}
+
 // TestNewestOfAPageOfJunk: too much of it is an error, not an answer.
 func TestNewestOfAPageOfJunk(t *testing.T) {
 	t.Parallel()
@@ -115,18 +155,18 @@ func TestNewestOfAPageOfJunk(t *testing.T) {
 	}
 }
 
-// FuzzNewest: whatever lies under the key, only what the key has signed is believed.
-func FuzzNewest(f *testing.F) {
+// FuzzOpen: whatever lies there, only what the key has signed is believed.
+func FuzzOpen(f *testing.F) {
 	genuine := checkpoint(f, origin, 5).Note
+	text, _, _ := strings.Cut(string(genuine), "\n\n")
 	f.Add(genuine)
 	f.Add(signNote(f, origin, 5, journal.Hash{}, newStranger()))
 	f.Add([]byte("muniment/test\n5\nAAAA\n\n— muniment/test AAAA\n"))
+	f.Add(bytes.Replace(genuine, []byte("\n5\n"), []byte("\n05\n"), 1))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		r := newRig(t)
-		r.put(checkpoints.Key(journaltest.ID, 5), content)
-		got, err := r.newest()
-		if err == nil && (got.Size != 5 || !bytes.HasPrefix(content, genuine[:bytes.Index(genuine, []byte("\n\n"))])) {
-			t.Errorf("believed %q", content)
+		got, ok := checkpoints.Open([]string{vkey(origin, journaltest.Signer())}, content)
+		if ok && (got.Size != 5 || got.Origin != origin || !strings.HasPrefix(string(content), text+"\n\n")) {
+			t.Errorf("believed %q: %+v", content, got)
 		}
 	})
 }

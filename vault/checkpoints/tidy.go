@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"muniment/anchor/journal"
 	"muniment/vault/objects"
 )
 
@@ -21,10 +24,7 @@ func (k *Keeper) tidyWhenDue(ctx context.Context) error {
 	if !due {
 		return nil
 	}
-	if err := k.rollOthers(ctx, now); err != nil {
-		return err
-	}
-	if err := k.tidy(ctx, now); err != nil {
+	if err := errors.Join(k.tidy(ctx, now), k.rollOthers(ctx, now)); err != nil {
 		return err
 	}
 	k.mu.Lock()
@@ -35,7 +35,22 @@ func (k *Keeper) tidyWhenDue(ctx context.Context) error {
 
 // rollOthers locks the other objects again whose locks run out soon.
 func (k *Keeper) rollOthers(ctx context.Context, now time.Time) error {
-	for _, key := range k.cfg.Locked {
+	k.mu.Lock()
+	kept := k.kept
+	k.mu.Unlock()
+	if kept.Size > 0 { // an earlier process may have written the mark, or nobody has
+		c := journal.Checkpoint{Origin: kept.Origin, Size: kept.Size, Note: kept.Note}
+		if err := k.mark(ctx, c, now.Add(Lock)); err != nil {
+			return err
+		}
+	}
+	k.mu.Lock()
+	keys := slices.Clone(k.cfg.Locked)
+	if k.marked != "" {
+		keys = append(keys, k.marked)
+	}
+	k.mu.Unlock()
+	for _, key := range keys {
 		info, err := k.cfg.Store.Stat(ctx, key, "")
 		if err == nil && info.RetainUntil.Before(now.Add(rollBefore)) {
 			err = k.cfg.Store.Retain(ctx, key, info.Version, now.Add(Lock))
@@ -67,12 +82,14 @@ func (k *Keeper) tidy(ctx context.Context, now time.Time) error {
 			continue
 		}
 		day := info.Modified.UTC().Format(time.DateOnly)
-		if age < keepDays*24*time.Hour && !days[day] {
+		mark := strings.HasPrefix(info.Key, prefixOf(k.cfg.ID)+"-")
+		if mark || age < keepDays*24*time.Hour && !days[day] {
 			_, genuine, err := read(ctx, k.cfg.Store, k.cfg.ID, info, ours)
 			if err != nil {
 				return fmt.Errorf("tidying up the kept checkpoints: %w", err)
 			}
-			if days[day] = genuine; genuine {
+			days[day] = days[day] || genuine && !mark
+			if genuine {
 				continue
 			}
 		}
