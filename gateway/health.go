@@ -107,7 +107,8 @@ func well(check func(context.Context) error) func(context.Context) (string, erro
 }
 
 func (h *health) journal(context.Context) (string, error) {
-	return fmt.Sprintf("%d entries", h.cfg.Journal.Size()), errors.Join(h.cfg.Journal.Err(), met(h.cfg.Journal.Damage()))
+	err := errors.Join(h.cfg.Journal.Err(), met(h.cfg.Journal.Damage()))
+	return fmt.Sprintf("%d entries", h.cfg.Journal.Size()), err
 }
 
 // errUnreleased says that entries have waited too long.
@@ -185,8 +186,8 @@ func fixOf(name string, err error) string {
 	case errors.As(err, &fixed):
 		return fixed.Fix()
 	case errors.Is(err, journal.ErrDamaged):
-		return "stop the server, keep a copy of the data folder and run muniment fsck: where one row is damaged others " +
-			"may be missing. Then move journal.db away and run muniment restore"
+		return "stop the server, keep a copy of the data folder and run muniment fsck: where one row is damaged " +
+			"others may be missing. Then move journal.db away and run muniment restore"
 	case name == "journal":
 		return "start the process again, which reads what was really written; if that does not " +
 			"help, look at the disk"

@@ -43,10 +43,10 @@ func (h *health) batches(context.Context, time.Time) (detail, fix string, err er
 			leaves += lost.Count
 		}
 		return "", "put back from a backup the batches that the release bucket lacks from entry " +
-				fmt.Sprint(state.Lost[0].First) + " on, and keep a copy of the data folder as it is; muniment fsck says " +
-				"what the database lacks",
-			fmt.Errorf("%d released entries from %d on are in no whole batch, since %s, and could not be shipped again; "+
-				"%w: %w", leaves, state.Lost[0].First, state.Since.Format(time.RFC3339), errLost, state.Err)
+				fmt.Sprint(state.Lost[0].First) + " on, and keep a copy of the data folder as it is; muniment fsck " +
+				"says what the database lacks",
+			fmt.Errorf("%d released entries from %d on are in no whole batch, since %s, and could not be shipped "+
+				"again; %w: %w", leaves, state.Lost[0].First, state.Since.Format(time.RFC3339), errLost, state.Err)
 	case state.Err != nil:
 		return "", "see that the release bucket can be reached and that its batches can be read; the log names them",
 			fmt.Errorf("the shipped batches cannot be looked after: %w", state.Err)
@@ -72,7 +72,8 @@ func (h *health) verifiedBackup(ctx context.Context, now time.Time) (detail, fix
 		return "", fixOf("journal", err), err
 	}
 	if ok {
-		detail = fmt.Sprintf("the newest, of %d entries, was verified on %s", newest.Size, newest.At.Format(time.RFC3339))
+		detail = fmt.Sprintf("the newest, of %d entries, was verified on %s",
+			newest.Size, newest.At.Format(time.RFC3339))
 		if now.Sub(newest.At) > backupAge {
 			return "", advice, errors.New(detail)
 		}

@@ -124,7 +124,8 @@ func TestDamageThatWasMetIsTold(t *testing.T) {
 	if a := r.do(http.MethodGet, "/v1/documents/"+string(doc.ID)+"/history", nil); a.problem() != "damaged" {
 		t.Errorf("the history with a damaged entry: %d %s", a.status, a.body)
 	}
-	r.want(clock, http.StatusServiceUnavailable, "journal", "ok=false needed=true", "damage was met", "→ stop the server")
+	r.want(clock, http.StatusServiceUnavailable, "journal", "ok=false needed=true", "damage was met",
+		"→ stop the server")
 }
 
 // TestADepositIntoDamageIsAnswered at once: it is on record, and cannot be released.
@@ -189,7 +190,8 @@ func TestWhatDoesNotStopAServerIsTold(t *testing.T) {
 	r.want(clock, http.StatusOK, "locks", "ok=true needed=false")
 	r.want(clock, http.StatusOK, "verified backup", "ok=true needed=false none yet")
 	clock.Advance(9 * 24 * time.Hour)
-	r.want(clock, http.StatusOK, "verified backup", "ok=false needed=false", "no backup was ever verified", "→ make one")
+	r.want(clock, http.StatusOK, "verified backup", "ok=false needed=false", "no backup was ever verified",
+		"→ make one")
 	if err := os.RemoveAll(filepath.Join(r.folder, "data", "default")); err != nil {
 		t.Fatal(err)
 	}

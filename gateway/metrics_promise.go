@@ -8,8 +8,8 @@ import (
 	"muniment/vault"
 )
 
-// promiseMetrics shows what /readyz says in words about what the promise to depositors rests on. What cannot be read is
-// left out.
+// promiseMetrics shows what /readyz says in words about what the promise to depositors rests on. A number that
+// cannot be read is left out.
 type promiseMetrics struct{ cfg Config }
 
 // promiseMetric is one number; ok is false when it cannot be told.

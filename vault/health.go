@@ -72,8 +72,8 @@ func (v *Vault) CheckObjects(ctx context.Context) error {
 	return nil
 }
 
-// tryPut puts an object beside the default tenant's documents and takes it away again. What a crash leaves of it is
-// swept with what broken uploads leave.
+// tryPut puts an object beside the default tenant's documents and takes it away again. An object that a crash
+// leaves is swept with those of broken uploads.
 func (v *Vault) tryPut(ctx context.Context, now time.Time) error {
 	key, err := v.newObjectKey(DefaultTenant, now)
 	if err != nil {

@@ -10,6 +10,9 @@ type Comparison struct {
 	Origin   string
 	Size     uint64 // committed
 	Released uint64 // the released head's; more than Size where the next Open catches up
+	// Missing says how many released leaves no batch of the bucket holds, going by the batches' names, and which is
+	// the first of them.
+	Missing Leaves
 }
 
 // Compare reads both heads and changes nothing. Either may be missing: backend may be nil, and the bucket may be empty.
@@ -30,6 +33,16 @@ func compare(ctx context.Context, backend Backend, bucket shipped) (s Comparison
 	}
 	if released != nil {
 		s.Origin, s.Released = released.Origin, released.Size
+		batches, err := listBatches(ctx, bucket)
+		if err != nil {
+			return s, err
+		}
+		for i, gap := range cover(batches, released.end()).gaps {
+			if i == 0 {
+				s.Missing.First = gap.First
+			}
+			s.Missing.Count += gap.Count
+		}
 	}
 	if backend == nil {
 		if released == nil {

@@ -77,3 +77,24 @@ func TestCompareBehind(t *testing.T) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 }
+
+// TestCompareSeesLostBatches by their names alone, with a journal and without.
+func TestCompareSeesLostBatches(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	j := k.open(t)
+	for i := range 6 {
+		released(t, j, commit(t, j, noted.New(docID(1), note1(i))))
+	}
+	k.close(t, j)
+	names := batches(k)
+	for _, name := range names[2:4] {
+		k.bucket.Tamper(name, nil)
+	}
+	for _, backend := range []journal.Backend{k.backend, nil} {
+		got, err := journal.Compare(t.Context(), backend, k.bucket, keys())
+		if want := (journal.Leaves{First: 2, Count: 2}); err != nil || got.Missing != want {
+			t.Errorf("%+v, %v; want %+v missing", got, err, want)
+		}
+	}
+}

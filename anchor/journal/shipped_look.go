@@ -78,7 +78,7 @@ func (j *Journal) tendBatches() {
 
 // LookAfterBatches compares the release bucket's batches with the released head: by their names, and where these leave
 // a doubt, and for a few others each time, by their content. Leaves that no whole batch holds are shipped again from
-// the database. What merges have left behind is deleted, and what earlier processes have not merged is merged. The
+// the database. The leftovers of merges are deleted, and the batches of earlier processes are merged. The
 // journal does so by itself at the start, in the background, and every hour. An error says that it could not be done or
 // that something stays lost; ShippedHealth has it too. While the journal is provisional nothing is shipped or judged:
 // ErrKeysUnavailable.

@@ -10,7 +10,7 @@ func Kinds() []Kind {
 		UnknownSeries, KeyReused, TooManyRequests,
 
 		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,
-		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, Unreleased, Unreleasable, Abandoned,
-		Stopping, TimedOut,
+		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, Unreleased, Unreleasable,
+		Abandoned, Stopping, TimedOut,
 	}
 }

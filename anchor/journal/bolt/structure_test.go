@@ -119,7 +119,8 @@ func TestAPageInUseAndFreeIsFound(t *testing.T) {
 	s := open(t, path)
 	defer s.Close()
 	faults := strings.Join(structureOf(t, s), "\n")
-	if want := fmt.Sprintf("page %d: it is in use, and in the list of free pages", leaf); !strings.Contains(faults, want) {
+	want := fmt.Sprintf("page %d: it is in use, and in the list of free pages", leaf)
+	if !strings.Contains(faults, want) {
 		t.Errorf("found: %s, want %s", faults, want)
 	}
 }

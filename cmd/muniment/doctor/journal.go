@@ -69,12 +69,20 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 		r.fail("", "move journal.db away and run muniment restore", "%v", err)
 	case err != nil:
 		r.refused("", err, "see what is named")
+	case backend == nil && stands.Missing.Count > 0:
+		r.fail("", "put the batches back from a backup (batch/ in it), then run muniment restore",
+			"there is no journal.db, and %d released entries of %s, from %d on, are in no batch of the release bucket",
+			stands.Missing.Count, stands.Origin, stands.Missing.First)
 	case backend == nil:
 		r.warn("", "muniment restore makes it anew from the release bucket",
 			"there is no journal.db; %s was released up to %d entries", stands.Origin, stands.Released)
 	case stands.Size < stands.Released:
 		r.warn("", "the next serve catches up from the release bucket by itself", "%s is at %d, and %d were released",
 			stands.Origin, stands.Size, stands.Released)
+	case stands.Missing.Count > 0:
+		r.fail("", "start the server: it ships them again from the database; find out who deleted them",
+			"%s has %d entries, and %d released ones from %d on are in no batch of the release bucket: nothing beyond "+
+				"them could be restored", stands.Origin, stands.Size, stands.Missing.Count, stands.Missing.First)
 	default:
 		r.ok("", "%s has %d entries, of which %d are released", stands.Origin, stands.Size, stands.Released)
 	}

@@ -27,7 +27,7 @@ func (d *doctor) ownOrigins() []string {
 	return own
 }
 
-// believe says whether the server that answers is the folder's own. What another one says is not gone by: the doctor
+// believe says whether the server that answers is the folder's own. Another one's word counts for nothing: the doctor
 // then looks for itself.
 func (d *doctor) believe(got readiness, url string, r *report) bool {
 	own := d.ownOrigins()
