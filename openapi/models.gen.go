@@ -586,7 +586,7 @@ type InlineDeposit struct {
 	Title *string `json:"title,omitempty"`
 }
 
-// KeyStatus The tenant's key. Versions count from 1. In the key service it is named after journal and tenant.
+// KeyStatus The tenant's key. Versions count from 1. In the key service its name is JOURNAL-TENANT, after the prefix: journal is the journal's id.
 type KeyStatus struct {
 	// BackupCovers Whether a verified backup holds the end of the last rewrap.
 	BackupCovers bool `json:"backup_covers"`
@@ -600,7 +600,7 @@ type KeyStatus struct {
 	// InService What the key service says.
 	InService *KeyVersions `json:"in_service,omitempty"`
 
-	// Journal The id of the journal, with which the key's name in the key service begins: JOURNAL-TENANT, after the prefix.
+	// Journal A UUIDv7 in its canonical form.
 	Journal ID `json:"journal"`
 
 	// Newest The newest version on record.
