@@ -62,7 +62,7 @@ type reading struct {
 // at most five. Documents of up to 1 MiB are verified whole before Read returns. The caller closes the content.
 //
 // Errors: ErrPurpose; ErrNotFound, for other tenants' documents too; ErrErased; ErrDamagedContent; access.ErrDenied;
-// that of Select; journal.ErrFull, upon which nothing is served; keys.ErrUnavailable and objects.ErrUnavailable.
+// that of Select; journal.ErrFull and journal.ErrNoLease, upon which nothing is served; keys.ErrUnavailable and objects.ErrUnavailable.
 func (v *Vault) Read(ctx context.Context, who access.Who, id journal.ID, req ReadRequest) (*Content, error) {
 	c, err := v.read(ctx, &reading{who: who, id: id, req: req})
 	if err != nil {
@@ -82,6 +82,11 @@ func (v *Vault) read(ctx context.Context, rd *reading) (*Content, error) {
 		return nil, err
 	}
 	c, err := v.openContent(ctx, rd)
+	if err == nil {
+		// The last thing before the content leaves: the event that it is read may lie on a copy of the database whose
+		// history nobody will ever see.
+		err = v.cfg.Journal.Fence(ctx)
+	}
 	if err != nil {
 		v.sessions.leave(rd.session, v.cfg.Clock.Now(), 0, true)
 		return nil, err

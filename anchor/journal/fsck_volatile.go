@@ -34,6 +34,14 @@ func (f *fsck) compareVolatile(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
+		if err := r.Scan(databaseTable, Range{}, func(key, value []byte) error {
+			if !bytes.Equal(key, databaseKey) || len(value) != len(ID{}) || !ID(value).isV7() {
+				f.found(databaseTable, key, "it cannot be read")
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
 		if err := f.checkShipped(r); err != nil {
 			return err
 		}
@@ -71,7 +79,7 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 		return err
 	}
 	ours := []Table{sealedTable, tokenTable, outboxTable, leaseTable, shippedTable, unindexedTable,
-		shippingKeyTable, unfinishedTable, authorityTable}
+		shippingKeyTable, unfinishedTable, authorityTable, databaseTable}
 	for _, t := range tables {
 		if t.Kind == Log || t.Kind == Projection || slices.Contains(ours, t) {
 			continue

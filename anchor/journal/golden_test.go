@@ -27,6 +27,7 @@ const goldenBucket = "testdata/golden/bucket"
 func TestGoldenJournal(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
+	k.place = "golden"
 	j := k.open(t)
 	seal := func(event journal.Event, value []byte) {
 		r, err := j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {

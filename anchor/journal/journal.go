@@ -55,6 +55,15 @@ type Config struct {
 	// ID is the journal id, which the caller draws when a journal is created. It is the same ever after: later it must
 	// be zero or that one.
 	ID ID
+	// Place says where the backend lies, for the lease on the bucket: the same database at the same place goes on with
+	// its lease at once, while a copy elsewhere waits for its end. It must differ after a restart of the machine, which
+	// may be another machine's copy of the disk. Empty means that it is not known: then every start waits, but for one
+	// after a clean end.
+	Place string
+	// Term is how long a lease on the bucket lasts; 0 means 30 seconds. It must be the same for all who use the bucket.
+	Term time.Duration
+	// ReadsWithoutLease lets Fence permit reads while the lease cannot be renewed, after an event that says so.
+	ReadsWithoutLease bool
 	// Tail is how many bytes of the newest entries the released head may hold itself, so that a release writes one
 	// object and not two; 0 means 64 KiB. When the entries exceed it they are shipped as a batch.
 	Tail int
@@ -167,6 +176,8 @@ type Journal struct {
 	damage       damageSeen
 	unreleasable atomic.Pointer[error] // why nothing can be released; nil while it can
 
+	tenure *tenure
+
 	holder  string // of leases
 	leaseMu sync.Mutex
 	leases  map[string]time.Time // until when we hold the lease of a kind of duty
@@ -211,11 +222,12 @@ func (j *Journal) View(ctx context.Context, fn func(Reader) error) error {
 	return j.noteDamage(j.cfg.Backend.View(ctx, fn))
 }
 
-// Close lets the commits under way finish, stops the workers and closes the backend. Entries that are not released yet
+// Close lets the commits under way finish, stops the workers, gives the lease back and closes the backend. Entries that are not released yet
 // are released at the next start.
 func (j *Journal) Close() error {
 	j.cancel()
 	j.workers.Wait()
+	j.giveBack()
 	return j.cfg.Backend.Close()
 }
 

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -67,6 +68,9 @@ func keys() journal.ShippingKeys { return journaltest.ShippingKeys() }
 
 var start = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
+// shortTerm is a lease's term in tests that are not about leases.
+const shortTerm = 30 * time.Millisecond
+
 // kit is what a journal stands on; it outlives the journal. Its heads have no tails, so that each release makes a
 // batch.
 type kit struct {
@@ -74,6 +78,7 @@ type kit struct {
 	bucket  *journaltest.Bucket
 	clock   *journaltest.Clock
 	tail    int
+	place   string // instead of the backend's own; may be empty
 }
 
 func newKit(t testing.TB) *kit {
@@ -87,7 +92,7 @@ func (k *kit) config(t testing.TB) journal.Config {
 		Backend: k.backend, Bucket: k.bucket, Signer: journaltest.Signer(), Clock: k.clock, Rand: journaltest.Rand(1),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Definitions: definitions(), Origin: "muniment/test",
 		ID: journaltest.ID, ShippingKeys: keys(), Create: true,
-		Tail: k.tail,
+		Tail: k.tail, Place: cmp.Or(k.place, k.backend.Place()), Term: shortTerm,
 	}
 }
 

@@ -26,7 +26,10 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
-	head, released, err := j.synchronize(ctx)
+	if _, err := ProbeConditions(ctx, cfg.Bucket, cfg.Rand); err != nil {
+		return nil, fmt.Errorf("opening the journal: %w", err)
+	}
+	head, released, err := j.settle(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
@@ -34,7 +37,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
 	j.ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	j.workers.Add(4)
+	j.workers.Add(6)
 	if j.provisional.Load() {
 		j.workers.Add(1)
 		go j.awaitKeys()
@@ -43,6 +46,8 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	go j.ship()
 	go j.sign()
 	go j.tendBatches()
+	go j.keepTenure()
+	go j.watchHead()
 	if j.provisional.Load() {
 		return j, nil
 	}
@@ -53,6 +58,9 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	j.awaitRelease(wait, head.Size)
+	if released == nil {
+		j.tryTenure(wait) // a new journal's lease, so that a restart finds it
+	}
 	return j, nil
 }
 
@@ -105,7 +113,7 @@ func prepare(cfg Config) (*Journal, error) {
 		requests: make(chan *request, maxGroup), stopped: make(chan struct{}), opened: make(chan struct{}),
 		bucket: shipped{cfg.Bucket, newKeyring(cfg.ShippingKeys, cfg.Bucket, cfg.Backend, ID{})},
 		news:   newBroadcast(), commits: newBroadcast(), swaps: newBroadcast(), checkpoints: newBroadcast(),
-		urgent: newBroadcast(),
+		urgent: newBroadcast(), tenure: newTenure(cfg.Term),
 	}, nil
 }
 

@@ -219,7 +219,8 @@ func (j *Journal) awaitKeys() {
 	}
 }
 
-// endProvisional verifies what the journal went on from and what it has written since, and lets it be shipped.
+// endProvisional verifies what the journal went on from and what it has written since, takes the lease, and lets it be
+// shipped.
 func (j *Journal) endProvisional(ctx context.Context) error {
 	released, err := readReleased(ctx, j.bucket)
 	if err != nil {
@@ -228,6 +229,22 @@ func (j *Journal) endProvisional(ctx context.Context) error {
 	if released == nil {
 		return fmt.Errorf("the head object has vanished from the release bucket: %w", ErrContradicts)
 	}
+	if err := j.verifyProvisional(ctx, released); err != nil {
+		return err
+	}
+	// Commits go on while this waits: they are authenticated by the shipping key already.
+	if released, err = j.enter(ctx, &vigil{term: j.tenure.term, began: time.Now()}, released); err != nil {
+		return err
+	}
+	j.swapped.Store(released)
+	j.provisional.Store(false)
+	close(j.opened)
+	j.cfg.Log.Info("the shipping key was unwrapped: what was written meanwhile is shipped", "size", j.Size())
+	return nil
+}
+
+// verifyProvisional verifies with the shipping key what the journal went on from, and what it has written since.
+func (j *Journal) verifyProvisional(ctx context.Context, released *releasedHead) error {
 	j.commitMu.Lock()
 	defer j.commitMu.Unlock()
 	if err := j.openHead(ctx); err != nil {
@@ -252,15 +269,10 @@ func (j *Journal) endProvisional(ctx context.Context) error {
 	if err == nil {
 		err = j.bucket.keys.keepCopies(ctx)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		j.head.Store(&head)
 	}
-	j.swapped.Store(released)
-	j.head.Store(&head)
-	j.provisional.Store(false)
-	close(j.opened)
-	j.cfg.Log.Info("the shipping key was unwrapped: what was written meanwhile is shipped", "size", head.Size)
-	return nil
+	return err
 }
 
 // awaitOpened waits until the shipping key has been unwrapped; false when the journal ends before.

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -158,52 +157,17 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 // swap replaces the head object by the next one, if it is unchanged, and returns the head object that is there
 // afterwards.
 func (j *Journal) swap(ctx context.Context, before, next *releasedHead, key *shippingKey) (*releasedHead, error) {
+	next.Tenure = j.tenure.id
 	err := next.encode(key)
+	sent := time.Now()
 	if err == nil {
 		next.tag, err = j.bucket.Put(ctx, headObject, next.raw, before.tag)
 	}
 	if errors.Is(err, ErrConflict) {
 		return j.reconcile(ctx, next)
 	}
+	if err == nil {
+		j.tenure.extend(sent)
+	}
 	return next, err
-}
-
-// reconcile reads a head object that is not the one we meant to replace. It is ours if the swap took effect and its
-// answer was lost. It is of our history if another gateway has released the same entries; then we go on from it.
-// ErrContradicts when it is neither.
-func (j *Journal) reconcile(ctx context.Context, ours *releasedHead) (*releasedHead, error) {
-	found, err := readReleased(ctx, j.bucket)
-	if err != nil {
-		return nil, err
-	}
-	if found == nil {
-		return nil, fmt.Errorf("the head object has vanished from the release bucket: %w", ErrContradicts)
-	}
-	if bytes.Equal(found.raw, ours.raw) {
-		return found, nil
-	}
-	if last := j.swapped.Load(); found.Origin != j.origin || found.Size < last.Size || found.Key < last.Key {
-		return nil, fmt.Errorf("the head object is of %s at size %d, and was of %s at %d: %w",
-			found.Origin, found.Size, j.origin, j.swapped.Load().Size, ErrContradicts)
-	}
-	err = j.View(ctx, func(r Reader) error {
-		head, _, err := readHead(r) // read again, because another gateway may have committed since
-		if err != nil {
-			return err
-		}
-		if found.Size > head.Size {
-			return fmt.Errorf("the head object is at size %d, beyond this journal at %d: %w",
-				found.Size, head.Size, ErrContradicts)
-		}
-		root, err := rootAt(r, found.Size)
-		if err == nil && root != found.Root {
-			err = fmt.Errorf("at size %d the head object has another root than this journal: %w",
-				found.Size, ErrContradicts)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return found, nil
 }

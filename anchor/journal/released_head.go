@@ -26,6 +26,7 @@ type releasedHead struct {
 	Root         Hash   `json:"root"`
 	LastBatch    string `json:"lastBatch"`
 	PrevHeadHash Hash   `json:"prevHeadHash"` // SHA-256 of the head object before; zero for the first
+	Tenure       ID     `json:"tenure"`       // of those who may replace it, as the lease names it
 	// Auth is the index of the newest event about principals, keys and grants.
 	Auth *uint64 `json:"auth,omitempty"`
 	Key  int     `json:"key"` // the number of the shipping key that authenticates the head
@@ -54,6 +55,11 @@ func readReleased(ctx context.Context, b shipped) (*releasedHead, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the released head: %w", err)
 	}
+	return b.authentic(ctx, raw, tag)
+}
+
+// authentic reads a head object that must be authenticated by the shipping key, unless there is no keyring.
+func (b shipped) authentic(ctx context.Context, raw []byte, tag string) (*releasedHead, error) {
 	h, err := parseReleased(raw, tag)
 	if err != nil || b.keys == nil {
 		return h, err

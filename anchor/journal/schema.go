@@ -79,5 +79,6 @@ func ownDefinitions() []Definition {
 		lossAccepted.On(reduceLossAccepted),
 		batchesLost.On(func(w *Writer, e Entry, _ BatchesLost) error { return nothing(w, e) }),
 		batchesRestored.On(func(w *Writer, e Entry, _ BatchesRestored) error { return nothing(w, e) }),
+		readsUnfenced.On(func(w *Writer, e Entry, _ ReadsUnfenced) error { return nothing(w, e) }),
 	}
 }

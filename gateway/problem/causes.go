@@ -60,6 +60,7 @@ func causes() []cause {
 		{vault.ErrDamagedContent, Damaged},
 		{journal.ErrUnreleasable, Unreleasable},
 		{access.ErrUnreleased, Unreleased},
+		{journal.ErrNoLease, LeaseOver},
 		{journal.ErrFull, JournalFull},
 		{journal.ErrStopped, JournalStopped},
 		{journal.ErrUnknown, JournalStopped},

@@ -66,6 +66,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"vault.ErrDamagedContent":   {vault.ErrDamagedContent, 500, "damaged"},
 		"journal.ErrUnreleasable":   {journal.ErrUnreleasable, 500, "unreleasable"},
 		"access.ErrUnreleased":      {access.ErrUnreleased, 503, "unreleased"},
+		"journal.ErrNoLease":        {journal.ErrNoLease, 503, "lease-over"},
 		"journal.ErrFull":           {journal.ErrFull, 507, "journal-full"},
 		"journal.ErrStopped":        {journal.ErrStopped, 503, "journal-stopped"},
 		"journal.ErrUnknown":        {journal.ErrUnknown, 503, "journal-stopped"},
@@ -111,6 +112,9 @@ func inner() []string {
 		"journal.ErrNoObject",        // the same
 		"journal.ErrMissing",         // of Open
 		"journal.ErrKeysUnavailable", // of Open
+		"journal.ErrHeld",            // of Open
+		"journal.ErrTakenOver",       // the journal stops
+		"journal.ErrUnconditional",   // of Open
 		"journal.ErrNothingLost",     // of cmd
 		"journal.ErrContradicts",     // of Open
 		"journal.ErrPanic",           // a fault of ours

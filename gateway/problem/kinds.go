@@ -10,7 +10,8 @@ func Kinds() []Kind {
 		UnknownSeries, KeyReused, TooManyRequests,
 
 		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,
-		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, Unreleased, Unreleasable,
+		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, LeaseOver, Unreleased,
+		Unreleasable,
 		Abandoned, Stopping, TimedOut,
 	}
 }

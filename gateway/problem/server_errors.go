@@ -37,6 +37,9 @@ var (
 	JournalStopped = Kind{"journal-stopped", http.StatusServiceUnavailable, "The journal has stopped", true,
 		"The outcome of a write is unknown. The service restarts and reads what really happened; repeat the " +
 			"request with the same idempotency key or external id."}
+	LeaseOver = Kind{"lease-over", http.StatusServiceUnavailable, "This gateway may not serve content now", true,
+		"It has lost touch with the release bucket, and another server may have taken over. Nothing was lost; " +
+			"descriptions and proofs are served on. Try again."}
 	Unreleased = Kind{"unreleased", http.StatusServiceUnavailable, "Recorded, but not released yet", true,
 		"Repeat the request with the same idempotency key or external id: it gives the receipt once the log is " +
 			"released."}

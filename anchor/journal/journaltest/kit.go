@@ -49,6 +49,7 @@ func (k *Kit) Open(t testing.TB, definitions ...journal.Definition) *journal.Jou
 		Origin:      Origin,
 		ID:          ID,
 		Create:      true,
+		Place:       k.Backend.Place(),
 
 		ShippingKeys: k.Keys,
 	})

@@ -54,7 +54,11 @@ type Store struct {
 type data struct {
 	writer  chan struct{} // holds one token while there is a writer
 	current atomic.Pointer[tables]
+	place   string
 }
+
+// stores counts the stores of this process.
+var stores atomic.Int64
 
 // tables holds a snapshot. A table is there only if it has rows.
 type tables map[journal.Table]*node
@@ -63,7 +67,7 @@ var _ journal.Backend = (*Store)(nil)
 
 // New is an empty store.
 func New(c Config) *Store {
-	d := &data{writer: make(chan struct{}, 1)}
+	d := &data{writer: make(chan struct{}, 1), place: fmt.Sprintf("memory %d", stores.Add(1))}
 	d.current.Store(&tables{})
 	return &Store{config: c, data: d}
 }
@@ -71,6 +75,9 @@ func New(c Config) *Store {
 // Reopen is a further handle on the same rows, as of a second process, or of the same one after its end. The store may
 // be closed or not.
 func (s *Store) Reopen(c Config) *Store { return &Store{config: c, data: s.data} }
+
+// Place names the rows that this handle leads to: it is the same for all that Reopen has made, and another for a Clone.
+func (s *Store) Place() string { return s.data.place }
 
 // Clone is a store of its own with the rows that this one has now, as a copy of its file would be.
 func (s *Store) Clone() *Store {

@@ -37,6 +37,8 @@ type Config struct {
 	Keys Keys `yaml:"keys"`
 	// Anchor says when the journal's head is anchored.
 	Anchor Anchor `yaml:"anchor"`
+	// Release says what depends on the journal's continuous backup.
+	Release Release `yaml:"release"`
 	// Limits bound what one client can take.
 	Limits Limits `yaml:"limits"`
 	// Log says what is logged, and how. The log goes to standard error.
@@ -49,6 +51,14 @@ type Anchor struct {
 	Every Duration `yaml:"every"`
 	// Asked is the least time between two anchors that callers ask for; whoever asks again sooner waits.
 	Asked Duration `yaml:"asked"`
+}
+
+// Release says what depends on the journal's continuous backup.
+type Release struct {
+	// ReadsWithoutLease lets content be read while the release bucket cannot be reached, beyond the 30 seconds for which
+	// the lease lasts. Another server may have taken over by then, and these reads be on no record that counts: each
+	// such time begins with an event and an alarm.
+	ReadsWithoutLease bool `yaml:"reads_without_lease"`
 }
 
 // Limits bound what one client can take.

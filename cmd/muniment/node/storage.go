@@ -30,6 +30,8 @@ type Storage struct {
 
 	begun     beginning // by first starts of this folder that broke off
 	keysThere bool      // the key file
+
+	readsWithoutLease bool
 }
 
 // Opener opens storage: [OpenStorage], but for tests that put faults between.
@@ -80,7 +82,7 @@ func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*St
 // anything is made in a fresh folder, so that a first start that one of them refuses can simply be repeated.
 func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(State) error) (s *Storage,
 	err error) {
-	s = &Storage{Folder: Folder(cfg.Data)}
+	s = &Storage{Folder: Folder(cfg.Data), readsWithoutLease: cfg.Release.ReadsWithoutLease}
 	defer func() {
 		if err != nil {
 			locked := errors.Is(err, local.ErrLocked)
@@ -238,6 +240,7 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 		Origin: origin, ID: s.ID, ShippingKeys: ShippingKeys{s.Keys}, LocalKey: localKey{s.Folder},
 		Create:     s.Found == Fresh,
 		Remembered: remembered,
+		Place:      s.place(log), ReadsWithoutLease: s.readsWithoutLease,
 	})
 	if err != nil && s.Found == Fresh && s.releasedByAnother(ctx) {
 		return j, cli.Hint(err, anotherBegan)
@@ -250,6 +253,11 @@ func openHint(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, journal.ErrUnconditional):
+		return cli.Hint(err, noConditions)
+	case errors.Is(err, journal.ErrHeld):
+		return cli.Hint(err, "one server serves a pair of buckets: stop the other one, or name other buckets; a start "+
+			"goes on at once where the other has stopped cleanly")
 	case errors.Is(err, journal.ErrContradicts):
 		return cli.Hint(err, "journal.db and the release bucket are not of one history: if journal.db is the older "+
 			"or the wrong one, move it away and run "+
@@ -267,6 +275,20 @@ func openHint(err error) error {
 		return cli.Hint(err, "the release bucket must answer when a server starts; muniment doctor says more")
 	}
 	return advised(err)
+}
+
+// noConditions is what to do about a release bucket that honours no conditions.
+const noConditions = "use a store that honours If-None-Match and If-Match for the release bucket: without, two servers " +
+	"could sign two histories"
+
+// place is where the journal's file lies; empty, with a warning, when that cannot be told.
+func (s *Storage) place(log *slog.Logger) string {
+	place, err := bolt.Place(s.Folder.Journal())
+	if err != nil {
+		log.Warn("the journal's file does not say where it lies; after a crash the start will wait for the end of the "+
+			"lease", "error", err)
+	}
+	return place
 }
 
 // anotherBegan is what to do when a first start is overtaken.
