@@ -16,34 +16,6 @@ import (
 	"muniment/vault/objects"
 )
 
-// careless is a store that says yes to conditions and does not look at them.
-type careless struct{ node.Store }
-
-// Put forgets the condition.
-func (c careless) Put(ctx context.Context, key string, body io.Reader, opt objects.PutOptions) (objects.Info, error) {
-	opt.Condition = objects.Condition{}
-	return c.Store.Put(ctx, key, body, opt)
-}
-
-// TestAStoreWithoutConditionsIsFound, and nothing is left in either.
-func TestAStoreWithoutConditionsIsFound(t *testing.T) {
-	t.Parallel()
-	good, err := node.OpenDir(t.Context(), filepath.Join(t.TempDir(), "release"), false, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer good.Close()
-	if _, err := probeConditions(t.Context(), good); err != nil {
-		t.Errorf("a store with conditions: %v", err)
-	}
-	if _, err := probeConditions(t.Context(), careless{good}); !errors.Is(err, errNotConditional) {
-		t.Errorf("a store without: %v", err)
-	}
-	for info, err := range good.List(t.Context(), "", "") {
-		t.Errorf("left behind: %s, %v", info.Key, err)
-	}
-}
-
 // TestATrialThatALockDidNotStand names what was possible.
 func TestATrialThatALockDidNotStand(t *testing.T) {
 	t.Parallel()

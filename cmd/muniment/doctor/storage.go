@@ -3,22 +3,17 @@ package doctor
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
-	"strings"
 
+	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
 )
-
-// doctorPrefix begins the keys of the objects that the doctor puts into the release bucket for a moment.
-const doctorPrefix = objects.ProbePrefix + "doctor-"
 
 // open opens one of the two stores for a check; nil when there is nothing to be looked at, which is then on the report.
 func (d *doctor) open(ctx context.Context, r *report, path, bucket string, versioned bool) node.Store {
@@ -95,9 +90,9 @@ func (d *doctor) releaseBucket(ctx context.Context, r *report) {
 	if d.cfg.Storage.Kind == config.StorageS3 {
 		r.ok("", "%s is there, keeps no versions and locks nothing", bucket)
 	}
-	key, err := probeConditions(ctx, s)
+	key, err := journal.ProbeConditions(ctx, objects.NewBucket(s), rand.Reader)
 	switch {
-	case errors.Is(err, errNotConditional):
+	case errors.Is(err, journal.ErrUnconditional):
 		r.fail("conditional writes", "use a store that honours If-None-Match and If-Match: without, two servers "+
 			"could sign two histories", "%v", err)
 	case err != nil:
@@ -105,40 +100,6 @@ func (d *doctor) releaseBucket(ctx context.Context, r *report) {
 	default:
 		r.ok("conditional writes", "of two writers one loses (probe: %s, removed)", key)
 	}
-}
-
-// errNotConditional says that a store wrote what it should have refused.
-var errNotConditional = errors.New("the store wrote over an object under a condition that did not hold")
-
-// probeConditions writes an object under conditions, some of which do not hold, and removes it.
-func probeConditions(ctx context.Context, s objects.Store) (key string, err error) {
-	var random [8]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return "", err
-	}
-	key = doctorPrefix + hex.EncodeToString(random[:])
-	put := func(text string, when objects.Condition) (objects.Info, error) {
-		return s.Put(ctx, key, strings.NewReader(text), objects.PutOptions{Length: int64(len(text)), Condition: when})
-	}
-	defer func() { err = errors.Join(err, s.Delete(context.WithoutCancel(ctx), key, "")) }()
-	first, err := put("first", objects.Condition{Absent: true})
-	if err != nil {
-		return key, fmt.Errorf("writing %s: %w", key, err)
-	}
-	second, err := put("second", objects.Condition{Tag: first.Tag})
-	if err != nil {
-		return key, fmt.Errorf("writing %s again: %w", key, err)
-	}
-	for _, stale := range []objects.Condition{{Absent: true}, {Tag: first.Tag}} {
-		if _, err := put("third", stale); !errors.Is(err, objects.ErrExists) {
-			return key, errors.Join(errNotConditional, err)
-		}
-	}
-	now, err := s.Stat(ctx, key, "")
-	if err == nil && now.Tag != second.Tag {
-		err = errNotConditional
-	}
-	return key, err
 }
 
 // documentStore looks at where the documents lie, and puts, reads and deletes an object there.
