@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"muniment/anchor/journal"
 	"muniment/vault/keys"
 )
 
@@ -136,5 +137,20 @@ func TestVersionOf(t *testing.T) {
 		if got, err := keys.VersionOf(bad); !errors.Is(err, keys.ErrWrapped) {
 			t.Errorf("%q is of version %d, %v; want ErrWrapped", bad, got, err)
 		}
+	}
+}
+
+// TestKeyName: the name begins with the journal id, so no two journals and tenants have one between them.
+func TestKeyName(t *testing.T) {
+	t.Parallel()
+	id, err := journal.ParseID("0190b5a0-7c1e-7000-8000-0000000000a0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := keys.KeyName(id, "default"), "0190b5a0-7c1e-7000-8000-0000000000a0-default"; got != want {
+		t.Errorf("the key is called %s, want %s", got, want)
+	}
+	if err := keys.ForJournal(nil, journal.ID{}).CreateTenant(t.Context(), "default"); err == nil {
+		t.Error("a key was made that is named after no journal")
 	}
 }
