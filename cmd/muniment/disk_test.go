@@ -174,6 +174,13 @@ func TestLostFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if v.start(nil) {
+		t.Error("it starts without its journal")
+		v.end(syscall.SIGTERM)
+	}
+	if out, err := exec.Command(v.program, "restore", "--data", v.dir).CombinedOutput(); err != nil {
+		t.Fatalf("restoring: %v\n%s", err, out)
+	}
 	if !v.start(nil) {
 		t.Fatalf("it does not start again\n%s", v.stderr)
 	}

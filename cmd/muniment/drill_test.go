@@ -325,7 +325,8 @@ func TestDrillDamagedBucket(t *testing.T) {
 			}
 			out, err := exec.Command(v.program, "restore", "--data", v.dir).CombinedOutput()
 			named := bytes.Contains(out, []byte(name)) &&
-				(name == "head" || bytes.Contains(out, []byte("leaves from ")))
+				(name == "head" || bytes.Contains(out, []byte("leaves from "+
+					"")) || bytes.Contains(out, []byte("shipping key")))
 			if err == nil || !named {
 				t.Errorf("%s of %s: restore says %v\n%s", what, name, err, out)
 			}

@@ -27,7 +27,7 @@ func TestRealOthersDocuments(t *testing.T) {
 	}
 	defer store.Close()
 	said := started(t, path)
-	for _, want := range []string{"has documents already", "name its release bucket"} {
+	for _, want := range []string{"of another vault already", "name its release bucket"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("serve says:\n%swant in it: %s", said, want)
 		}
