@@ -122,6 +122,38 @@ func (r *real) listing() (all []string) {
 	return all
 }
 
+// released is what the release bucket holds. If put is given, that takes its place.
+func (r *real) released(put map[string][]byte) map[string][]byte {
+	r.t.Helper()
+	c := r.config("data").Storage.S3
+	s, err := node.OpenS3(r.t.Context(), c, releaseBucket, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer s.Close()
+	bucket, was := objects.NewBucket(s), map[string][]byte{}
+	names, err := bucket.List(r.t.Context(), "")
+	for _, name := range names {
+		if was[name], _, err = bucket.Get(r.t.Context(), name); err != nil {
+			r.t.Fatal(err)
+		}
+		if put != nil {
+			if err := bucket.Delete(r.t.Context(), name); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+	}
+	for name, raw := range put {
+		if _, err = bucket.Put(r.t.Context(), name, raw, ""); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return was
+}
+
 func (r *real) write(name, text string) {
 	r.t.Helper()
 	if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {

@@ -433,7 +433,8 @@ func TestRealStarts(t *testing.T) {
 	}
 }
 
-// TestRealRestore: a server whose folder is lost comes back from the release bucket by itself.
+// TestRealRestore: a server whose folder is lost comes back from the release bucket when it is told to, proved by the
+// checkpoint that is locked in the documents' bucket; from a bucket that was put back to an earlier time it does not.
 func TestRealRestore(t *testing.T) {
 	long(t, realServers)
 	t.Parallel()
@@ -442,10 +443,24 @@ func TestRealRestore(t *testing.T) {
 	if !v.start(nil) {
 		t.Fatalf("the server did not start\n%s", v.stderr)
 	}
+	v.load("early", 2)
+	v.end(syscall.SIGTERM)
+	early := r.released(nil)
+	if !v.start(nil) {
+		t.Fatalf("the server did not start again\n%s", v.stderr)
+	}
 	v.load("before", 5)
-	v.end(syscall.SIGKILL)
+	v.end(syscall.SIGTERM)
 	if err := os.RemoveAll(v.dir); err != nil {
 		t.Fatal(err)
+	}
+	v.refuses([]string{"serve", "--config", v.config}, "has no journal.db", "run muniment restore")
+	whole := r.released(early)
+	v.refuses([]string{"restore", "--config", v.config}, "is locked in the documents' store, which is beyond its end")
+	v.refuses([]string{"restore", "--config", v.config, "--no-outside-head"}, "is locked in the documents' store")
+	r.released(whole)
+	for range 2 {
+		v.does([]string{"restore", "--config", v.config, "--if-missing"})
 	}
 	if !v.start(nil) {
 		t.Fatalf("it does not start again\n%s", v.stderr)
