@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
@@ -111,7 +112,7 @@ func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, per
 	}
 	backend, err := bolt.Open(bolt.Config{Path: s.Folder.Journal(), Create: s.Found != Whole, Log: log})
 	if err != nil {
-		return s, cli.Hint(err, "if the file is damaged, move it away and run muniment restore")
+		return s, cli.Hint(err, backendAdvice(err))
 	}
 	s.Backend = backend
 	return s, s.identify(ctx)
@@ -208,6 +209,14 @@ func (s *Storage) openFolder(ctx context.Context, cfg config.Config, log *slog.L
 		err = s.OpenStores(ctx, cfg, log, create)
 	}
 	return err
+}
+
+// backendAdvice is what to do about a database file that cannot be opened.
+func backendAdvice(err error) string {
+	if errors.Is(err, syscall.ENOMEM) {
+		return "lift the limit of addresses (ulimit -v, RLIMIT_AS), and limit memory by a cgroup (MemoryMax= in a unit)"
+	}
+	return "if the file is damaged, move it away and run muniment restore"
 }
 
 // checkSecrets refuses files with secrets that everybody can read.
