@@ -121,7 +121,7 @@ func TestDamageThatWasMetIsTold(t *testing.T) {
 	r.released()
 	r.want(clock, http.StatusOK, "journal", "ok=true")
 	r.spoilBody(doc.Receipt.Index)
-	if a := r.do(http.MethodGet, "/v1/documents/"+string(doc.ID)+"/history", nil); a.problem() != "damaged" {
+	if a := r.do(http.MethodGet, "/v1/documents/"+doc.ID+"/history", nil); a.problem() != "damaged" {
 		t.Errorf("the history with a damaged entry: %d %s", a.status, a.body)
 	}
 	r.want(clock, http.StatusServiceUnavailable, "journal", "ok=false needed=true", "damage was met",
@@ -195,7 +195,7 @@ func TestWhatDoesNotStopAServerIsTold(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(r.folder, "data", "default")); err != nil {
 		t.Fatal(err)
 	}
-	if a := r.do(http.MethodGet, "/v1/documents/"+string(doc.ID)+"/content", nil,
+	if a := r.do(http.MethodGet, "/v1/documents/"+doc.ID+"/content", nil,
 		with("Muniment-Purpose", "audit")); a.problem() != "damaged" {
 		t.Errorf("content that is gone: %d %s", a.status, a.body)
 	}

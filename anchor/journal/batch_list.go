@@ -22,9 +22,6 @@ type listed struct {
 	size       int64 // in bytes; -1 when the bucket does not tell
 }
 
-// contains says whether every leaf of another batch is in this one.
-func (b listed) contains(other listed) bool { return b.first <= other.first && other.end <= b.end }
-
 // listBatches lists the batches in the order of their first leaves, the longest first where several begin at one leaf.
 // Objects whose names are not those of batches are left out.
 func listBatches(ctx context.Context, b Bucket) ([]listed, error) {
