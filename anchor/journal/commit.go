@@ -139,6 +139,9 @@ func (j *Journal) commitGroup(batch []*request) {
 	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) error {
 		g = nil
 		head, err := j.authenticHead(tx)
+		if err == nil {
+			err = j.wentBack(head)
+		}
 		if err != nil {
 			return err
 		}
@@ -158,7 +161,7 @@ func (j *Journal) commitGroup(batch []*request) {
 		answer(batch, ErrStopped)
 		return
 	case err != nil:
-		if errors.Is(err, ErrStopped) {
+		if errors.Is(err, ErrStopped) || errors.Is(err, ErrContradicts) {
 			j.halt(err)
 		}
 		answer(batch, fmt.Errorf("committing: %w", j.noteDamage(err)))
@@ -172,6 +175,16 @@ func (j *Journal) commitGroup(batch []*request) {
 		_ = j.noteDamage(r.err)
 		close(r.done)
 	}
+}
+
+// wentBack refuses to go on from a head, authentic as it may be, that is older than what this process has committed:
+// somebody has put the database back, and to go on would begin a second history.
+func (j *Journal) wentBack(head Head) error {
+	if size := j.Size(); head.Size < size {
+		return fmt.Errorf("the database is at size %d, and was at %d: it was put back while it was open: %w",
+			head.Size, size, ErrContradicts)
+	}
+	return nil
 }
 
 // confirmCommit resolves an unknown outcome by reading the head again, in an update transaction of its own: that one

@@ -1,11 +1,13 @@
 package access_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -318,6 +320,63 @@ func TestChainSetBack(t *testing.T) {
 	s.knows(late, true)
 }
 
+// TestDatabasePutBack: whoever puts the whole database back to a time before a revocation, while it is open, gives no key
+// its voice back, and stops the process: it would go on with another history.
+func TestDatabasePutBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.create(access.Grant{Role: access.Auditor})
+	old := s.kit.Backend.Clone()
+	commit(t, s.j, p.revoked())
+	s.knows(p, false)
+	tables := journaltest.Must(s.kit.Backend.Tables(t.Context()))
+	err := s.kit.Backend.Update(t.Context(), func(tx journal.Txn) error {
+		for _, table := range tables {
+			err := tx.Scan(table, journal.Range{}, func(key, _ []byte) error { return tx.Delete(table, key) })
+			if err != nil {
+				return err
+			}
+		}
+		return old.View(t.Context(), func(r journal.Reader) error {
+			for _, table := range tables {
+				err := r.Scan(table, journal.Range{}, func(key, row []byte) error { return tx.Put(table, key, row) })
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.knows(p, false)
+	err = access.NewDoorOf(s.j, s.auth).Permit(t.Context(), p.who, access.Feed)
+	if !errors.Is(err, journal.ErrContradicts) || s.j.Err() == nil {
+		t.Errorf("after the database was put back: %v, stopped by %v", err, s.j.Err())
+	}
+}
+
+// TestForgedHead: a head that nobody has authenticated makes nobody known, and nothing is built on it.
+func TestForgedHead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.create(access.Grant{Role: access.Auditor})
+	s.knows(p, true)
+	head := journal.Table{Kind: journal.Log, Name: "head"}
+	row := s.get(head, []byte("head"))
+	s.put(head, []byte("head"), bytes.Replace(row, []byte(`"auth":2`), []byte(`"auth":1`), 1))
+	if _, err := s.auth.AuthenticateNow(t.Context(), p.key.Reveal()); err == nil {
+		t.Error("a request is let in by a head that was forged")
+	}
+	if err := access.NewDoorOf(s.j, s.auth).Permit(t.Context(), p.who, access.Feed); err == nil {
+		t.Error("an act is permitted on a head that was forged")
+	}
+	s.put(head, []byte("head"), row)
+	s.knows(p, true)
+	s.may(p, access.Feed, true)
+}
+
 // TestAnotherGateway: what another process grants and revokes on the same database holds here at the next request.
 func TestAnotherGateway(t *testing.T) {
 	t.Parallel()
@@ -335,6 +394,25 @@ func TestAnotherGateway(t *testing.T) {
 	s.alarms(0)
 }
 
+// group runs decide functions in one group of commits, within a bubble of synctest.
+func (s *site) group(decides ...func(journal.View) (journal.Change, error)) {
+	leave := make(chan struct{})
+	wait := func(journal.View) (journal.Change, error) { // the others gather behind it
+		<-leave
+		return journal.Change{}, nil
+	}
+	for _, decide := range append([]func(journal.View) (journal.Change, error){wait}, decides...) {
+		go func() {
+			if _, err := s.j.Commit(s.Context(), journal.Actor{Tenant: tenant, ID: "test"}, decide); err != nil {
+				s.Error(err)
+			}
+		}()
+		synctest.Wait()
+	}
+	close(leave)
+	synctest.Wait()
+}
+
 // TestAbortedGroup: what a decide has seen of its group is forgotten when the group's transaction is aborted.
 func TestAbortedGroup(t *testing.T) {
 	t.Parallel()
@@ -343,41 +421,50 @@ func TestAbortedGroup(t *testing.T) {
 		s.create(access.Grant{Role: access.Auditor})
 		first, firstEvents := newPerson(t, access.Grant{Role: access.ReaderRole})
 		second, secondEvents := newPerson(t, access.Grant{Role: access.ReaderRole})
-		leave := make(chan struct{})
-		act := func(decide func(journal.View) (journal.Change, error)) {
-			go func() {
-				if _, err := s.j.Commit(t.Context(), journal.Actor{Tenant: tenant, ID: "test"}, decide); err != nil {
-					t.Error(err)
-				}
-			}()
-			synctest.Wait()
-		}
-		act(func(journal.View) (journal.Change, error) { // the others gather behind it
-			<-leave
-			return journal.Change{}, nil
-		})
 		runs := 0
-		act(func(journal.View) (journal.Change, error) {
+		var saw [][2]bool
+		s.group(func(journal.View) (journal.Change, error) {
 			if runs++; runs == 1 {
 				return journal.Change{Events: firstEvents}, nil
 			}
 			return journal.Change{Events: secondEvents}, nil
-		})
-		var saw [][2]bool
-		act(func(view journal.View) (journal.Change, error) {
+		}, func(view journal.View) (journal.Change, error) {
 			saw = append(saw, [2]bool{
 				journaltest.Must(s.auth.Exists(view, first.who)), journaltest.Must(s.auth.Exists(view, second.who)),
 			})
 			return journal.Change{}, nil
 		})
-		close(leave)
-		synctest.Wait()
 		if len(saw) != 2 || saw[0] != [2]bool{true, false} || saw[1] != [2]bool{false, true} {
 			t.Errorf("the runs saw %v", saw)
 		}
 		s.knows(first, false)
 		s.knows(second, true)
 		s.alarms(0)
+	})
+}
+
+// TestGroupAfterGroup: what was seen of one group does not hide from the next one what has come in between.
+func TestGroupAfterGroup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		p, created := newPerson(t, access.Grant{Role: access.ReaderRole})
+		_, others := newPerson(t, access.Grant{Role: access.ReaderRole})
+		var speak []int // keys for the principal, in each run
+		count := func(view journal.View) (journal.Change, error) {
+			speak = append(speak, len(journaltest.Must(s.auth.KeysOf(view, p.who.Principal))))
+			return journal.Change{}, nil
+		}
+		create := func(events []journal.Event) func(journal.View) (journal.Change, error) {
+			return func(journal.View) (journal.Change, error) { return journal.Change{Events: events}, nil }
+		}
+		s.group(create(created), count)
+		commit(t, s.j, p.revoked())
+		s.knows(p, false)
+		s.group(create(others), count)
+		if !slices.Equal(speak, []int{1, 1, 0, 0}) {
+			t.Errorf("the numbers of its keys are %d; want one in the group that adds it, none in the later one", speak)
+		}
 	})
 }
 
