@@ -543,12 +543,21 @@ func TestStored(t *testing.T) {
 	}
 }
 
-// TestStoredElsewhere: the stored state of another journal, or of another history, is not read.
+// TestStoredElsewhere: the stored state of another history under the same shipping key is not read.
 func TestStoredElsewhere(t *testing.T) {
 	t.Parallel()
-	s, other := newSite(t), newSite(t)
-	p, stranger := s.create(access.Grant{Role: access.Auditor}), other.create(access.Grant{Role: access.Auditor})
-	other.create()
+	s := newSite(t)
+	p := s.create(access.Grant{Role: access.Auditor})
+	if err := s.j.Close(); err != nil { // all that there is has been released
+		t.Fatal(err)
+	}
+	kit := *s.kit
+	kit.Backend, kit.Bucket, kit.Seed = s.kit.Backend.Clone(), s.kit.Bucket.Clone(t), 100
+	other := &site{T: t, kit: &kit}
+	other.open()
+	s.open()
+	stranger := other.create(access.Grant{Role: access.Auditor})
+	late := s.create(access.Grant{Role: access.Auditor}) // in the same place as the other history's
 	other.knows(stranger, true)
 	if err := other.auth.Store(t.Context()); err != nil {
 		t.Fatal(err)
@@ -556,6 +565,7 @@ func TestStoredElsewhere(t *testing.T) {
 	s.restart(func() { s.put(storedTable, make([]byte, 4), other.get(storedTable, make([]byte, 4))) })
 	s.knows(stranger, false)
 	s.knows(p, true)
+	s.knows(late, true)
 	if !strings.Contains(s.log.String(), "passed over") {
 		t.Errorf("the log says nothing of it:\n%s", s.log)
 	}

@@ -46,10 +46,20 @@ func benchSite(b *testing.B, principals int) (*journal.Journal, person) {
 	return j, last
 }
 
+// loaded has read all that there is.
+func loaded(b *testing.B, j *journal.Journal) *access.Authority {
+	b.Helper()
+	authority := access.NewAuthority(j, nil)
+	if err := authority.Load(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return authority
+}
+
 // BenchmarkAuthenticate finds out for whom an API key speaks, in a snapshot of its own as each request does.
 func BenchmarkAuthenticate(b *testing.B) {
 	j, last := benchSite(b, 10_000)
-	authority := access.NewAuthority(j, nil)
+	authority := loaded(b, j)
 	token := last.key.Reveal()
 	for b.Loop() {
 		if who, err := authority.AuthenticateNow(b.Context(), token); err != nil || who != last.who {
@@ -61,7 +71,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 // BenchmarkPermission asks what a principal may do, in a snapshot of its own.
 func BenchmarkPermission(b *testing.B) {
 	j, last := benchSite(b, 10_000)
-	authority := access.NewAuthority(j, nil)
+	authority := loaded(b, j)
 	for b.Loop() {
 		err := j.View(b.Context(), func(r journal.Reader) error {
 			p, err := access.NewGuard(authority, r, last.who).Permission(access.Feed)
