@@ -46,6 +46,14 @@ func (s *Server) rotateKey(r *request) error {
 	return r.reply(http.StatusOK, openapi.Rotation{Version: done.Version, Recorded: done.Recorded})
 }
 
+func (s *Server) reshipKey(r *request) error {
+	number, err := s.cfg.Keys.Reship(r.Request().Context(), r.who)
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusOK, openapi.Rotation{Version: number, Recorded: true})
+}
+
 func (s *Server) rewrapKeys(r *request) error {
 	running, err := s.cfg.Keys.StartRewrap(r.Request().Context(), r.who)
 	if err != nil {

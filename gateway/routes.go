@@ -52,6 +52,7 @@ func (s *Server) routes() []route {
 		{method: http.MethodPost, path: "/v1/attestations", serve: s.attest},
 		{method: http.MethodGet, path: "/v1/keys", serve: s.keyStatus},
 		{method: http.MethodPost, path: "/v1/keys/rotations", serve: s.rotateKey},
+		{method: http.MethodPost, path: "/v1/keys/shipping", serve: s.reshipKey},
 		{method: http.MethodPost, path: "/v1/keys/rewraps", serve: s.rewrapKeys},
 		{method: http.MethodPost, path: "/v1/keys/trims", serve: s.proposeTrim},
 		{method: http.MethodPost, path: "/v1/keys/trims/:trim_id/approval", serve: s.approveTrim},

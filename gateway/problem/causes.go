@@ -73,6 +73,7 @@ func causes() []cause {
 		{seal.ErrCiphertext, Damaged},
 		{seal.ErrNewer, NewerFormat},
 		{keys.ErrUnavailable, KeysUnavailable},
+		{journal.ErrKeysUnavailable, KeysUnavailable}, // the journal is provisional
 		{keys.ErrDenied, KeysDenied},
 		{keys.ErrNoKey, KeyLost},
 		{keys.ErrVersion, KeyLost}, // an older copy of the keys has been put back

@@ -157,10 +157,14 @@ func (d *doctor) vaultKeys(ctx context.Context, r *report) {
 			err)
 	}
 	for _, found := range s.Diagnose(ctx, tenants) {
+		name := found.Name
+		if len(tenants) > 0 { // a person knows the tenant, not the journal id
+			name = strings.Replace(name, tenants[0], vault.DefaultTenant, 1)
+		}
 		if found.OK {
-			r.ok(found.Name, "%s", found.Detail)
+			r.ok(name, "%s", found.Detail)
 		} else {
-			r.fail(found.Name, found.Fix, "%s", found.Detail)
+			r.fail(name, found.Fix, "%s", found.Detail)
 		}
 	}
 }

@@ -34,7 +34,7 @@ Where the keys are in HashiCorp Vault, rotate and "trim run" act there with your
 credentials: VAULT_ADDR, VAULT_TOKEN and, where they are needed, VAULT_CACERT and
 VAULT_NAMESPACE, as for the vault command. The server's own may not.`,
 	}
-	c.AddCommand(keyStatusCommand(p), keyRotateCommand(p), keyRewrapCommand(p), keyTrimCommand(p),
+	c.AddCommand(keyStatusCommand(p), keyRotateCommand(p), keyRewrapCommand(p), keyTrimCommand(p), keyReshipCommand(p),
 		keyPolicyCommand(p))
 	return cli.Group(c)
 }

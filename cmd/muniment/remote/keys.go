@@ -11,6 +11,11 @@ func (r *Client) Keys(ctx context.Context) (*openapi.KeyStatus, error) {
 	return decode[openapi.KeyStatus](r.body(r.api.GetKeys(ctx)))
 }
 
+// ReshipKey has the journal change its shipping key.
+func (r *Client) ReshipKey(ctx context.Context) (*openapi.Rotation, error) {
+	return decode[openapi.Rotation](r.body(r.api.ReshipKey(ctx)))
+}
+
 // RotateKey gives the tenant's key a newer version, or puts one on record that a custodian has given it.
 func (r *Client) RotateKey(ctx context.Context) (*openapi.Rotation, error) {
 	return decode[openapi.Rotation](r.body(r.api.RotateKey(ctx)))
