@@ -139,7 +139,7 @@ func (r *real) restoreBackup(v *victim, backup, checkpoint string, inBackup map[
 	r.rename(second.config, "release_bucket: release", "release_bucket: versioned")
 	v.refuses([]string{"restore", "--config", second.config, "--from", backup}, "version")
 	r.rename(second.config, "release_bucket: versioned", "release_bucket: release-2")
-	// What followed the backup was signed, and its checkpoint is locked: that it is lost is for a person to accept.
+	// A checkpoint of the entries that followed the backup is locked: that they are lost is for a person to accept.
 	v.refuses([]string{"restore", "--config", second.config, "--from", backup, "--checkpoint", checkpoint},
 		"is locked in the documents' store, which is beyond its end", "--accept-loss")
 	v.does([]string{"restore", "--config", second.config, "--drill"}, "DRILL", "with their lookup tokens")
