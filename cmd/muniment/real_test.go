@@ -298,7 +298,8 @@ func TestRealTwoServers(t *testing.T) {
 		if err == nil {
 			t.Fatal("the second server has the buckets", s.Close())
 		}
-		if next, _ := cli.HintOf(err); !errors.Is(err, objects.ErrOwned) || !strings.Contains(next, "nothing was written") {
+		next, _ := cli.HintOf(err)
+		if !errors.Is(err, objects.ErrOwned) || !strings.Contains(next, "nothing was written") {
 			t.Errorf("the second server says: %v", err)
 		}
 		v.load("after", 2)

@@ -162,7 +162,8 @@ func TestFirstStartIsNotRepeatedOverAVault(t *testing.T) {
 	stop(t, s)
 	before := inside(t, cfg.Data)
 	for what, raw := range map[string]string{
-		"its own": marker, "another's": `{"journals":["01890a5d-ac96-774b-bcce-b302099a8057"]}`, "none": "x", "empty": "{}",
+		"its own": marker, "another's": `{"journals":["01890a5d-ac96-774b-bcce-b302099a8057"]}`,
+		"none": "x", "empty": "{}",
 	} {
 		if err := os.WriteFile(Folder(cfg.Data).starting(), []byte(raw), 0o600); err != nil {
 			t.Fatal(err)
@@ -220,17 +221,20 @@ func TestEveryRefusalSaysWhatToDo(t *testing.T) {
 	stop(t, serving(t, other))
 	junk := func(path string) error { return os.WriteFile(path, []byte("junk"), 0o600) }
 	for what, spoil := range map[string]func(f Folder) error{
-		"no journal":               func(f Folder) error { return os.Remove(f.Journal()) },
-		"an empty journal":         func(f Folder) error { return os.Truncate(f.Journal(), 0) },
-		"a journal of junk":        func(f Folder) error { return junk(f.Journal()) },
-		"another's journal":        func(f Folder) error { return put(Folder(other.Data).Journal(), f.Journal()) },
-		"no keys":                  func(f Folder) error { return os.Remove(f.Keys()) },
-		"keys of junk":             func(f Folder) error { return junk(f.Keys()) },
-		"another's keys":           func(f Folder) error { return put(Folder(other.Data).Keys(), f.Keys()) },
-		"no release bucket":        func(f Folder) error { return os.RemoveAll(f.Release()) },
-		"a release bucket of junk": func(f Folder) error { return errors.Join(os.RemoveAll(f.Release()), junk(f.Release())) },
+		"no journal":        func(f Folder) error { return os.Remove(f.Journal()) },
+		"an empty journal":  func(f Folder) error { return os.Truncate(f.Journal(), 0) },
+		"a journal of junk": func(f Folder) error { return junk(f.Journal()) },
+		"another's journal": func(f Folder) error { return put(Folder(other.Data).Journal(), f.Journal()) },
+		"no keys":           func(f Folder) error { return os.Remove(f.Keys()) },
+		"keys of junk":      func(f Folder) error { return junk(f.Keys()) },
+		"another's keys":    func(f Folder) error { return put(Folder(other.Data).Keys(), f.Keys()) },
+		"no release bucket": func(f Folder) error { return os.RemoveAll(f.Release()) },
+		"a release bucket of junk": func(f Folder) error {
+			return errors.Join(os.RemoveAll(f.Release()), junk(f.Release()))
+		},
 		"another's release bucket": func(f Folder) error {
-			return errors.Join(os.RemoveAll(f.Release()), os.CopyFS(f.Release(), os.DirFS(Folder(other.Data).Release())))
+			theirs := os.DirFS(Folder(other.Data).Release())
+			return errors.Join(os.RemoveAll(f.Release()), os.CopyFS(f.Release(), theirs))
 		},
 		"an empty release bucket": func(f Folder) error { return os.RemoveAll(filepath.Join(f.Release(), "data")) },
 		"no objects":              func(f Folder) error { return os.RemoveAll(f.Objects()) },
@@ -238,7 +242,8 @@ func TestEveryRefusalSaysWhatToDo(t *testing.T) {
 			return os.RemoveAll(filepath.Join(f.Objects(), "data"))
 		},
 		"another's documents": func(f Folder) error {
-			return errors.Join(os.RemoveAll(f.Objects()), os.CopyFS(f.Objects(), os.DirFS(Folder(other.Data).Objects())))
+			theirs := os.DirFS(Folder(other.Data).Objects())
+			return errors.Join(os.RemoveAll(f.Objects()), os.CopyFS(f.Objects(), theirs))
 		},
 		"a ledger of junk": func(f Folder) error {
 			return errors.Join(os.MkdirAll(f.Ledger(), 0o700), junk(filepath.Join(f.Ledger(), "000000000001.block")))
@@ -297,8 +302,8 @@ func TestTheNewestCheckpointIsLocked(t *testing.T) {
 	if len(kept) == 0 || kept[0].RetainUntil.Before(time.Now().Add(34*24*time.Hour)) {
 		t.Errorf("kept: %+v", kept)
 	}
-	if there, err := objects.CheckOwner(ctx, s.Node.Storage.Objects, objects.DocumentsOwner, s.Node.Journal.ID()); !there ||
-		err != nil {
+	there, err := objects.CheckOwner(ctx, s.Node.Storage.Objects, objects.DocumentsOwner, s.Node.Journal.ID())
+	if !there || err != nil {
 		t.Errorf("the owner object: %v, %v", there, err)
 	}
 	stop(t, s)

@@ -43,8 +43,9 @@ const grown journal.Type[struct{}] = "test.grown/1"
 
 func nothing(*journal.Writer, journal.Entry, struct{}) error { return nil }
 
-// TestAJournalIsComparedWithWhatIsLocked: one that is older than the newest locked checkpoint, that has gone another way,
-// or that is from before its present origin, is told from the one that was signed, although its bucket agrees with it.
+// TestAJournalIsComparedWithWhatIsLocked: one that is older than the newest locked checkpoint, that has gone another
+// way, or that is from before its present origin, is told from the one that was signed, although its bucket agrees with
+// it.
 func TestAJournalIsComparedWithWhatIsLocked(t *testing.T) {
 	t.Parallel()
 	kit := journaltest.NewKit(t)
