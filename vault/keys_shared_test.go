@@ -25,8 +25,8 @@ import (
 	"muniment/vault/seal"
 )
 
-// TestTwoInstallationsOfOneKeyService: with the same prefix and the same tenant, each has a key of its own, and a trim in
-// one destroys nothing of the other's.
+// TestTwoInstallationsOfOneKeyService: with the same prefix and the same tenant, each has a key of its own, and a trim
+// in one destroys nothing of the other's.
 func TestTwoInstallationsOfOneKeyService(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

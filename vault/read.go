@@ -62,7 +62,8 @@ type reading struct {
 // at most five. Documents of up to 1 MiB are verified whole before Read returns. The caller closes the content.
 //
 // Errors: ErrPurpose; ErrNotFound, for other tenants' documents too; ErrErased; ErrDamagedContent; access.ErrDenied;
-// that of Select; journal.ErrFull and journal.ErrNoLease, upon which nothing is served; keys.ErrUnavailable and objects.ErrUnavailable.
+// that of Select; journal.ErrFull and journal.ErrNoLease, upon which nothing is served; keys.ErrUnavailable and
+// objects.ErrUnavailable.
 func (v *Vault) Read(ctx context.Context, who access.Who, id journal.ID, req ReadRequest) (*Content, error) {
 	c, err := v.read(ctx, &reading{who: who, id: id, req: req})
 	if err != nil {

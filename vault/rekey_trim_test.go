@@ -332,8 +332,8 @@ func TestRotateAfterLoss(t *testing.T) {
 	}
 }
 
-// A trim destroys nothing of a key that is not the tenant's own: before anything goes, a row that the journal binds must
-// open with it. The refusal is on record.
+// A trim destroys nothing of a key that is not the tenant's own: before anything goes, a row that the journal binds
+// must open with it. The refusal is on record.
 func TestTrimTriesTheKey(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -222,8 +222,8 @@ func (j *Journal) View(ctx context.Context, fn func(Reader) error) error {
 	return j.noteDamage(j.cfg.Backend.View(ctx, fn))
 }
 
-// Close lets the commits under way finish, stops the workers, gives the lease back and closes the backend. Entries that are not released yet
-// are released at the next start.
+// Close lets the commits under way finish, stops the workers, gives the lease back and closes the backend. Entries that
+// are not released yet are released at the next start.
 func (j *Journal) Close() error {
 	j.cancel()
 	j.workers.Wait()

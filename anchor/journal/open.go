@@ -202,8 +202,8 @@ func (j *Journal) catchUpTo(ctx context.Context, head Head, shipped uint64, rele
 	return j.recordShipped(ctx, released, shipped)
 }
 
-// recordShipped stores the released size, and its key, in the backend: a journal that was just restored does not have it yet, and
-// would not notice a bucket that loses its head. If the disk is full a later commit stores it.
+// recordShipped stores the released size, and its key, in the backend: a journal that was just restored does not have
+// it yet, and would not notice a bucket that loses its head. If the disk is full a later commit stores it.
 func (j *Journal) recordShipped(ctx context.Context, released *releasedHead, noted uint64) error {
 	if released.Size <= noted {
 		return nil

@@ -233,7 +233,7 @@ func (j *Journal) endProvisional(ctx context.Context) error {
 		return err
 	}
 	// Commits go on while this waits: they are authenticated by the shipping key already.
-	if released, err = j.enter(ctx, &vigil{term: j.tenure.term, began: time.Now()}, released); err != nil {
+	if released, err = j.enter(ctx, &vigil{term: j.tenure.term}, released); err != nil {
 		return err
 	}
 	j.swapped.Store(released)

@@ -53,8 +53,8 @@ func (g *group) changeKey(ctx context.Context, j *Journal, raw json.RawMessage) 
 	return nil
 }
 
-// checkKeyOf refuses a replayed event about a shipping key that is newer than the one which authenticates its batch: from
-// that event on nothing is shipped under an earlier one.
+// checkKeyOf refuses a replayed event about a shipping key that is newer than the one which authenticates its batch:
+// from that event on nothing is shipped under an earlier one.
 func checkKeyOf(b *body, batchKey int) error {
 	if b.Type != string(KeyChanged) {
 		return nil

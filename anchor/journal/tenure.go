@@ -214,7 +214,7 @@ func (j *Journal) renewTenure(ctx context.Context) error {
 		if found.tag != "" && found.Tenure != t.id {
 			return fmt.Errorf("the lease is held by another: %w: %w", ErrTakenOver, ErrContradicts)
 		}
-		// It is ours, or nobody's: it was removed. Those who wait for its end have seen it change.
+		// It is ours, or nobody's: it was removed. A process that waits for its end has seen it change.
 		found.N = max(found.N, t.object.N)
 		t.object = found
 	}

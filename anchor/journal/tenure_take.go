@@ -21,7 +21,7 @@ const (
 // settle brings the backend up to the released head, as synchronize does, and enters upon the lease. It does both again
 // when the bucket has changed in between, so that what this process will write follows what is there.
 func (j *Journal) settle(ctx context.Context) (head Head, released *releasedHead, err error) {
-	watch := &vigil{term: j.tenure.term, began: time.Now()}
+	watch := &vigil{term: j.tenure.term}
 	for {
 		if head, released, err = j.synchronize(ctx); err != nil {
 			return head, nil, err
@@ -78,8 +78,7 @@ func (j *Journal) enter(ctx context.Context, watch *vigil, released *releasedHea
 // lookAgain pauses, and checks that the head is still the given one.
 func (j *Journal) lookAgain(ctx context.Context, watch *vigil, released *releasedHead) error {
 	if watch.hopeless() {
-		return fmt.Errorf("the lease or the head has changed again and again for %s: %w",
-			time.Since(watch.began).Round(time.Millisecond), ErrHeld)
+		return fmt.Errorf("the lease or the head has changed %d times meanwhile: %w", watch.changes, ErrHeld)
 	}
 	if !watch.told {
 		watch.told = true
@@ -134,9 +133,9 @@ func (j *Journal) join(ctx context.Context, found tenureObject) error {
 
 // take takes the lease over, and then the head, so that the next swap of the holder before fails.
 //
-// The lease comes first. Whoever has it and not the head holds nothing, and a next one waits a whole term because the
-// two name different tenures. Were it the other way round, a holder that reads and swaps nothing could renew its lease
-// after it had lost the head.
+// The lease comes first. A process that has it and not the head holds nothing, and a next one waits a whole term
+// because the two name different tenures. Were it the other way round, a holder that reads and swaps nothing could
+// renew its lease after it had lost the head.
 func (j *Journal) take(ctx context.Context, found tenureObject, released *releasedHead) (*releasedHead, error) {
 	t := j.tenure
 	id, err := NewID(j.cfg.Clock.Now(), j.cfg.Rand)
@@ -198,26 +197,31 @@ func (j *Journal) giveBack() {
 
 // vigil watches the bucket for a term in which nothing changes.
 type vigil struct {
-	term  time.Duration
-	began time.Time
-	since time.Time // when the present state was first seen
-	lease string    // the tags of both objects
-	head  string
-	told  bool
+	term    time.Duration
+	since   time.Time // when the present state was first seen
+	lease   string    // the tags of both objects
+	head    string
+	changes int
+	told    bool
 }
 
 // see notes the tags of lease and head at a time after both were read.
 func (v *vigil) see(now time.Time, lease, head string) {
+	if v.since.IsZero() {
+		v.changes = -1
+	}
 	if v.since.IsZero() || lease != v.lease || head != v.head {
 		v.since, v.lease, v.head = now, lease, head
+		v.changes++
 	}
 }
 
 // silent says whether nothing has changed for a whole term.
 func (v *vigil) silent(now time.Time) bool { return now.Sub(v.since) >= v.term }
 
-// vigilTerms is how many terms a start waits for one in which nothing changes.
-const vigilTerms = 3
+// vigilChanges is how many changes a start sees before it takes it that another server works with the bucket. A server
+// that is about to stop makes a few.
+const vigilChanges = 10
 
-// hopeless says whether there is no time left for a silent term.
-func (v *vigil) hopeless() bool { return v.since.Sub(v.began) > (vigilTerms-1)*v.term }
+// hopeless says whether another server works with the bucket.
+func (v *vigil) hopeless() bool { return v.changes > vigilChanges }

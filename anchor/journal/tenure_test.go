@@ -56,7 +56,8 @@ func opening(t *testing.T, k *kit, b *memory.Store) time.Duration {
 	return took
 }
 
-// TestWhoWaitsForTheLease: the same database at its place never does, and nobody after a clean end; a copy waits a term.
+// TestWhoWaitsForTheLease: the same database at its place never does, and nobody after a clean end; a copy waits a
+// term.
 func TestWhoWaitsForTheLease(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

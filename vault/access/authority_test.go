@@ -320,8 +320,8 @@ func TestChainSetBack(t *testing.T) {
 	s.knows(late, true)
 }
 
-// TestDatabasePutBack: whoever puts the whole database back to a time before a revocation, while it is open, gives no key
-// its voice back, and stops the process: it would go on with another history.
+// TestDatabasePutBack: whoever puts the whole database back to a time before a revocation, while it is open, gives no
+// key its voice back, and stops the process: it would go on with another history.
 func TestDatabasePutBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -242,6 +242,7 @@ func EventRules() Rules {
 		"duty.settled/1":           By(journal.System, "duty"),
 		string(journal.KeyChanged): Needs(ReshipKey),
 
+		"reads.unfenced/1":           By(journal.System, "journal"),
 		"journal.batches_lost/1":     By(journal.System, "release"),
 		"journal.batches_restored/1": By(journal.System, "release"),
 	}

@@ -66,8 +66,8 @@ type KeyTrimBegunData struct {
 	ID journal.ID `json:"id"`
 }
 
-// KeyTrimRefusedData says that a trim was not carried out, nothing having been destroyed, since a row of the tenant that
-// the journal binds does not open with the tenant's key. It is an alarm.
+// KeyTrimRefusedData says that a trim was not carried out, nothing having been destroyed, since a row of the tenant
+// that the journal binds does not open with the tenant's key. It is an alarm.
 type KeyTrimRefusedData struct {
 	ID journal.ID `json:"id"`
 }

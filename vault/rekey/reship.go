@@ -8,8 +8,8 @@ import (
 	"muniment/vault/access"
 )
 
-// Reship gives the journal a new shipping key, under which all of its history is shipped again: for when the present one
-// may be known to others. It returns the key's number; access.ReshipKey is needed. The shipping goes on in the
+// Reship gives the journal a new shipping key, under which all of its history is shipped again: for when the present
+// one may be known to others. It returns the key's number; access.ReshipKey is needed. The shipping goes on in the
 // background, and is taken up again by the next start.
 //
 // Errors: access.ErrDenied; journal.ErrKeysUnavailable.

@@ -45,7 +45,8 @@ func (k *Keys) Status(ctx context.Context, who access.Who) (Status, error) {
 		return Status{}, fmt.Errorf("describing the tenant's key: %w", err)
 	}
 	out := Status{
-		Journal: k.cfg.Journal.ID(), Tenant: who.Tenant, Custodian: k.cfg.Custodian != nil, Rewrap: k.lastRewrap(who.Tenant),
+		Journal: k.cfg.Journal.ID(), Tenant: who.Tenant, Custodian: k.cfg.Custodian != nil,
+		Rewrap:   k.lastRewrap(who.Tenant),
 		TrimWait: k.cfg.TrimWait,
 	}
 	now := k.cfg.Clock.Now()

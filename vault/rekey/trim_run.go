@@ -99,8 +99,8 @@ func (k *Keys) noneOlder(ctx context.Context, tenant string, oldest int) error {
 }
 
 // canaryOpens opens a row that the tenant has from its beginning, and whose binding names the journal: ErrCanary, which
-// goes on record, if the key service has not the key that the row is wrapped with. What it would destroy then is
-// somebody else's.
+// goes on record, if the key service has not the key that the row is wrapped with. A trim would destroy somebody else's
+// key then.
 func (k *Keys) canaryOpens(ctx context.Context, who access.Who, id journal.ID) error {
 	var row seal.Sealed
 	err := k.cfg.Journal.View(ctx, func(r journal.Reader) error {

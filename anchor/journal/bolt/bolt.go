@@ -88,7 +88,8 @@ func open(c Config) (*Store, error) {
 	case errors.Is(err, journal.ErrDamaged):
 		err = fmt.Errorf("%w; %s", err, remedy)
 	case errors.Is(err, syscall.ENOMEM):
-		err = fmt.Errorf("%w: it is mapped with %d GiB to grow in, which takes addresses and no memory", err, mapSize>>30)
+		err = fmt.Errorf("%w: it is mapped with %d GiB to grow in, which takes addresses and no memory", err,
+			mapSize>>30)
 	}
 	if err != nil {
 		return nil, err

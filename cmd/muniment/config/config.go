@@ -55,9 +55,9 @@ type Anchor struct {
 
 // Release says what depends on the journal's continuous backup.
 type Release struct {
-	// ReadsWithoutLease lets content be read while the release bucket cannot be reached, beyond the 30 seconds for which
-	// the lease lasts. Another server may have taken over by then, and these reads be on no record that counts: each
-	// such time begins with an event and an alarm.
+	// ReadsWithoutLease lets content be read while the release bucket cannot be reached, beyond the 30 seconds for
+	// which the lease lasts. Another server may have taken over by then, and these reads be on no record that counts:
+	// each such time begins with an event and an alarm.
 	ReadsWithoutLease bool `yaml:"reads_without_lease"`
 }
 

@@ -2,18 +2,13 @@ package doctor
 
 import (
 	"context"
-	"errors"
-	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"muniment/cmd/muniment/node"
 	"muniment/openapi"
-	"muniment/vault/objects"
 )
 
 // TestATrialThatALockDidNotStand names what was possible.

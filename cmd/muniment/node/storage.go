@@ -287,8 +287,8 @@ func openHint(err error) error {
 }
 
 // noConditions is what to do about a release bucket that honours no conditions.
-const noConditions = "use a store that honours If-None-Match and If-Match for the release bucket: without, two servers " +
-	"could sign two histories"
+const noConditions = "use a store that honours If-None-Match and If-Match for the release bucket: without, two " +
+	"servers could sign two histories"
 
 // place is where the journal's file lies; empty, with a warning, when that cannot be told.
 func (s *Storage) place(log *slog.Logger) string {

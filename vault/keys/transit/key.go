@@ -13,8 +13,8 @@ import (
 
 const tenantType = "aes256-gcm96"
 
-// tenantPattern is what Vault takes for a key's name after our prefix, of the names that a tenant may have: 63 bytes, and
-// before them the 36 of a journal id with a hyphen.
+// tenantPattern is what Vault takes for a key's name after our prefix, of the names that a tenant may have: 63 bytes,
+// and before them the 36 of a journal id with a hyphen.
 var tenantPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$`)
 
 // isTenant says whether a tenant may have the name.
