@@ -21,9 +21,10 @@ var errLost = errors.New("no restore is possible beyond them")
 // exception: entries that cannot be restored and could not be shipped again from the database either. While that is so,
 // what a receipt says of a later deposit, that it survives the loss of this machine, is not true.
 func (h *health) promise(ctx context.Context, now time.Time) []dependency {
-	out := []dependency{{Name: "batches"}, {Name: "verified backup"}, {Name: "contents"}, {Name: "locks"}}
+	out := []dependency{{Name: "batches"}, {Name: "verified backup"}, {Name: "contents"}, {Name: "locks"},
+		{Name: "lease"}}
 	for i, check := range []func(context.Context, time.Time) (string, string, error){
-		h.batches, h.verifiedBackup, h.contents, h.locks} {
+		h.batches, h.verifiedBackup, h.contents, h.locks, h.lease} {
 		detail, fix, err := check(ctx, now)
 		out[i].OK, out[i].Detail = err == nil, detail
 		if err != nil {
@@ -62,6 +63,24 @@ func (h *health) batches(context.Context, time.Time) (detail, fix string, err er
 			state.ShippedAgain)
 	}
 	return detail, "", nil
+}
+
+// lease says whether content may be handed out. That the lease has run out while nobody reads is no failure.
+func (h *health) lease(context.Context, time.Time) (detail, fix string, err error) {
+	const advice = "see that the release bucket can be reached, and that no other server works with it"
+	switch s := h.cfg.Journal.Tenure(); {
+	case s.Unfenced:
+		return "", advice, fmt.Errorf("content is served without a lease, as release.reads_without_lease permits: %w",
+			s.Failure)
+	case s.Failure != nil && s.Left <= 0:
+		return "", advice, fmt.Errorf("%w, and content is not served: %w", journal.ErrNoLease, s.Failure)
+	case s.Failure != nil:
+		return "", advice, fmt.Errorf("the lease cannot be renewed, and content is served for %s: %w",
+			s.Left.Round(time.Second), s.Failure)
+	case s.Left > 0:
+		return "held for " + s.Left.Round(time.Second).String(), "", nil
+	}
+	return "renewed when content is read next", "", nil
 }
 
 // verifiedBackup says how old the newest backup is that was read back whole.
