@@ -242,9 +242,6 @@ func (j *Journal) load(ctx context.Context, head Head, released *releasedHead) e
 	if err != nil {
 		return err
 	}
-	if err := j.mendAuth(ctx, head); err != nil {
-		return err
-	}
 	checkpoint, err := j.loadCheckpoint(ctx, head)
 	if err != nil {
 		return err
