@@ -377,6 +377,34 @@ func TestForgedHead(t *testing.T) {
 	s.may(p, access.Feed, true)
 }
 
+// TestReducersRefuse: no log says of principals and keys what cannot be.
+func TestReducersRefuse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p, events := newPerson(t, access.Grant{Role: access.Auditor})
+	other, others := newPerson(t)
+	commit(t, s.j, events...)
+	for name, event := range map[string]journal.Event{
+		"a principal twice": events[0],
+		"a key twice":       events[1],
+		"a key for nobody":  others[1],
+		"an unknown key":    other.revoked(),
+		"another's key":     person{other.who, p.key}.revoked(),
+		"half of a digest":  access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: p.who.Principal}),
+		"nothing to revoke": access.KeyRevoked.New(journal.ID{}, access.KeyRevokedData{Principal: p.who.Principal}),
+	} {
+		_, err := s.j.Commit(t.Context(), journal.Actor{Tenant: tenant, ID: "test"},
+			func(journal.View) (journal.Change, error) {
+				return journal.Change{Events: []journal.Event{event}}, nil
+			})
+		if err == nil {
+			t.Errorf("%s is on record", name)
+		}
+	}
+	s.knows(p, true)
+	s.alarms(0)
+}
+
 // TestAnotherGateway: what another process grants and revokes on the same database holds here at the next request.
 func TestAnotherGateway(t *testing.T) {
 	t.Parallel()
