@@ -63,7 +63,7 @@ func (k *kit) open() {
 		Log:         k.log,
 		Definitions: append(anchor.Definitions(), newsEvent.On(nothing), quietEvent.On(nothing).Quiet()),
 		Origin:      "muniment/test", Create: true,
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	if err != nil {
 		k.Fatalf("opening the journal: %v", err)

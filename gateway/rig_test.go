@@ -180,7 +180,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 		Backend: r.backend, Bucket: r.bucket, Signer: journaltest.Signer(), Clock: clock,
 		Rand: rand.Reader, Log: log, Definitions: append(definitions, anchor.Definitions()...),
 		Origin: "muniment/test", Create: true,
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	must(err)
 	door := access.NewDoor(access.DoorConfig{Journal: r.journal, Clock: clock})

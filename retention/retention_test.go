@@ -25,7 +25,7 @@ func open(t *testing.T) *journal.Journal {
 		Backend: memory.New(memory.Config{}), Bucket: journaltest.NewBucket(t), Signer: journaltest.Signer(),
 		Clock: journaltest.NewClock(), Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Definitions: append(retention.Definitions(), access.Definitions()...), Origin: "muniment/test", Create: true,
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -36,8 +36,8 @@ func TestTwoInstallationsOfOneKeyService(t *testing.T) {
 	other, err := journal.Open(ctx, journal.Config{
 		Backend: memory.New(memory.Config{}), Bucket: journaltest.NewBucket(t), Signer: journaltest.Signer(),
 		Clock: l.clock, Rand: rand.Reader, Log: l.cfg.Log, Origin: "muniment/other", ID: id, Create: true,
-		ShippingKeys: journaltest.ShippingKeys(),
-		Definitions:  slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
+		ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
+		Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
 	})
 	l.must(err)
 	t.Cleanup(func() { l.must(other.Close()) })
@@ -132,7 +132,8 @@ func TestRewrapOfAnUnboundRow(t *testing.T) {
 		return journal.Open(ctx, journal.Config{
 			Backend: memory.New(memory.Config{}), Bucket: bucket, Signer: journaltest.Signer(),
 			Clock: journaltest.NewClock(), Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
-			Origin: "muniment/test", ID: id, Create: !id.IsZero(), ShippingKeys: journaltest.ShippingKeys(),
+			Origin: "muniment/test", ID: id, Create: !id.IsZero(),
+			ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 			Definitions: definitions,
 		})
 	}

@@ -203,7 +203,8 @@ func (l *lifeRig) restored(bucket journal.Bucket) *journal.Journal {
 	j, err := journal.Open(context.Background(), journal.Config{
 		Backend: memory.New(memory.Config{}), Bucket: bucket, Signer: journaltest.Signer(), Clock: l.clock,
 		Rand: rand.Reader,
-		Log:  slog.New(slog.DiscardHandler), Origin: "muniment/test", ShippingKeys: journaltest.ShippingKeys(),
+		Log:  slog.New(slog.DiscardHandler), Origin: "muniment/test",
+		ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 		Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
 	})
 	l.must(err)

@@ -155,7 +155,7 @@ func newRig(t testing.TB, options ...option) *rig {
 		Backend: r.backend, Bucket: r.bucket, Signer: journaltest.Signer(), Clock: r.clock, Rand: rand.Reader,
 		Log: cfg.Log, Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
 		Origin: "muniment/test", Create: true,
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	must(err)
 	cfg.Journal, cfg.Door = r.journal, r.door(r.journal)

@@ -154,7 +154,7 @@ func TestSweepSparesWhatWasLost(t *testing.T) {
 		Backend: r.backend.(*memory.Store).Reopen(memory.Config{}), Bucket: r.bucket, Signer: journaltest.Signer(),
 		Clock: r.clock, Rand: r.cfg.Rand,
 		Log: r.cfg.Log, Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
-		Origin: "muniment/after", ShippingKeys: journaltest.ShippingKeys(),
+		Origin: "muniment/after", ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	}
 	_, err := journal.AcceptLoss(ctx, cfg)
 	must(err)

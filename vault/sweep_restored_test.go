@@ -28,7 +28,7 @@ func (r *rig) restoreFrom(bucket *journaltest.Bucket) *rig {
 	back.backend, back.bucket = memory.New(memory.Config{}), bucket
 	back.journal, err = journal.Open(ctx, journal.Config{
 		Backend: back.backend, Bucket: bucket, Signer: journaltest.Signer(), Clock: r.clock, Rand: rand.Reader,
-		Log: r.cfg.Log, ShippingKeys: journaltest.ShippingKeys(),
+		Log: r.cfg.Log, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 		Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
 	})
 	if err != nil {

@@ -68,9 +68,6 @@ func keys() journal.ShippingKeys { return journaltest.ShippingKeys() }
 
 var start = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
-// shortTerm is a lease's term in tests that are not about leases.
-const shortTerm = 30 * time.Millisecond
-
 // kit is what a journal stands on; it outlives the journal. Its heads have no tails, so that each release makes a
 // batch.
 type kit struct {
@@ -92,7 +89,7 @@ func (k *kit) config(t testing.TB) journal.Config {
 		Backend: k.backend, Bucket: k.bucket, Signer: journaltest.Signer(), Clock: k.clock, Rand: journaltest.Rand(1),
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Definitions: definitions(), Origin: "muniment/test",
 		ID: journaltest.ID, ShippingKeys: keys(), Create: true,
-		Tail: k.tail, Place: cmp.Or(k.place, k.backend.Place()), Term: shortTerm,
+		Tail: k.tail, Place: cmp.Or(k.place, k.backend.Place()), Term: journaltest.Term,
 	}
 }
 

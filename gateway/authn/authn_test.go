@@ -25,7 +25,7 @@ func open(t *testing.T) (*journal.Journal, access.Who, string) {
 		Clock: journaltest.NewClock(), Rand: rand, Log: slog.New(slog.DiscardHandler),
 		Definitions: access.Definitions(),
 		Origin:      "muniment/test", Create: true,
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	if err != nil {
 		t.Fatal(err)

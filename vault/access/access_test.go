@@ -32,7 +32,7 @@ func openWith(t testing.TB) (*journal.Journal, *journaltest.Bucket) {
 		Backend: memory.New(memory.Config{}), Bucket: bucket, Signer: journaltest.Signer(),
 		Clock: journaltest.NewClock(), Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Definitions: access.Definitions(), Origin: "muniment/test", Create: true,
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	if err != nil {
 		t.Fatal(err)

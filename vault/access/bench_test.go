@@ -22,7 +22,7 @@ func benchSite(b *testing.B, principals int) (*journal.Journal, person) {
 		Backend: backend, Bucket: journaltest.NewBucket(b), Signer: journaltest.Signer(),
 		Clock: journaltest.NewClock(), Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Definitions: access.Definitions(), Origin: "muniment/test", Create: true,
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -117,7 +117,7 @@ func TestPermitNeedsAJournalThatRecords(t *testing.T) {
 		Backend: backend, Bucket: journaltest.NewBucket(t), Signer: journaltest.Signer(),
 		Clock: journaltest.NewClock(), Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Definitions: access.Definitions(), Origin: "muniment/test", Create: true,
-		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(),
+		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	if err != nil {
 		t.Fatal(err)

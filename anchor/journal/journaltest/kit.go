@@ -3,6 +3,7 @@ package journaltest
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/memory"
@@ -10,6 +11,9 @@ import (
 
 // Origin is the origin of a Kit's journal.
 const Origin = "muniment/test"
+
+// Term is that of leases in tests that are not about leases.
+const Term = 30 * time.Millisecond
 
 // Kit is what a journal stands on in a test. It outlives the journal, which can be closed and opened again on it.
 type Kit struct {
@@ -50,6 +54,7 @@ func (k *Kit) Open(t testing.TB, definitions ...journal.Definition) *journal.Jou
 		ID:          ID,
 		Create:      true,
 		Place:       k.Backend.Place(),
+		Term:        Term,
 
 		ShippingKeys: k.Keys,
 	})
