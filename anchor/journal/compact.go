@@ -79,7 +79,10 @@ func (j *Journal) merge(ctx context.Context, names []string) error {
 	if len(names) < 2 {
 		return nil // a single batch near the size limit gains nothing
 	}
-	err := mergeBatches(ctx, j.bucket, names, j.key.Load())
+	key, err := j.bucket.keys.get(ctx, j.swapped.Load().Key)
+	if err == nil {
+		err = mergeBatches(ctx, j.bucket, names, key)
+	}
 	if err != nil && ctx.Err() == nil {
 		j.cfg.Log.Warn("shipped batches could not be merged; they stay as they are", "error", err)
 	}
@@ -108,12 +111,18 @@ func (j *Journal) deleteLeftovers(ctx context.Context, head *releasedHead, all [
 			continue
 		}
 		for _, other := range c.overlapping(b) {
-			if !j.batches.whole[other.name] && !r.read(ctx, other) {
+			if j.batches.whole[other.name] != head.Key && !r.read(ctx, other) {
 				return fmt.Errorf("the shipped batch %s is of no use: %w", other.name, ErrDamaged)
 			}
 		}
 		if err := errors.Join(r.err, r.unclear); err != nil {
 			return err
+		}
+		switch h, _, err := getBatch(ctx, j.bucket, b.name); {
+		case err != nil && !unusable(err):
+			return err
+		case err == nil && h.Key > head.Key: // the head may lead there already, and its answer was lost
+			continue
 		}
 		if err := j.cfg.Bucket.Delete(ctx, b.name); err != nil {
 			return fmt.Errorf("deleting a batch that others have replaced: %w", err)
@@ -186,6 +195,9 @@ func mergeBatches(ctx context.Context, b shipped, names []string, key *shippingK
 		h, more, err := getBatch(ctx, b, name)
 		if err != nil {
 			return err
+		}
+		if h.Key != key.number { // nothing that an earlier key authenticates comes under the present one
+			return fmt.Errorf("the shipped batch %s is under shipping key %d, not %d", name, h.Key, key.number)
 		}
 		if i == 0 {
 			merged = h

@@ -107,7 +107,7 @@ func prepare(cfg Config) (*Journal, error) {
 		return nil, err
 	}
 	return &Journal{
-		cfg: cfg, schema: s, batches: keeper{whole: map[string]bool{}, broken: map[string]error{}},
+		cfg: cfg, schema: s, batches: keeper{whole: map[string]int{}, broken: map[string]error{}},
 		holder: holder.String(), leases: map[string]time.Time{},
 		time:     timekeeper{clock: cfg.Clock},
 		requests: make(chan *request, maxGroup), stopped: make(chan struct{}), opened: make(chan struct{}),

@@ -74,9 +74,9 @@ func checkKeyOf(b *body, batchKey int) error {
 // under the earlier key stay until they are found to be replaced.
 func (j *Journal) reship(ctx context.Context, key *shippingKey) error {
 	before := j.swapped.Load()
-	j.batches.mu.Lock()
-	last, err := j.shipAgain(ctx, before, Leaves{First: 0, Count: before.Size}, "")
-	j.batches.mu.Unlock()
+	j.batches.mu.Lock() // a look at the batches would take those of the new key for leftovers
+	defer j.batches.mu.Unlock()
+	last, err := j.shipAgain(ctx, before, key, Leaves{First: 0, Count: before.Size}, "")
 	if err != nil {
 		return fmt.Errorf("shipping the history again under shipping key %d: %w", key.number, err)
 	}

@@ -9,7 +9,8 @@ import (
 
 // shipAgain ships leaves that no batch holds any more, from the database. prev is the batch that ends where they begin.
 // It returns the name of the last batch.
-func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, lost Leaves, prev string) (string, error) {
+func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippingKey, lost Leaves, prev string) (string,
+	error) {
 	for lost.Count > 0 {
 		window := Leaves{lost.First, min(lost.Count, rangeWindow)}
 		rows, err := rowsOfRange(ctx, j.cfg.Backend, window)
@@ -22,7 +23,7 @@ func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, lost Leaves
 				return "", fmt.Errorf("reading the leaves from %d on to ship them again: %w", window.First, err)
 			}
 			h.Prev = prev
-			if prev, err = j.putAgain(ctx, h, items); err != nil {
+			if prev, err = j.putAgain(ctx, key, h, items); err != nil {
 				return "", err
 			}
 			window.First, window.Count = window.First+h.Count, window.Count-h.Count
@@ -33,8 +34,8 @@ func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, lost Leaves
 }
 
 // putAgain writes a batch in the place of one that is gone. An object of its name that is damaged is written over.
-func (j *Journal) putAgain(ctx context.Context, h batchHeader, items []batchItem) (name string, err error) {
-	key := j.key.Load()
+func (j *Journal) putAgain(ctx context.Context, key *shippingKey, h batchHeader, items []batchItem) (name string,
+	err error) {
 	h.Key = key.number
 	raw, err := appendBatch(h, items, key)
 	if err != nil {
@@ -55,7 +56,7 @@ func (j *Journal) putAgain(ctx context.Context, h batchHeader, items []batchItem
 	if err != nil {
 		return "", fmt.Errorf("shipping the leaves from %d on again: %w", h.First, err)
 	}
-	j.batches.whole[name] = true
+	j.batches.whole[name] = key.number
 	delete(j.batches.broken, name)
 	j.batches.shippedAgain.Add(h.Count)
 	j.cfg.Log.Warn("leaves that no shipped batch held any more were shipped again", "from", h.First, "count", h.Count,

@@ -66,7 +66,7 @@ func (j *Journal) conclude(c *coverage, err error) {
 	}
 	state.At, state.Batches, state.Read, state.Lost = now, len(c.path), 0, c.gaps
 	for _, b := range c.path {
-		if j.batches.whole[b.name] {
+		if j.batches.whole[b.name] > 0 {
 			state.Read++
 		}
 	}

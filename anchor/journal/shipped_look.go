@@ -29,7 +29,7 @@ var errForeign = errors.New("it is of another history")
 // keeper is what is known of the shipped batches.
 type keeper struct {
 	mu       sync.Mutex       // held while they are looked at or merged; guards what follows
-	whole    map[string]bool  // those that were read, and lead from root to root of our history
+	whole    map[string]int   // those that were read and lead from root to root of our history: name → shipping key
 	broken   map[string]error // those that are damaged or of another history
 	cursor   uint64           // the leaf from which on the next look reads
 	begun    bool             // the cursor has been set
@@ -114,8 +114,12 @@ func (j *Journal) lookAfterBatches(ctx context.Context) (*coverage, error) {
 	if len(c.gaps) > 0 {
 		j.reportLost(ctx, c.gaps)
 		var failed error
+		key, err := j.bucket.keys.get(ctx, head.Key) // the head's, also while the history is shipped under the next one
+		if err != nil {
+			return nil, err
+		}
 		for _, gap := range c.gaps {
-			_, err := j.shipAgain(ctx, head, gap, c.endingAt(gap.First))
+			_, err := j.shipAgain(ctx, head, key, gap, c.endingAt(gap.First))
 			failed = errors.Join(failed, err)
 		}
 		if all, c, err = j.chart(ctx, head); err != nil {
@@ -174,7 +178,7 @@ func (j *Journal) chart(ctx context.Context, head *releasedHead) (all []listed, 
 		doubtful := found.doubtful(usable, head)
 		sound := true
 		for _, b := range found.path {
-			if doubtful[b.name] && !j.batches.whole[b.name] && !r.read(ctx, b) {
+			if doubtful[b.name] && j.batches.whole[b.name] != head.Key && !r.read(ctx, b) {
 				sound = false
 			}
 		}
@@ -262,7 +266,7 @@ func (r *batchReader) read(ctx context.Context, b listed) bool {
 	switch {
 	case err == nil:
 		r.failures = 0
-		r.j.batches.whole[b.name] = true
+		r.j.batches.whole[b.name] = r.head.Key
 		delete(r.j.batches.broken, b.name)
 		return true
 	case unusable(err) || errors.Is(err, errForeign):
