@@ -102,7 +102,7 @@ func TestForbiddenEvents(t *testing.T) {
 			s.officer = s.principal(access.Grant{Role: access.RecordsOfficer})
 			s.other = s.principal(access.Grant{Role: access.ReaderRole, Series: "other"})
 			s.revoked = s.principal(access.Grant{Role: access.ReaderRole})
-			if _, err := s.vault.RevokeKeys(ctx, s.rig.who, s.revoked.Principal); err != nil {
+			if _, err := s.vault.RevokeKeys(ctx, s.who, s.revoked.Principal); err != nil {
 				t.Fatal(err)
 			}
 			s.doc = s.deposit(vault.Deposit{}, []byte("content")).ID

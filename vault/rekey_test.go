@@ -80,7 +80,7 @@ func newLifeRig(t testing.TB, h house, options ...option) *lifeRig {
 			r.lifeConfig.Custodian = h.custodian
 		}
 	}}, options...)...)
-	l.house.service = keys.ForJournal(h.service, l.journal.ID())
+	l.service = keys.ForJournal(h.service, l.journal.ID())
 	l.house.custodian = keys.CustodianForJournal(h.custodian, l.journal.ID())
 	l.custodian = l.principal(access.Grant{Role: access.KeyCustodian})
 	l.second = l.principal(access.Grant{Role: access.KeyCustodian})

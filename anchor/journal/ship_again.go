@@ -9,8 +9,8 @@ import (
 
 // shipAgain ships leaves that no batch holds any more, from the database. prev is the batch that ends where they begin.
 // It returns the name of the last batch.
-func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippingKey, lost Leaves, prev string) (string,
-	error) {
+func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippingKey, lost Leaves,
+	prev string) (string, error) {
 	for lost.Count > 0 {
 		window := Leaves{lost.First, min(lost.Count, rangeWindow)}
 		rows, err := rowsOfRange(ctx, j.cfg.Backend, window)

@@ -97,17 +97,16 @@ func New(cfg Config) (*Keeper, error) {
 func (k *Keeper) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for {
+	for ctx.Err() == nil {
 		k.Turn(ctx)
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWait)
-			defer cancel()
-			k.Turn(last)
-			return
 		case <-tick.C:
 		}
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWait)
+	defer cancel()
+	k.Turn(last)
 }
 
 // Turn does what Run does each minute, and logs what fails.

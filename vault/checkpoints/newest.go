@@ -161,5 +161,5 @@ func (v *verifiers) open(signed []byte) (Kept, bool) {
 	if err != nil {
 		return Kept{}, false
 	}
-	return Kept{Origin: origin, Size: size, Root: journal.Hash(root), Note: signed}, true
+	return Kept{Origin: origin, Size: size, Root: root, Note: signed}, true
 }
