@@ -68,7 +68,7 @@ func Fsck(ctx context.Context, cfg FsckConfig) ([]Finding, error) {
 	f := &fsck{cfg: cfg, schema: s, unknownTokens: map[string]bool{}, bucket: shipped{Bucket: cfg.Bucket}}
 	for _, check := range []func(context.Context) error{
 		f.readHead, f.replay, f.compareLog, f.compareSealed, f.compareVolatile, f.compareIndex,
-		f.compareUnknownTables, f.compareReleased} {
+		f.compareUnknownTables, f.compareShippingKeys, f.compareReleased} {
 		if err := check(ctx); err != nil {
 			return f.findings, fmt.Errorf("checking the journal: %w", err)
 		}

@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -36,10 +38,12 @@ type keyring struct {
 	mu      sync.Mutex
 	journal ID // zero until it is known
 	keys    map[int]*shippingKey
+	wrapped map[int]string // the copies that the keys were unwrapped from
 }
 
 func newKeyring(service ShippingKeys, bucket Bucket, backend Backend, journal ID) *keyring {
-	return &keyring{service: service, bucket: bucket, backend: backend, journal: journal, keys: map[int]*shippingKey{}}
+	return &keyring{service: service, bucket: bucket, backend: backend, journal: journal, keys: map[int]*shippingKey{},
+		wrapped: map[int]string{}}
 }
 
 // get returns the key of a number. A ring that does not know its journal yet learns it from the first key: the key
@@ -68,7 +72,7 @@ func (r *keyring) get(ctx context.Context, number int) (*shippingKey, error) {
 		case !r.journal.IsZero() && journal != r.journal:
 			why = fmt.Errorf("the copy is the key of the journal %s, not %s", journal, r.journal)
 		default:
-			r.journal, r.keys[number] = journal, k
+			r.journal, r.keys[number], r.wrapped[number] = journal, k, wrapped
 			return k, nil
 		}
 	}
@@ -161,36 +165,68 @@ func (r *keyring) draw(ctx context.Context, number int, rand io.Reader) (k *ship
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.keys[number] = k
+	r.keys[number], r.wrapped[number] = k, wrapped
 	return k, wrapped, nil
 }
 
-// keepCopies gives the backend and the bucket the wrapped keys that one of them lacks.
-func (r *keyring) keepCopies(ctx context.Context) error {
+// keepCopies gives the backend and the bucket the wrapped keys that one of them lacks, or has another in the place of.
+func (r *keyring) keepCopies(ctx context.Context, log *slog.Logger) error {
 	r.mu.Lock()
-	numbers := slices.Sorted(maps.Keys(r.keys))
+	wrapped := maps.Clone(r.wrapped)
 	r.mu.Unlock()
-	for _, number := range numbers {
-		copies, err := r.copies(ctx, number)
-		if err != nil || len(copies) == 0 {
-			return err
+	for _, number := range slices.Sorted(maps.Keys(wrapped)) {
+		whole := []byte(wrapped[number])
+		exchanged, err := r.keepInBackend(ctx, number, whole)
+		if err == nil {
+			var lost bool
+			lost, err = r.keepInBucket(ctx, number, whole)
+			exchanged = exchanged || lost
 		}
-		wrapped := []byte(copies[0])
-		err = r.backend.Update(ctx, func(tx Txn) error {
-			if row, err := tx.Get(shippingKeyTable, shippingKeyRow(number)); err != nil || row != nil {
-				return errors.Join(err, errNothing)
-			}
-			return tx.Put(shippingKeyTable, shippingKeyRow(number), wrapped)
-		})
-		if err != nil && !errors.Is(err, errNothing) && !errors.Is(err, ErrFull) {
+		if err != nil && !errors.Is(err, ErrFull) {
 			return fmt.Errorf("keeping a wrapped shipping key: %w", err)
 		}
-		_, err = r.bucket.Put(ctx, keyObject(number), wrapped, "")
-		if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrFull) {
-			return fmt.Errorf("keeping a wrapped shipping key: %w", err)
+		if exchanged {
+			log.Error("a copy of the wrapped shipping key was missing from the release bucket, or exchanged "+
+				"there or in the database; the whole one is put back", "key", number)
 		}
 	}
 	return nil
+}
+
+// keepInBackend says whether the backend had another copy; one that was just restored has none.
+func (r *keyring) keepInBackend(ctx context.Context, number int, whole []byte) (exchanged bool, err error) {
+	err = r.backend.Update(ctx, func(tx Txn) error {
+		row, err := tx.Get(shippingKeyTable, shippingKeyRow(number))
+		if err != nil || bytes.Equal(row, whole) {
+			return errors.Join(err, errNothing)
+		}
+		exchanged = row != nil
+		return tx.Put(shippingKeyTable, shippingKeyRow(number), whole)
+	})
+	if errors.Is(err, errNothing) && !errors.Is(err, ErrDamaged) {
+		return false, nil
+	}
+	return exchanged, err
+}
+
+// keepInBucket says whether the bucket had no copy, or another one.
+func (r *keyring) keepInBucket(ctx context.Context, number int, whole []byte) (lost bool, err error) {
+	raw, tag, err := r.bucket.Get(ctx, keyObject(number))
+	switch {
+	case err == nil && bytes.Equal(raw, whole):
+		return false, nil
+	case errors.Is(err, ErrDamaged): // what cannot be read has no tag
+		if err := r.bucket.Delete(ctx, keyObject(number)); err != nil {
+			return true, err
+		}
+	case err != nil && !errors.Is(err, ErrNoObject):
+		return false, err
+	}
+	_, err = r.bucket.Put(ctx, keyObject(number), whole, tag)
+	if errors.Is(err, ErrConflict) { // another process was faster
+		return false, nil
+	}
+	return true, err
 }
 
 // at names a wrapped key in an event.

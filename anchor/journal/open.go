@@ -169,7 +169,7 @@ func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) 
 		err = j.checkConfigured(head)
 	}
 	if err == nil {
-		err = j.bucket.keys.keepCopies(ctx)
+		err = j.bucket.keys.keepCopies(ctx, j.cfg.Log)
 	}
 	return head, released, err
 }

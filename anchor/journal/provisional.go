@@ -267,7 +267,7 @@ func (j *Journal) verifyProvisional(ctx context.Context, released *releasedHead)
 		return err
 	})
 	if err == nil {
-		err = j.bucket.keys.keepCopies(ctx)
+		err = j.bucket.keys.keepCopies(ctx, j.cfg.Log)
 	}
 	if err == nil {
 		j.head.Store(&head)
