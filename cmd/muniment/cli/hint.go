@@ -22,3 +22,7 @@ func HintOf(err error) (next string, ok bool) {
 	}
 	return hinted.next, true
 }
+
+// ErrUnauthenticated says that everything was checked and found whole, but not authenticated: the key service, which
+// alone can tell whether this program wrote it, could not be asked. It has an exit code of its own.
+var ErrUnauthenticated = errors.New("checked, not authenticated: the key service could not be asked")

@@ -3,6 +3,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,6 +20,7 @@ const Version = "0.1.0-dev"
 const (
 	ExitDone   = 0
 	ExitFailed = 1
+	exitUnsure = 2 // checked, not authenticated; as muniment-verify has it
 	exitUsage  = 3 // as muniment-verify has it
 )
 
@@ -76,6 +78,9 @@ func (p *Program) Run(ctx context.Context, root *cobra.Command, args []string) i
 	if !p.running {
 		fmt.Fprintf(p.Stderr, "  → %s says what there is\n", helpOn(about))
 		return exitUsage
+	}
+	if errors.Is(err, ErrUnauthenticated) {
+		return exitUnsure
 	}
 	return ExitFailed
 }

@@ -39,6 +39,8 @@ type Result struct {
 	Findings []Finding `json:"findings"`
 	Locked   uint64    `json:"locked"`  // the size of the newest locked checkpoint that the log was held against
 	Unknown  []Unknown `json:"unknown"` // objects of deposits that did not come back with a restore
+	// Authenticated says that the key service was asked whether this journal wrote what was checked.
+	Authenticated bool `json:"authenticated"`
 }
 
 // Command is fsck.
@@ -54,7 +56,8 @@ digest with the recorded one. With --keys it also unwraps every sealed row, and 
 what it is bound to and the lookup tokens that lead to it; without, a sealed row that was
 swapped or damaged goes unnoticed. The structure of the database's file and the blocks of
 the embedded ledger are checked, too. It changes nothing. The server must not be running. It
-exits 0 when all agrees, and 1 when there is a finding.`,
+exits 0 when all agrees, 1 when there is a finding, and 2 when there is none but the key
+service could not be asked whether heads and batches are authentic.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := p.LoadConfig(c, at)
@@ -107,6 +110,9 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 	if len(result.Findings) > 0 {
 		return cli.Hint(fmt.Errorf("%s is not what its log says", cfg.Data),
 			"keep a copy of the folder as it is; then put back from a backup what is named above")
+	}
+	if !result.Authenticated {
+		return cli.Hint(cli.ErrUnauthenticated, "check again when the key service answers")
 	}
 	return nil
 }
@@ -183,8 +189,11 @@ func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Resul
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
+	bucket := objects.NewBucket(s.Release)
+	shipping := authenticator(ctx, s, bucket)
+	result.Authenticated = shipping != nil
 	cfg := journal.FsckConfig{
-		Backend: s.Backend, Bucket: objects.NewBucket(s.Release), Definitions: node.Definitions(), Scratch: scratch,
+		Backend: s.Backend, Bucket: bucket, ShippingKeys: shipping, Definitions: node.Definitions(), Scratch: scratch,
 		Progress: func(done, _ uint64) { result.Entries = done }, Allowed: node.EventRules().Allowed(),
 	}
 	if keys {
@@ -196,6 +205,15 @@ func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Resul
 	}
 	result.Findings = append(result.Findings, Findings(found)...)
 	return nil
+}
+
+// authenticator is what unwraps the shipping key; nil while the key service cannot be asked.
+func authenticator(ctx context.Context, s *node.Storage, bucket journal.Bucket) journal.ShippingKeys {
+	shipping := node.ShippingKeys{Keys: s.Keys}
+	if _, err := journal.ReadReleased(ctx, bucket, shipping); errors.Is(err, journal.ErrKeysUnavailable) {
+		return nil
+	}
+	return shipping
 }
 
 // Scratch makes a journal's file to replay into, which may come to be as large as the journal. remove closes and
