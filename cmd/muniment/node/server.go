@@ -46,7 +46,7 @@ func Listen(ctx context.Context, cfg config.Config, log *slog.Logger, open Opene
 		return nil, err
 	}
 	s.public, s.admin = s.Node.gateway.HTTP(), s.Node.gateway.AdminHTTP()
-	log.Info("serving", "url", s.URL(), "admin", "http://"+s.listeners[1].Addr().String(), "data", cfg.Data, "version",
+	log.Info("serving", "url", s.URL(), "admin", s.AdminURL(), "data", cfg.Data, "version",
 		cli.Version)
 	return s, nil
 }
@@ -77,6 +77,9 @@ func (s *Server) unlisten() {
 
 // URL is where the API is served.
 func (s *Server) URL() string { return "http://" + s.listeners[0].Addr().String() }
+
+// AdminURL is where the operator's port is served.
+func (s *Server) AdminURL() string { return "http://" + s.listeners[1].Addr().String() }
 
 // EndFirstStart ends the first start: the key has been shown.
 func (s *Server) EndFirstStart() error {
