@@ -55,8 +55,10 @@ func databaseAttacks() []attack {
 		outcome: "the authentic head counts, and what was revoked stays revoked",
 		do:      func(s *site) { s.database(s.setAuthBack) },
 		noticed: map[observer]string{
-			inLog:  "the row that names the newest event about principals and keys",
-			byFsck: "it is not what the log makes of it",
+			inLog:    "the row that names the newest event about principals and keys",
+			onRecord: "access.contradicted/1",
+			inHealth: "rows are not what the events say",
+			byFsck:   "it is not what the log makes of it",
 		},
 	}, {
 		act:     "changes the body of an event about a document",
