@@ -177,7 +177,7 @@ func FuzzHeadRow(f *testing.F) {
 		}
 		if h, err := parseHead(raw); err == nil {
 			again, err := h.encode(key)
-			if err != nil { // a time that has no text form
+			if err != nil || !h.Journal.isV7() { // what has no text form is never written
 				return
 			}
 			if h2, err := parseHead(again); err != nil || h2.Size != h.Size || h2.Root != h.Root {
