@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -72,10 +73,7 @@ func (s *Server) proposeTrim(r *request) error {
 		oldest = *in.Oldest
 	}
 	proposed, err := s.cfg.Keys.ProposeTrim(r.Request().Context(), r.who, oldest)
-	if err != nil {
-		return err
-	}
-	return r.reply(http.StatusCreated, trim(proposed))
+	return r.acted(http.StatusCreated, trim(proposed), err)
 }
 
 func (s *Server) approveTrim(r *request) error {
@@ -84,10 +82,7 @@ func (s *Server) approveTrim(r *request) error {
 		return err
 	}
 	approved, err := s.cfg.Keys.ApproveTrim(r.Request().Context(), r.who, id)
-	if err != nil {
-		return err
-	}
-	return r.reply(http.StatusOK, trim(approved))
+	return r.acted(http.StatusOK, trim(approved), err)
 }
 
 func (s *Server) runTrim(r *request) error {
@@ -96,14 +91,14 @@ func (s *Server) runTrim(r *request) error {
 		return err
 	}
 	done, err := s.cfg.Keys.RunTrim(r.Request().Context(), r.who, id)
-	if err != nil {
+	if errors.Is(err, rekey.ErrNotStarted) {
 		return err
 	}
 	status := http.StatusOK
 	if done.State == approval.Begun {
 		status = http.StatusAccepted
 	}
-	return r.reply(status, trim(done))
+	return r.acted(status, trim(done), err)
 }
 
 // named is an id in the path that is not a document's. A malformed id is answered 404: it names nothing.

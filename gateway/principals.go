@@ -27,11 +27,8 @@ func (s *Server) createPrincipal(r *request) error {
 		}
 	}
 	who, key, err := s.cfg.Vault.CreatePrincipal(r.Request().Context(), r.who, grants)
-	if err != nil {
-		return err
-	}
-	return r.reply(http.StatusCreated,
-		openapi.Principal{ID: who.Principal.String(), Key: key.Reveal(), Grants: in.Grants})
+	out := openapi.Principal{ID: who.Principal.String(), Key: key.Reveal(), Grants: in.Grants}
+	return r.acted(http.StatusCreated, out, err)
 }
 
 func (s *Server) revokeKeys(r *request) error {
@@ -40,8 +37,5 @@ func (s *Server) revokeKeys(r *request) error {
 		return err
 	}
 	revoked, err := s.cfg.Vault.RevokeKeys(r.Request().Context(), r.who, id)
-	if err != nil {
-		return err
-	}
-	return r.reply(http.StatusOK, openapi.Revocation{Revoked: revoked})
+	return r.acted(http.StatusOK, openapi.Revocation{Revoked: revoked}, err)
 }

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -117,6 +119,18 @@ func (r *request) time(name string) (time.Time, error) {
 		return time.Time{}, problem.New(problem.BadRequest, name+" wants a time like 2026-11-22T10:00:00Z.")
 	}
 	return at, nil
+}
+
+// acted answers an act of authority that came to err. When a locked checkpoint covers the act, that is with the status
+// given; when none does yet, with 202 and the same body, since the act is in force all the same.
+func (r *request) acted(status int, v any, err error) error {
+	if err != nil && !errors.Is(err, access.ErrUnreleased) {
+		return err
+	}
+	if err != nil {
+		status = http.StatusAccepted
+	}
+	return r.reply(status, v)
 }
 
 // reply answers with JSON.

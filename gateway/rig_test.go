@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,9 +36,11 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/checkpoints/checkpointstest"
 	"muniment/vault/keys"
 	keyslocal "muniment/vault/keys/local"
 	"muniment/vault/objects/dir"
+	"muniment/vault/objects/objectstest"
 	"muniment/vault/rekey"
 )
 
@@ -61,6 +64,8 @@ type rig struct {
 	journal  *journal.Journal
 	backend  *memory.Store       // the journal's
 	bucket   *journaltest.Bucket // what the journal is released to
+	signer   *signer
+	locked   *objectstest.Faulty // where the checkpoints are kept under their lock
 	folder   string              // of the objects
 	token    string              // of the bootstrap principal, who may do everything
 	who      access.Who
@@ -69,6 +74,21 @@ type rig struct {
 	log      *logs
 	keys     *faultyKeys
 	policy   *evidence.Policy
+
+	releaseWait time.Duration // of the door
+}
+
+// signer signs unless it is down.
+type signer struct {
+	journal.Signer
+	down atomic.Bool
+}
+
+func (s *signer) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	if s.down.Load() {
+		return nil, errors.New("the signer is down")
+	}
+	return s.Signer.Sign(ctx, message)
 }
 
 // logs keeps all that is logged, at debug level.
@@ -155,8 +175,14 @@ func (f *faultyKeys) Check(ctx context.Context) error {
 	return f.Service.Check(ctx)
 }
 
-// newRig starts a gateway. Change may alter its configuration, and the vault's.
+// newRig starts a gateway. Change may alter its configuration.
 func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
+	t.Helper()
+	return newRigWaiting(t, access.DefaultReleaseWait, change...)
+}
+
+// newRigWaiting starts a gateway that waits so long for what is released, signed and locked.
+func newRigWaiting(t testing.TB, wait time.Duration, change ...func(*gateway.Config)) *rig {
 	t.Helper()
 	ctx := context.Background()
 	must := func(err error) {
@@ -166,7 +192,7 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 		}
 	}
 	r := &rig{t: t, log: &logs{}, backend: memory.New(memory.Config{}), bucket: journaltest.NewBucket(t),
-		folder: filepath.Join(t.TempDir(), "objects")}
+		folder: filepath.Join(t.TempDir(), "objects"), signer: &signer{Signer: journaltest.Signer()}, releaseWait: wait}
 	log := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	clock := journal.SystemClock{}
 	service, err := keyslocal.Create(filepath.Join(t.TempDir(), "keys.json"))
@@ -177,13 +203,16 @@ func newRig(t testing.TB, change ...func(*gateway.Config)) *rig {
 	must(err)
 	definitions := append(vault.Definitions(), retention.Definitions()...)
 	r.journal, err = journal.Open(ctx, journal.Config{
-		Backend: r.backend, Bucket: r.bucket, Signer: journaltest.Signer(), Clock: clock,
+		Backend: r.backend, Bucket: r.bucket, Signer: r.signer, Clock: clock,
 		Rand: rand.Reader, Log: log, Definitions: append(definitions, anchor.Definitions()...),
 		Origin: "muniment/test", Create: true,
 		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,
 	})
 	must(err)
-	door := access.NewDoor(access.DoorConfig{Journal: r.journal, Clock: clock})
+	door := access.NewDoor(access.DoorConfig{Journal: r.journal, Clock: clock, ReleaseWait: r.releaseWait})
+	keeper, locked := checkpointstest.Keeper(t, r.journal, clock)
+	door.KeepWith(keeper)
+	r.locked = locked
 	r.vault, err = vault.Open(ctx, vault.Config{
 		Journal: r.journal, Door: door, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock,
 		Rand: rand.Reader,
@@ -362,7 +391,7 @@ func (r *rig) deposit(content []byte, change ...func(*http.Request)) openapi.Dep
 func (r *rig) principal(grants ...access.Grant) string {
 	r.t.Helper()
 	_, key, err := r.vault.CreatePrincipal(context.Background(), r.who, grants)
-	if err != nil {
+	if err != nil && !errors.Is(err, access.ErrUnreleased) { // which leaves it in force
 		r.t.Fatal(err)
 	}
 	return key.Reveal()

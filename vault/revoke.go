@@ -13,7 +13,8 @@ import (
 // needed. Requests that are being served are refused at their next check: a principal whose every key was revoked may
 // do nothing. Nobody can revoke their own keys, so that a tenant is not left without anybody who could make new ones.
 //
-// Errors: ErrNotFound; approval.ErrOwnRequest; access.ErrDenied.
+// Errors: ErrNotFound; approval.ErrOwnRequest; access.ErrDenied; access.ErrUnreleased, together with the number, when no
+// locked checkpoint covers the revocation yet, which is in force.
 func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
 	n := 0
 	_, err := v.cfg.Door.Act(ctx, who, access.ManageUsers, func(view journal.View) (journal.Change, error) {
@@ -41,6 +42,9 @@ func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journa
 	})
 	if err != nil {
 		return 0, fmt.Errorf("revoking a principal's keys: %w", err)
+	}
+	if err := v.cfg.Door.Kept(ctx); err != nil {
+		return n, fmt.Errorf("revoking a principal's keys: %w", err)
 	}
 	return n, nil
 }

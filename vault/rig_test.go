@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,10 +20,12 @@ import (
 	"muniment/retention"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/checkpoints/checkpointstest"
 	"muniment/vault/keys"
 	"muniment/vault/keys/local"
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
+	"muniment/vault/objects/objectstest"
 	"muniment/vault/rekey"
 )
 
@@ -34,6 +38,8 @@ type rig struct {
 	journal *journal.Journal
 	keys    keys.Service
 	objects objects.Store
+	locked  *objectstest.Faulty // where the checkpoints are kept under their lock
+	signer  *signer
 	vault   *vault.Vault
 	life    *rekey.Keys
 	log     *logs
@@ -75,16 +81,23 @@ func (r *rig) keyLife(change func(*rekey.Config)) *rekey.Keys {
 	return life
 }
 
-// door is a door of a journal.
+// door is a door of a journal, whose checkpoints are kept in r.locked.
 func (r *rig) door(j *journal.Journal) *access.Door {
-	return access.NewDoor(access.DoorConfig{Journal: j, Clock: r.clock, ReleaseWait: r.releaseWait})
+	r.t.Helper()
+	door := access.NewDoor(access.DoorConfig{Journal: j, Clock: r.clock, ReleaseWait: r.releaseWait})
+	keeper, store := checkpointstest.Keeper(r.t, j, r.clock)
+	door.KeepWith(keeper)
+	if j == r.journal {
+		r.locked = store
+	}
+	return door
 }
 
 // principal makes a principal of the default tenant.
 func (r *rig) principal(grants ...access.Grant) access.Who {
 	r.t.Helper()
 	who, _, err := r.vault.CreatePrincipal(context.Background(), r.who, grants)
-	if err != nil {
+	if err != nil && !errors.Is(err, access.ErrUnreleased) { // which leaves it in force
 		r.t.Fatal(err)
 	}
 	return who
@@ -117,6 +130,19 @@ func (l *logs) Bytes() []byte {
 	return bytes.Clone(l.buf.Bytes())
 }
 
+// signer signs unless it is down.
+type signer struct {
+	journal.Signer
+	down atomic.Bool
+}
+
+func (s *signer) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	if s.down.Load() {
+		return nil, errors.New("the signer is down")
+	}
+	return s.Signer.Sign(ctx, message)
+}
+
 // option changes what a rig is made of.
 type option func(*rig, *vault.Config)
 
@@ -131,7 +157,7 @@ func newRig(t testing.TB, options ...option) *rig {
 	}
 	ctx := context.Background()
 	r := &rig{t: t, clock: journaltest.NewClock(), bucket: journaltest.NewBucket(t), log: &logs{},
-		tenant: vault.DefaultTenant}
+		tenant: vault.DefaultTenant, signer: &signer{Signer: journaltest.Signer()}}
 	runs := 0
 	r.backend = memory.New(memory.Config{Abort: func(run int) bool {
 		runs++
@@ -152,7 +178,7 @@ func newRig(t testing.TB, options ...option) *rig {
 		o(r, &cfg)
 	}
 	r.journal, err = journal.Open(ctx, journal.Config{
-		Backend: r.backend, Bucket: r.bucket, Signer: journaltest.Signer(), Clock: r.clock, Rand: rand.Reader,
+		Backend: r.backend, Bucket: r.bucket, Signer: r.signer, Clock: r.clock, Rand: rand.Reader,
 		Log: cfg.Log, Definitions: slices.Concat(vault.Definitions(), retention.Definitions(), anchor.Definitions()),
 		Origin: "muniment/test", Create: true,
 		ID: journaltest.ID, ShippingKeys: journaltest.ShippingKeys(), Term: journaltest.Term,

@@ -100,6 +100,9 @@ func (v *Vault) newIndexKey(ctx context.Context, tenant string) (journal.ID, jou
 
 // CreatePrincipal makes a principal of who's tenant with an API key; who needs access.ManageUsers. The key is shown
 // once and stored nowhere.
+//
+// When it returns access.ErrUnreleased the principal and its key are returned, too: they are in force, but no locked
+// checkpoint covers them yet. The same again would make another principal.
 func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []access.Grant) (access.Who, access.APIKey,
 	error) {
 	created, key, events, err := v.newPrincipal(who.Tenant, access.OriginCreated, grants)
@@ -110,6 +113,9 @@ func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []ac
 	}
 	if err != nil {
 		return access.Who{}, access.APIKey{}, fmt.Errorf("creating a principal: %w", err)
+	}
+	if err := v.cfg.Door.Kept(ctx); err != nil {
+		return created, key, fmt.Errorf("creating a principal: %w", err)
 	}
 	return created, key, nil
 }

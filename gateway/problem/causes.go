@@ -35,6 +35,7 @@ func causes() []cause {
 		{vault.ErrErased, Erased},
 		{approval.ErrOwnRequest, SecondPerson},
 		{rekey.ErrNoTrim, NotFound},
+		{rekey.ErrNotStarted, TrimNotStarted},
 		{rekey.ErrCustody, KeyCustody},
 		{rekey.ErrNotRewrapped, NotRewrapped},
 		{rekey.ErrCanary, ForeignKey}, // before what the key service says of the row

@@ -41,6 +41,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"vault.ErrErased":            {vault.ErrErased, 410, "erased"},
 		"approval.ErrOwnRequest":     {approval.ErrOwnRequest, 403, "second-person"},
 		"rekey.ErrNoTrim":            {rekey.ErrNoTrim, 404, "not-found"},
+		"rekey.ErrNotStarted":        {rekey.ErrNotStarted, 503, "trim-not-started"},
 		"rekey.ErrCustody":           {rekey.ErrCustody, 409, "key-custody"},
 		"rekey.ErrNotRewrapped":      {rekey.ErrNotRewrapped, 409, "not-rewrapped"},
 		"rekey.ErrCanary":            {rekey.ErrCanary, 409, "foreign-key"},

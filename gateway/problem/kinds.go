@@ -12,7 +12,6 @@ func Kinds() []Kind {
 
 		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,
 		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, LeaseOver, Unreleased,
-		Unreleasable,
-		Abandoned, Stopping, TimedOut,
+		Unreleasable, TrimNotStarted, Abandoned, Stopping, TimedOut,
 	}
 }

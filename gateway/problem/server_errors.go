@@ -46,6 +46,10 @@ var (
 	Unreleasable = Kind{"unreleasable", http.StatusInternalServerError, "Recorded, but it cannot be released", false,
 		"The journal is damaged where the record stands. Nothing is deposited until an operator acts: muniment fsck. " +
 			"Repeat the request afterwards, with the same idempotency key or external id."}
+	TrimNotStarted = Kind{"trim-not-started", http.StatusServiceUnavailable, "The trim has not started", true,
+		"This request has destroyed nothing: that the trim begins is on record here, and no locked checkpoint in the " +
+			"documents' store covers it yet. Repeating it is safe. While it stays so, an operator has to look at the " +
+			"release bucket, the key service, which signs, and the documents' store: /readyz says which is not well."}
 	Abandoned = Kind{"abandoned", http.StatusServiceUnavailable, "The upload took too long", true,
 		"The stored object was swept away before the deposit was recorded. Nothing was kept; send it again."}
 	Stopping = Kind{"stopping", http.StatusServiceUnavailable, "The service is stopping", true,

@@ -351,7 +351,8 @@ type ClientInterface interface {
 	// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 	// how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 	// Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
-	// fewer versions; the same again returns the one that is open.
+	// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
+	// covers it by then.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -363,7 +364,8 @@ type ClientInterface interface {
 	// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 	// how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 	// Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
-	// fewer versions; the same again returns the one that is open.
+	// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
+	// covers it by then.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -373,6 +375,7 @@ type ClientInterface interface {
 	// ApproveTrim Approve a trim that somebody else has proposed
 	//
 	// Needs key custodian or approver, and another person than the one who proposed it. The approval lapses after 90 days.
+	// The same again, after a `202`, says whether a locked checkpoint covers it by then.
 	//
 	// Corresponds with POST /v1/keys/trims/{trim_id}/approval (the `ApproveTrim` operationId).
 	ApproveTrim(ctx context.Context, trimID ID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -381,7 +384,9 @@ type ClientInterface interface {
 	//
 	// Destroys the versions, for good. Whoever has approved it may not carry it out. Where `custody` is `elsewhere`, the
 	// answer is `202` with the state `begun` until the key custodian has trimmed in the key service; the next call sees that
-	// and puts it on record. Once begun, any key custodian can bring it to its end by repeating the call.
+	// and puts it on record. Once begun, any key custodian can bring it to its end by repeating the call. Nothing is
+	// destroyed before a locked checkpoint in the documents' store covers the beginning: until then the answer is `503`
+	// with `trim-not-started`, and the call can be repeated.
 	//
 	// Corresponds with POST /v1/keys/trims/{trim_id}/execution (the `RunTrim` operationId).
 	RunTrim(ctx context.Context, trimID ID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -389,7 +394,9 @@ type ClientInterface interface {
 	// CreatePrincipalWithBody Create a principal
 	//
 	// Creates a principal with roles, for the whole tenant or for single series, and an API key. The key is in this answer
-	// and nowhere else.
+	// and nowhere else. It is in force at once; `201` says that a locked checkpoint in the documents' store covers it, too,
+	// `202` that none does yet, because the release bucket, the key service or that store is away. Do not repeat the call
+	// after a `202`: that would make another principal.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -399,7 +406,9 @@ type ClientInterface interface {
 	// CreatePrincipal Create a principal
 	//
 	// Creates a principal with roles, for the whole tenant or for single series, and an API key. The key is in this answer
-	// and nowhere else.
+	// and nowhere else. It is in force at once; `201` says that a locked checkpoint in the documents' store covers it, too,
+	// `202` that none does yet, because the release bucket, the key service or that store is away. Do not repeat the call
+	// after a `202`: that would make another principal.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -408,7 +417,8 @@ type ClientInterface interface {
 
 	// RevokeKeys Revoke a principal's API keys
 	//
-	// From now on none of them speaks for the principal, whose roles and record stay. It can be repeated.
+	// From now on none of them speaks for the principal, whose roles and record stay. It can be repeated, and after a `202`
+	// that says whether a locked checkpoint covers it by then.
 	//
 	// Corresponds with DELETE /v1/principals/{principal_id}/keys (the `RevokeKeys` operationId).
 	RevokeKeys(ctx context.Context, principalID ID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -990,7 +1000,8 @@ func (c *Client) ReshipKey(ctx context.Context, reqEditors ...RequestEditorFn) (
 // What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 // how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 // Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
-// fewer versions; the same again returns the one that is open.
+// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
+// covers it by then.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1012,7 +1023,8 @@ func (c *Client) ProposeTrimWithBody(ctx context.Context, contentType string, bo
 // What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 // how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 // Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
-// fewer versions; the same again returns the one that is open.
+// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
+// covers it by then.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1032,6 +1044,7 @@ func (c *Client) ProposeTrim(ctx context.Context, body ProposeTrimJSONRequestBod
 // ApproveTrim Approve a trim that somebody else has proposed
 //
 // Needs key custodian or approver, and another person than the one who proposed it. The approval lapses after 90 days.
+// The same again, after a `202`, says whether a locked checkpoint covers it by then.
 //
 // Corresponds with POST /v1/keys/trims/{trim_id}/approval (the `ApproveTrim` operationId).
 func (c *Client) ApproveTrim(ctx context.Context, trimID ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1050,7 +1063,9 @@ func (c *Client) ApproveTrim(ctx context.Context, trimID ID, reqEditors ...Reque
 //
 // Destroys the versions, for good. Whoever has approved it may not carry it out. Where `custody` is `elsewhere`, the
 // answer is `202` with the state `begun` until the key custodian has trimmed in the key service; the next call sees that
-// and puts it on record. Once begun, any key custodian can bring it to its end by repeating the call.
+// and puts it on record. Once begun, any key custodian can bring it to its end by repeating the call. Nothing is
+// destroyed before a locked checkpoint in the documents' store covers the beginning: until then the answer is `503`
+// with `trim-not-started`, and the call can be repeated.
 //
 // Corresponds with POST /v1/keys/trims/{trim_id}/execution (the `RunTrim` operationId).
 func (c *Client) RunTrim(ctx context.Context, trimID ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1068,7 +1083,9 @@ func (c *Client) RunTrim(ctx context.Context, trimID ID, reqEditors ...RequestEd
 // CreatePrincipalWithBody Create a principal
 //
 // Creates a principal with roles, for the whole tenant or for single series, and an API key. The key is in this answer
-// and nowhere else.
+// and nowhere else. It is in force at once; `201` says that a locked checkpoint in the documents' store covers it, too,
+// `202` that none does yet, because the release bucket, the key service or that store is away. Do not repeat the call
+// after a `202`: that would make another principal.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1088,7 +1105,9 @@ func (c *Client) CreatePrincipalWithBody(ctx context.Context, contentType string
 // CreatePrincipal Create a principal
 //
 // Creates a principal with roles, for the whole tenant or for single series, and an API key. The key is in this answer
-// and nowhere else.
+// and nowhere else. It is in force at once; `201` says that a locked checkpoint in the documents' store covers it, too,
+// `202` that none does yet, because the release bucket, the key service or that store is away. Do not repeat the call
+// after a `202`: that would make another principal.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1107,7 +1126,8 @@ func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRe
 
 // RevokeKeys Revoke a principal's API keys
 //
-// From now on none of them speaks for the principal, whose roles and record stay. It can be repeated.
+// From now on none of them speaks for the principal, whose roles and record stay. It can be repeated, and after a `202`
+// that says whether a locked checkpoint covers it by then.
 //
 // Corresponds with DELETE /v1/principals/{principal_id}/keys (the `RevokeKeys` operationId).
 func (c *Client) RevokeKeys(ctx context.Context, principalID ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3450,7 +3470,8 @@ type ClientWithResponsesInterface interface {
 	// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 	// how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 	// Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
-	// fewer versions; the same again returns the one that is open.
+	// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
+	// covers it by then.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3462,7 +3483,8 @@ type ClientWithResponsesInterface interface {
 	// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 	// how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 	// Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
-	// fewer versions; the same again returns the one that is open.
+	// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
+	// covers it by then.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3472,6 +3494,7 @@ type ClientWithResponsesInterface interface {
 	// ApproveTrimWithResponse Approve a trim that somebody else has proposed
 	//
 	// Needs key custodian or approver, and another person than the one who proposed it. The approval lapses after 90 days.
+	// The same again, after a `202`, says whether a locked checkpoint covers it by then.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3482,7 +3505,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// Destroys the versions, for good. Whoever has approved it may not carry it out. Where `custody` is `elsewhere`, the
 	// answer is `202` with the state `begun` until the key custodian has trimmed in the key service; the next call sees that
-	// and puts it on record. Once begun, any key custodian can bring it to its end by repeating the call.
+	// and puts it on record. Once begun, any key custodian can bring it to its end by repeating the call. Nothing is
+	// destroyed before a locked checkpoint in the documents' store covers the beginning: until then the answer is `503`
+	// with `trim-not-started`, and the call can be repeated.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3492,7 +3517,9 @@ type ClientWithResponsesInterface interface {
 	// CreatePrincipalWithBodyWithResponse Create a principal
 	//
 	// Creates a principal with roles, for the whole tenant or for single series, and an API key. The key is in this answer
-	// and nowhere else.
+	// and nowhere else. It is in force at once; `201` says that a locked checkpoint in the documents' store covers it, too,
+	// `202` that none does yet, because the release bucket, the key service or that store is away. Do not repeat the call
+	// after a `202`: that would make another principal.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3502,7 +3529,9 @@ type ClientWithResponsesInterface interface {
 	// CreatePrincipalWithResponse Create a principal
 	//
 	// Creates a principal with roles, for the whole tenant or for single series, and an API key. The key is in this answer
-	// and nowhere else.
+	// and nowhere else. It is in force at once; `201` says that a locked checkpoint in the documents' store covers it, too,
+	// `202` that none does yet, because the release bucket, the key service or that store is away. Do not repeat the call
+	// after a `202`: that would make another principal.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3511,7 +3540,8 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeKeysWithResponse Revoke a principal's API keys
 	//
-	// From now on none of them speaks for the principal, whose roles and record stay. It can be repeated.
+	// From now on none of them speaks for the principal, whose roles and record stay. It can be repeated, and after a `202`
+	// that says whether a locked checkpoint covers it by then.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6300,6 +6330,8 @@ type ProposeTrimResponse struct {
 	HTTPResponse *http.Response
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *Trim
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Trim
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -6335,6 +6367,11 @@ type ProposeTrimResponse struct {
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
 func (r ProposeTrimResponse) GetJSON201() *Trim {
 	return r.JSON201
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ProposeTrimResponse) GetJSON202() *Trim {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
@@ -6446,6 +6483,8 @@ type ApproveTrimResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Trim
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Trim
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -6475,6 +6514,11 @@ type ApproveTrimResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ApproveTrimResponse) GetJSON200() *Trim {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ApproveTrimResponse) GetJSON202() *Trim {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
@@ -6703,6 +6747,8 @@ type CreatePrincipalResponse struct {
 	HTTPResponse *http.Response
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *Principal
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Principal
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -6736,6 +6782,11 @@ type CreatePrincipalResponse struct {
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
 func (r CreatePrincipalResponse) GetJSON201() *Principal {
 	return r.JSON201
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreatePrincipalResponse) GetJSON202() *Principal {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
@@ -6842,6 +6893,8 @@ type RevokeKeysResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Revocation
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Revocation
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -6869,6 +6922,11 @@ type RevokeKeysResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r RevokeKeysResponse) GetJSON200() *Revocation {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RevokeKeysResponse) GetJSON202() *Revocation {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
@@ -7854,7 +7912,8 @@ func (c *ClientWithResponses) ReshipKeyWithResponse(ctx context.Context, reqEdit
 // What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 // how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 // Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
-// fewer versions; the same again returns the one that is open.
+// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
+// covers it by then.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7872,7 +7931,8 @@ func (c *ClientWithResponses) ProposeTrimWithBodyWithResponse(ctx context.Contex
 // What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 // how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 // Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
-// fewer versions; the same again returns the one that is open.
+// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
+// covers it by then.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7888,6 +7948,7 @@ func (c *ClientWithResponses) ProposeTrimWithResponse(ctx context.Context, body 
 // ApproveTrimWithResponse Approve a trim that somebody else has proposed
 //
 // Needs key custodian or approver, and another person than the one who proposed it. The approval lapses after 90 days.
+// The same again, after a `202`, says whether a locked checkpoint covers it by then.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7904,7 +7965,9 @@ func (c *ClientWithResponses) ApproveTrimWithResponse(ctx context.Context, trimI
 //
 // Destroys the versions, for good. Whoever has approved it may not carry it out. Where `custody` is `elsewhere`, the
 // answer is `202` with the state `begun` until the key custodian has trimmed in the key service; the next call sees that
-// and puts it on record. Once begun, any key custodian can bring it to its end by repeating the call.
+// and puts it on record. Once begun, any key custodian can bring it to its end by repeating the call. Nothing is
+// destroyed before a locked checkpoint in the documents' store covers the beginning: until then the answer is `503`
+// with `trim-not-started`, and the call can be repeated.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7920,7 +7983,9 @@ func (c *ClientWithResponses) RunTrimWithResponse(ctx context.Context, trimID ID
 // CreatePrincipalWithBodyWithResponse Create a principal
 //
 // Creates a principal with roles, for the whole tenant or for single series, and an API key. The key is in this answer
-// and nowhere else.
+// and nowhere else. It is in force at once; `201` says that a locked checkpoint in the documents' store covers it, too,
+// `202` that none does yet, because the release bucket, the key service or that store is away. Do not repeat the call
+// after a `202`: that would make another principal.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7936,7 +8001,9 @@ func (c *ClientWithResponses) CreatePrincipalWithBodyWithResponse(ctx context.Co
 // CreatePrincipalWithResponse Create a principal
 //
 // Creates a principal with roles, for the whole tenant or for single series, and an API key. The key is in this answer
-// and nowhere else.
+// and nowhere else. It is in force at once; `201` says that a locked checkpoint in the documents' store covers it, too,
+// `202` that none does yet, because the release bucket, the key service or that store is away. Do not repeat the call
+// after a `202`: that would make another principal.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7951,7 +8018,8 @@ func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, b
 
 // RevokeKeysWithResponse Revoke a principal's API keys
 //
-// From now on none of them speaks for the principal, whose roles and record stay. It can be repeated.
+// From now on none of them speaks for the principal, whose roles and record stay. It can be repeated, and after a `202`
+// that says whether a locked checkpoint covers it by then.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -10845,6 +10913,13 @@ func ParseProposeTrimResponse(rsp *http.Response) (*ProposeTrimResponse, error) 
 		}
 		response.JSON201 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Trim
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10987,6 +11062,13 @@ func ParseApproveTrimResponse(rsp *http.Response) (*ApproveTrimResponse, error) 
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Trim
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequest
@@ -11239,6 +11321,13 @@ func ParseCreatePrincipalResponse(rsp *http.Response) (*CreatePrincipalResponse,
 		}
 		response.JSON201 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Principal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11374,6 +11463,13 @@ func ParseRevokeKeysResponse(rsp *http.Response) (*RevokeKeysResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Revocation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequest

@@ -14,21 +14,23 @@ var (
 	// ErrUnasked says that an act came to the door without asking whether it is permitted. Nothing of it is written. It
 	// is a fault of the program.
 	ErrUnasked = errors.New("an act came to the door without asking whether it is permitted")
-	// ErrUnreleased says that an act is on record, but was not released in time: its record may still be lost with this
-	// machine. The same request again is safe.
+	// ErrUnreleased says that an act is on record and in force, but was not released in time, or not kept outside: its
+	// record may still be lost with this machine.
 	ErrUnreleased = errors.New("it is on record but not released yet")
 )
 
-// DefaultReleaseWait is how long Released and Shipped wait unless DoorConfig.ReleaseWait says otherwise.
+// DefaultReleaseWait is how long Released, Shipped and Kept wait unless DoorConfig.ReleaseWait says otherwise.
 const DefaultReleaseWait = 30 * time.Second
 
 // DoorConfig is what a Door needs. Every field is required unless it says otherwise.
 type DoorConfig struct {
 	Journal *journal.Journal
 	Clock   journal.Clock
-	// ReleaseWait is how long Released and Shipped wait before they return ErrUnreleased; 0 means DefaultReleaseWait.
+	// ReleaseWait is how long Released, Shipped and Kept wait before they return ErrUnreleased; 0 means
+	// DefaultReleaseWait.
 	ReleaseWait time.Duration
-	// Log is told of rows that contradict the events about principals and keys. Nil: nobody is.
+	// Log is told of rows that contradict the events about principals and keys, and of acts that are in force and not
+	// kept outside yet. Nil: nobody is.
 	Log *slog.Logger
 }
 
@@ -45,6 +47,7 @@ type Door struct {
 	cfg       DoorConfig
 	authority *Authority
 	denials   denials
+	keeper    Keeper // nil until KeepWith
 }
 
 // NewDoor makes the door of a journal. There is one for a process: it counts the refusals. The caller has Flush called

@@ -118,8 +118,8 @@ func (k *keyRow) trimmable(oldest int) error {
 // to approve, and the waiting period to end, before RunTrim carries it out. A proposal takes the place of one for fewer
 // versions; the same again returns the one that is open.
 //
-// Errors: a *invalid.Field for oldest; ErrNotRewrapped, ErrNoBackup, approval.ErrOpen; access.ErrUnreleased when it is
-// on record, but not shipped in time; access.ErrDenied.
+// Errors: a *invalid.Field for oldest; ErrNotRewrapped, ErrNoBackup, approval.ErrOpen; access.ErrUnreleased, together
+// with the trim, when no locked checkpoint covers the proposal in time; access.ErrDenied.
 func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Trim, error) {
 	id, err := journal.NewID(k.cfg.Clock.Now(), k.cfg.Rand)
 	if err != nil {
@@ -160,7 +160,7 @@ func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tri
 	}
 	trim, err := approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, step)
 	if err != nil {
-		return Trim{}, fmt.Errorf("proposing a trim: %w", err)
+		return trim, fmt.Errorf("proposing a trim: %w", err)
 	}
 	return trim, nil
 }
@@ -168,8 +168,8 @@ func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tri
 // ApproveTrim approves a trim that somebody else has proposed; access.ApproveTrim is needed. The approval lapses after
 // 90 days.
 //
-// Errors: ErrNoTrim; approval.ErrOwnRequest; approval.ErrOver; access.ErrUnreleased when it is on record, but not
-// shipped in time; access.ErrDenied.
+// Errors: ErrNoTrim; approval.ErrOwnRequest; approval.ErrOver; access.ErrUnreleased, together with the trim, when no
+// locked checkpoint covers the approval in time; access.ErrDenied.
 func (k *Keys) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	terms := approval.Terms{Wait: k.cfg.TrimWait, Lapse: lapse}
 	step := func(view journal.View) (Trim, []journal.Event, error) {
@@ -188,7 +188,7 @@ func (k *Keys) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) (
 	}
 	trim, err := approval.Commit(ctx, k.cfg.Door, who, access.ApproveTrim, step)
 	if err != nil {
-		return Trim{}, fmt.Errorf("approving a trim: %w", err)
+		return trim, fmt.Errorf("approving a trim: %w", err)
 	}
 	return trim, nil
 }

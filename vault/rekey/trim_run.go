@@ -3,6 +3,7 @@ package rekey
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"muniment/anchor/journal"
@@ -12,18 +13,23 @@ import (
 )
 
 // RunTrim carries out a trim: it destroys the versions of the tenant's key that it names, in every copy of what they
-// have wrapped; access.TrimKey is needed. Its approver may not carry it out. Its beginning is on record, and shipped,
-// before anything is destroyed; from then on any key custodian can bring it to its end, however often it is broken off.
+// have wrapped; access.TrimKey is needed. Its approver may not carry it out. Its beginning is on record, and a locked
+// checkpoint covers it, before anything is destroyed; from then on any key custodian can bring it to its end, however
+// often it is broken off.
 //
 // Where this process is no custodian of the keys, the trim is returned as begun until the key custodian has trimmed in
 // the key service; the next call sees that and puts it on record.
 //
 // Errors: ErrNoTrim, approval.ErrOver, approval.ErrUnapproved, approval.ErrOwnRequest, approval.ErrWaiting,
-// ErrNotRewrapped, ErrNoBackup, ErrCanary; access.ErrUnreleased; access.ErrDenied; keys.ErrUnavailable.
+// ErrNotRewrapped, ErrNoBackup, ErrCanary; ErrNotStarted; access.ErrUnreleased, together with the trim, when it is done
+// and no locked checkpoint covers that yet; access.ErrDenied; keys.ErrUnavailable.
 func (k *Keys) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	trim, err := k.runTrim(ctx, who, id)
+	if err == nil && trim.State == approval.Done {
+		err = k.cfg.Door.Kept(ctx)
+	}
 	if err != nil {
-		return Trim{}, fmt.Errorf("trimming the tenant's key: %w", err)
+		return trim, fmt.Errorf("trimming the tenant's key: %w", err)
 	}
 	return trim, nil
 }
@@ -59,8 +65,11 @@ func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 	if err := k.canaryOpens(ctx, who, id); err != nil {
 		return Trim{}, err
 	}
-	if trim, err = approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, check); err != nil ||
-		trim.State == approval.Done {
+	trim, err = approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, check)
+	if errors.Is(err, access.ErrUnreleased) {
+		return Trim{}, fmt.Errorf("%w: %w", ErrNotStarted, err)
+	}
+	if err != nil || trim.State == approval.Done {
 		return trim, err
 	}
 	if k.cfg.Custodian != nil {

@@ -91,6 +91,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 	if n.Locked, err = NewKeeper(n.Journal, n.Storage.Objects, newest, Weaker(cfg.Storage, n.Vault), log); err != nil {
 		return n, err
 	}
+	n.door.KeepWith(n.Locked)
 	if err = n.openGateway(cfg, log); err != nil {
 		return n, err
 	}
