@@ -18,6 +18,8 @@ type Client struct {
 	Base string
 	http *http.Client
 	api  *client.Client
+	// notices is where a person is told what is no failure.
+	notices io.Writer
 }
 
 // Connect is a client of the server that the flags and the environment name.
@@ -25,12 +27,16 @@ func Connect(p *cli.Program) (*Client, error) {
 	if err := p.Connection.Resolve(p.Getenv); err != nil {
 		return nil, err
 	}
-	return New(p.Connection.URL, p.Connection.Token.Reveal(), http.DefaultTransport)
+	r, err := New(p.Connection.URL, p.Connection.Token.Reveal(), http.DefaultTransport)
+	if err == nil {
+		r.notices = p.Stderr
+	}
+	return r, err
 }
 
 // New is a client of the server at a URL, which sends the API key with every request.
 func New(url, token string, transport http.RoundTripper) (*Client, error) {
-	r := &Client{Base: url, http: &http.Client{Transport: bearer{token, transport}}}
+	r := &Client{Base: url, http: &http.Client{Transport: bearer{token, transport}}, notices: io.Discard}
 	api, err := client.NewClient(url, client.WithHTTPClient(r.http))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the client: %w", err)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"net/http"
 
 	"muniment/openapi"
 )
@@ -28,15 +29,23 @@ func (r *Client) RewrapKeys(ctx context.Context) (*openapi.Rewrap, error) {
 
 // ProposeTrim proposes to destroy the versions of the key before the oldest; 0 is the newest.
 func (r *Client) ProposeTrim(ctx context.Context, oldest int) (*openapi.Trim, error) {
-	return decode[openapi.Trim](r.body(r.api.ProposeTrim(ctx, openapi.NewTrim{Oldest: &oldest})))
+	res, err := r.api.ProposeTrim(ctx, openapi.NewTrim{Oldest: &oldest})
+	return act[openapi.Trim](r, res, err)
 }
 
 // ApproveTrim approves a trim that somebody else has proposed.
 func (r *Client) ApproveTrim(ctx context.Context, id string) (*openapi.Trim, error) {
-	return decode[openapi.Trim](r.body(r.api.ApproveTrim(ctx, id)))
+	res, err := r.api.ApproveTrim(ctx, id)
+	return act[openapi.Trim](r, res, err)
 }
 
 // RunTrim begins a trim, or brings one to its end that was begun.
 func (r *Client) RunTrim(ctx context.Context, id string) (*openapi.Trim, error) {
-	return decode[openapi.Trim](r.body(r.api.RunTrim(ctx, id)))
+	res, err := r.api.RunTrim(ctx, id)
+	accepted := err == nil && res.StatusCode == http.StatusAccepted
+	out, err := decode[openapi.Trim](r.body(res, err))
+	if err == nil && accepted && out.State == openapi.TrimStateDone { // else 202 says that the custodian comes next
+		r.tell()
+	}
+	return out, err
 }

@@ -18,10 +18,12 @@ func (r *Client) Series(ctx context.Context) (*openapi.SeriesList, error) {
 
 // CreatePrincipal makes a principal with these grants, and its API key.
 func (r *Client) CreatePrincipal(ctx context.Context, grants []openapi.Grant) (*openapi.Principal, error) {
-	return decode[openapi.Principal](r.body(r.api.CreatePrincipal(ctx, openapi.NewPrincipal{Grants: grants})))
+	res, err := r.api.CreatePrincipal(ctx, openapi.NewPrincipal{Grants: grants})
+	return act[openapi.Principal](r, res, err)
 }
 
 // RevokeKeys revokes every API key of a principal.
 func (r *Client) RevokeKeys(ctx context.Context, id string) (*openapi.Revocation, error) {
-	return decode[openapi.Revocation](r.body(r.api.RevokeKeys(ctx, id)))
+	res, err := r.api.RevokeKeys(ctx, id)
+	return act[openapi.Revocation](r, res, err)
 }
