@@ -122,7 +122,8 @@ func FuzzHead(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	h := releasedHead{Journal: ID{6: 0x70, 8: 0x80}, Origin: "o", Size: 4, LastBatch: "batch/0-3-00", Tail: tail}
+	id := ID{6: 0x70, 8: 0x80}
+	h := releasedHead{Journal: id, Tenure: id, Origin: "o", Size: 4, LastBatch: "batch/0-3-00", Tail: tail}
 	if err := h.encode(key); err != nil {
 		f.Fatal(err)
 	}
@@ -136,8 +137,11 @@ func FuzzHead(f *testing.F) {
 		if h.tail != nil && h.tail.header.First+h.tail.header.Count != h.Size {
 			t.Errorf("the head is at %d, its tail elsewhere", h.Size)
 		}
+		if !h.Tenure.isV7() { // one without a tenure is never written
+			return
+		}
 		again := *h
-		if err := again.encode(key); err != nil {
+		if err := again.encode(&shippingKey{number: h.Key, secret: key.secret}); err != nil {
 			t.Fatal(err)
 		}
 		if h2, err := parseReleased(again.raw, "tag"); err != nil || h2.Size != h.Size || h2.Root != h.Root {

@@ -14,9 +14,9 @@ import (
 )
 
 // TestOldBatchesPutBack: whoever can write to the bucket puts any of the authentic batches back that were ever in it,
-// beside the present ones or in their place: from before they were merged, from before a row was written anew or erased,
-// from releases that broke off, and of a database that went on by itself and lost. A restore, and the catching up of
-// every older copy of the database, give the very same rows.
+// beside the present ones or in their place: from before they were merged, from before a row was written anew or
+// erased, from releases that broke off, and of a database that went on by itself and lost. A restore, and the catching
+// up of every older copy of the database, give the very same rows.
 func TestOldBatchesPutBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
