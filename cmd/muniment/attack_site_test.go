@@ -92,9 +92,14 @@ func siteConfig(f node.Folder) config.Config {
 
 // serveOnce does work while a server serves a folder.
 func serveOnce(f node.Folder, work func(context.Context, *node.Server) error) error {
+	return serveConfigured(siteConfig(f), work)
+}
+
+// serveConfigured does work while a server serves what is configured.
+func serveConfigured(cfg config.Config, work func(context.Context, *node.Server) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	n, err := node.Listen(ctx, siteConfig(f), slog.New(slog.DiscardHandler), node.OpenStorage)
+	n, err := node.Listen(ctx, cfg, slog.New(slog.DiscardHandler), node.OpenStorage)
 	if err != nil {
 		return err
 	}
@@ -147,13 +152,22 @@ func (f *siteFacts) secondHalf(ctx context.Context, n *node.Server) error {
 	if _, err := n.Node.Keys.Rotate(ctx, custodian); err != nil {
 		return err
 	}
-	if _, err := n.Node.Vault.RevokeKeys(ctx, who, f.revokedID); err != nil {
+	if err := f.revoke(ctx, n); err != nil {
 		return err
 	}
 	if err := f.depositInto(ctx, n.Node.Vault, who, &f.documents); err != nil {
 		return err
 	}
 	return anchorNow(ctx, n, f.founder)
+}
+
+// revoke revokes the keys of one of the readers.
+func (f *siteFacts) revoke(ctx context.Context, n *node.Server) error {
+	who, err := n.Node.Authority().AuthenticateNow(ctx, f.founder.Reveal())
+	if err == nil {
+		_, err = n.Node.Vault.RevokeKeys(ctx, who, f.revokedID)
+	}
+	return err
 }
 
 // anchorNow anchors the journal's newest checkpoint.

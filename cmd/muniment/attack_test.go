@@ -18,6 +18,7 @@ import (
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
+	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/fsck"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
@@ -34,6 +35,8 @@ type attack struct {
 	do        func(s *site) // before the server starts
 	// live is what is done to the database of a running server instead.
 	live func(s *site, b journal.Backend)
+	// real is what is done to an installation on S3 and Vault instead, or to the copy of its configuration.
+	real func(r *realSite, cfg *config.Config)
 	// noticed is what each observer must say. The others must say nothing, and without atStart the server must start.
 	noticed map[observer]string
 	// survives says that what was done is still there when the database is lost, so that a restore comes upon it.
@@ -143,8 +146,8 @@ func (s *site) fsck() string {
 	return strings.Join(said, "; ")
 }
 
-// checkRestore restores a copy of the installation that has lost its database. All that was acknowledged must come back,
-// and nothing else.
+// checkRestore restores a copy of the installation that has lost its database. All that was acknowledged must come
+// back, and nothing else.
 func (a attack) checkRestore(t *testing.T, s *site) {
 	t.Helper()
 	c := s.copy()
@@ -252,8 +255,8 @@ func (a attack) checkHealth(t *testing.T, n *node.Server) {
 	}
 }
 
-// checkServed reads every document that was acknowledged, and returns what was said of those that are refused. Each that
-// is served must be the one that was deposited, and keys that were forged or revoked must open nothing.
+// checkServed reads every document that was acknowledged, and returns what was said of those that are refused. Each
+// that is served must be the one that was deposited, and keys that were forged or revoked must open nothing.
 func (s *site) checkServed(n *node.Server) (refused string) {
 	s.t.Helper()
 	for _, d := range s.facts.documents {
