@@ -126,3 +126,21 @@ func (r *rig) until(what string, status int, call func() answer) answer {
 		}
 	}
 }
+
+// TestReadinessTellsOfTheLockedCheckpoint: what cannot be kept under a lock is told of, and needed for no request.
+func TestReadinessTellsOfTheLockedCheckpoint(t *testing.T) {
+	t.Parallel()
+	r, clock := newClockedRig(t)
+	r.want(clock, http.StatusOK, "locked checkpoint", "ok=true needed=false")
+	r.created(`{"grants":[{"role":"auditor"}]}`, http.StatusCreated)
+	r.want(clock, http.StatusOK, "locked checkpoint", "ok=true needed=false", "the newest is of", "locked until")
+	r.locked.Arm(objectstest.Fault{Op: objectstest.Put, Times: -1, Err: errors.New("no lock is taken")})
+	r.created(`{"grants":[{"role":"auditor"}]}`, http.StatusAccepted)
+	r.want(clock, http.StatusOK, "locked checkpoint", "ok=false needed=false", "no lock is taken",
+		"→ see that the documents' store takes objects under a lock")
+	r.locked.Disarm()
+	r.created(`{"grants":[{"role":"auditor"}]}`, http.StatusCreated)
+	r.want(clock, http.StatusOK, "locked checkpoint", "ok=true needed=false", "the newest is of")
+	clock.Advance(36 * 24 * time.Hour)
+	r.want(clock, http.StatusOK, "locked checkpoint", "ok=false needed=false", "its lock has run out")
+}

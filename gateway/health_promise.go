@@ -22,9 +22,9 @@ var errLost = errors.New("no restore is possible beyond them")
 // what a receipt says of a later deposit, that it survives the loss of this machine, is not true.
 func (h *health) promise(ctx context.Context, now time.Time) []dependency {
 	out := []dependency{{Name: "batches"}, {Name: "verified backup"}, {Name: "contents"}, {Name: "locks"},
-		{Name: "lease"}}
+		{Name: "locked checkpoint"}, {Name: "lease"}}
 	for i, check := range []func(context.Context, time.Time) (string, string, error){
-		h.batches, h.verifiedBackup, h.contents, h.locks, h.lease} {
+		h.batches, h.verifiedBackup, h.contents, h.locks, h.lockedCheckpoint, h.lease} {
 		detail, fix, err := check(ctx, now)
 		out[i].OK, out[i].Detail = err == nil, detail
 		if err != nil {
@@ -134,6 +134,29 @@ func (h *health) locks(ctx context.Context, _ time.Time) (detail, fix string, er
 				"lock ends a day after it", n)
 	}
 	return "none is overdue", "", nil
+}
+
+// lockedCheckpoint says whether the newest checkpoint is kept under a lock in the documents' store, and where that lock
+// binds less than it should. Checkpoints that are not signed are told of as the release.
+func (h *health) lockedCheckpoint(ctx context.Context, now time.Time) (detail, fix string, err error) {
+	s := h.cfg.Locked.Status(ctx)
+	const advice = "see that the documents' store takes objects under a lock below muniment-checkpoint/; until then " +
+		"grants and approvals are in force and not confirmed outside, and no trim starts"
+	detail = "none is there yet"
+	if s.Size > 0 {
+		detail = fmt.Sprintf("the newest is of %d entries, and locked until %s; %d have been signed since",
+			s.Size, s.Until.UTC().Format(time.RFC3339), s.Behind)
+	}
+	switch {
+	case s.Failure != nil:
+		return "", advice, fmt.Errorf("none could be written since %s; %s: %w",
+			s.Since.UTC().Format(time.RFC3339), detail, s.Failure)
+	case s.Size > 0 && !now.Before(s.Until):
+		return "", advice, errors.New("its lock has run out: " + detail)
+	case s.Weaker != "":
+		detail += "; that is weaker than it should be: " + s.Weaker
+	}
+	return detail, "", nil
 }
 
 // met is an error while damage of the journal's rows was met since the start.

@@ -246,10 +246,11 @@ func newRigWaiting(t testing.TB, wait time.Duration, change ...func(*gateway.Con
 		Ledgers: []evidence.Pin{{Kind: "local", ID: "local/test", Pin: chain.VerifierKey()}},
 	}
 	cfg := gateway.Config{
-		Vault: r.vault, Keys: life, Journal: r.journal, Door: door, Publisher: publisher,
-		Authn:  authn.APIKeys{Authority: door.Authority()},
-		Policy: r.policy,
-		Clock:  clock, Rand: rand.Reader, Log: log, Version: "test",
+		Vault: r.vault, Keys: life, Journal: r.journal, Door: door, Locked: keeper,
+		Publisher: publisher,
+		Authn:     authn.APIKeys{Authority: door.Authority()},
+		Policy:    r.policy,
+		Clock:     clock, Rand: rand.Reader, Log: log, Version: "test",
 	}
 	for _, f := range change {
 		f(&cfg)

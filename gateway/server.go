@@ -19,6 +19,7 @@ import (
 	"muniment/gateway/authn"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/checkpoints"
 	"muniment/vault/rekey"
 )
 
@@ -48,6 +49,8 @@ type Config struct {
 	Journal *journal.Journal
 	// Door is the one that the vault was given, for the acts of other packages.
 	Door *access.Door
+	// Locked keeps the journal's newest checkpoint under a lock.
+	Locked *checkpoints.Keeper
 	// Publisher anchors the journal.
 	Publisher *anchor.Publisher
 	Authn     authn.Authenticator
@@ -78,11 +81,11 @@ type Server struct {
 
 // New makes a server. It does not listen yet.
 func New(cfg Config) (*Server, error) {
-	if cfg.Vault == nil || cfg.Keys == nil || cfg.Journal == nil || cfg.Door == nil || cfg.Publisher == nil ||
-		cfg.Authn == nil ||
+	if cfg.Vault == nil || cfg.Keys == nil || cfg.Journal == nil || cfg.Door == nil || cfg.Locked == nil ||
+		cfg.Publisher == nil || cfg.Authn == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("opening the gateway: vault, keys, journal, door, publisher, authn, clock, " +
-			"randomness and log are all required")
+		return nil, errors.New("opening the gateway: vault, keys, journal, door, keeper of checkpoints, publisher, " +
+			"authn, clock, randomness and log are all required")
 	}
 	if cfg.Limits.Requests < 0 {
 		return nil, errors.New("opening the gateway: less than no requests a second")

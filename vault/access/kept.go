@@ -30,7 +30,8 @@ func (d *Door) KeepWith(k Keeper) { d.keeper = k }
 // A journal that has started without the key service is not waited for. On a journal that has stopped the error is no
 // ErrUnreleased: another process may have gone on without the act.
 func (d *Door) Kept(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.ReleaseWait)
+	// A caller that hangs up does not break off a write that others wait for, too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.ReleaseWait)
 	defer cancel()
 	err := d.keep(ctx)
 	switch {

@@ -251,9 +251,10 @@ func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.gateway, err = gateway.New(gateway.Config{
-		Vault: n.Vault, Keys: n.Keys, Journal: n.Journal, Door: n.door, Publisher: n.publisher,
-		Authn:  authn.APIKeys{Authority: n.door.Authority()},
-		Policy: policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
+		Vault: n.Vault, Keys: n.Keys, Journal: n.Journal, Door: n.door, Locked: n.Locked,
+		Publisher: n.publisher,
+		Authn:     authn.APIKeys{Authority: n.door.Authority()},
+		Policy:    policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
 			MaxBody: int64(cfg.Limits.Document), MinSpeed: gateway.MinSpeed{Stall: time.Duration(cfg.Limits.BodyWait)},
 			Requests: cfg.Limits.Requests,
