@@ -77,7 +77,9 @@ func TestActsOfAuthority(t *testing.T) {
 			}
 
 			switched(r, false)
-			r.until("revoking again", http.StatusOK, func() answer { return r.call(http.MethodDelete, keysOf, "", r.token) })
+			r.until("revoking again", http.StatusOK, func() answer {
+				return r.call(http.MethodDelete, keysOf, "", r.token)
+			})
 			r.until("approving again", http.StatusOK, func() answer {
 				return r.call(http.MethodPost, at+"/approval", "", added.Key)
 			})

@@ -13,8 +13,8 @@ import (
 // needed. Requests that are being served are refused at their next check: a principal whose every key was revoked may
 // do nothing. Nobody can revoke their own keys, so that a tenant is not left without anybody who could make new ones.
 //
-// Errors: ErrNotFound; approval.ErrOwnRequest; access.ErrDenied; access.ErrUnreleased, together with the number, when no
-// locked checkpoint covers the revocation yet, which is in force.
+// Errors: ErrNotFound; approval.ErrOwnRequest; access.ErrDenied; access.ErrUnreleased, together with the number, when
+// no locked checkpoint covers the revocation yet, which is in force.
 func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
 	n := 0
 	_, err := v.cfg.Door.Act(ctx, who, access.ManageUsers, func(view journal.View) (journal.Change, error) {

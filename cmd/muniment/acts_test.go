@@ -12,8 +12,8 @@ import (
 	"muniment/cmd/muniment/node"
 )
 
-// TestActsNotConfirmed: an act that is in force and not yet confirmed is no failure. What it gives once only is printed,
-// and standard error says how it stands; it says nothing about an act that is confirmed.
+// TestActsNotConfirmed: an act that is in force and not yet confirmed is no failure. Its answer is printed, such as a
+// key that is shown once, and standard error says how it stands; about a confirmed act it says nothing.
 func TestActsNotConfirmed(t *testing.T) {
 	t.Parallel()
 	const trim = `{"id":"b1","state":"approved","oldest":2,"proposer":"a","proposed_at":"2026-11-22T10:00:00Z",` +
@@ -23,7 +23,8 @@ func TestActsNotConfirmed(t *testing.T) {
 		args, answer, printed string
 		told                  bool // when it is 202
 	}{
-		{"principal create --role auditor", `{"id":"p1","key":"mun_once","grants":[{"role":"auditor"}]}`, "mun_once", true},
+		{"principal create --role auditor", `{"id":"p1","key":"mun_once","grants":[{"role":"auditor"}]}`, "mun_once",
+			true},
 		{"principal revoke p1", `{"revoked":7}`, "7", true},
 		{"key trim propose", trim, "b1", true},
 		{"key trim approve b1", trim, "approved", true},

@@ -24,7 +24,7 @@ func (d *Door) KeepWith(k Keeper) { d.keeper = k }
 // Kept waits until a locked checkpoint outside covers all that is on record now: ErrUnreleased, as long as it is only
 // here, because what releases, signs or locks does not do so in time. An act of authority (a grant, a revocation, an
 // approval) is not confirmed before that, since without it a copy of yesterday could take its place and nobody would
-// notice. It rules from its commit in any case. What cannot be undone does not begin before that.
+// notice. It rules from its commit in any case. An act that cannot be undone does not begin before that.
 //
 // It is about all that is on record, so that a repeated act, which has nothing to record any more, waits for the first.
 // A journal that has started without the key service is not waited for. On a journal that has stopped the error is no

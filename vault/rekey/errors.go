@@ -15,8 +15,8 @@ var (
 	// ErrCanary says that the key in the key service is not the one that the tenant's rows are wrapped with.
 	ErrCanary = errors.New("the key service has another key under the tenant's name than the one that the tenant's " +
 		"rows are wrapped with: another key service's, or another installation's")
-	// ErrNotStarted says that the beginning of a trim is on record, but that no locked checkpoint covers it yet, without
-	// which no version is destroyed. The call has destroyed nothing, and can be repeated. It comes with
+	// ErrNotStarted says that the beginning of a trim is on record, but that no locked checkpoint covers it yet,
+	// without which no version is destroyed. The call has destroyed nothing, and can be repeated. It comes with
 	// access.ErrUnreleased.
 	ErrNotStarted = errors.New("nothing was destroyed: no locked checkpoint covers the beginning of the trim yet")
 	// ErrNoTrim says that the tenant has no such trim.

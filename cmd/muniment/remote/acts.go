@@ -6,8 +6,9 @@ import (
 )
 
 // unconfirmed is what a person is told whose act of authority was answered 202. It is no failure.
-const unconfirmed = "in force, not yet confirmed outside: no locked checkpoint covers it, because the release bucket, " +
-	"the key service or the documents' store is away; it will have one when they are back, and /readyz says which it is"
+const unconfirmed = "in force, not yet confirmed outside: no locked checkpoint covers it, because the release " +
+	"bucket, the key service or the documents' store is away; it will have one when they are back, and /readyz says " +
+	"which it is"
 
 // act reads the answer to an act of authority, and tells the person whether it is confirmed.
 func act[T any](r *Client, res *http.Response, err error) (*T, error) {
