@@ -113,6 +113,13 @@ func (r *keyring) unwrap(ctx context.Context, wrapped string) (*shippingKey, ID,
 	return k, journal, err
 }
 
+// copyOf is the wrapped key that the key of a number was unwrapped from; empty if it was not yet.
+func (r *keyring) copyOf(number int) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.wrapped[number]
+}
+
 // id is the journal whose keys these are; zero while none has been unwrapped.
 func (r *keyring) id() ID {
 	r.mu.Lock()
@@ -157,8 +164,7 @@ func (r *keyring) draw(ctx context.Context, number int, rand io.Reader) (k *ship
 		if k, err = r.get(ctx, number); err != nil {
 			return nil, "", err
 		}
-		raw, _, err := r.bucket.Get(ctx, keyObject(number))
-		return k, string(raw), err
+		return k, r.copyOf(number), nil
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("storing a wrapped shipping key: %w", err)

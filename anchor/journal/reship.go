@@ -49,7 +49,12 @@ func (g *group) changeKey(ctx context.Context, j *Journal, raw json.RawMessage) 
 	if err != nil {
 		return err
 	}
+	wrapped := j.bucket.keys.copyOf(key.number)
+	if shippingKeyAt(key.number, wrapped) != data.Shipping {
+		return fmt.Errorf("shipping key %d is not the one that its event names: %w", key.number, errUnauthentic)
+	}
 	g.key = key
+	g.set(shippingKeyTable, shippingKeyRow(key.number), []byte(wrapped))
 	return nil
 }
 

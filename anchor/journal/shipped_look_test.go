@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -300,9 +301,11 @@ func TestMergesGoOnAfterARestart(t *testing.T) {
 	if n := len(batches(k)); n < 200 {
 		t.Fatalf("%d batches after 200 releases: they were merged too early", n)
 	}
-	broken := false
+	var broken atomic.Bool
 	k.bucket.Inject(func(c journaltest.Call) journaltest.Fault {
-		broken = broken || c.Op == "delete"
+		if c.Op == "delete" {
+			broken.Store(true)
+		}
 		if c.Op == "delete" && c.N%5 != 0 {
 			return journaltest.Fails
 		}
@@ -310,11 +313,11 @@ func TestMergesGoOnAfterARestart(t *testing.T) {
 	})
 	for i := range 300 {
 		shipped(t, j, commit(t, j, noted.New(docID(1), note1(i))))
-		if broken {
+		if broken.Load() {
 			break
 		}
 	}
-	if !broken {
+	if !broken.Load() {
 		t.Fatal("what the earlier process has shipped is not merged")
 	}
 	k.close(t, j)
