@@ -10,14 +10,14 @@ const unconfirmed = "in force, not yet confirmed outside: no locked checkpoint c
 	"bucket, the key service or the documents' store is away; it will have one when they are back, and /readyz says " +
 	"which it is"
 
-// act reads the answer to an act of authority, and tells the person whether it is confirmed.
-func act[T any](r *Client, res *http.Response, err error) (*T, error) {
+// acted is the whole body of the answer to an act of authority. It tells the person when the act is not confirmed.
+func (r *Client) acted(res *http.Response, err error) ([]byte, error) {
 	accepted := err == nil && res.StatusCode == http.StatusAccepted
-	out, err := decode[T](r.body(res, err))
+	body, err := r.body(res, err)
 	if err == nil && accepted {
 		r.tell()
 	}
-	return out, err
+	return body, err
 }
 
 // tell says that an act is not confirmed yet.

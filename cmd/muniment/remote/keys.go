@@ -29,14 +29,12 @@ func (r *Client) RewrapKeys(ctx context.Context) (*openapi.Rewrap, error) {
 
 // ProposeTrim proposes to destroy the versions of the key before the oldest; 0 is the newest.
 func (r *Client) ProposeTrim(ctx context.Context, oldest int) (*openapi.Trim, error) {
-	res, err := r.api.ProposeTrim(ctx, openapi.NewTrim{Oldest: &oldest})
-	return act[openapi.Trim](r, res, err)
+	return decode[openapi.Trim](r.acted(r.api.ProposeTrim(ctx, openapi.NewTrim{Oldest: &oldest})))
 }
 
 // ApproveTrim approves a trim that somebody else has proposed.
 func (r *Client) ApproveTrim(ctx context.Context, id string) (*openapi.Trim, error) {
-	res, err := r.api.ApproveTrim(ctx, id)
-	return act[openapi.Trim](r, res, err)
+	return decode[openapi.Trim](r.acted(r.api.ApproveTrim(ctx, id)))
 }
 
 // RunTrim begins a trim, or brings one to its end that was begun.

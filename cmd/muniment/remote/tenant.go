@@ -18,12 +18,10 @@ func (r *Client) Series(ctx context.Context) (*openapi.SeriesList, error) {
 
 // CreatePrincipal makes a principal with these grants, and its API key.
 func (r *Client) CreatePrincipal(ctx context.Context, grants []openapi.Grant) (*openapi.Principal, error) {
-	res, err := r.api.CreatePrincipal(ctx, openapi.NewPrincipal{Grants: grants})
-	return act[openapi.Principal](r, res, err)
+	return decode[openapi.Principal](r.acted(r.api.CreatePrincipal(ctx, openapi.NewPrincipal{Grants: grants})))
 }
 
 // RevokeKeys revokes every API key of a principal.
 func (r *Client) RevokeKeys(ctx context.Context, id string) (*openapi.Revocation, error) {
-	res, err := r.api.RevokeKeys(ctx, id)
-	return act[openapi.Revocation](r, res, err)
+	return decode[openapi.Revocation](r.acted(r.api.RevokeKeys(ctx, id)))
 }
