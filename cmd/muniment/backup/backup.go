@@ -54,7 +54,8 @@ an S3 bucket has replication of its own. The key file is copied with --with-keys
 whoever has both can read everything.
 
 --verify FOLDER checks an earlier backup again, and copies nothing. It exits 0 when the
-backup is whole, else 1.`,
+backup is whole, 1 when it is not, and 2 when it is whole as far as can be told while the
+key service cannot be asked whether heads and batches are authentic.`,
 		Example: `  muniment backup --data /srv/muniment --to /backup/muniment --with-objects
   muniment backup --config /etc/muniment/muniment.yaml --to /backup/muniment --keys
   muniment backup --verify /backup/muniment --no-record`,
@@ -107,8 +108,11 @@ type backupReport struct {
 	Objects     int              `json:"objects"` // of living documents, read and compared
 	Keys        bool             `json:"keys"`    // the key file is in the backup
 	Findings    []fsck.Finding   `json:"findings"`
-	Recorded    bool             `json:"recorded"`
-	Seconds     float64          `json:"seconds"`
+	// Authenticated says that the journal's shipping key has authenticated heads and batches.
+	Authenticated bool `json:"authenticated"`
+
+	Recorded bool    `json:"recorded"`
+	Seconds  float64 `json:"seconds"`
 }
 
 // backupRun is one backup that is made or verified.
@@ -119,6 +123,10 @@ type backupRun struct {
 	at     node.Folder // of the backup: it has the parts of a data folder, but for journal.db
 	server *remote.Client
 	report backupReport
+	keys   closingKeys
+	noKeys error // why there are no keys
+	// shipping authenticates heads and batches; nil where the key service cannot be asked.
+	shipping journal.ShippingKeys
 }
 
 func runBackup(ctx context.Context, p *cli.Program, cfg config.Config, o backupOptions) error {
@@ -128,6 +136,12 @@ func runBackup(ctx context.Context, p *cli.Program, cfg config.Config, o backupO
 		Findings: []fsck.Finding{}}
 	if err := b.connect(); err != nil {
 		return err
+	}
+	if b.keys, b.noKeys = b.openKeysBeside(ctx); b.noKeys == nil {
+		defer b.keys.Close()
+		b.shipping = node.ShippingKeys{Keys: b.keys}
+	} else {
+		b.sayUnauthenticated(b.noKeys)
 	}
 	work := b.make
 	if o.verify != "" {
@@ -140,6 +154,10 @@ func runBackup(ctx context.Context, p *cli.Program, cfg config.Config, o backupO
 	}
 	if err != nil {
 		return err
+	}
+	if b.report.Authenticated = b.shipping != nil; !b.report.Authenticated {
+		return errors.Join(b.Emit(b.report, b.table), cli.Hint(cli.ErrUnauthenticated,
+			"verify the backup again when the key service answers; until then it is not put on record"))
 	}
 	if err := b.putOnRecord(ctx); err != nil {
 		return err
@@ -206,7 +224,8 @@ func (b *backupRun) checkAgain(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, release.Close()) }()
 	bucket := objects.NewBucket(release)
-	head, err := journal.ReadReleased(ctx, bucket, nil)
+	b.askKeys(ctx, bucket)
+	head, err := journal.ReadReleased(ctx, bucket, b.shipping)
 	if err != nil {
 		return damagedBackup(err)
 	}

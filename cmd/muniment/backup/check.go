@@ -62,16 +62,15 @@ func (b *backupRun) replay(ctx context.Context, bucket journal.Bucket, head, bef
 	scratch *bolt.Store) (err error) {
 	bar := cli.StartProgress(b.Stderr, "replaying", 0)
 	cfg := journal.CheckConfig{
-		Bucket: bucket, Head: head, Definitions: node.Definitions(), Scratch: scratch, Progress: bar.At,
+		ShippingKeys: b.shipping,
+		Bucket:       bucket, Head: head, Definitions: node.Definitions(), Scratch: scratch, Progress: bar.At,
 		Before: []journal.ReleasedHead{before}, Allowed: node.EventRules().Allowed(),
 	}
 	if b.unwrap {
-		service, err := b.openKeysBeside(ctx)
-		if err != nil {
-			return err
+		if b.noKeys != nil {
+			return b.noKeys
 		}
-		defer func() { err = errors.Join(err, service.Close()) }()
-		cfg.Tokens = vault.NewIndexer(scratch.View, service).Tokens
+		cfg.Tokens = vault.NewIndexer(scratch.View, b.keys).Tokens
 	}
 	found, err := journal.CheckReleased(ctx, cfg)
 	if err != nil {
@@ -109,6 +108,22 @@ func damagedBackup(err error) error {
 type closingKeys interface {
 	keys.Service
 	Close() error
+}
+
+// askKeys finds out whether the key service unwraps the shipping key of a bucket now. If it cannot be asked, heads and
+// batches are checked, and not authenticated.
+func (b *backupRun) askKeys(ctx context.Context, bucket journal.Bucket) {
+	if b.shipping == nil {
+		return
+	}
+	if _, err := journal.ReadReleased(ctx, bucket, b.shipping); errors.Is(err, journal.ErrKeysUnavailable) {
+		b.sayUnauthenticated(err)
+		b.shipping = nil
+	}
+}
+
+func (b *backupRun) sayUnauthenticated(why error) {
+	fmt.Fprintln(b.Stderr, "heads and batches are checked and not authenticated:", why)
 }
 
 // openKeysBeside opens the key service for reading, beside a server that may have it open. The key file may be in the

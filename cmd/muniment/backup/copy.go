@@ -92,7 +92,9 @@ func refuseInside(data, backup node.Folder) error {
 // copyReleased copies the journal's history.
 func (b *backupRun) copyReleased(ctx context.Context, from, to journal.Bucket) (*journal.Copied, error) {
 	bar := cli.StartProgress(b.Stderr, "copying", 0)
-	copied, err := journal.CopyReleased(ctx, journal.CopyConfig{From: from, To: to, Progress: bar.At})
+	b.askKeys(ctx, from)
+	copied, err := journal.CopyReleased(ctx, journal.CopyConfig{From: from, To: to, ShippingKeys: b.shipping,
+		Progress: bar.At})
 	switch {
 	case errors.Is(err, journal.ErrMissing):
 		return nil, cli.Hint(err, "nothing has been released yet; start the server first")
