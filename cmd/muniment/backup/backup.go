@@ -138,7 +138,7 @@ func runBackup(ctx context.Context, p *cli.Program, cfg config.Config, o backupO
 		return err
 	}
 	if b.keys, b.noKeys = b.openKeysBeside(ctx); b.noKeys == nil {
-		defer b.keys.Close()
+		defer b.keys.Close() //nolint:errcheck // it was only asked
 		b.shipping = node.ShippingKeys{Keys: b.keys}
 	} else {
 		b.sayUnauthenticated(b.noKeys)

@@ -12,9 +12,12 @@ const unconfirmed = "in force, not yet confirmed outside: no locked checkpoint c
 
 // acted is the whole body of the answer to an act of authority. It tells the person when the act is not confirmed.
 func (r *Client) acted(res *http.Response, err error) ([]byte, error) {
-	accepted := err == nil && res.StatusCode == http.StatusAccepted
-	body, err := r.body(res, err)
-	if err == nil && accepted {
+	if res, err = r.answer(res, err); err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := readAll(res)
+	if err == nil && res.StatusCode == http.StatusAccepted {
 		r.tell()
 	}
 	return body, err

@@ -96,6 +96,11 @@ func (r *Client) body(res *http.Response, err error) ([]byte, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
+	return readAll(res)
+}
+
+// readAll reads the body of an answer, which the caller closes.
+func readAll(res *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		return nil, fmt.Errorf("reading the server's answer: %w", err)
