@@ -100,6 +100,13 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 }
 
 func (f *fsck) checkShipped(r Reader) error {
+	if f.cfg.Bucket != nil && f.released != nil {
+		if err := checkShippedUnder(r, f.released); errors.Is(err, ErrContradicts) || errors.Is(err, ErrDamaged) {
+			f.found(shippedTable, shippedUnder, "%v", err)
+		} else if err != nil {
+			return err
+		}
+	}
 	row, err := r.Get(shippedTable, shippedKey)
 	if err != nil || row == nil {
 		return err

@@ -14,6 +14,10 @@ import (
 // are keys of the store.
 func NewBucket(store Store) journal.Bucket { return bucket{store} }
 
+// maxReleased is more than the largest object that a journal ships, in bytes: an object that somebody else has put there
+// does not take the memory.
+const maxReleased = 128 << 20
+
 type bucket struct{ store Store }
 
 var _ journal.Sizer = bucket{}
@@ -25,7 +29,11 @@ func (b bucket) Get(ctx context.Context, name string) ([]byte, string, error) {
 		return nil, "", bucketError("reading", err)
 	}
 	defer body.Close()
-	data, err := io.ReadAll(body)
+	if info.Size > maxReleased {
+		return nil, "", bucketError("reading", fmt.Errorf("%w: %d bytes are more than the journal ships in one object",
+			ErrDamaged, info.Size))
+	}
+	data, err := io.ReadAll(io.LimitReader(body, maxReleased+1))
 	if err == nil && int64(len(data)) != info.Size {
 		err = fmt.Errorf("%w: %d bytes of %d", ErrDamaged, len(data), info.Size)
 	}
