@@ -96,7 +96,11 @@ func (j *Journal) beginEra(ctx context.Context, data LossAccepted) (LossAccepted
 	if err := j.openHead(ctx); err != nil {
 		return data, err
 	}
-	number := j.key.Load().number + 1
+	newest, err := newestKey(ctx, j.bucket)
+	if err != nil {
+		return data, err
+	}
+	number := max(newest, j.key.Load().number) + 1 // none that the lost history, or anybody, has used
 	key, wrapped, err := j.bucket.keys.draw(ctx, number, j.cfg.Rand)
 	if err != nil {
 		return data, err

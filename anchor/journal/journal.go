@@ -52,6 +52,9 @@ type Config struct {
 	// LocalKey authenticates the heads that are written while the key service is down. Nil: the journal is not opened
 	// without the key service.
 	LocalKey LocalKey
+	// Before is asked when the backend is as far as what was released, before anything is committed, shipped or signed:
+	// its error keeps the journal from being opened. It may be nil.
+	Before func(context.Context) error
 	// ID is the journal id, which the caller draws when a journal is created. It is the same ever after: later it must
 	// be zero or that one.
 	ID ID

@@ -108,7 +108,8 @@ func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err 
 	}
 	err = j.cfg.Backend.View(ctx, func(r Reader) error {
 		begun = nil
-		if head, ok, err := readHead(r); err != nil || !ok || head.Size == 0 {
+		head, ok, err := readHead(r)
+		if err != nil || !ok || head.Size == 0 {
 			return err
 		}
 		eras, err := Eras(r)
@@ -116,6 +117,9 @@ func (j *Journal) unfinishedLoss(ctx context.Context) (begun *LossAccepted, err 
 			return err
 		}
 		last := eras[len(eras)-1]
+		if last.Origin != head.Origin { // no head that is authentic goes by that row
+			return nil
+		}
 		if last.Lost == nil || released != nil && released.Origin == last.Origin {
 			return nil
 		}

@@ -28,7 +28,11 @@ func (j *Journal) recoverShipped(ctx context.Context) error {
 		return err
 	}
 	apply := func(h batchHeader, items []batchItem) (bool, error) {
-		err := applyBatch(ctx, j.cfg.Backend, j.schema, key, origin, h, items)
+		under, err := j.bucket.keys.get(ctx, h.Key)
+		if err != nil {
+			return false, err
+		}
+		err = applyBatch(ctx, j.cfg.Backend, j.schema, under, origin, h, items)
 		if errors.Is(err, ErrContradicts) || errors.Is(err, ErrDamaged) {
 			return false, nil // of another history, or beyond a gap
 		}
@@ -38,7 +42,7 @@ func (j *Journal) recoverShipped(ctx context.Context) error {
 		more = false
 		for _, name := range names {
 			h, items, err := getBatch(ctx, j.bucket, name)
-			if unusable(err) || err == nil && h.Key != key.number {
+			if unusable(err) || err == nil && h.Key < key.number {
 				continue
 			}
 			if err != nil {
@@ -68,20 +72,28 @@ func (j *Journal) recoveryKey(ctx context.Context, released *releasedHead) (*shi
 	if released != nil {
 		return j.bucket.keys.get(ctx, released.Key)
 	}
-	names, err := j.bucket.List(ctx, keyPrefix)
-	if err != nil {
-		return nil, fmt.Errorf("listing the wrapped shipping keys: %w", err)
+	newest, err := newestKey(ctx, j.bucket)
+	if err == nil && newest == 0 {
+		err = ErrMissing
 	}
-	newest := 0
+	if err != nil {
+		return nil, err
+	}
+	return j.bucket.keys.get(ctx, newest)
+}
+
+// newestKey is the largest number of a wrapped shipping key in a bucket; 0 when it has none.
+func newestKey(ctx context.Context, b Bucket) (newest int, err error) {
+	names, err := b.List(ctx, keyPrefix)
+	if err != nil {
+		return 0, fmt.Errorf("listing the wrapped shipping keys: %w", err)
+	}
 	for _, name := range names {
 		if number, ok := parseKeyObject(name); ok {
 			newest = max(newest, number)
 		}
 	}
-	if newest == 0 {
-		return nil, ErrMissing
-	}
-	return j.bucket.keys.get(ctx, newest)
+	return newest, nil
 }
 
 // orderByReach lists the batches: first those of chains that end at the released head, then those of chains that end

@@ -36,6 +36,11 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if err := j.load(ctx, head, released); err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
+	if cfg.Before != nil {
+		if err := cfg.Before(ctx); err != nil {
+			return nil, err
+		}
+	}
 	j.ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	j.workers.Add(6)
 	if j.provisional.Load() {
@@ -159,10 +164,8 @@ func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) 
 			return head, nil, err
 		}
 	}
-	if !ok { // it was created, or restored
-		err = j.openHead(ctx)
-	}
-	if err == nil {
+	// What was created, restored or caught up has another head now, and perhaps another key.
+	if err = j.openHead(ctx); err == nil {
 		head, _, _, err = readState(ctx, j.cfg.Backend)
 	}
 	if err == nil {

@@ -46,6 +46,9 @@ var (
 // own.
 func (g *group) pruneOutbox(j *Journal) error {
 	shipped := j.swapped.Load()
+	if j.provisional.Load() { // nothing has authenticated the released head
+		return nil
+	}
 	if shipped == nil || shipped.Size == 0 {
 		return nil
 	}

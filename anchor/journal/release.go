@@ -108,6 +108,10 @@ func (j *Journal) retryLoop(what string, news *broadcast, work func(context.Cont
 func (j *Journal) shipBatch(ctx context.Context) error {
 	before, head := j.swapped.Load(), *j.head.Load()
 	key := j.key.Load() // after the head: an event that changes the key is never shipped under the one before
+	if before.Size > 0 && before.Key > key.number {
+		return fmt.Errorf("the released head is under shipping key %d, and the journal is under key %d: %w",
+			before.Key, key.number, ErrContradicts)
+	}
 	if before.Size > 0 && before.Key != key.number {
 		return j.reship(ctx, key)
 	}

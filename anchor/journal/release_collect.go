@@ -119,6 +119,11 @@ func sealedItems(r Reader, at uint64) (items []batchItem, size int, erased uint6
 		return nil, 0, 0, err
 	}
 	for _, key := range out.Rows {
+		if touched, err := touchedSince(r, key, out.First); err != nil {
+			return nil, 0, 0, err
+		} else if !touched {
+			continue // somebody has written to the outbox: a restore would refuse the batch for that row
+		}
 		value, err := SealedRow(r, key)
 		if err != nil {
 			return nil, 0, 0, err
@@ -137,6 +142,23 @@ func sealedItems(r Reader, at uint64) (items []batchItem, size int, erased uint6
 		size += len(key) + len(value)
 	}
 	return items, size, erased, nil
+}
+
+// touchedSince says whether an event from an index on has bound a sealed row, written it anew or released it.
+func touchedSince(r Reader, key []byte, first uint64) (bool, error) {
+	for _, t := range []Table{boundTable, rewrittenTable, unboundTable} {
+		row, err := r.Get(t, key)
+		if err != nil {
+			return false, err
+		}
+		if row == nil {
+			continue
+		}
+		if at, err := parseIndex(row); err != nil || at >= first {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // unboundBy is the index of the event that released a sealed row from its binding, so that it could be erased.

@@ -144,6 +144,7 @@ func applyBatch(ctx context.Context, b Backend, s *schema, key *shippingKey, ori
 		if head.Size == h.First && head.Size > 0 && edge.root() != h.PrevRoot {
 			return fmt.Errorf("the batch follows another history than this journal's: %w", ErrContradicts)
 		}
+		g.set(authTable, authKey, authRow(head)) // the head is authentic, and the row need not be
 		g.batchKey = h.Key
 		if err := g.replay(skipEntries(items, head.Size-h.First)); err != nil {
 			if errors.Is(err, errMisplaced) { // the batch is whole by its digest, so it follows other entries than ours

@@ -93,6 +93,7 @@ func (a *Authority) advance(r journal.Reader, last uint64) (*state, error) {
 	size, n := a.journal.Size(), 0
 	for n < len(a.beyond) && a.beyond[n].Index < size {
 		if err := a.known.apply(a.beyond[n]); err != nil {
+			a.beyond, a.over = nil, nil
 			return nil, err
 		}
 		n++
@@ -112,6 +113,7 @@ func (a *Authority) advance(r journal.Reader, last uint64) (*state, error) {
 			continue
 		}
 		if err := a.over.apply(rec); err != nil {
+			a.beyond, a.over = nil, nil
 			return nil, err
 		}
 	}
@@ -122,16 +124,18 @@ func (a *Authority) advance(r journal.Reader, last uint64) (*state, error) {
 // newest of them is still in its place.
 func (a *Authority) readTo(r journal.Reader, last uint64) error {
 	var found []journal.Record // the newest first
+	inPlace := false
 	err := a.walk(r, last, a.known, func(rec journal.Record) bool {
 		if n := len(a.beyond); n > 0 && rec.Index == a.beyond[n-1].Index && leafOf(rec) == leafOf(a.beyond[n-1]) {
+			inPlace = true
 			return false
-		}
-		if n := len(a.beyond); n > 0 && rec.Index <= a.beyond[n-1].Index {
-			a.beyond, a.over = nil, nil
 		}
 		found = append(found, rec)
 		return true
 	})
+	if !inPlace { // the transaction of those was aborted
+		a.beyond, a.over = nil, nil
+	}
 	for i := len(found) - 1; i >= 0; i-- {
 		a.beyond = append(a.beyond, found[i])
 	}

@@ -290,7 +290,7 @@ func (r *restoreRun) count(ctx context.Context) error {
 
 // openRestored opens the journal as serve would: it signs a checkpoint, and computes the lookup tokens.
 func (r *restoreRun) openRestored(ctx context.Context, log *slog.Logger) (err error) {
-	j, err := r.store.OpenJournal(ctx, "", log)
+	j, err := r.store.OpenJournal(ctx, "", log, nil)
 	if err != nil {
 		return err
 	}

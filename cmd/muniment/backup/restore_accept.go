@@ -238,7 +238,7 @@ released.
 
 // beginAgain opens the journal, waits until all of it is released under the new origin, and writes the new policy.
 func (r *restoreRun) beginAgain(ctx context.Context, report *acceptedReport) (err error) {
-	j, err := r.store.OpenJournal(ctx, "", slog.New(slog.DiscardHandler))
+	j, err := r.store.OpenJournal(ctx, "", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (b *bench) commits(ctx context.Context, f node.Folder, writers int,
 		return r, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	j, err := s.OpenJournal(ctx, "", slog.New(slog.DiscardHandler))
+	j, err := s.OpenJournal(ctx, "", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return r, err
 	}

@@ -107,7 +107,7 @@ func (b *bench) inclusion(ctx context.Context, f node.Folder) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	j, err := s.OpenJournal(ctx, "", slog.New(slog.DiscardHandler))
+	j, err := s.OpenJournal(ctx, "", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func TestFirstStartIsRepeated(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j, err := s.OpenJournal(t.Context(), "", log)
+			j, err := s.OpenJournal(t.Context(), "", log, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

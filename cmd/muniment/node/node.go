@@ -75,14 +75,15 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 			return n, err
 		}
 	}
-	if n.Journal, err = n.Storage.OpenJournal(ctx, cfg.Origin, log); err != nil {
+	var newest checkpoints.Kept
+	n.Journal, err = n.Storage.OpenJournal(ctx, cfg.Origin, log, func(ctx context.Context) (err error) {
+		newest, err = CompareLocked(ctx, n.Storage.Objects, n.Storage.Backend.View)
+		return err
+	})
+	if err != nil {
 		return n, err
 	}
 	if err = n.checkOwner(); err != nil {
-		return n, err
-	}
-	newest, err := CompareLocked(ctx, n.Storage.Objects, n.Journal.View)
-	if err != nil {
 		return n, err
 	}
 	if err = n.openVault(ctx, cfg, log); err != nil {

@@ -230,8 +230,9 @@ func checkSecrets(cfg config.Config) error {
 }
 
 // OpenJournal opens the journal, or creates the one of a fresh folder. One whose file is gone comes back from the
-// release bucket. origin may be empty.
-func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logger) (j *journal.Journal, err error) {
+// release bucket. origin may be empty. before is asked before anything is committed, shipped or signed; it may be nil.
+func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logger,
+	before func(context.Context) error) (j *journal.Journal, err error) {
 	if s.Found == Fresh && origin == "" {
 		origin = "muniment/" + s.ID.String()
 	}
@@ -248,11 +249,14 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log, Definitions: Definitions(),
 		Origin: origin, ID: s.ID, ShippingKeys: ShippingKeys{s.Keys}, LocalKey: localKey{s.Folder},
 		Create:     s.Found == Fresh,
-		Remembered: remembered,
-		Place:      s.place(log), ReadsWithoutLease: s.readsWithoutLease,
+		Remembered: remembered, Before: before,
+		Place: s.place(log), ReadsWithoutLease: s.readsWithoutLease,
 	})
 	if err != nil && s.Found == Fresh && s.releasedByAnother(ctx) {
 		return j, cli.Hint(err, anotherBegan)
+	}
+	if _, has := cli.HintOf(err); has {
+		return j, err
 	}
 	return j, openHint(err)
 }
