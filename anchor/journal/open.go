@@ -164,7 +164,7 @@ func (j *Journal) synchronize(ctx context.Context) (Head, *releasedHead, error) 
 			return head, nil, err
 		}
 	}
-	// What was created, restored or caught up has another head now, and perhaps another key.
+	// A journal that was created, restored or caught up has another head now, and perhaps another key.
 	if err = j.openHead(ctx); err == nil {
 		head, _, _, err = readState(ctx, j.cfg.Backend)
 	}

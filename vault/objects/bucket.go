@@ -14,8 +14,8 @@ import (
 // are keys of the store.
 func NewBucket(store Store) journal.Bucket { return bucket{store} }
 
-// maxReleased is more than the largest object that a journal ships, in bytes: an object that somebody else has put there
-// does not take the memory.
+// maxReleased is more than the largest object that a journal ships, in bytes: an object that somebody else has put
+// there does not take the memory.
 const maxReleased = 128 << 20
 
 type bucket struct{ store Store }
