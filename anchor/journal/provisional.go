@@ -153,7 +153,7 @@ func (j *Journal) takeOver(ctx context.Context, last Head, key *shippingKey) err
 		if head.Journal != last.Journal || head.Origin != last.Origin {
 			return fmt.Errorf("it is of another journal or origin: %w", ErrContradicts)
 		}
-		if err := extends(tx, last, head); err != nil {
+		if err := provePrefix(tx, last.Size, last.Root, head); err != nil {
 			return err
 		}
 		row, err := head.encode(key)
@@ -169,11 +169,6 @@ func (j *Journal) takeOver(ctx context.Context, last Head, key *shippingKey) err
 		return err
 	}
 	return j.cfg.LocalKey.Renew()
-}
-
-// extends checks that the tree of one head is a prefix of another's.
-func extends(r Reader, old, head Head) error {
-	return provePrefix(r, old.Size, old.Root, head)
 }
 
 // provePrefix checks with the tiles, which are not trusted, that a tree of a size with a root is a prefix of a head's.

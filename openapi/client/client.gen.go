@@ -314,7 +314,7 @@ type ClientInterface interface {
 
 	// GetKeys The tenant's key and its life
 	//
-	// Which versions there are, how far a rewrap has come, and which trims are under way. It answers while the key service is
+	// The answer says which versions there are, how far a rewrap has come, and which trims are under way. It answers while the key service is
 	// down too, then without `in_service`.
 	//
 	// Corresponds with GET /v1/keys (the `GetKeys` operationId).
@@ -348,7 +348,7 @@ type ClientInterface interface {
 
 	// ProposeTrimWithBody Propose to destroy old versions of the key
 	//
-	// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
+	// Everything that the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 	// how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 	// Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
 	// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
@@ -361,7 +361,7 @@ type ClientInterface interface {
 
 	// ProposeTrim Propose to destroy old versions of the key
 	//
-	// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
+	// Everything that the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 	// how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 	// Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
 	// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
@@ -923,7 +923,7 @@ func (c *Client) GetTile(ctx context.Context, tile string, reqEditors ...Request
 
 // GetKeys The tenant's key and its life
 //
-// Which versions there are, how far a rewrap has come, and which trims are under way. It answers while the key service is
+// The answer says which versions there are, how far a rewrap has come, and which trims are under way. It answers while the key service is
 // down too, then without `in_service`.
 //
 // Corresponds with GET /v1/keys (the `GetKeys` operationId).
@@ -997,7 +997,7 @@ func (c *Client) ReshipKey(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // ProposeTrimWithBody Propose to destroy old versions of the key
 //
-// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
+// Everything that the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 // how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 // Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
 // fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
@@ -1020,7 +1020,7 @@ func (c *Client) ProposeTrimWithBody(ctx context.Context, contentType string, bo
 
 // ProposeTrim Propose to destroy old versions of the key
 //
-// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
+// Everything that the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 // how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 // Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
 // fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
@@ -3425,7 +3425,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetKeysWithResponse The tenant's key and its life
 	//
-	// Which versions there are, how far a rewrap has come, and which trims are under way. It answers while the key service is
+	// The answer says which versions there are, how far a rewrap has come, and which trims are under way. It answers while the key service is
 	// down too, then without `in_service`.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -3467,7 +3467,7 @@ type ClientWithResponsesInterface interface {
 
 	// ProposeTrimWithBodyWithResponse Propose to destroy old versions of the key
 	//
-	// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
+	// Everything that the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 	// how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 	// Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
 	// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
@@ -3480,7 +3480,7 @@ type ClientWithResponsesInterface interface {
 
 	// ProposeTrimWithResponse Propose to destroy old versions of the key
 	//
-	// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
+	// Everything that the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 	// how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 	// Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
 	// fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
@@ -7843,7 +7843,7 @@ func (c *ClientWithResponses) GetTileWithResponse(ctx context.Context, tile stri
 
 // GetKeysWithResponse The tenant's key and its life
 //
-// Which versions there are, how far a rewrap has come, and which trims are under way. It answers while the key service is
+// The answer says which versions there are, how far a rewrap has come, and which trims are under way. It answers while the key service is
 // down too, then without `in_service`.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7909,7 +7909,7 @@ func (c *ClientWithResponses) ReshipKeyWithResponse(ctx context.Context, reqEdit
 
 // ProposeTrimWithBodyWithResponse Propose to destroy old versions of the key
 //
-// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
+// Everything that the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 // how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 // Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
 // fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
@@ -7928,7 +7928,7 @@ func (c *ClientWithResponses) ProposeTrimWithBodyWithResponse(ctx context.Contex
 
 // ProposeTrimWithResponse Propose to destroy old versions of the key
 //
-// What the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
+// Everything that the versions before `oldest` have wrapped is unreadable once they are trimmed, in every copy and backup: that is
 // how erased documents die in backups. Everything kept must have been rewrapped, and a verified backup must cover that.
 // Another person approves, and a waiting period goes by, before it is carried out. A proposal takes the place of one for
 // fewer versions; the same again returns the one that is open, and after a `202` says whether a locked checkpoint
