@@ -164,14 +164,16 @@ func (h *health) cautions(ctx context.Context) []caution {
 	}
 	// A journal that cannot be read is told of as a dependency.
 	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		found, err := h.cfg.Door.Authority().BootstrapKeys(r)
-		for _, who := range found {
+		found, err := h.cfg.Door.Authority().Tenancies(r)
+		for _, t := range found {
+			if !t.Trial {
+				continue
+			}
 			out = append(out, caution{
-				Name: "bootstrap principal",
-				Detail: "the first principal of tenant " + who.Tenant +
-					", which may deposit, read, file, audit and administer, has a valid API key",
-				Fix: "create a principal for each person (muniment principal create), and have an administrator " +
-					"among them revoke this one's: muniment principal revoke " + who.Principal.String(),
+				Name: "trial",
+				Detail: "tenant " + t.Tenant + " is on trial: one person is enough to let others in, " +
+					"and its first principal may deposit, read, file, audit and administer",
+				Fix: "have two people found it before records are kept: muniment principal found",
 			})
 		}
 		return err

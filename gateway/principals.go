@@ -5,6 +5,7 @@ import (
 
 	"muniment/gateway/problem"
 	"muniment/openapi"
+	"muniment/vault"
 	"muniment/vault/access"
 )
 
@@ -26,8 +27,10 @@ func (s *Server) createPrincipal(r *request) error {
 			grants[i].Series = *g.Series
 		}
 	}
-	who, key, err := s.cfg.Vault.CreatePrincipal(r.Request().Context(), r.who, grants)
-	out := openapi.Principal{ID: who.Principal.String(), Key: key.Reveal(), Grants: in.Grants}
+	created, err := s.cfg.Vault.CreatePrincipal(r.Request().Context(), r.who, vault.NewPrincipal{Grants: grants})
+	out := openapi.Principal{
+		ID: created.Principal.ID.String(), Key: created.Key.Reveal(), Grants: in.Grants,
+	}
 	return r.acted(http.StatusCreated, out, err)
 }
 

@@ -391,11 +391,11 @@ func (r *rig) deposit(content []byte, change ...func(*http.Request)) openapi.Dep
 // principal makes a principal of the default tenant and returns its token.
 func (r *rig) principal(grants ...access.Grant) string {
 	r.t.Helper()
-	_, key, err := r.vault.CreatePrincipal(context.Background(), r.who, grants)
+	out, err := r.vault.CreatePrincipal(context.Background(), r.who, vault.NewPrincipal{Grants: grants})
 	if err != nil && !errors.Is(err, access.ErrUnreleased) { // which leaves it in force
 		r.t.Fatal(err)
 	}
-	return key.Reveal()
+	return out.Key.Reveal()
 }
 
 // stored are the paths of all files that hold objects.

@@ -5,6 +5,6 @@ import "muniment/vault/access"
 // EventRules say who may cause the events of this package.
 func EventRules() access.Rules {
 	return access.Rules{
-		string(SeriesCreated): access.Either(access.Needs(access.ManageFile), access.Founding),
+		string(SeriesCreated): access.Either(access.Needs(access.ManageFile), access.AtBeginning),
 	}
 }

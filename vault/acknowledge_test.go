@@ -49,6 +49,7 @@ func TestCommitted(t *testing.T) {
 func TestMayDeposit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.series("permits")
 	for name, c := range map[string]struct {
 		who  access.Who
 		want error

@@ -32,7 +32,7 @@ func EventRules() access.Rules {
 		string(ObjectDamaged):     access.Principal,
 		string(ObjectsAbandoned):  access.By("", sweepActor),
 		string(ObjectsUnknown):    access.By("", sweepActor),
-		string(JournalRestored):   access.By(journal.System, OperatorActor),
+		string(JournalRestored):   access.By(journal.System, access.OperatorActor),
 		string(StorageAttested):   access.Either(access.Needs(access.AttestStore), byAttestor),
 		string(DocumentErased):    in(access.Erase),
 		string(TombstoneErased):   in(access.Erase),
@@ -94,6 +94,8 @@ func consulted(c *access.Case) error {
 		return err
 	case d.What == consultedHistory:
 		return access.NeedsSomewhere(access.History)(c)
+	case d.What == consultedPrincipals:
+		return access.Needs(access.ViewUsers)(c)
 	}
 	return access.Needs(access.Feed)(c)
 }

@@ -42,14 +42,58 @@ func TestForbiddenEvents(t *testing.T) {
 			return bootstrap, created(s, access.OriginBootstrap)
 		}, "founds tenants"},
 		"a principal that says it was founded": {func(s *scene) (journal.Actor, journal.Event) {
-			return s.who.Actor(), created(s, access.OriginBootstrap)
-		}, "first of its tenant"},
+			return s.operator.Actor(), created(s, access.OriginBootstrap)
+		}, "not the part of the program"},
 		"a principal by one who may read": {func(s *scene) (journal.Actor, journal.Event) {
 			return s.reader.Actor(), created(s, access.OriginCreated)
 		}, "not permitted principal.manage"},
-		"a principal by an administrator": {func(s *scene) (journal.Actor, journal.Event) {
-			return s.who.Actor(), created(s, access.OriginCreated)
-		}, ""},
+		"a principal with grants by one administrator": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.operator.Actor(), created(s, access.OriginCreated)
+		}, "not on trial"},
+		"a founder by an administrator": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.operator.Actor(), created(s, access.OriginFounding)
+		}, "not on trial"},
+		"a key by an administrator": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.operator.Actor(), access.KeyAdded.New(journal.ID{},
+				access.KeyAddedData{Principal: s.reader.Principal, Digest: make([]byte, 32)})
+		}, "not on trial"},
+		"a key claimed without a code": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.reader.Actor(), access.KeyAdded.New(journal.ID{},
+				access.KeyAddedData{Principal: s.reader.Principal, Digest: make([]byte, 32), Claimed: true})
+		}, "no code to claim it with"},
+		"a key claimed for somebody else": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.operator.Actor(), access.KeyAdded.New(journal.ID{},
+				access.KeyAddedData{Principal: s.reader.Principal, Digest: make([]byte, 32), Claimed: true})
+		}, "somebody else"},
+		"grants given alone": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.operator.Actor(), access.GrantsGiven.New(journal.ID{}, access.GrantsGivenData{
+				Principal: s.reader.Principal, Grants: []access.Grant{{Role: access.Depositor}}})
+		}, "not on trial"},
+		"one's own power proposed": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.operator.Actor(), access.GrantsProposed.New(journal.ID{}, access.GrantsProposedData{
+				ID: s.doc, Principal: s.operator.Principal, Grants: []access.Grant{{Role: access.Depositor}}})
+		}, "its own power"},
+		"roles proposed that exclude each other": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.operator.Actor(), access.GrantsProposed.New(journal.ID{}, access.GrantsProposedData{
+				ID: s.doc, Principal: s.reader.Principal, Grants: []access.Grant{{Role: access.Administrator}}})
+		}, "administrator and reader together"},
+		"grants revoked by a reader": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.reader.Actor(), access.GrantsRevoked.New(journal.ID{}, access.GrantsRevokedData{
+				Principal: s.operator.Principal, Grants: []access.Grant{{Role: access.Administrator}}})
+		}, "not permitted principal.manage"},
+		"a code for a founder by nobody": {func(s *scene) (journal.Actor, journal.Event) {
+			return bootstrap, access.CodeIssued.New(journal.ID{}, access.CodeIssuedData{
+				Principal: s.operator.Principal, Digest: make([]byte, 32), Lapses: s.clock.Now()})
+		}, "nobody who founds"},
+		"a recovery that does not wait": {func(s *scene) (journal.Actor, journal.Event) {
+			return journal.Actor{Tenant: vault.DefaultTenant, ID: access.OperatorActor},
+				access.FoundingBegun.New(journal.ID{}, access.FoundingBegunData{
+					Administrator: s.reader.Principal, Approver: s.depositor.Principal})
+		}, "waits"},
+		"a founding by an administrator": {func(s *scene) (journal.Actor, journal.Event) {
+			return s.operator.Actor(), access.FoundingBegun.New(journal.ID{}, access.FoundingBegunData{
+				Administrator: s.reader.Principal, Approver: s.depositor.Principal})
+		}, "not on trial"},
 		"a series by the founding, long after it": {func(*scene) (journal.Actor, journal.Event) {
 			return bootstrap, retention.SeriesCreated.New(journal.ID{}, retention.SeriesCreatedData{Code: "late"})
 		}, "founds tenants"},
@@ -87,9 +131,9 @@ func TestForbiddenEvents(t *testing.T) {
 				access.ContradictedData{Table: "t", Row: "00"})
 		}, "not the part of the program"},
 		"one's own key revoked": {func(s *scene) (journal.Actor, journal.Event) {
-			digest := s.key.Digest()
-			return s.who.Actor(), access.KeyRevoked.New(journal.ID{},
-				access.KeyRevokedData{Principal: s.who.Principal, Digest: digest[:]})
+			digest := s.people.Administrator.Key.Digest()
+			return s.operator.Actor(), access.KeyRevoked.New(journal.ID{},
+				access.KeyRevokedData{Principal: s.operator.Principal, Digest: digest[:]})
 		}, "its own API key"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +146,7 @@ func TestForbiddenEvents(t *testing.T) {
 			s.officer = s.principal(access.Grant{Role: access.RecordsOfficer})
 			s.other = s.principal(access.Grant{Role: access.ReaderRole, Series: "other"})
 			s.revoked = s.principal(access.Grant{Role: access.ReaderRole})
-			if _, err := s.vault.RevokeKeys(ctx, s.who, s.revoked.Principal); err != nil {
+			if _, err := s.vault.RevokeKeys(ctx, s.operator, s.revoked.Principal); err != nil {
 				t.Fatal(err)
 			}
 			s.doc = s.deposit(vault.Deposit{}, []byte("content")).ID

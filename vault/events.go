@@ -89,7 +89,7 @@ type DocumentComparedData struct {
 // JournalConsultedData says that the actor was given bodies of the tenant's events within this hour. It is quiet, and
 // about no document.
 type JournalConsultedData struct {
-	What string `json:"what"` // "feed" or "history"
+	What string `json:"what"` // "feed", "history" or "principals"
 }
 
 // EvidenceIssuedData says that the actor was given an evidence file about the document.

@@ -19,6 +19,8 @@ const MaxFeed = 1000
 const (
 	consultedFeed    = "feed"
 	consultedHistory = "history"
+
+	consultedPrincipals = "principals"
 )
 
 // History returns every event about a document, oldest first, and after them, of one that is erased in backups too, the

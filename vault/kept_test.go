@@ -66,21 +66,30 @@ func TestActsRuleFromTheirCommit(t *testing.T) {
 			ctx := context.Background()
 			l := newLifeRig(t, localHouse(t), func(r *rig, _ *vault.Config) { r.releaseWait = 500 * time.Millisecond })
 			trim := l.readyToTrim()
-			gone, goneKey, err := l.vault.CreatePrincipal(ctx, l.operator, []access.Grant{{Role: access.Auditor}})
-			l.must(err)
+			gone := l.people.Principal(t, "Una Auditor", access.Grant{Role: access.Auditor})
 			authority := l.cfg.Door.Authority()
-			_, err = authority.AuthenticateNow(ctx, goneKey.Reveal())
+			_, err := authority.AuthenticateNow(ctx, gone.Key.Reveal())
 			l.must(err)
 
 			switched(l.rig, true)
-			who, key, err := l.vault.CreatePrincipal(ctx, l.operator, []access.Grant{{Role: access.Approver}})
+			created, err := l.vault.CreatePrincipal(ctx, l.operator,
+				vault.NewPrincipal{Name: "Abe Approver", Grants: []access.Grant{{Role: access.Approver}}})
 			l.wants("creating", err, access.ErrUnreleased)
-			if got, err := authority.AuthenticateNow(ctx, key.Reveal()); err != nil || got != who {
+			claimed, err := l.vault.Claim(ctx, created.Code.Reveal(), "")
+			l.wants("claiming", err, access.ErrUnreleased)
+			who := access.Who{Tenant: l.tenant, Principal: created.Principal.ID}
+			_, err = authority.AuthenticateNow(ctx, claimed.Key.Reveal())
+			l.wants("authenticating before the approval", err, access.ErrKeyUnapproved)
+			open, err := l.vault.GrantProposals(ctx, l.people.Approver.Who)
+			l.must(err)
+			_, err = l.vault.ApproveGrants(ctx, l.people.Approver.Who, open[0].ID, open[0].Digest)
+			l.wants("approving grants", err, access.ErrUnreleased)
+			if got, err := authority.AuthenticateNow(ctx, claimed.Key.Reveal()); err != nil || got != who {
 				t.Errorf("the new key speaks for %v, %v; want %v", got, err, who)
 			}
 			n, err := l.vault.RevokeKeys(ctx, l.operator, gone.Principal)
 			l.wants("revoking", err, access.ErrUnreleased)
-			if got, err := authority.AuthenticateNow(ctx, goneKey.Reveal()); err == nil || n != 1 {
+			if got, err := authority.AuthenticateNow(ctx, gone.Key.Reveal()); err == nil || n != 1 {
 				t.Errorf("%d keys are revoked, and one speaks for %v", n, got)
 			}
 			proposed, err := l.life.ProposeTrim(ctx, l.custodian, trim)
@@ -97,7 +106,10 @@ func TestActsRuleFromTheirCommit(t *testing.T) {
 			l.must(err)
 			_, err = l.life.ApproveTrim(ctx, who, proposed.ID)
 			l.must(err)
-			l.again(func() error { _, _, err := l.vault.CreatePrincipal(ctx, l.operator, nil); return err })
+			l.again(func() error {
+				_, err := l.vault.CreatePrincipal(ctx, l.operator, vault.NewPrincipal{Name: "Nobody Yet"})
+				return err
+			})
 			l.covered()
 		})
 	}

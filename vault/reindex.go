@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"muniment/anchor/journal"
+	"muniment/vault/access"
 	"muniment/vault/keys"
 	"muniment/vault/seal"
 )
@@ -71,6 +72,9 @@ func bindingOf(r journal.Reader, key []byte) (tenant string, binding []byte, err
 		return by.Tenant, seal.RowBinding(by.Tenant, tombstoneBinding, id[:]), nil
 	case sealedNote:
 		return by.Tenant, seal.RowBinding(by.Tenant, noteBinding, id[:]), nil
+	case access.SealedName:
+		binding, err := nameBindingOf(by, id)
+		return by.Tenant, binding, err
 	case sealedIndexKey:
 		of, err := journal.ReadID(r)
 		return by.Tenant, bindIndexKey(by.Tenant, of, id), err

@@ -62,6 +62,7 @@ func TestRewrapResumes(t *testing.T) {
 	l, m := newMeddlingRig(t)
 	doc := l.deposit(vault.Deposit{Title: "kept"}, []byte("kept"))
 	const notes = 5000
+	rows := notes + 2 + l.names()
 	l.must(vault.SealNotes(ctx, l.vault, l.who, doc.ID, notes))
 	l.rotate()
 	m.meddle(func(n int) error {
@@ -79,11 +80,11 @@ func TestRewrapResumes(t *testing.T) {
 	l.wants("proposing after half a rewrap", err, rekey.ErrNotRewrapped)
 	m.meddle(nil)
 	second := l.rewrapped()
-	if second.State != rekey.RewrapDone || first.Rewrapped+second.Rewrapped != notes+2 {
+	if second.State != rekey.RewrapDone || first.Rewrapped+second.Rewrapped != rows {
 		t.Errorf("the first run has rewrapped %d, the second %d, of %d rows in all; error %v",
-			first.Rewrapped, second.Rewrapped, notes+2, second.Err)
+			first.Rewrapped, second.Rewrapped, rows, second.Err)
 	}
-	if got := l.versions(); got[1] != 0 || got[2] != notes+2 {
+	if got := l.versions(); got[1] != 0 || got[2] != int(rows) {
 		t.Errorf("rows by version: %v", got)
 	}
 	third := l.rewrapped()
@@ -152,7 +153,7 @@ func TestRewrapOvertaken(t *testing.T) {
 	}
 	l.must(other.Close())
 	l.rewrapped()
-	if got := l.versions(); got[3] != 6 {
+	if got := l.versions(); got[3] != 6+int(l.names()) {
 		t.Errorf("rows by version: %v", got)
 	}
 	l.fsck()
@@ -173,10 +174,10 @@ func TestRewrapLeavesOthers(t *testing.T) {
 	l.must(err)
 	l.must(vault.SealNotes(ctx, l.vault, custodian, out.ID, 2))
 	l.rotate()
-	if got := l.rewrapped(); got.State != rekey.RewrapDone || got.Rewrapped != 5 || got.Seen != 9 {
+	if got := l.rewrapped(); got.State != rekey.RewrapDone || got.Rewrapped != 5+l.names() || got.Seen != 9+l.names() {
 		t.Errorf("the rewrap came to %+v, error %v", got, got.Err)
 	}
-	if got := l.versions(); got[1] != 4 || got[2] != 5 {
+	if got := l.versions(); got[1] != 4 || got[2] != 5+int(l.names()) {
 		t.Errorf("rows by version: %v", got)
 	}
 	status, err := l.life.Status(ctx, custodian)
@@ -201,7 +202,7 @@ func TestRewrapUnreadable(t *testing.T) {
 	}))
 	l.rotate()
 	got := l.rewrapped()
-	if got.State != rekey.RewrapFailed || got.Unreadable != 1 || got.Rewrapped != 2 {
+	if got.State != rekey.RewrapFailed || got.Unreadable != 1 || got.Rewrapped != 2+l.names() {
 		t.Errorf("the rewrap came to %+v", got)
 	}
 	if n := l.count("object.damaged/1"); n != 1 {

@@ -120,7 +120,7 @@ func TestTrimLapses(t *testing.T) {
 	l.clock.Set(start.AddDate(0, 0, 90))
 	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
 	l.wants("running with an approval that has lapsed", err, approval.ErrUnapproved)
-	_, err = l.life.ApproveTrim(ctx, l.second, trim.ID)
+	_, err = l.life.ApproveTrim(ctx, l.people.Approver.Who, trim.ID)
 	l.must(err)
 	l.clock.Set(start.AddDate(0, 0, 121))
 	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
@@ -286,14 +286,14 @@ func TestRevokeKeys(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
-	who, key, err := l.vault.CreatePrincipal(ctx, l.operator, []access.Grant{{Role: access.Auditor}})
-	l.must(err)
+	auditor := l.people.Principal(t, "Una Auditor", access.Grant{Role: access.Auditor})
+	who, key := auditor.Who, auditor.Key
 	knows := func() error {
 		_, err := l.cfg.Door.Authority().AuthenticateNow(ctx, key.Reveal())
 		return err
 	}
 	l.must(knows())
-	_, err = l.vault.RevokeKeys(ctx, l.custodian, who.Principal)
+	_, err := l.vault.RevokeKeys(ctx, l.custodian, who.Principal)
 	l.wants("revoking without the role", err, access.ErrDenied)
 	_, err = l.vault.RevokeKeys(ctx, l.operator, l.operator.Principal)
 	l.wants("revoking one's own keys", err, approval.ErrOwnRequest)

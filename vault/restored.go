@@ -7,9 +7,6 @@ import (
 	"muniment/anchor/journal"
 )
 
-// OperatorActor is who restores a journal: somebody with the data folder and the keys, and no principal.
-const OperatorActor = "operator"
-
 // JournalRestoredData says that the journal was made anew from what was released. It is about no document, and the
 // actor is the operator.
 type JournalRestoredData struct {

@@ -6,7 +6,6 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
-	"muniment/vault/approval"
 )
 
 // RevokeKeys revokes every API key of a principal of who's tenant, and says how many there were; access.ManageUsers is
@@ -17,25 +16,15 @@ import (
 // no locked checkpoint covers the revocation yet, which is in force.
 func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
 	n := 0
-	_, err := v.cfg.Door.Act(ctx, who, access.ManageUsers, func(view journal.View) (journal.Change, error) {
-		if principal == who.Principal {
-			return journal.Change{}, approval.ErrOwnRequest
-		}
-		known, err := v.cfg.Door.Authority().Exists(view, access.Who{Tenant: who.Tenant, Principal: principal})
-		if err == nil && !known {
-			err = ErrNotFound
-		}
-		if err != nil {
-			return journal.Change{}, err
-		}
-		digests, err := v.cfg.Door.Authority().KeysOf(view, principal)
+	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		s, err := v.managed(view, guard, principal)
 		if err != nil {
 			return journal.Change{}, err
 		}
 		var change journal.Change
-		n = len(digests)
-		for _, digest := range digests {
-			data := access.KeyRevokedData{Principal: principal, Digest: digest}
+		n = len(s.Keys)
+		for _, key := range s.Keys {
+			data := access.KeyRevokedData{Principal: principal, Digest: key.Digest}
 			change.Events = append(change.Events, access.KeyRevoked.New(journal.ID{}, data))
 		}
 		return change, nil

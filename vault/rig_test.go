@@ -27,6 +27,7 @@ import (
 	"muniment/vault/objects/dir"
 	"muniment/vault/objects/objectstest"
 	"muniment/vault/rekey"
+	"muniment/vault/vaulttest"
 )
 
 // rig is a vault on a journal in memory, with objects in a folder and keys in a file.
@@ -44,7 +45,8 @@ type rig struct {
 	life    *rekey.Keys
 	log     *logs
 	tenant  string
-	who     access.Who // the bootstrap principal
+	people  *vaulttest.People // who have founded the tenant; nil while it is on trial
+	who     access.Who        // the bootstrap principal, as long as the tenant is on trial
 	key     access.APIKey
 	cfg     vault.Config
 
@@ -96,11 +98,25 @@ func (r *rig) door(j *journal.Journal) *access.Door {
 // principal makes a principal of the default tenant.
 func (r *rig) principal(grants ...access.Grant) access.Who {
 	r.t.Helper()
-	who, _, err := r.vault.CreatePrincipal(context.Background(), r.who, grants)
+	if r.people != nil {
+		return r.people.Principal(r.t, "somebody", grants...).Who
+	}
+	out, err := r.vault.CreatePrincipal(context.Background(), r.who, vault.NewPrincipal{Grants: grants})
 	if err != nil && !errors.Is(err, access.ErrUnreleased) { // which leaves it in force
 		r.t.Fatal(err)
 	}
-	return who
+	return access.Who{Tenant: r.tenant, Principal: out.Principal.ID}
+}
+
+// found ends the trial of the default tenant. r.who is a principal from then on that may do what the bootstrap
+// principal could, but for making others.
+func (r *rig) found() {
+	r.t.Helper()
+	r.people = vaulttest.Found(r.t, r.vault, r.who)
+	worker := r.people.Principal(r.t, "Wim Worker", access.Grant{Role: access.Depositor},
+		access.Grant{Role: access.ReaderRole}, access.Grant{Role: access.RecordsOfficer},
+		access.Grant{Role: access.Auditor})
+	r.who, r.key = worker.Who, worker.Key
 }
 
 // series adds a series to the default tenant's file plan.

@@ -15,7 +15,7 @@ import (
 )
 
 // The first byte of a sealed row's key says what the row is about; the rest is an id: the document's, or one of the
-// row's own.
+// row's own. access.SealedName is another one.
 const (
 	sealedDocument = 'd'
 	sealedNote     = 'n' // the free text of a purpose

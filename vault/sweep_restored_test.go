@@ -15,6 +15,7 @@ import (
 	"muniment/anchor/journal/memory"
 	"muniment/retention"
 	"muniment/vault"
+	"muniment/vault/access"
 	"muniment/vault/checkpoints"
 	"muniment/vault/objects"
 )
@@ -35,7 +36,7 @@ func (r *rig) restoreFrom(bucket *journaltest.Bucket) *rig {
 		r.t.Fatal(err)
 	}
 	data := vault.JournalRestoredData{Size: back.journal.Size(), Outside: []vault.OutsideHead{{From: "test", Size: 1}}}
-	_, err = back.journal.Commit(ctx, journal.Actor{Tenant: journal.System, ID: vault.OperatorActor},
+	_, err = back.journal.Commit(ctx, journal.Actor{Tenant: journal.System, ID: access.OperatorActor},
 		func(journal.View) (journal.Change, error) {
 			event := vault.JournalRestored.New(journal.ID{}, data)
 			return journal.Change{Events: []journal.Event{event}}, nil

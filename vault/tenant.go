@@ -29,9 +29,9 @@ func (v *Vault) Bootstrap(ctx context.Context) (access.APIKey, error) {
 	return key, err
 }
 
-// CreateTenant makes a tenant: its key in the key service, its index key, the events that the rules begin with, and one
-// principal with the grants given. The name is 1 to 63 of [a-z0-9-]. Only the operator of the process may call it:
-// there is nobody to authorize yet. ErrBootstrapped when there is such a tenant.
+// CreateTenant makes a tenant on trial: its key in the key service, its index key, the events that the rules begin with,
+// and one principal with the grants given. The name is 1 to 63 of [a-z0-9-]. Only the operator of the process may call
+// it: there is nobody to authorize yet. ErrBootstrapped when there is such a tenant.
 func (v *Vault) CreateTenant(ctx context.Context, tenant string, grants []access.Grant) (access.Who, access.APIKey,
 	error) {
 	who, key, err := v.createTenant(ctx, tenant, grants)
@@ -43,10 +43,33 @@ func (v *Vault) CreateTenant(ctx context.Context, tenant string, grants []access
 
 func (v *Vault) createTenant(ctx context.Context, tenant string, grants []access.Grant) (access.Who, access.APIKey,
 	error) {
-	var none access.APIKey
+	id, err := v.newID()
+	if err != nil {
+		return access.Who{}, access.APIKey{}, err
+	}
+	key, err := access.NewAPIKey(v.cfg.Rand)
+	if err == nil {
+		err = checkGrants(grants)
+	}
+	if err != nil {
+		return access.Who{}, access.APIKey{}, err
+	}
+	digest := key.Digest()
+	err = v.beginTenant(ctx, tenant, func(journal.View) []journal.Event {
+		return []journal.Event{
+			access.TrialBegun.New(journal.ID{}, access.TrialBegunData{}),
+			access.PrincipalCreated.New(journal.ID{},
+				access.PrincipalCreatedData{Principal: id, Origin: access.OriginBootstrap, Grants: grants}),
+			access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]}),
+		}
+	})
+	return access.Who{Tenant: tenant, Principal: id}, key, err
+}
+
+// beginTenant makes a tenant. Its events end with those of people.
+func (v *Vault) beginTenant(ctx context.Context, tenant string, people func(journal.View) []journal.Event) error {
 	if !tenantPattern.MatchString(tenant) || tenant == journal.System {
-		return access.Who{}, none, &invalid.Field{Name: "tenant",
-			Reason: "is not 1 to 63 of [a-z0-9-], or is reserved"}
+		return &invalid.Field{Name: "tenant", Reason: "is not 1 to 63 of [a-z0-9-], or is reserved"}
 	}
 	exists := func(r journal.Reader) error {
 		_, ok, err := tenants.Get(r, []byte(tenant))
@@ -56,32 +79,25 @@ func (v *Vault) createTenant(ctx context.Context, tenant string, grants []access
 		return err
 	}
 	if err := v.cfg.Journal.View(ctx, exists); err != nil {
-		return access.Who{}, none, err
+		return err
 	}
 	if err := v.cfg.Keys.CreateTenant(ctx, tenant); err != nil {
-		return access.Who{}, none, err
+		return err
 	}
 	index, row, err := v.newIndexKey(ctx, tenant)
 	if err != nil {
-		return access.Who{}, none, err
+		return err
 	}
-	who, key, events, err := v.newPrincipal(tenant, access.OriginBootstrap, grants)
-	if err != nil {
-		return access.Who{}, none, err
-	}
-	events = append(append([]journal.Event{TenantCreated.New(journal.ID{}, TenantCreatedData{IndexKey: index})},
-		v.cfg.Rules.NewTenant()...), events...)
 	actor := journal.Actor{Tenant: tenant, ID: access.BootstrapActor}
 	_, err = v.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
 		if err := exists(view); err != nil {
 			return journal.Change{}, err
 		}
+		events := []journal.Event{TenantCreated.New(journal.ID{}, TenantCreatedData{IndexKey: index})}
+		events = append(append(events, v.cfg.Rules.NewTenant()...), people(view)...)
 		return journal.Change{Events: events, Sealed: []journal.Row{row}}, nil
 	})
-	if err != nil {
-		return access.Who{}, none, err
-	}
-	return who, key, nil
+	return err
 }
 
 // newIndexKey draws a tenant's index key and seals it.
@@ -96,58 +112,6 @@ func (v *Vault) newIndexKey(ctx context.Context, tenant string) (journal.ID, jou
 	}
 	value, err := v.sealText(ctx, tenant, bindIndexKey(tenant, v.cfg.Journal.ID(), id), key)
 	return id, journal.Row{Key: sealedKey(sealedIndexKey, id), Value: value}, err
-}
-
-// CreatePrincipal makes a principal of who's tenant with an API key; who needs access.ManageUsers. The key is shown
-// once and stored nowhere.
-//
-// When it returns access.ErrUnreleased the principal and its key are returned, too: they are in force, but no locked
-// checkpoint covers them yet. The same again would make another principal.
-func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, grants []access.Grant) (access.Who, access.APIKey,
-	error) {
-	created, key, events, err := v.newPrincipal(who.Tenant, access.OriginCreated, grants)
-	if err == nil {
-		_, err = v.cfg.Door.Act(ctx, who, access.ManageUsers, func(journal.View) (journal.Change, error) {
-			return journal.Change{Events: events}, nil
-		})
-	}
-	if err != nil {
-		return access.Who{}, access.APIKey{}, fmt.Errorf("creating a principal: %w", err)
-	}
-	if err := v.cfg.Door.Kept(ctx); err != nil {
-		return created, key, fmt.Errorf("creating a principal: %w", err)
-	}
-	return created, key, nil
-}
-
-// newPrincipal draws a principal and its key.
-func (v *Vault) newPrincipal(tenant, origin string, grants []access.Grant) (access.Who, access.APIKey, []journal.Event,
-	error) {
-	for _, g := range grants {
-		if !g.Role.Known() {
-			return access.Who{}, access.APIKey{}, nil,
-				&invalid.Field{Name: "grants", Reason: "name an unknown role; " +
-					"there are depositor, reader, records_officer, approver, auditor, key_custodian and administrator"}
-		}
-		if fault := seriesFault(g.Series); fault != "" {
-			return access.Who{}, access.APIKey{}, nil,
-				&invalid.Field{Name: "grants", Reason: "name a series whose code " + fault}
-		}
-	}
-	id, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)
-	if err != nil {
-		return access.Who{}, access.APIKey{}, nil, err
-	}
-	key, err := access.NewAPIKey(v.cfg.Rand)
-	if err != nil {
-		return access.Who{}, access.APIKey{}, nil, err
-	}
-	digest := key.Digest()
-	return access.Who{Tenant: tenant, Principal: id}, key, []journal.Event{
-		access.PrincipalCreated.New(journal.ID{},
-			access.PrincipalCreatedData{Principal: id, Origin: origin, Grants: grants}),
-		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]}),
-	}, nil
 }
 
 // Bootstrapped says whether the tenant "default" exists.

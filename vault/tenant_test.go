@@ -20,7 +20,8 @@ func TestBootstrap(t *testing.T) {
 	for _, rec := range r.records() {
 		types = append(types, rec.Type)
 	}
-	want := []string{"tenant.created/1", "series.created/1", "principal.created/1", "principal.key_added/1"}
+	want := []string{"tenant.created/1", "series.created/1", "tenant.trial_begun/1", "principal.created/1",
+		"principal.key_added/1"}
 	if diff := cmp.Diff(want, types); diff != "" {
 		t.Errorf("the first events (-want +got):\n%s", diff)
 	}
@@ -45,22 +46,25 @@ func TestCreatePrincipal(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ctx := context.Background()
-	who, key, err := r.vault.CreatePrincipal(ctx, r.who, []access.Grant{{Role: access.Auditor}})
+	created, err := r.vault.CreatePrincipal(ctx, r.who,
+		vault.NewPrincipal{Grants: []access.Grant{{Role: access.Auditor}}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	who, key := access.Who{Tenant: r.tenant, Principal: created.Principal.ID}, created.Key
 	got, err := r.cfg.Door.Authority().AuthenticateNow(ctx, key.Reveal())
 	if err != nil || got != who {
 		t.Fatalf("the key speaks for %v, error %v, want %v", got, err, who)
 	}
-	if _, _, err := r.vault.CreatePrincipal(ctx, who, nil); !errors.Is(err, access.ErrDenied) {
+	if _, err := r.vault.CreatePrincipal(ctx, who, vault.NewPrincipal{}); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("by an auditor: %v", err)
 	}
 	if last, n := r.last("access.denied/1"); n != 1 || last.Actor != who.Principal.String() {
 		t.Errorf("on record is %s", last.Body)
 	}
 	for _, g := range []access.Grant{{Role: "root"}, {Role: access.Auditor, Series: "../a"}} {
-		if _, _, err := r.vault.CreatePrincipal(ctx, r.who, []access.Grant{g}); !errors.Is(err, invalid.ErrField) {
+		in := vault.NewPrincipal{Grants: []access.Grant{g}}
+		if _, err := r.vault.CreatePrincipal(ctx, r.who, in); !errors.Is(err, invalid.ErrField) {
 			t.Errorf("%+v: %v", g, err)
 		}
 	}

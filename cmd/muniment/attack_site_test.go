@@ -124,11 +124,11 @@ func (f *siteFacts) firstHalf(ctx context.Context, n *node.Server) error {
 		key *access.APIKey
 	}{{&f.readerID, &f.reader}, {&f.revokedID, &f.revoked}} {
 		roles := []access.Grant{{Role: access.ReaderRole}, {Role: access.Auditor}}
-		created, key, err := n.Node.Vault.CreatePrincipal(ctx, who, roles)
+		created, err := n.Node.Vault.CreatePrincipal(ctx, who, vault.NewPrincipal{Grants: roles})
 		if err != nil {
 			return err
 		}
-		*one.id, *one.key = created.Principal, key
+		*one.id, *one.key = created.Principal.ID, created.Key
 	}
 	if f.forged, err = access.NewAPIKey(rand.Reader); err != nil {
 		return err
@@ -145,11 +145,12 @@ func (f *siteFacts) secondHalf(ctx context.Context, n *node.Server) error {
 	if err != nil {
 		return err
 	}
-	custodian, _, err := n.Node.Vault.CreatePrincipal(ctx, who, []access.Grant{{Role: access.KeyCustodian}})
+	custodian, err := n.Node.Vault.CreatePrincipal(ctx, who,
+		vault.NewPrincipal{Grants: []access.Grant{{Role: access.KeyCustodian}}})
 	if err != nil {
 		return err
 	}
-	if _, err := n.Node.Keys.Rotate(ctx, custodian); err != nil {
+	if _, err := n.Node.Keys.Rotate(ctx, access.Who{Tenant: who.Tenant, Principal: custodian.Principal.ID}); err != nil {
 		return err
 	}
 	if err := f.revoke(ctx, n); err != nil {

@@ -35,6 +35,7 @@ func open(t *testing.T) (*journal.Journal, access.Who, string) {
 	who := access.Who{Tenant: "default", Principal: journaltest.Must(journal.NewID(journaltest.NewClock().Now(), rand))}
 	_, err = j.Commit(ctx, who.Actor(), func(journal.View) (journal.Change, error) {
 		return journal.Change{Events: []journal.Event{
+			access.TrialBegun.New(journal.ID{}, access.TrialBegunData{}),
 			access.PrincipalCreated.New(journal.ID{},
 				access.PrincipalCreatedData{Principal: who.Principal, Origin: access.OriginCreated}),
 			access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: who.Principal, Digest: digest[:]}),

@@ -26,7 +26,7 @@ func TestAbortedAuthorityIsForgotten(t *testing.T) {
 			return journal.Change{}, nil
 		}, func(view journal.View) (journal.Change, error) {
 			if runs == 1 {
-				_ = journaltest.Must(s.auth.Exists(view, q.who))
+				_ = journaltest.Must(s.auth.Permission(view, q.who, access.Feed))
 			}
 			return journal.Change{}, nil
 		})
@@ -54,7 +54,7 @@ func TestRevocationAfterAnAbort(t *testing.T) {
 			}
 			return journal.Change{}, nil
 		}, func(view journal.View) (journal.Change, error) {
-			_ = journaltest.Must(s.auth.Exists(view, p.who))
+			_ = journaltest.Must(s.auth.Permission(view, p.who, access.Feed))
 			return journal.Change{}, nil
 		})
 		for range 3 {

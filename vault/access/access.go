@@ -40,9 +40,12 @@ const (
 	ViewAnchors Action = "anchor.view"
 	ManageFile  Action = "fileplan.manage"
 	ManageUsers Action = "principal.manage"
+	ViewUsers   Action = "principal.view"
 	ViewFile    Action = "fileplan.view"
 	AttestStore Action = "storage.attest"
 	Erase       Action = "document.erase"
+
+	ApproveGrants Action = "grant.approve"
 
 	ViewKeys     Action = "key.view"
 	RotateKey    Action = "key.rotate"

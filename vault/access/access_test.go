@@ -42,6 +42,7 @@ func openWith(t testing.TB) (*journal.Journal, *journaltest.Bucket) {
 			t.Error(err)
 		}
 	})
+	commit(t, j, access.TrialBegun.New(journal.ID{}, access.TrialBegunData{}))
 	return j, bucket
 }
 
@@ -144,24 +145,21 @@ var permitted = map[access.Role][]access.Action{
 		access.ViewAnchors, access.ViewFile},
 	access.RecordsOfficer: {
 		access.Describe, access.History, access.Evidence, access.Disclose, access.AnchorNow, access.ViewAnchors,
-		access.ManageFile,
-		access.ViewFile, access.AttestStore, access.Erase,
+		access.ManageFile, access.ViewFile, access.AttestStore, access.Erase, access.ViewUsers,
 	},
 	access.Approver: {access.Describe, access.History, access.ViewFile, access.ViewKeys, access.ApproveTrim,
-		access.ViewBackups},
+		access.ApproveGrants, access.ViewUsers, access.ViewBackups},
 	access.Auditor: {
 		access.Describe, access.History, access.Evidence, access.Disclose, access.Feed, access.AnchorNow,
-		access.ViewAnchors,
-		access.ViewFile, access.ViewKeys, access.ViewBackups,
+		access.ViewAnchors, access.ViewFile, access.ViewKeys, access.ViewBackups, access.ViewUsers,
 	},
 	access.KeyCustodian: {
-		access.ViewAnchors, access.ViewKeys, access.RotateKey, access.RewrapKeys, access.TrimKey, access.ApproveTrim,
+		access.ViewAnchors, access.ViewKeys, access.RotateKey, access.RewrapKeys, access.TrimKey, access.ReshipKey,
 		access.RecordBackup, access.ViewBackups,
 	},
 	access.Administrator: {
 		access.AnchorNow, access.ViewAnchors, access.ManageUsers, access.AttestStore, access.ViewKeys,
-		access.RecordBackup,
-		access.ViewBackups,
+		access.RecordBackup, access.ViewBackups, access.ViewUsers,
 	},
 }
 
@@ -171,8 +169,8 @@ func TestAuthorize(t *testing.T) {
 	acts := []access.Action{
 		access.Deposit, access.Describe, access.Read, access.History, access.Evidence, access.Disclose, access.Feed,
 		access.AnchorNow, access.ViewAnchors, access.ManageFile, access.ManageUsers, access.ViewFile,
-		access.AttestStore,
-		access.Erase, access.ViewKeys, access.RotateKey, access.RewrapKeys, access.TrimKey, access.ApproveTrim,
+		access.AttestStore, access.Erase, access.ViewUsers, access.ApproveGrants,
+		access.ViewKeys, access.RotateKey, access.RewrapKeys, access.TrimKey, access.ReshipKey, access.ApproveTrim,
 		access.RecordBackup, access.ViewBackups,
 	}
 	n := byte(0)
@@ -216,42 +214,6 @@ func TestAuthorize(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestBootstrapKeys: the first principal is named as long as a key speaks for it; others are not.
-func TestBootstrapKeys(t *testing.T) {
-	t.Parallel()
-	j := open(t)
-	authority := access.NewAuthority(j, nil)
-	first, other := journal.ID{6: 0x70, 8: 0x80, 15: 1}, journal.ID{6: 0x70, 8: 0x80, 15: 2}
-	key := func(n byte) []byte { return append([]byte{n}, make([]byte, 31)...) }
-	want := func(want int) {
-		t.Helper()
-		view(t, j, func(r journal.Reader) {
-			if got, err := access.BootstrapKeys(r); len(got) != want {
-				t.Errorf("of a journal that is not open: %v, %v; want %d", got, err, want)
-			}
-			if got, err := authority.BootstrapKeys(r); err != nil || len(got) != want ||
-				want == 1 && got[0] != (access.Who{Tenant: tenant, Principal: first}) {
-				t.Errorf("%v, %v; want %d", got, err, want)
-			}
-		})
-	}
-	commit(t, j,
-		access.PrincipalCreated.New(journal.ID{},
-			access.PrincipalCreatedData{Principal: first, Origin: access.OriginBootstrap}),
-		access.PrincipalCreated.New(journal.ID{},
-			access.PrincipalCreatedData{Principal: other, Origin: access.OriginCreated}),
-		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: other, Digest: key(1)}))
-	want(0)
-	commit(t, j,
-		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: first, Digest: key(2)}),
-		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: first, Digest: key(3)}))
-	want(1)
-	commit(t, j, access.KeyRevoked.New(journal.ID{}, access.KeyRevokedData{Principal: first, Digest: key(2)}))
-	want(1)
-	commit(t, j, access.KeyRevoked.New(journal.ID{}, access.KeyRevokedData{Principal: first, Digest: key(3)}))
-	want(0)
 }
 
 // A token of any bytes speaks for nobody unless it is a key that was added.

@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"muniment/anchor/journal"
 )
 
-// ErrUnknownKey says that a token is no API key of ours, or one that was revoked.
-var ErrUnknownKey = errors.New("unknown API key")
+var (
+	// ErrUnknownKey says that a token is no API key of ours, or one that was revoked.
+	ErrUnknownKey = errors.New("unknown API key")
+	// ErrKeyUnapproved says that an API key speaks for nobody yet: no approval covers it, or the founding is not over.
+	ErrKeyUnapproved = errors.New("the API key waits for its approval")
+)
 
 const (
 	digestSize = sha256.Size
@@ -186,36 +191,7 @@ func (a *Authority) Permission(r journal.Reader, who Who, act Action) (p Permiss
 	return p, err
 }
 
-// Exists says whether the tenant has such a principal.
-func (a *Authority) Exists(r journal.Reader, who Who) (ok bool, err error) {
-	err = a.in(r, func(s *state, _ bool) error {
-		p, known := s.principal(who.Principal)
-		ok = known && p.Tenant == who.Tenant
-		return nil
-	})
-	return ok, err
-}
-
-// KeysOf are the SHA-256 digests of the API keys that speak for a principal, in their own order. It looks at every key
-// that there is: principals are few.
-func (a *Authority) KeysOf(r journal.Reader, principal journal.ID) (digests [][]byte, err error) {
-	err = a.in(r, func(s *state, _ bool) error {
-		digests = s.keysOf(principal)
-		return nil
-	})
-	return digests, err
-}
-
-// BootstrapKeys names the first principals of tenants, which hold nearly every role, for which an API key still speaks.
-func (a *Authority) BootstrapKeys(r journal.Reader) (found []Who, err error) {
-	err = a.in(r, func(s *state, _ bool) error {
-		found = s.bootstrapKeys()
-		return nil
-	})
-	return found, err
-}
-
-// Authenticate says for whom an API key speaks, or ErrUnknownKey.
+// Authenticate says for whom an API key speaks: ErrUnknownKey; ErrKeyUnapproved for a key that speaks for nobody yet.
 func (a *Authority) Authenticate(r journal.Reader, token string) (Who, error) {
 	key, ok := parseKey(token)
 	if !ok {
@@ -226,20 +202,23 @@ func (a *Authority) Authenticate(r journal.Reader, token string) (Who, error) {
 		unknown bool
 	)
 	err := a.in(r, func(s *state, exact bool) error {
-		id, speaks := s.owner(key.Digest())
-		p, known := s.principal(id)
-		if !speaks || !known {
+		found, there := s.key(key.Digest())
+		p, known := s.principals.get(found.Principal)
+		switch {
+		case !there || !known:
 			unknown = exact
 			return ErrUnknownKey
+		case !found.Speaks:
+			return ErrKeyUnapproved
 		}
-		who = Who{Tenant: p.Tenant, Principal: id}
+		who = Who{Tenant: p.Tenant, Principal: found.Principal}
 		return nil
 	})
 	if unknown {
 		d := key.Digest()
 		a.compare(r, keyTable, d[:keyRow])
 	}
-	if err != nil && !errors.Is(err, ErrUnknownKey) {
+	if err != nil && !errors.Is(err, ErrUnknownKey) && !errors.Is(err, ErrKeyUnapproved) {
 		err = fmt.Errorf("looking up an API key: %w", err)
 	}
 	return who, err
@@ -254,19 +233,17 @@ func (a *Authority) AuthenticateNow(ctx context.Context, token string) (who Who,
 	return who, err
 }
 
-// BootstrapKeys is Authority.BootstrapKeys of a journal that is not open: it reads all events about principals and
-// keys.
-func BootstrapKeys(r journal.Reader) ([]Who, error) {
-	a := NewAuthority(nil, nil)
-	s, err := a.readAll(r)
+// Tenancies are those of a journal that is not open: all events about principals and keys are read.
+func Tenancies(r journal.Reader) ([]Tenancy, error) {
+	s, err := NewAuthority(nil, nil).readAll(r, time.Time{})
 	if err != nil {
-		return nil, fmt.Errorf("looking for keys of bootstrap principals: %w", err)
+		return nil, fmt.Errorf("reading who has founded the tenants: %w", err)
 	}
-	return s.bootstrapKeys(), nil
+	return s.describeTenancies(), nil
 }
 
-// readAll reads the chain from its beginning.
-func (a *Authority) readAll(r journal.Reader) (*state, error) {
+// readAll reads the chain from its beginning: to its end or, unless until is zero, to the last event of then or before.
+func (a *Authority) readAll(r journal.Reader, until time.Time) (*state, error) {
 	s := newState()
 	last, any, err := journal.LastAuth(r)
 	if err != nil || !any {
@@ -278,6 +255,9 @@ func (a *Authority) readAll(r journal.Reader) (*state, error) {
 		return nil, err
 	}
 	for i := len(found) - 1; i >= 0; i-- {
+		if !until.IsZero() && found[i].At.After(until) {
+			break
+		}
 		if err := s.apply(found[i]); err != nil {
 			return nil, err
 		}

@@ -18,21 +18,25 @@ func (r Role) permits(a Action) bool {
 	case RecordsOfficer:
 		return slices.Contains([]Action{
 			Describe, History, Evidence, Disclose, Erase, ManageFile, ViewFile, AttestStore, AnchorNow, ViewAnchors,
+			ViewUsers,
 		}, a)
 	case Approver:
-		return slices.Contains([]Action{Describe, History, ViewFile, ViewKeys, ApproveTrim, ViewBackups}, a)
+		return slices.Contains([]Action{
+			Describe, History, ViewFile, ViewKeys, ApproveTrim, ApproveGrants, ViewUsers, ViewBackups,
+		}, a)
 	case Auditor:
 		return slices.Contains([]Action{
 			Describe, History, Evidence, Disclose, Feed, AnchorNow, ViewAnchors, ViewFile, ViewKeys, ViewBackups,
+			ViewUsers,
 		}, a)
 	case KeyCustodian:
 		return slices.Contains([]Action{
-			ViewKeys, RotateKey, RewrapKeys, TrimKey, ReshipKey, ApproveTrim, RecordBackup, ViewBackups,
-			ViewAnchors,
+			ViewKeys, RotateKey, RewrapKeys, TrimKey, ReshipKey, RecordBackup, ViewBackups, ViewAnchors,
 		}, a)
 	case Administrator:
-		return slices.Contains([]Action{ManageUsers, AttestStore, ViewKeys, RecordBackup, ViewBackups, AnchorNow,
-			ViewAnchors}, a)
+		return slices.Contains([]Action{
+			ManageUsers, ViewUsers, AttestStore, ViewKeys, RecordBackup, ViewBackups, AnchorNow, ViewAnchors,
+		}, a)
 	}
 	return false
 }
@@ -44,6 +48,37 @@ func (r Role) Known() bool {
 		return true
 	}
 	return false
+}
+
+// conflicts are the roles that nobody may hold together (NIST SP 800-53, AC-5): who makes principals gets at no content,
+// no file plan and no key, and approves nothing; who destroys keys approves no destruction.
+var conflicts = [][2]Role{
+	{Administrator, ReaderRole}, {Administrator, RecordsOfficer}, {Administrator, KeyCustodian},
+	{Administrator, Approver}, {KeyCustodian, Approver},
+}
+
+// Conflict names two roles among the grants that nobody may hold together, in whatever series; ok is false for none.
+func Conflict(grants []Grant) (one, other Role, ok bool) {
+	has := func(role Role) bool {
+		return slices.ContainsFunc(grants, func(g Grant) bool { return g.Role == role })
+	}
+	for _, pair := range conflicts {
+		if has(pair[0]) && has(pair[1]) {
+			return pair[0], pair[1], true
+		}
+	}
+	return "", "", false
+}
+
+// Union are the grants of one list, and those of another that it lacks.
+func Union(one, other []Grant) []Grant {
+	all := slices.Clone(one)
+	for _, g := range other {
+		if !slices.Contains(all, g) {
+			all = append(all, g)
+		}
+	}
+	return all
 }
 
 // Permission says in which series a principal may do one act.

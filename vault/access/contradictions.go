@@ -13,12 +13,6 @@ import (
 	"muniment/anchor/journal"
 )
 
-// The tables that the events about principals and keys are copied to.
-var (
-	principalTable = journal.Table{Kind: journal.Projection, Name: "principals"}
-	keyTable       = journal.Table{Kind: journal.Projection, Name: "api_keys"}
-)
-
 // lastTable is where the journal keeps the newest index of the chain.
 var (
 	lastTable = journal.Table{Kind: journal.Log, Name: "auth"}
@@ -123,7 +117,7 @@ func (a *Authority) compare(r journal.Reader, t journal.Table, key []byte) {
 // compareChunk is how many rows are compared in one snapshot.
 const compareChunk = 1024
 
-// Compare reads both tables whole and reports every row that is missing, is not explained by the events, or differs
+// Compare reads the tables whole and reports every row that is missing, is not explained by the events, or differs
 // from them.
 func (a *Authority) Compare(ctx context.Context) error {
 	a.mu.RLock()
@@ -140,7 +134,7 @@ func (a *Authority) Compare(ctx context.Context) error {
 		}
 		return nil
 	})
-	for _, t := range []journal.Table{principalTable, keyTable} {
+	for _, t := range []journal.Table{principalTable, keyTable, tenancyTable} {
 		err = errors.Join(err, a.compareStored(ctx, t), a.compareKnown(ctx, t))
 	}
 	if err != nil {

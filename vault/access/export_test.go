@@ -24,8 +24,20 @@ func DecodeState(raw []byte) (again []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.encode(), nil
+	return s.encode()
 }
 
 // Load reads the events without starting to work.
 func (a *Authority) Load(ctx context.Context) error { return a.load(ctx) }
+
+// Exists says whether a principal is known in a snapshot.
+func (a *Authority) Exists(r journal.Reader, who Who) (bool, error) {
+	_, ok, err := a.Standing(r, who)
+	return ok, err
+}
+
+// KeysOf counts the API keys of a principal in a snapshot.
+func (a *Authority) KeysOf(r journal.Reader, who Who) (int, error) {
+	s, _, err := a.Standing(r, who)
+	return len(s.Keys), err
+}

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"time"
+
 	"muniment/anchor/journal"
 )
 
@@ -24,6 +26,20 @@ func (g *Guard) Authorize(a Action, s Scope, doc journal.ID) error {
 		return err
 	}
 	return g.Refuse(a, s, doc, ErrDenied)
+}
+
+// Tenancy says how the principal's tenant was founded.
+func (g *Guard) Tenancy() (Tenancy, error) { return g.authority.Tenancy(g.r, g.who.Tenant) }
+
+// Redeem returns nil if a key for the principal can be claimed with the code at a time; ErrUnknownKey if not, which
+// does not go on record: who sends it has not shown yet who they are.
+func (g *Guard) Redeem(c Code, now time.Time) (Standing, error) {
+	g.asked = true
+	s, err := g.authority.Coded(g.r, c)
+	if err == nil && (s.Who != g.who || !now.Before(s.Code)) {
+		err = ErrUnknownKey
+	}
+	return s, err
 }
 
 // Permission says where the principal may do a, for acts that concern more than one series, or one that the principal

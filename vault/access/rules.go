@@ -207,9 +207,9 @@ const (
 
 var errFounding = errors.New("its actor founds tenants, and this is not part of the beginning of one")
 
-// Founding is the rule for what a tenant begins with: one change, of nobody's but the bootstrap's events, in which
+// AtBeginning is the rule for what a tenant begins with: one change, of nobody's but the bootstrap's events, in which
 // tenant.created came first.
-func Founding(c *Case) error {
+func AtBeginning(c *Case) error {
 	if err := By("", BootstrapActor)(c); err != nil {
 		return err
 	}
@@ -229,12 +229,9 @@ func Founding(c *Case) error {
 
 // EventRules say who may cause the events of this package, and the journal's own: that package knows no principals.
 func EventRules() Rules {
-	return Rules{
-		string(PrincipalCreated): createdRule,
-		string(KeyAdded):         All(Either(Needs(ManageUsers), Founding), ownTenant(addedTo)),
-		string(KeyRevoked):       All(Needs(ManageUsers), ownTenant(revokedOf), notOneself),
-		string(Denied):           Principal,
-		string(Contradicted):     By(journal.System, authorityActor),
+	return Join(peopleRules(), Rules{
+		string(Denied):       Principal,
+		string(Contradicted): By(journal.System, authorityActor),
 
 		"journal.created/1":        By(journal.System, "journal"),
 		"journal.loss_accepted/1":  By(journal.System, "operator"),
@@ -245,55 +242,7 @@ func EventRules() Rules {
 		"reads.unfenced/1":           By(journal.System, "journal"),
 		"journal.batches_lost/1":     By(journal.System, "release"),
 		"journal.batches_restored/1": By(journal.System, "release"),
-	}
-}
-
-// createdRule: the first principal of a tenant is part of its founding, and an administrator creates the others.
-func createdRule(c *Case) error {
-	d, err := ReadData[PrincipalCreatedData](c)
-	switch {
-	case err != nil:
-		return err
-	case c.Actor == BootstrapActor && d.Origin == OriginBootstrap:
-		return Founding(c)
-	case d.Origin != OriginCreated:
-		return errors.New("it says that the principal is the first of its tenant")
-	}
-	return Needs(ManageUsers)(c)
-}
-
-func addedTo(c *Case) (journal.ID, error) {
-	d, err := ReadData[KeyAddedData](c)
-	return d.Principal, err
-}
-
-func revokedOf(c *Case) (journal.ID, error) {
-	d, err := ReadData[KeyRevokedData](c)
-	return d.Principal, err
-}
-
-// ownTenant is the rule that a principal is of the event's tenant.
-func ownTenant(of func(*Case) (journal.ID, error)) Rule {
-	return func(c *Case) error {
-		id, err := of(c)
-		if err != nil {
-			return err
-		}
-		p, known, err := c.cache.get(c, id)
-		if err == nil && (!known || p.Tenant != c.Tenant) {
-			err = errors.New("it is about a principal that the tenant does not have")
-		}
-		return err
-	}
-}
-
-// notOneself: nobody revokes their own keys.
-func notOneself(c *Case) error {
-	id, err := revokedOf(c)
-	if err == nil && id.String() == c.Actor {
-		err = errors.New("its actor revokes its own API key")
-	}
-	return err
+	})
 }
 
 // Missing are the event types without a rule.

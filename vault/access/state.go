@@ -24,111 +24,124 @@ func (d digest) id() keyID { return keyID(d[:keyRow]) }
 //
 // A state above another one holds only what differs from it.
 type state struct {
-	below *state
-
 	begun bool         // there was an event
 	at    uint64       // the index of the newest one
 	count uint64       // how many there were
 	leaf  journal.Hash // its entry, which holds 16 random bytes: no other history has the same one in its place
 
-	principals map[journal.ID]principal
-	keys       map[keyID]keyEntry // in a state above another, one of nobody says that the key was revoked
-}
-
-// keyEntry is an API key.
-type keyEntry struct {
-	digest    digest
-	principal journal.ID // the zero ID is nobody
+	principals *layer[journal.ID, principal]
+	apiKeys    *layer[keyID, apiKey]
+	tenancies  *layer[string, tenancy]
 }
 
 func newState() *state {
-	return &state{principals: map[journal.ID]principal{}, keys: map[keyID]keyEntry{}}
+	return &state{
+		principals: newLayer[journal.ID, principal](nil), apiKeys: newLayer[keyID, apiKey](nil),
+		tenancies: newLayer[string, tenancy](nil),
+	}
 }
 
 // above is a state that begins as s, and leaves it as it is.
 func (s *state) above() *state {
-	over := newState()
-	over.below, over.begun, over.at, over.count, over.leaf = s, s.begun, s.at, s.count, s.leaf
-	return over
-}
-
-func (s *state) principal(id journal.ID) (principal, bool) {
-	for ; s != nil; s = s.below {
-		if p, ok := s.principals[id]; ok {
-			return p, true
-		}
-	}
-	return principal{}, false
-}
-
-// key is the API key with the first half of a digest.
-func (s *state) key(id keyID) (keyEntry, bool) {
-	for ; s != nil; s = s.below {
-		if key, ok := s.keys[id]; ok {
-			return key, !key.principal.IsZero()
-		}
-	}
-	return keyEntry{}, false
-}
-
-// owner is the principal that an API key speaks for. It takes the same time for a wrong second half of the digest as
-// for a right one; nobody can choose digests byte by byte anyway, as they are those of SHA-256.
-func (s *state) owner(d digest) (journal.ID, bool) {
-	key, ok := s.key(d.id())
-	if !ok || subtle.ConstantTimeCompare(key.digest[:], d[:]) != 1 {
-		return journal.ID{}, false
-	}
-	return key.principal, true
-}
-
-// eachKey calls fn for every key that speaks for somebody.
-func (s *state) eachKey(fn func(keyEntry)) {
-	if s.below != nil {
-		s.below.eachKey(func(key keyEntry) {
-			if _, changed := s.keys[key.digest.id()]; !changed {
-				fn(key)
-			}
-		})
-	}
-	for _, key := range s.keys {
-		if !key.principal.IsZero() {
-			fn(key)
-		}
+	return &state{
+		begun: s.begun, at: s.at, count: s.count, leaf: s.leaf,
+		principals: newLayer(s.principals), apiKeys: newLayer(s.apiKeys), tenancies: newLayer(s.tenancies),
 	}
 }
 
-// keysOf are the digests of a principal's keys, in their own order.
-func (s *state) keysOf(principal journal.ID) (digests [][]byte) {
-	s.eachKey(func(key keyEntry) {
-		if key.principal == principal {
-			digests = append(digests, key.digest[:])
-		}
-	})
-	slices.SortFunc(digests, bytes.Compare)
-	return digests
+// apply takes an event into the state. It refuses what the reducers refuse, which no log holds.
+func (s *state) apply(rec journal.Record) error {
+	change, known := allChanges[rec.Type]
+	if !known {
+		return fmt.Errorf("event %d: %w: event type %s is not one of principals and keys", rec.Index,
+			journal.ErrDamaged, rec.Type)
+	}
+	if err := change.apply(memoryTables{s}, rec.Entry, rec.Data); err != nil {
+		return fmt.Errorf("event %d: %w: %w", rec.Index, journal.ErrDamaged, err)
+	}
+	s.begun, s.at, s.count, s.leaf = true, rec.Index, s.count+1, leafOf(rec)
+	return nil
 }
 
-// bootstrapKeys are the first principals of tenants for which a key still speaks, in the order of their ids.
-func (s *state) bootstrapKeys() []Who {
-	found := map[journal.ID]Who{}
-	s.eachKey(func(key keyEntry) {
-		if p, ok := s.principal(key.principal); ok && p.Origin == OriginBootstrap {
-			found[key.principal] = Who{Tenant: p.Tenant, Principal: key.principal}
+// memoryTables are the tables in memory.
+type memoryTables struct{ *state }
+
+func (t memoryTables) principal(id journal.ID) (principal, bool, error) {
+	p, ok := t.principals.get(id)
+	return p, ok, nil
+}
+
+func (t memoryTables) putPrincipal(id journal.ID, p principal) error {
+	t.principals.put(id, p)
+	return nil
+}
+
+func (t memoryTables) key(id keyID) (apiKey, bool, error) {
+	key, ok := t.apiKeys.get(id)
+	return key, ok, nil
+}
+
+func (t memoryTables) putKey(id keyID, key apiKey) error {
+	t.apiKeys.put(id, key)
+	return nil
+}
+
+func (t memoryTables) deleteKey(id keyID) error {
+	t.apiKeys.delete(id)
+	return nil
+}
+
+func (t memoryTables) keys() (map[keyID]apiKey, error) { return maps.Collect(t.apiKeys.all()), nil }
+
+func (t memoryTables) tenancy(tenant string) (tenancy, bool, error) {
+	row, ok := t.tenancies.get(tenant)
+	return row, ok, nil
+}
+
+func (t memoryTables) putTenancy(tenant string, row tenancy) error {
+	t.tenancies.put(tenant, row)
+	return nil
+}
+
+func (memoryTables) bind([]byte) error { return nil }
+
+func (memoryTables) unbind([]byte) error { return nil }
+
+// key is the API key with this digest. It takes the same time for a wrong second half of the digest as for a right one;
+// nobody can choose digests byte by byte anyway, as they are those of SHA-256.
+func (s *state) key(d digest) (apiKey, bool) {
+	key, ok := s.apiKeys.get(d.id())
+	if !ok || subtle.ConstantTimeCompare(key.Digest, d[:]) != 1 {
+		return apiKey{}, false
+	}
+	return key, true
+}
+
+// keysOf are a principal's keys, in the order of their digests.
+func (s *state) keysOf(id journal.ID) (found []apiKey) {
+	for _, key := range s.apiKeys.all() {
+		if key.Principal == id {
+			found = append(found, key)
 		}
-	})
-	return slices.SortedFunc(maps.Values(found), func(a, b Who) int {
-		return bytes.Compare(a.Principal[:], b.Principal[:])
-	})
+	}
+	slices.SortFunc(found, func(a, b apiKey) int { return bytes.Compare(a.Digest, b.Digest) })
+	return found
+}
+
+// of is a principal of a tenant.
+func (s *state) of(who Who) (principal, bool) {
+	p, ok := s.principals.get(who.Principal)
+	return p, ok && p.Tenant == who.Tenant
 }
 
 // permission says where a principal may do a. A principal that does not exist, is another tenant's, or whose every key
 // was revoked may do nothing.
 func (s *state) permission(who Who, a Action) Permission {
-	row, ok := s.principal(who.Principal)
-	if !ok || row.Tenant != who.Tenant {
+	p, ok := s.of(who)
+	if !ok {
 		return Permission{}
 	}
-	return row.permission(a)
+	return p.permission(a)
 }
 
 func (p principal) permission(a Action) (out Permission) {
@@ -147,101 +160,42 @@ func (p principal) permission(a Action) (out Permission) {
 	return out
 }
 
-// apply takes an event into the state. It refuses what the reducers refuse, which no log holds.
-func (s *state) apply(rec journal.Record) error {
-	var err error
-	switch rec.Type {
-	case string(PrincipalCreated):
-		err = applyData(rec, s.createPrincipal)
-	case string(KeyAdded):
-		err = applyData(rec, s.addKey)
-	case string(KeyRevoked):
-		err = applyData(rec, s.revokeKey)
-	default:
-		err = fmt.Errorf("event type %s is not one of principals and keys", rec.Type)
-	}
-	if err != nil {
-		return fmt.Errorf("event %d: %w: %w", rec.Index, journal.ErrDamaged, err)
-	}
-	s.begun, s.at, s.count, s.leaf = true, rec.Index, s.count+1, leafOf(rec)
-	return nil
-}
-
-func applyData[D any](rec journal.Record, apply func(journal.Entry, D) error) error {
-	var data D
-	if err := json.Unmarshal(rec.Data, &data); err != nil {
-		return fmt.Errorf("reading the data of %s: %w", rec.Type, err)
-	}
-	return apply(rec.Entry, data)
-}
-
-func (s *state) createPrincipal(e journal.Entry, d PrincipalCreatedData) error {
-	if _, there := s.principal(d.Principal); there {
-		return errPrincipalTwice
-	}
-	s.principals[d.Principal] = newPrincipal(e, d)
-	return nil
-}
-
-func (s *state) addKey(_ journal.Entry, d KeyAddedData) error {
-	if len(d.Digest) != digestSize {
-		return errDigestSize
-	}
-	p, known := s.principal(d.Principal)
-	if !known {
-		return errNoPrincipal
-	}
-	added := keyEntry{digest(d.Digest), d.Principal}
-	if _, there := s.key(added.digest.id()); there {
-		return errKeyTwice
-	}
-	s.keys[added.digest.id()] = added
-	s.principals[d.Principal] = p.withKey()
-	return nil
-}
-
-func (s *state) revokeKey(_ journal.Entry, d KeyRevokedData) error {
-	if len(d.Digest) != digestSize {
-		return errDigestSize
-	}
-	p, known := s.principal(d.Principal)
-	if id, there := s.owner(digest(d.Digest)); !known || !there || id != d.Principal {
-		return errNoKey
-	}
-	if id := digest(d.Digest).id(); s.below == nil {
-		delete(s.keys, id)
-	} else {
-		s.keys[id] = keyEntry{digest: digest(d.Digest)}
-	}
-	s.principals[d.Principal] = p.withoutKey()
-	return nil
-}
-
 // row is what the row of a table must be; nil for none.
 func (s *state) row(t journal.Table, key []byte) ([]byte, error) {
 	switch {
 	case t == principalTable && len(key) == len(journal.ID{}):
-		if p, known := s.principal(journal.ID(key)); known {
-			return json.Marshal(p)
-		}
+		return marshalFound(s.principals, journal.ID(key))
 	case t == keyTable && len(key) == keyRow:
-		if found, known := s.key(keyID(key)); known {
-			return json.Marshal(apiKey{Digest: found.digest[:], Principal: found.principal})
-		}
+		return marshalFound(s.apiKeys, keyID(key))
+	case t == tenancyTable:
+		return marshalFound(s.tenancies, string(key))
 	}
 	return nil, nil
 }
 
-// rows are the keys of the rows that a table must have. It is asked of a state that stands above no other.
+func marshalFound[K comparable, V any](l *layer[K, V], key K) ([]byte, error) {
+	v, ok := l.get(key)
+	if !ok {
+		return nil, nil
+	}
+	return json.Marshal(v)
+}
+
+// rows are the keys of the rows that a table must have.
 func (s *state) rows(t journal.Table) (keys [][]byte) {
-	if t == principalTable {
-		for id := range s.principals {
+	switch t {
+	case principalTable:
+		for id := range s.principals.all() {
 			keys = append(keys, id[:])
 		}
-		return keys
-	}
-	for id := range s.keys {
-		keys = append(keys, id[:])
+	case keyTable:
+		for id := range s.apiKeys.all() {
+			keys = append(keys, id[:])
+		}
+	case tenancyTable:
+		for tenant := range s.tenancies.all() {
+			keys = append(keys, []byte(tenant))
+		}
 	}
 	return keys
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -18,32 +19,53 @@ import (
 // all the same, up to the newest that the head knows.
 
 // storedPurpose is what the authenticator of a stored state is for.
-const storedPurpose = "muniment authority 1"
+const storedPurpose = "muniment authority 2"
 
 // errStored says that a stored state is not one that this journal has written.
 var errStored = errors.New("the stored state of principals and keys was not written by this journal")
 
 // encode writes a state that stands above no other: the index of its newest event, how many there are, and the newest
-// one's entry; then the texts that are named by number in what follows, the principals, and the keys.
-func (s *state) encode() []byte {
-	out := make([]byte, 0, 128+96*len(s.principals)+64*len(s.keys))
+// one's entry; then the texts that are named by number in what follows, the principals, the keys, and the tenancies.
+func (s *state) encode() ([]byte, error) {
+	people, keys := len(s.principals.rows), len(s.apiKeys.rows)
+	out := make([]byte, 0, 128+128*people+64*keys)
 	out = binary.AppendUvarint(out, s.at)
 	out = binary.AppendUvarint(out, s.count)
 	out = append(out, s.leaf[:]...)
 	texts := &texts{number: map[string]uint64{}}
-	body := binary.AppendUvarint(make([]byte, 0, cap(out)), uint64(len(s.principals)))
-	for id, p := range s.principals {
+	body := binary.AppendUvarint(make([]byte, 0, cap(out)), uint64(people))
+	for id, p := range s.principals.all() {
 		body = texts.appendPrincipal(append(body, id[:]...), p)
 	}
-	body = binary.AppendUvarint(body, uint64(len(s.keys)))
-	for _, key := range s.keys {
-		body = append(append(body, key.digest[:]...), key.principal[:]...)
+	body = binary.AppendUvarint(body, uint64(keys))
+	for _, key := range s.apiKeys.all() {
+		body = append(append(body, key.Digest...), key.Principal[:]...)
+		body = append(binary.AppendVarint(body, key.Added.UnixMicro()), flags(key.Speaks))
+	}
+	body = binary.AppendUvarint(body, uint64(len(s.tenancies.rows)))
+	for tenant, row := range s.tenancies.all() {
+		raw, err := json.Marshal(row)
+		if err != nil {
+			return nil, fmt.Errorf("writing a tenant: %w", err)
+		}
+		body = texts.append(body, tenant)
+		body = append(binary.AppendUvarint(body, uint64(len(raw))), raw...)
 	}
 	out = binary.AppendUvarint(out, uint64(len(texts.all)))
 	for _, text := range texts.all {
 		out = append(binary.AppendUvarint(out, uint64(len(text))), text...)
 	}
-	return append(out, body...)
+	return append(out, body...), nil
+}
+
+// flags are so many bits, the first the lowest.
+func flags(bits ...bool) (out byte) {
+	for i, bit := range bits {
+		if bit {
+			out |= 1 << i
+		}
+	}
+	return out
 }
 
 // texts are the texts of a stored state: few, and each in many places.
@@ -64,16 +86,34 @@ func (t *texts) append(out []byte, text string) []byte {
 func (t *texts) appendPrincipal(out []byte, p principal) []byte {
 	out = t.append(t.append(out, p.Tenant), p.Origin)
 	out = binary.AppendVarint(out, p.Created.UnixMicro())
-	keys := uint64(p.Keys) << 1
-	if p.Revoked {
-		keys |= 1
+	out = binary.AppendUvarint(out, uint64(p.Keys))
+	out = append(out, flags(p.Revoked, !p.Name.IsZero(), !p.Approved.IsZero(), p.Code != nil, p.Proposed != nil))
+	out = t.appendGrants(out, p.Grants)
+	if !p.Name.IsZero() {
+		out = append(out, p.Name[:]...)
 	}
-	out = binary.AppendUvarint(out, keys)
-	if p.Grants == nil { // its row says null
+	if !p.Approved.IsZero() {
+		out = append(out, p.Approved[:]...)
+	}
+	if p.Code != nil {
+		out = binary.AppendVarint(append(out, p.Code.Digest...), p.Code.Lapses.UnixMicro())
+	}
+	if p.Proposed != nil {
+		out = t.append(append(out, p.Proposed.ID[:]...), p.Proposed.Proposer)
+		out = binary.AppendVarint(out, p.Proposed.Proposed.UnixMicro())
+		out = binary.AppendVarint(out, p.Proposed.Lapses.UnixMicro())
+		out = t.appendGrants(out, p.Proposed.Grants)
+	}
+	return out
+}
+
+// appendGrants tells no grants from none: the row of the one says null, and the other's [].
+func (t *texts) appendGrants(out []byte, grants []Grant) []byte {
+	if grants == nil {
 		return binary.AppendUvarint(out, 0)
 	}
-	out = binary.AppendUvarint(out, uint64(len(p.Grants))+1)
-	for _, g := range p.Grants {
+	out = binary.AppendUvarint(out, uint64(len(grants))+1)
+	for _, g := range grants {
 		out = t.append(t.append(out, string(g.Role)), g.Series)
 	}
 	return out
@@ -139,23 +179,74 @@ func (d *decoder) text() string {
 	return d.texts[n]
 }
 
-func (d *decoder) principal() principal {
-	p := principal{Tenant: d.text(), Origin: d.text(), Created: time.UnixMicro(d.varint()).UTC()}
-	keys := d.uvarint()
-	p.Keys, p.Revoked = int(keys>>1), keys&1 == 1
-	if grants := d.count(1); grants > 0 {
-		p.Grants = make([]Grant, grants-1)
+func (d *decoder) time() time.Time { return time.UnixMicro(d.varint()).UTC() }
+
+func (d *decoder) byte() byte {
+	var b [1]byte
+	d.bytes(b[:])
+	return b[0]
+}
+
+func (d *decoder) digest() []byte {
+	out := make([]byte, digestSize)
+	d.bytes(out)
+	return out
+}
+
+func (d *decoder) id() (id journal.ID) {
+	d.bytes(id[:])
+	return id
+}
+
+func (d *decoder) grants() (grants []Grant) {
+	n := d.count(1)
+	if n == 0 {
+		return nil
 	}
-	for i := range p.Grants {
-		p.Grants[i] = Grant{Role: Role(d.text()), Series: d.text()}
+	grants = make([]Grant, n-1)
+	for i := range grants {
+		grants[i] = Grant{Role: Role(d.text()), Series: d.text()}
+	}
+	return grants
+}
+
+func (d *decoder) principal() principal {
+	p := principal{Tenant: d.text(), Origin: d.text(), Created: d.time(), Keys: int(d.uvarint())}
+	has := d.byte()
+	p.Revoked, p.Grants = has&1 != 0, d.grants()
+	if has&2 != 0 {
+		p.Name = d.id()
+	}
+	if has&4 != 0 {
+		p.Approved = d.id()
+	}
+	if has&8 != 0 {
+		p.Code = &code{Digest: d.digest(), Lapses: d.time()}
+	}
+	if has&16 != 0 {
+		p.Proposed = &proposal{ID: d.id(), Proposer: d.text(), Proposed: d.time(), Lapses: d.time(), Grants: d.grants()}
 	}
 	return p
+}
+
+func (d *decoder) apiKey() apiKey {
+	return apiKey{Digest: d.digest(), Principal: d.id(), Added: d.time(), Speaks: d.byte()&1 != 0}
+}
+
+func (d *decoder) tenancy() (row tenancy) {
+	raw := make([]byte, d.count(1))
+	d.bytes(raw)
+	if err := json.Unmarshal(raw, &row); err != nil {
+		d.fault = true
+	}
+	return row
 }
 
 // decodeState reads what encode wrote.
 func decodeState(raw []byte) (*state, error) {
 	d := &decoder{rest: raw}
-	s := &state{begun: true, at: d.uvarint(), count: d.uvarint()}
+	s := newState()
+	s.begun, s.at, s.count = true, d.uvarint(), d.uvarint()
 	d.bytes(s.leaf[:])
 	for range d.count(1) {
 		text := make([]byte, d.count(1))
@@ -163,19 +254,18 @@ func decodeState(raw []byte) (*state, error) {
 		d.texts = append(d.texts, string(text))
 	}
 	n := d.count(len(journal.ID{}))
-	s.principals = make(map[journal.ID]principal, n)
+	s.principals.rows = make(map[journal.ID]layered[principal], n)
 	for range n {
-		var id journal.ID
-		d.bytes(id[:])
-		s.principals[id] = d.principal()
+		s.principals.put(d.id(), d.principal())
 	}
 	n = d.count(digestSize)
-	s.keys = make(map[keyID]keyEntry, n)
+	s.apiKeys.rows = make(map[keyID]layered[apiKey], n)
 	for range n {
-		var key keyEntry
-		d.bytes(key.digest[:])
-		d.bytes(key.principal[:])
-		s.keys[key.digest.id()] = key
+		key := d.apiKey()
+		s.apiKeys.put(digest(key.Digest).id(), key)
+	}
+	for range d.count(1) {
+		s.tenancies.put(d.text(), d.tenancy())
 	}
 	if d.fault || len(d.rest) > 0 {
 		return nil, errStored
@@ -186,8 +276,12 @@ func decodeState(raw []byte) (*state, error) {
 // Store stores the state as it is now. It does nothing while the journal has no shipping key to authenticate it with.
 func (a *Authority) Store(ctx context.Context) error {
 	a.mu.RLock()
-	raw, begun, count := a.known.encode(), a.known.begun, a.known.count
+	raw, err := a.known.encode()
+	begun, count := a.known.begun, a.known.count
 	a.mu.RUnlock()
+	if err != nil {
+		return fmt.Errorf("storing who may do what: %w", err)
+	}
 	mac, ok := a.journal.Authenticate(storedPurpose, raw)
 	if !ok || !begun {
 		return nil

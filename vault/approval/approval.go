@@ -12,6 +12,8 @@ import (
 )
 
 var (
+	// ErrTrial says that the tenant is on trial, or being founded: no two people are there yet who could do it.
+	ErrTrial = errors.New("the tenant is on trial, where nothing can be done that takes two people")
 	// ErrOpen says that another proposal about the same is under way: neither done, nor lapsed.
 	ErrOpen = errors.New("another proposal is under way")
 	// ErrOver says that a proposal has lapsed, or that a later one has taken its place.

@@ -15,7 +15,7 @@ type Step[P any] func(journal.View) (P, []journal.Event, error)
 // can put back a copy without it unnoticed. That holds for a step that was on record already, too: who repeats it may
 // do so because it was not covered in time.
 //
-// Errors: those of step; access.ErrDenied; access.ErrUnreleased, together with the proposal, when it is on record and
+// Errors: those of step; access.ErrDenied; ErrTrial; access.ErrUnreleased, together with the proposal, when it is on record and
 // in force, but no locked checkpoint covers it in time.
 func Commit[P any](ctx context.Context, door *access.Door, who access.Who, a access.Action, step Step[P]) (P, error) {
 	proposal, err := Decide(ctx, door, who, a, step)
@@ -25,12 +25,21 @@ func Commit[P any](ctx context.Context, door *access.Door, who access.Who, a acc
 	return proposal, err
 }
 
-// Decide commits a step, and does not wait.
+// Decide commits a step, and does not wait. ErrTrial in a tenant that is not founded yet.
 func Decide[P any](ctx context.Context, door *access.Door, who access.Who, a access.Action,
 	step Step[P]) (proposal P, err error) {
-	_, err = door.Act(ctx, who, a, func(view journal.View) (journal.Change, error) {
+	_, err = door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		if err := guard.Authorize(a, access.Scope{}, journal.ID{}); err != nil {
+			return journal.Change{}, err
+		}
+		tenancy, err := guard.Tenancy()
+		if err == nil && tenancy.Founded.IsZero() {
+			err = ErrTrial
+		}
+		if err != nil {
+			return journal.Change{}, err
+		}
 		var events []journal.Event
-		var err error
 		proposal, events, err = step(view)
 		return journal.Change{Events: events}, err
 	})

@@ -311,7 +311,7 @@ func (w *rewrapping) commit(ctx context.Context, ready []rewrapped) error {
 				puts = append(puts, journal.Row{Key: row.key, Value: row.fresh})
 			}
 		}
-		if err := current(view, w.who.Tenant, puts...); err != nil || len(puts) == 0 {
+		if err := Current(view, w.who.Tenant, puts...); err != nil || len(puts) == 0 {
 			return journal.Change{}, err
 		}
 		data := KeysRewrappedData{Version: w.progress().Version}

@@ -14,6 +14,7 @@ import (
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/node"
 	"muniment/vault"
+	"muniment/vault/access"
 	"muniment/vault/checkpoints"
 	"muniment/vault/keys/local"
 )
@@ -172,7 +173,7 @@ func (r *restoreRun) goOnRecord(ctx context.Context, j *journal.Journal) error {
 		for _, head := range r.report.Outside {
 			data.Outside = append(data.Outside, vault.OutsideHead{From: head.From, Size: head.Size})
 		}
-		actor := journal.Actor{Tenant: journal.System, ID: vault.OperatorActor}
+		actor := journal.Actor{Tenant: journal.System, ID: access.OperatorActor}
 		_, err := j.Commit(ctx, actor, func(journal.View) (journal.Change, error) {
 			event := vault.JournalRestored.New(journal.ID{}, data)
 			return journal.Change{Events: []journal.Event{event}}, nil

@@ -42,7 +42,7 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 	}
 	if backend != nil {
 		defer func() { _ = backend.Close() }() // it was only read from
-		d.readBootstrap(ctx, backend, r)
+		d.readTrials(ctx, backend, r)
 	}
 	release, err := d.openRelease(ctx)
 	if err != nil {
@@ -107,20 +107,20 @@ func (d *doctor) openRelease(ctx context.Context) (node.Store, error) {
 	return node.OpenRelease(ctx, d.cfg, slog.New(slog.DiscardHandler), false)
 }
 
-// readBootstrap warns of a first principal that is still in use. A running server tells by its cautions.
-func (d *doctor) readBootstrap(ctx context.Context, backend journal.Backend, r *report) {
+// readTrials warns of tenants on trial. A running server tells by its cautions.
+func (d *doctor) readTrials(ctx context.Context, backend journal.Backend, r *report) {
 	err := backend.View(ctx, func(read journal.Reader) error {
-		found, err := access.BootstrapKeys(read)
-		for _, who := range found {
-			r.warn("bootstrap principal", "create a principal for each person (muniment principal create), and "+
-				"have an administrator among them revoke "+
-				"this one's: muniment principal revoke "+who.Principal.String(),
-				"the first principal of tenant %s, which may do nearly everything, has a valid API key", who.Tenant)
+		found, err := access.Tenancies(read)
+		for _, t := range found {
+			if t.Trial {
+				r.warn("trial", "have two people found it before records are kept: muniment principal found",
+					"tenant %s is on trial: one person is enough to let others in", t.Tenant)
+			}
 		}
 		return err
 	})
 	if err != nil {
-		r.refused("bootstrap principal", fmt.Errorf("reading the journal: %w", err),
+		r.refused("trial", fmt.Errorf("reading the journal: %w", err),
 			"move journal.db away and run muniment restore")
 	}
 }

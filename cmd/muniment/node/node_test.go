@@ -12,6 +12,7 @@ import (
 
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/remote"
+	"muniment/vault"
 	"muniment/vault/access"
 )
 
@@ -50,11 +51,12 @@ func TestWiringAsksForPermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, key, err := s.Node.Vault.CreatePrincipal(ctx, who, []access.Grant{{Role: access.Depositor}})
+	created, err := s.Node.Vault.CreatePrincipal(ctx, who,
+		vault.NewPrincipal{Grants: []access.Grant{{Role: access.Depositor}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := remote.New(s.URL(), key.Reveal(), remote.NewTransport(8))
+	r, err := remote.New(s.URL(), created.Key.Reveal(), remote.NewTransport(8))
 	if err != nil {
 		t.Fatal(err)
 	}

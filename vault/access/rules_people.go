@@ -1,0 +1,320 @@
+package access
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"muniment/anchor/journal"
+)
+
+// OperatorActor is who acts offline, on the machine itself: somebody with the data folder and the keys, and no
+// principal.
+const OperatorActor = "operator"
+
+// peopleRules say who may cause the events about principals, their keys and grants, and the founding of a tenant.
+func peopleRules() Rules {
+	return Rules{
+		string(TrialBegun):       AtBeginning,
+		string(FoundingBegun):    foundingRule,
+		string(FoundingStopped):  Either(Needs(ManageUsers), Needs(ApproveGrants)),
+		string(TenantFounded):    founderRule,
+		string(PrincipalCreated): createdRule,
+		string(PrincipalNamed):   Either(All(Needs(ManageUsers), ownTenant(named)), Either(namesItself, foundersRule)),
+		string(CodeIssued):       All(ownTenant(coded), Either(Needs(ManageUsers), toFounder)),
+		string(KeyAdded):         All(addedRule, ownTenant(addedTo)),
+		string(KeyRevoked):       All(Needs(ManageUsers), ownTenant(revokedOf), notOneself),
+		string(GrantsGiven):      All(Needs(ManageUsers), onTrial),
+		string(GrantsProposed):   All(Needs(ManageUsers), proposedRule),
+		string(GrantsApproved):   All(Needs(ApproveGrants), approvedRule),
+		string(GrantsDeclined):   Either(Needs(ManageUsers), Needs(ApproveGrants)),
+		string(GrantsRevoked):    All(Needs(ManageUsers), ownTenant(grantsRevokedOf)),
+	}
+}
+
+// tenancy is how the tenant of the event was founded, as of the event.
+func (c *Case) tenancy() (tenancy, error) {
+	row, _, err := tenancies.Get(c, []byte(c.Tenant))
+	return row, err
+}
+
+// onTrial is the rule for what one person may do alone in a tenant on trial.
+func onTrial(c *Case) error {
+	row, err := c.tenancy()
+	if err == nil && !row.Trial {
+		err = errors.New("the tenant was not on trial")
+	}
+	return err
+}
+
+// createdRule: the first principal of a tenant is part of its beginning; the bootstrap, the operator or an
+// administrator begin a founding; an administrator creates the others, with grants only in a tenant on trial.
+func createdRule(c *Case) error {
+	d, err := ReadData[PrincipalCreatedData](c)
+	if err != nil {
+		return err
+	}
+	switch d.Origin {
+	case OriginBootstrap:
+		return AtBeginning(c)
+	case OriginFounding:
+		if len(d.Grants) != 1 || d.Grants[0] != (Grant{Role: Administrator}) && d.Grants[0] != (Grant{Role: Approver}) {
+			return errors.New("founders become administrator and approver, and nothing else")
+		}
+		return foundersRule(c)
+	case OriginCreated:
+	default:
+		return errors.New("it does not say how the principal came to be")
+	}
+	if err := Needs(ManageUsers)(c); err != nil || len(d.Grants) == 0 {
+		return err
+	}
+	if one, other, bad := Conflict(d.Grants); bad {
+		return conflictError(one, other)
+	}
+	return onTrial(c)
+}
+
+func conflictError(one, other Role) error {
+	return fmt.Errorf("nobody may be %s and %s together", one, other)
+}
+
+// foundersRule: founders are made at the beginning of a tenant, by the administrator of one on trial, or by the
+// operator.
+func foundersRule(c *Case) error {
+	switch c.Actor {
+	case BootstrapActor:
+		return AtBeginning(c)
+	case OperatorActor:
+		return By("", OperatorActor)(c)
+	}
+	return All(Needs(ManageUsers), onTrial)(c)
+}
+
+// foundingRule: a recovery, which the operator alone begins, waits.
+func foundingRule(c *Case) error {
+	d, err := ReadData[FoundingBegunData](c)
+	if err == nil && (d.NotBefore != nil) != (c.Actor == OperatorActor) {
+		err = errors.New("a recovery is the operator's, and waits")
+	}
+	if err != nil {
+		return err
+	}
+	return foundersRule(c)
+}
+
+// toFounder: before there are two people with keys, the founders get their codes from the program at its start, or from
+// the operator.
+func toFounder(c *Case) error {
+	if c.Actor != BootstrapActor && c.Actor != OperatorActor {
+		return errWorker
+	}
+	id, err := coded(c)
+	if err != nil {
+		return err
+	}
+	row, err := c.tenancy()
+	if err == nil && (row.Trial || !row.Founding.has(id)) {
+		err = errors.New("it is about nobody who founds the tenant")
+	}
+	return err
+}
+
+// founderRule: a founding ends with the claim of one of its founders, when both have keys.
+func founderRule(c *Case) error {
+	row, err := c.tenancy()
+	if err != nil {
+		return err
+	}
+	if row.Founding == nil {
+		return errNoFounding
+	}
+	if id, err := journal.ParseID(c.Actor); err != nil || !row.Founding.has(id) {
+		return errors.New("its actor is no founder")
+	}
+	keys, err := allKeys(c)
+	if err != nil {
+		return err
+	}
+	for _, founder := range []journal.ID{row.Founding.Administrator, row.Founding.Approver} {
+		has := false
+		for _, key := range keys {
+			has = has || key.Principal == founder
+		}
+		if !has {
+			return errors.New("a founder has no key yet")
+		}
+	}
+	return nil
+}
+
+// addedRule: a key is added at the beginning of a tenant, by the administrator of one on trial, or by whoever claims it
+// with the principal's code.
+func addedRule(c *Case) error {
+	d, err := ReadData[KeyAddedData](c)
+	if err != nil {
+		return err
+	}
+	if !d.Claimed {
+		return Either(All(Needs(ManageUsers), onTrial), AtBeginning)(c)
+	}
+	p, known, err := c.cache.get(c, d.Principal)
+	switch {
+	case err != nil:
+		return err
+	case !known || c.Actor != d.Principal.String():
+		return errors.New("its actor claims a key of somebody else")
+	case p.Code == nil || c.At.After(p.Code.Lapses):
+		return errors.New("there was no code to claim it with")
+	}
+	return nil
+}
+
+// namesItself: who claims a key may say how they are called, once.
+func namesItself(c *Case) error {
+	d, err := ReadData[PrincipalNamedData](c)
+	if err != nil {
+		return err
+	}
+	p, err := c.actor()
+	if err == nil && (c.Actor != d.Principal.String() || !p.Name.IsZero()) {
+		err = errors.New("its actor names somebody else, or itself anew")
+	}
+	return err
+}
+
+// proposedRule: nobody widens their own power, and no roles come together that exclude each other.
+func proposedRule(c *Case) error {
+	d, err := ReadData[GrantsProposedData](c)
+	if err != nil {
+		return err
+	}
+	p, known, err := c.cache.get(c, d.Principal)
+	switch {
+	case err != nil:
+		return err
+	case !known || p.Tenant != c.Tenant:
+		return errNotOurs
+	case d.Principal.String() == c.Actor:
+		return errors.New("its actor widens its own power")
+	}
+	if one, other, bad := Conflict(Union(p.Grants, d.Grants)); bad {
+		return conflictError(one, other)
+	}
+	return nil
+}
+
+// approvedRule: an approval is of a proposal that is open, by somebody who has not proposed it and is not the one whose
+// power it widens, while its proposer is still an administrator; and it gives what was proposed.
+func approvedRule(c *Case) error {
+	d, err := ReadData[GrantsApprovedData](c)
+	if err != nil {
+		return err
+	}
+	p, known, err := c.cache.get(c, d.Principal)
+	switch {
+	case err != nil:
+		return err
+	case !known || p.Tenant != c.Tenant:
+		return errNotOurs
+	case p.Proposed == nil || p.Proposed.ID != d.ID:
+		return errNoProposal
+	case p.Proposed.Proposer == c.Actor || d.Principal.String() == c.Actor:
+		return errors.New("its actor approves what it has proposed, or its own power")
+	}
+	keys, err := keysIn(c, d.Principal)
+	if err != nil {
+		return err
+	}
+	s := standing(d.Principal, p, keys)
+	if !equal(d.Digest, s.Digest()) || !sameKeys(d.Keys, s.Keys) || !sameGrants(d.Grants, s.After()) {
+		return errors.New("it approves something else than was proposed")
+	}
+	proposer, err := journal.ParseID(p.Proposed.Proposer)
+	if err != nil {
+		return errNobody
+	}
+	by, known, err := c.cache.get(c, proposer)
+	if err == nil && (!known || by.Tenant != c.Tenant || !by.permission(ManageUsers).Covers(Scope{})) {
+		err = errors.New("its proposer was no administrator any more")
+	}
+	return err
+}
+
+// keysIn are a principal's keys in the tables, in the order of their digests.
+func keysIn(r journal.Reader, id journal.ID) (found []apiKey, err error) {
+	err = apiKeys.Scan(r, journal.Range{}, func(_ []byte, key apiKey) error {
+		if key.Principal == id {
+			found = append(found, key)
+		}
+		return nil
+	})
+	return found, err // the rows lie in the order of the digests
+}
+
+func sameKeys(digests [][]byte, keys []Key) bool {
+	if len(digests) != len(keys) {
+		return false
+	}
+	for i, key := range keys {
+		if !bytes.Equal(digests[i], key.Digest) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameGrants(one, other []Grant) bool {
+	return len(one) == len(other) && len(Union(one, other)) == len(one)
+}
+
+var errNotOurs = errors.New("it is about a principal that the tenant does not have")
+
+// ownTenant is the rule that a principal is of the event's tenant.
+func ownTenant(of func(*Case) (journal.ID, error)) Rule {
+	return func(c *Case) error {
+		id, err := of(c)
+		if err != nil {
+			return err
+		}
+		p, known, err := c.cache.get(c, id)
+		if err == nil && (!known || p.Tenant != c.Tenant) {
+			err = errNotOurs
+		}
+		return err
+	}
+}
+
+func addedTo(c *Case) (journal.ID, error) {
+	d, err := ReadData[KeyAddedData](c)
+	return d.Principal, err
+}
+
+func revokedOf(c *Case) (journal.ID, error) {
+	d, err := ReadData[KeyRevokedData](c)
+	return d.Principal, err
+}
+
+func coded(c *Case) (journal.ID, error) {
+	d, err := ReadData[CodeIssuedData](c)
+	return d.Principal, err
+}
+
+func named(c *Case) (journal.ID, error) {
+	d, err := ReadData[PrincipalNamedData](c)
+	return d.Principal, err
+}
+
+func grantsRevokedOf(c *Case) (journal.ID, error) {
+	d, err := ReadData[GrantsRevokedData](c)
+	return d.Principal, err
+}
+
+// notOneself: nobody revokes their own keys.
+func notOneself(c *Case) error {
+	id, err := revokedOf(c)
+	if err == nil && id.String() == c.Actor {
+		err = errors.New("its actor revokes its own API key")
+	}
+	return err
+}

@@ -1,0 +1,195 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+	"muniment/vault/invalid"
+	"muniment/vault/rekey"
+	"muniment/vault/seal"
+)
+
+// maxName is how long a display name may be, in bytes.
+const maxName = 200
+
+// nameBinding is the kind of sealed rows with display names, in their bindings.
+const nameBinding = "name"
+
+// bindName is what a display name is bound to: another principal's does not open in its place.
+func bindName(tenant string, principal, name journal.ID) []byte {
+	return seal.RowBinding(tenant, nameBinding, append(principal[:], name[:]...))
+}
+
+// nameBindingOf is what the display name that an event binds is bound to.
+func nameBindingOf(by journal.Record, name journal.ID) ([]byte, error) {
+	var named access.PrincipalNamedData
+	if err := json.Unmarshal(by.Data, &named); err != nil || by.Type != string(access.PrincipalNamed) {
+		return nil, fmt.Errorf("a display name is bound by an event that names nobody: %w", journal.ErrDamaged)
+	}
+	return bindName(by.Tenant, named.Principal, name), nil
+}
+
+func checkName(name string) error {
+	if fault := lineFault(name, maxName); fault != "" {
+		return &invalid.Field{Name: "name", Reason: fault}
+	}
+	return nil
+}
+
+// sealedName is a display name that is about to be written; the zero value is none.
+type sealedName struct {
+	principal journal.ID
+	id        journal.ID
+	row       journal.Row
+}
+
+// sealName seals a display name; "" is none.
+func (v *Vault) sealName(ctx context.Context, tenant string, principal journal.ID, name string) (sealedName, error) {
+	if name == "" {
+		return sealedName{}, nil
+	}
+	id, err := v.newID()
+	if err != nil {
+		return sealedName{}, err
+	}
+	value, err := v.sealText(ctx, tenant, bindName(tenant, principal, id), []byte(name))
+	row := journal.Row{Key: access.NameRow(id), Value: value}
+	return sealedName{principal: principal, id: id, row: row}, err
+}
+
+// change is a change of the events given, and of one more by which the principal has the name.
+func (n *sealedName) change(events ...journal.Event) journal.Change {
+	if n.id.IsZero() {
+		return journal.Change{Events: events}
+	}
+	named := access.PrincipalNamed.New(journal.ID{}, access.PrincipalNamedData{Principal: n.principal, Name: n.id})
+	return journal.Change{Events: append(events, named), Sealed: []journal.Row{n.row}}
+}
+
+// Rename gives a principal of who's tenant another display name, and erases the earlier one; access.ManageUsers is
+// needed.
+//
+// Errors: a *invalid.Field for the name; ErrNotFound; access.ErrDenied; access.ErrUnreleased.
+func (v *Vault) Rename(ctx context.Context, who access.Who, principal journal.ID, name string) error {
+	err := checkName(name)
+	if err == nil && name == "" {
+		err = &invalid.Field{Name: "name", Reason: "is missing"}
+	}
+	var sealed sealedName
+	if err == nil {
+		sealed, err = v.sealName(ctx, who.Tenant, principal, name)
+	}
+	if err != nil {
+		return fmt.Errorf("naming a principal: %w", err)
+	}
+	decide := func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		if err := guard.Authorize(access.ManageUsers, access.Scope{}, journal.ID{}); err != nil {
+			return journal.Change{}, err
+		}
+		at := access.Who{Tenant: who.Tenant, Principal: principal}
+		s, known, err := v.cfg.Door.Authority().Standing(view, at)
+		if err == nil && !known {
+			err = ErrNotFound
+		}
+		change := sealed.change()
+		if !s.Name.IsZero() {
+			change.Sealed = append(change.Sealed, journal.Row{Key: access.NameRow(s.Name)})
+		}
+		return change, err
+	}
+	_, err = rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, who, &sealed.row, decide)
+	if err == nil {
+		err = v.cfg.Door.Kept(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("naming a principal: %w", err)
+	}
+	return nil
+}
+
+// Names are the display names of actors, by their ids, for showing them beside what they did. Actors that are no
+// principals, or have no name, are not among them; nor is anybody for who lacks access.ViewUsers, or while the key
+// service does not answer. One journal.consulted event covers all that the caller is told within an hour.
+func (v *Vault) Names(ctx context.Context, who access.Who, actors []string) (map[string]string, error) {
+	var standings []access.Standing
+	err := v.cfg.Door.View(ctx, who, func(r journal.Reader, guard *access.Guard) error {
+		p, err := guard.Permission(access.ViewUsers)
+		if err != nil || !p.All {
+			return err
+		}
+		seen := map[journal.ID]bool{}
+		for _, actor := range actors {
+			id, err := journal.ParseID(actor)
+			if err != nil || seen[id] {
+				continue
+			}
+			seen[id] = true
+			s, known, err := v.cfg.Door.Authority().Standing(r, access.Who{Tenant: who.Tenant, Principal: id})
+			if err != nil {
+				return err
+			}
+			if known && !s.Name.IsZero() {
+				standings = append(standings, s)
+			}
+		}
+		return nil
+	})
+	if err == nil && len(standings) > 0 {
+		err = v.consult(ctx, who, consultedPrincipals, viewsUsers)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the names of principals: %w", err)
+	}
+	names := map[string]string{}
+	for id, name := range v.openNames(ctx, who.Tenant, standings) {
+		names[id.String()] = name
+	}
+	return names, nil
+}
+
+// openNames opens the display names of principals in one batch. What cannot be opened is left out and logged: a name is
+// shown beside what counts, which must not wait for it.
+func (v *Vault) openNames(ctx context.Context, tenant string, standings []access.Standing) map[journal.ID]string {
+	var (
+		rows  []seal.Sealed
+		owner []journal.ID
+	)
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		for _, s := range standings {
+			if s.Name.IsZero() {
+				continue
+			}
+			value, err := journal.SealedRow(r, access.NameRow(s.Name))
+			if err != nil || value == nil { // the name of a past moment may have been erased
+				continue
+			}
+			rows = append(rows, seal.Sealed{
+				Binding: bindName(tenant, s.Principal, s.Name), Value: bytes.Clone(value),
+			})
+			owner = append(owner, s.Principal)
+		}
+		return nil
+	})
+	names := map[journal.ID]string{}
+	if err != nil || len(rows) == 0 {
+		return names
+	}
+	opened, err := v.openSealed(ctx, tenant, rows)
+	if err != nil {
+		v.cfg.Log.Warn("the names of principals could not be opened", "tenant", tenant, "error", err)
+		return names
+	}
+	for i, row := range opened {
+		if row.Err != nil {
+			v.cfg.Log.Error("the name of a principal is not what was recorded", "tenant", tenant,
+				"principal", owner[i].String(), "error", row.Err)
+			continue
+		}
+		names[owner[i]] = string(row.Text)
+	}
+	return names
+}

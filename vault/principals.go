@@ -1,0 +1,329 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/vault/access"
+	"muniment/vault/approval"
+	"muniment/vault/invalid"
+	"muniment/vault/rekey"
+)
+
+const (
+	// codeLapse is how long a one-time code can be used.
+	codeLapse = 7 * 24 * time.Hour
+	// grantLapse is how long a proposal of grants stays open.
+	grantLapse = 90 * 24 * time.Hour
+)
+
+// grantTerms are those of grants: an approval is their execution, and they wait for nothing else.
+var grantTerms = approval.Terms{Lapse: grantLapse}
+
+// Principal describes a principal of a tenant.
+type Principal struct {
+	ID      journal.ID
+	Name    string // "" for none, or for one that could not be opened now
+	Origin  string // access.OriginBootstrap, OriginFounding or OriginCreated
+	Created time.Time
+	Grants  []access.Grant
+	Keys    []PrincipalKey
+	Revoked bool      // keys spoke for it, and none does any more
+	Code    time.Time // when its one-time code lapses; zero for none
+}
+
+// PrincipalKey is an API key of a principal.
+type PrincipalKey struct {
+	Fingerprint access.Fingerprint
+	Added       time.Time
+	Approved    bool // it speaks for the principal
+}
+
+// NewPrincipal is a principal that is to be made.
+type NewPrincipal struct {
+	Name   string // needed in a tenant that was founded: an approver must see who it is
+	Grants []access.Grant
+}
+
+// CreatedPrincipal is a principal that was made.
+type CreatedPrincipal struct {
+	Principal Principal
+	Key       access.APIKey  // on trial: in force at once; else zero
+	Code      access.Code    // in a tenant that was founded: its person claims a key with it; else zero
+	Lapses    time.Time      // of Code
+	Proposal  *GrantProposal // of its grants, in a tenant that was founded; nil for none
+}
+
+// Self is what a principal is told about itself.
+type Self struct {
+	Tenant string
+	Trial  bool // the tenant is on trial
+	Principal
+}
+
+// describe makes the description of a principal whose name is open.
+func describe(s access.Standing, name string) Principal {
+	p := Principal{
+		ID: s.Principal, Name: name, Origin: s.Origin, Created: s.Created, Grants: s.Grants, Revoked: s.Revoked,
+		Code: s.Code,
+	}
+	for _, key := range s.Keys {
+		p.Keys = append(p.Keys, PrincipalKey{
+			Fingerprint: access.FingerprintOf(key.Digest), Added: key.Added, Approved: key.Speaks,
+		})
+	}
+	return p
+}
+
+// CreatePrincipal makes a principal of who's tenant; who needs access.ManageUsers. On trial it has its grants and an
+// API key at once. In a tenant that was founded it has neither: the person claims a key with a one-time code, and the
+// grants are proposed for an approver. Keys and codes are shown once and stored nowhere.
+//
+// When it returns access.ErrUnreleased all that it has made is returned, too: it is in force, but no locked checkpoint
+// covers it yet. The same again would make another principal.
+//
+// Errors: a *invalid.Field for name and grants; ErrNoSeries; ErrRoles; access.ErrDenied.
+func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, in NewPrincipal) (CreatedPrincipal, error) {
+	out, err := v.createPrincipal(ctx, who, in)
+	if err == nil {
+		err = v.cfg.Door.Kept(ctx)
+	}
+	if err != nil {
+		return out, fmt.Errorf("creating a principal: %w", err)
+	}
+	return out, nil
+}
+
+func (v *Vault) createPrincipal(ctx context.Context, who access.Who, in NewPrincipal) (CreatedPrincipal, error) {
+	if err := errors.Join(checkName(in.Name), checkGrants(in.Grants)); err != nil {
+		return CreatedPrincipal{}, err
+	}
+	id, err := v.newID()
+	if err != nil {
+		return CreatedPrincipal{}, err
+	}
+	proposal, err := v.newID()
+	if err != nil {
+		return CreatedPrincipal{}, err
+	}
+	key, err := access.NewAPIKey(v.cfg.Rand)
+	if err != nil {
+		return CreatedPrincipal{}, err
+	}
+	code, err := access.NewCode(v.cfg.Rand)
+	if err != nil {
+		return CreatedPrincipal{}, err
+	}
+	name, err := v.sealName(ctx, who.Tenant, id, in.Name)
+	if err != nil {
+		return CreatedPrincipal{}, err
+	}
+	var out CreatedPrincipal
+	decide := func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		out = CreatedPrincipal{Principal: Principal{
+			ID: id, Name: in.Name, Origin: access.OriginCreated, Created: view.Now(),
+		}}
+		if err := guard.Authorize(access.ManageUsers, access.Scope{}, journal.ID{}); err != nil {
+			return journal.Change{}, err
+		}
+		if err := v.grantable(view, who.Tenant, nil, in.Grants); err != nil {
+			return journal.Change{}, err
+		}
+		tenancy, err := guard.Tenancy()
+		if err != nil {
+			return journal.Change{}, err
+		}
+		created := access.PrincipalCreatedData{Principal: id, Origin: access.OriginCreated}
+		if tenancy.Trial {
+			created.Grants = in.Grants
+			out.Principal.Grants, out.Key = in.Grants, key
+			out.Principal.Keys = []PrincipalKey{{Fingerprint: key.Fingerprint(), Added: view.Now(), Approved: true}}
+			digest := key.Digest()
+			return name.change(access.PrincipalCreated.New(journal.ID{}, created),
+				access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]})), nil
+		}
+		if in.Name == "" {
+			return journal.Change{}, &invalid.Field{Name: "name", Reason: "is missing: an approver must see who it is"}
+		}
+		out.Code, out.Lapses = code, view.Now().Add(codeLapse)
+		out.Principal.Code = out.Lapses
+		events := []journal.Event{
+			access.PrincipalCreated.New(journal.ID{}, created), codeIssued(id, code, out.Lapses),
+		}
+		if len(in.Grants) > 0 {
+			s := access.Standing{Who: access.Who{Tenant: who.Tenant, Principal: id}, Name: name.id}
+			p, event := propose(who, s, proposal, in.Grants, settled(view))
+			p.Name, out.Proposal = in.Name, &p
+			events = append(events, event)
+		}
+		return name.change(events...), nil
+	}
+	_, err = rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, who, &name.row, decide)
+	if err != nil {
+		return CreatedPrincipal{}, err
+	}
+	return out, nil
+}
+
+func codeIssued(id journal.ID, code access.Code, lapses time.Time) journal.Event {
+	digest := code.Digest()
+	return access.CodeIssued.New(journal.ID{},
+		access.CodeIssuedData{Principal: id, Digest: digest[:], Lapses: lapses})
+}
+
+// newID draws an id.
+func (v *Vault) newID() (journal.ID, error) { return journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand) }
+
+// checkGrants refuses grants that nobody could have.
+func checkGrants(grants []access.Grant) error {
+	for _, g := range grants {
+		if !g.Role.Known() {
+			return &invalid.Field{Name: "grants", Reason: "name an unknown role; " +
+				"there are depositor, reader, records_officer, approver, auditor, key_custodian and administrator"}
+		}
+		if fault := seriesFault(g.Series); fault != "" {
+			return &invalid.Field{Name: "grants", Reason: "name a series whose code " + fault}
+		}
+	}
+	return nil
+}
+
+// grantable says whether somebody who has grants may be given others: ErrNoSeries, ErrRoles.
+func (v *Vault) grantable(r journal.Reader, tenant string, has, add []access.Grant) error {
+	for _, g := range add {
+		if g.Series == "" {
+			continue
+		}
+		if _, err := v.cfg.Rules.File(r, tenant, g.Series); err != nil {
+			return err
+		}
+	}
+	if one, other, bad := access.Conflict(access.Union(has, add)); bad {
+		return fmt.Errorf("%w: %s and %s", ErrRoles, one, other)
+	}
+	return nil
+}
+
+// Principals describes the principals of who's tenant as they stood at a time, or stand now if it is zero, in the order
+// of their creation; access.ViewUsers is needed.
+func (v *Vault) Principals(ctx context.Context, who access.Who, at time.Time) ([]Principal, error) {
+	var standings []access.Standing
+	err := v.consult(ctx, who, consultedPrincipals, viewsUsers)
+	if err == nil {
+		err = v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+			if at.IsZero() {
+				standings, err = v.cfg.Door.Authority().Standings(r, who.Tenant)
+			} else {
+				standings, err = v.cfg.Door.Authority().StandingsAt(r, who.Tenant, at)
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing principals: %w", err)
+	}
+	names := v.openNames(ctx, who.Tenant, standings)
+	out := make([]Principal, len(standings))
+	for i, s := range standings {
+		out[i] = describe(s, names[s.Principal])
+	}
+	return out, nil
+}
+
+// PrincipalByID describes one principal as Principals does: ErrNotFound.
+func (v *Vault) PrincipalByID(ctx context.Context, who access.Who, id journal.ID, at time.Time) (Principal, error) {
+	all, err := v.Principals(ctx, who, at)
+	if err != nil {
+		return Principal{}, err
+	}
+	for _, p := range all {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return Principal{}, fmt.Errorf("describing a principal: %w", ErrNotFound)
+}
+
+// WhoAmI tells a principal what it is and may do. Nothing goes on record: it knows that already.
+func (v *Vault) WhoAmI(ctx context.Context, who access.Who) (Self, error) {
+	var (
+		self access.Standing
+		out  = Self{Tenant: who.Tenant}
+	)
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		tenancy, err := v.cfg.Door.Authority().Tenancy(r, who.Tenant)
+		if err != nil {
+			return err
+		}
+		out.Trial = tenancy.Trial
+		var known bool
+		if self, known, err = v.cfg.Door.Authority().Standing(r, who); err == nil && !known {
+			err = ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return Self{}, fmt.Errorf("describing the caller: %w", err)
+	}
+	out.Principal = describe(self, v.openNames(ctx, who.Tenant, []access.Standing{self})[who.Principal])
+	return out, nil
+}
+
+// viewsUsers says that principals may be looked at.
+func viewsUsers(_ journal.Reader, guard *access.Guard) error {
+	return guard.Authorize(access.ViewUsers, access.Scope{}, journal.ID{})
+}
+
+// IssueCode makes a one-time code, by which the person claims a further key for a principal of who's tenant, in the
+// place of an earlier code; access.ManageUsers is needed. In a tenant that was founded the key speaks for the principal
+// when an approval covers it (ProposeGrants).
+//
+// Errors: ErrNotFound; approval.ErrOwnRequest; ErrFounding for a founder; access.ErrDenied; access.ErrUnreleased,
+// together with the code.
+func (v *Vault) IssueCode(ctx context.Context, who access.Who, principal journal.ID) (access.Code, time.Time, error) {
+	code, err := access.NewCode(v.cfg.Rand)
+	if err != nil {
+		return access.Code{}, time.Time{}, err
+	}
+	var lapses time.Time
+	_, err = v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		if _, err := v.managed(view, guard, principal); err != nil {
+			return journal.Change{}, err
+		}
+		tenancy, err := guard.Tenancy()
+		if err == nil && tenancy.Founding.Has(principal) {
+			err = ErrFounding
+		}
+		lapses = view.Now().Add(codeLapse)
+		return journal.Change{Events: []journal.Event{codeIssued(principal, code, lapses)}}, err
+	})
+	if err != nil {
+		return access.Code{}, time.Time{}, fmt.Errorf("issuing a one-time code: %w", err)
+	}
+	if err := v.cfg.Door.Kept(ctx); err != nil {
+		return code, lapses, fmt.Errorf("issuing a one-time code: %w", err)
+	}
+	return code, lapses, nil
+}
+
+// managed finds a principal about which another one, who may manage them, decides: ErrNotFound; approval.ErrOwnRequest
+// for the own.
+func (v *Vault) managed(view journal.View, guard *access.Guard, id journal.ID) (access.Standing, error) {
+	if err := guard.Authorize(access.ManageUsers, access.Scope{}, journal.ID{}); err != nil {
+		return access.Standing{}, err
+	}
+	if id == guard.Who().Principal {
+		return access.Standing{}, approval.ErrOwnRequest
+	}
+	s, known, err := v.cfg.Door.Authority().Standing(view, access.Who{Tenant: guard.Who().Tenant, Principal: id})
+	if err == nil && !known {
+		err = ErrNotFound
+	}
+	return s, err
+}
+
+// settled is the time that proposals wait and lapse by.
+func settled(view journal.View) time.Time { return view.Now() }
