@@ -104,22 +104,6 @@ func (l *lifeRig) names() (n int64) {
 	return n
 }
 
-// must ends the test unless a call succeeded.
-func (l *lifeRig) must(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-// wants fails the test unless err is the one wanted.
-func (l *lifeRig) wants(what string, err, want error) {
-	l.t.Helper()
-	if !errors.Is(err, want) {
-		l.t.Errorf("%s: got error %v, want %v", what, err, want)
-	}
-}
-
 // rotate gives the tenant's key a new version, whoever has to do it.
 func (l *lifeRig) rotate() rekey.Rotation {
 	l.t.Helper()

@@ -95,6 +95,22 @@ func (r *rig) door(j *journal.Journal) *access.Door {
 	return door
 }
 
+// must ends the test unless a call succeeded.
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// wants fails the test unless err is the one wanted.
+func (r *rig) wants(what string, err, want error) {
+	r.t.Helper()
+	if !errors.Is(err, want) {
+		r.t.Errorf("%s: got error %v, want %v", what, err, want)
+	}
+}
+
 // principal makes a principal of the default tenant.
 func (r *rig) principal(grants ...access.Grant) access.Who {
 	r.t.Helper()

@@ -1,0 +1,208 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"muniment/anchor/journal"
+	"muniment/vault"
+	"muniment/vault/access"
+	"muniment/vault/approval"
+	"muniment/vault/invalid"
+	"muniment/vault/vaulttest"
+)
+
+// TestFounding leads a tenant from its trial to two people. Whatever one person has let in before has no power after.
+func TestFounding(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	r := newRig(t)
+	authority := r.cfg.Door.Authority()
+	made, err := r.vault.CreatePrincipal(ctx, r.who, vault.NewPrincipal{
+		Name: "Rita Reader", Grants: []access.Grant{{Role: access.ReaderRole}}})
+	r.must(err)
+	reader, err := authority.AuthenticateNow(ctx, made.Key.Reveal())
+	r.must(err)
+	coded, _, err := r.vault.IssueCode(ctx, r.who, reader.Principal)
+	r.must(err)
+	doc := r.deposit(vault.Deposit{}, []byte("content"))
+
+	for _, names := range [][2]string{{"", "Bob"}, {"Ann", ""}, {"Ann", "Ann"}, {"Ann\n", "Bob"}} {
+		if _, err := r.vault.Found(ctx, r.who, names[0], names[1]); !errors.Is(err, invalid.ErrField) {
+			t.Errorf("founding by %q: %v", names, err)
+		}
+	}
+	if _, err := r.vault.Found(ctx, reader, "Ann", "Bob"); !errors.Is(err, access.ErrDenied) {
+		t.Errorf("founding by a reader: %v", err)
+	}
+	first, err := r.vault.Found(ctx, r.who, "Ann Archer", "Bob Baker")
+	r.must(err)
+	two, err := r.vault.Found(ctx, r.who, "Ann Archer", "Bob Baker")
+	r.must(err)
+	for what, code := range map[string]string{
+		"that was replaced": first.Approver.Code.Reveal(), "of nobody": "mun_once_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		"that is none": "mun_once_", "that is empty": "",
+	} {
+		if _, err := r.vault.Claim(ctx, code, ""); !errors.Is(err, vault.ErrNotFound) {
+			t.Errorf("claiming with a code %s: %v", what, err)
+		}
+	}
+	if _, _, err := r.vault.IssueCode(ctx, r.who, two.Approver.Principal); !errors.Is(err, vault.ErrFounding) {
+		t.Errorf("a second code for a founder: %v", err)
+	}
+
+	ann, err := r.vault.Claim(ctx, two.Administrator.Code.Reveal(), "Somebody Else")
+	r.must(err)
+	if ann.InForce || ann.Founded || ann.Principal.Name != "Ann Archer" {
+		t.Errorf("the first claim gives %+v", ann)
+	}
+	if _, err := authority.AuthenticateNow(ctx, ann.Key.Reveal()); !errors.Is(err, access.ErrKeyUnapproved) {
+		t.Errorf("one founder alone: %v", err)
+	}
+	if _, err := r.vault.Claim(ctx, two.Administrator.Code.Reveal(), ""); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("claiming a second time: %v", err)
+	}
+	if _, err := r.read(doc.ID); err != nil {
+		t.Errorf("reading while the trial goes on: %v", err)
+	}
+	bob, err := r.vault.Claim(ctx, two.Approver.Code.Reveal(), "")
+	r.must(err)
+	if !bob.InForce || !bob.Founded {
+		t.Errorf("the second claim gives %+v", bob)
+	}
+	for name, key := range map[string]access.APIKey{"the bootstrap's": r.key, "the reader's": made.Key} {
+		if _, err := authority.AuthenticateNow(ctx, key.Reveal()); !errors.Is(err, access.ErrUnknownKey) {
+			t.Errorf("%s key after the founding: %v", name, err)
+		}
+	}
+	// A code from the trial still gives a key, and the key speaks for nobody.
+	late, err := r.vault.Claim(ctx, coded.Reveal(), "")
+	r.must(err)
+	if _, err := authority.AuthenticateNow(ctx, late.Key.Reveal()); !errors.Is(err, access.ErrKeyUnapproved) {
+		t.Errorf("a key claimed with a code from the trial: %v", err)
+	}
+	for _, who := range []access.Who{r.who, reader} {
+		request := vault.ReadRequest{Purpose: "audit"}
+		if _, err := r.vault.Read(ctx, who, doc.ID, request); !errors.Is(err, access.ErrDenied) {
+			t.Errorf("reading with a permission from the trial: %v", err)
+		}
+	}
+	administrator := access.Who{Tenant: r.tenant, Principal: ann.Principal.ID}
+	if _, err := r.vault.Found(ctx, administrator, "Eve", "Mallory"); !errors.Is(err, vault.ErrFounded) {
+		t.Errorf("founding again: %v", err)
+	}
+	if _, ok, err := r.vault.FoundingCodes(ctx, r.tenant); ok || err != nil {
+		t.Errorf("codes of a founding that is over: %v, %v", ok, err)
+	}
+}
+
+// TestTrialTakesNoTwo: nothing that takes two people can be done on trial, whoever asks.
+func TestTrialTakesNoTwo(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	r := newRig(t)
+	custodian := r.principal(access.Grant{Role: access.KeyCustodian})
+	approver := r.principal(access.Grant{Role: access.Approver})
+	if _, err := r.life.ProposeTrim(ctx, custodian, 0); !errors.Is(err, approval.ErrTrial) {
+		t.Errorf("proposing a trim: %v", err)
+	}
+	if _, err := r.life.ApproveTrim(ctx, approver, journal.ID{1}); !errors.Is(err, approval.ErrTrial) {
+		t.Errorf("approving a trim: %v", err)
+	}
+	if _, err := r.life.RunTrim(ctx, custodian, journal.ID{1}); !errors.Is(err, approval.ErrTrial) {
+		t.Errorf("carrying out a trim: %v", err)
+	}
+	if _, err := r.vault.ApproveGrants(ctx, approver, journal.ID{1}, nil); !errors.Is(err, approval.ErrTrial) {
+		t.Errorf("approving grants: %v", err)
+	}
+	given, err := r.vault.ProposeGrants(ctx, r.who, approver.Principal, []access.Grant{{Role: access.Auditor}})
+	if err != nil || given.State != approval.Done || len(given.After) != 2 {
+		t.Errorf("granting on trial: %+v, %v", given, err)
+	}
+	if _, err := r.vault.Feed(ctx, approver, 0, 10); err != nil {
+		t.Errorf("using what was granted on trial: %v", err)
+	}
+}
+
+// TestBeginFounding: a tenant that begins with its founding lets nobody in before both founders have their keys. Codes
+// that were lost are made anew at a start, for those who have not claimed.
+func TestBeginFounding(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	r := newRig(t)
+	const tenant = "agency"
+	begun, err := r.vault.BeginFounding(ctx, tenant)
+	r.must(err)
+	if _, err := r.vault.BeginFounding(ctx, tenant); !errors.Is(err, vault.ErrBootstrapped) {
+		t.Errorf("founding it twice: %v", err)
+	}
+	again, open, err := r.vault.FoundingCodes(ctx, tenant)
+	r.must(err)
+	if !open || again.Approver.Principal != begun.Approver.Principal {
+		t.Errorf("new codes: %+v, %v", again, open)
+	}
+	if _, err := r.vault.Claim(ctx, begun.Approver.Code.Reveal(), "Bob"); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("claiming with a code that was made anew: %v", err)
+	}
+	_, err = r.vault.Claim(ctx, again.Approver.Code.Reveal(), "Bob Baker")
+	r.must(err)
+	r.clock.Advance(8 * 24 * time.Hour)
+	if _, err := r.vault.Claim(ctx, again.Administrator.Code.Reveal(), "Ann"); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("claiming with a code that has lapsed: %v", err)
+	}
+	third, open, err := r.vault.FoundingCodes(ctx, tenant)
+	r.must(err)
+	if !open || !third.Approver.Code.IsZero() || third.Administrator.Code.IsZero() {
+		t.Errorf("the third codes are for %t, %t", !third.Administrator.Code.IsZero(), !third.Approver.Code.IsZero())
+	}
+	ann, err := r.vault.Claim(ctx, third.Administrator.Code.Reveal(), "Ann Archer")
+	r.must(err)
+	if !ann.Founded {
+		t.Errorf("the last claim gives %+v", ann)
+	}
+	people, err := r.vault.Principals(ctx, access.Who{Tenant: tenant, Principal: ann.Principal.ID}, time.Time{})
+	r.must(err)
+	if len(people) != 2 || people[0].Name != "Ann Archer" || people[1].Name != "Bob Baker" {
+		t.Errorf("the founders are %+v", people)
+	}
+}
+
+// TestRecover: the operator can put two people in the place of those who are lost, after a wait in which anybody who is
+// there after all can stop it.
+func TestRecover(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	const wait = 30 * 24 * time.Hour
+	r := newRig(t)
+	if _, err := r.vault.Recover(ctx, r.tenant, "Eve", "Mallory", wait); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("recovering a tenant on trial: %v", err)
+	}
+	r.found()
+	stopped, err := r.vault.Recover(ctx, r.tenant, "Eve", "Mallory", wait)
+	r.must(err)
+	if err := r.vault.StopFounding(ctx, r.who); !errors.Is(err, access.ErrDenied) {
+		t.Errorf("stopping it as a reader: %v", err)
+	}
+	r.must(r.vault.StopFounding(ctx, r.people.Approver.Who))
+	r.clock.Advance(wait)
+	if _, err := r.vault.Claim(ctx, stopped.Approver.Code.Reveal(), ""); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("claiming in a recovery that was stopped: %v", err)
+	}
+
+	two, err := r.vault.Recover(ctx, r.tenant, "Cleo Clark", "Dan Drake", wait)
+	r.must(err)
+	if _, err := r.vault.Claim(ctx, two.Approver.Code.Reveal(), ""); !errors.Is(err, approval.ErrWaiting) {
+		t.Errorf("claiming at once: %v", err)
+	}
+	r.clock.Advance(wait)
+	recovered := vaulttest.Claim(t, r.vault, r.tenant, two)
+	auditor := recovered.Principal(t, "Una Auditor", access.Grant{Role: access.Auditor})
+	if _, err := r.vault.Feed(ctx, auditor.Who, 0, 10); err != nil {
+		t.Errorf("whom the new two have let in: %v", err)
+	}
+	if _, err := r.cfg.Door.Authority().AuthenticateNow(ctx, r.key.Reveal()); err != nil {
+		t.Errorf("the keys of others go on: %v", err)
+	}
+}
