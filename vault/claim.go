@@ -16,12 +16,12 @@ type Claimed struct {
 	Principal Principal
 	Key       access.APIKey // shown once and stored nowhere
 	Founded   bool          // this claim has ended the founding of the tenant, or a recovery
-	InForce   bool          // the key speaks for the principal; else it waits for its approval, or for the other founder
+	InForce   bool          // the key speaks for the principal; else it waits for an approval, or the other founder
 }
 
-// Claim draws an API key for the principal that a one-time code is for. The code is spent. Whoever has the code needs
-// no other credential; name is what they are called, where the principal has no name yet. The claim of the second
-// founder ends a founding.
+// Claim draws an API key for the principal that a one-time code is for. The code is spent, and no other credential is
+// needed; name is what the person is called, where the principal has no name yet. The claim of the second founder ends
+// a founding.
 //
 // Errors: ErrNotFound for any code that is not open; a *invalid.Field for the name; approval.ErrWaiting, in a recovery
 // whose waiting period has not ended; access.ErrUnreleased, together with what was claimed.

@@ -44,7 +44,7 @@ var (
 	ErrNoProposal = errors.New("no such proposal")
 	// ErrChanged says that a proposal is not any more what its approver has seen: look at it again.
 	ErrChanged = errors.New("the proposal is not any more what was looked at")
-	// ErrNoKey says that the person whom a proposal is about has not claimed a key yet, so that there is none to approve.
+	// ErrNoKey says that the person whom a proposal is about has not claimed a key yet: there is none to approve.
 	ErrNoKey = errors.New("the person has not claimed an API key yet")
 	// ErrRetained says that the rules of retention do not let a document be destroyed now. Rules return it.
 	ErrRetained = errors.New("the rules do not let the document be destroyed")

@@ -39,7 +39,9 @@ func golden() map[string]any {
 		"principal.named/1":       access.PrincipalNamedData{Principal: id, Name: note},
 		"principal.code_issued/1": access.CodeIssuedData{Principal: id, Digest: digest, Lapses: until},
 		"principal.key_added/1":   access.KeyAddedData{Principal: id, Digest: digest, Claimed: true},
-		"grants.given/1":          access.GrantsGivenData{Principal: id, Grants: []access.Grant{{Role: access.Auditor}}},
+		"grants.given/1": access.GrantsGivenData{
+			Principal: id, Grants: []access.Grant{{Role: access.Auditor}},
+		},
 		"grants.proposed/1": access.GrantsProposedData{ID: note, Principal: id, Lapses: until,
 			Grants: []access.Grant{{Role: access.ReaderRole, Series: "a"}}},
 		"grants.approved/1": access.GrantsApprovedData{ID: note, Principal: id,

@@ -14,7 +14,7 @@ import (
 	"muniment/vault/vaulttest"
 )
 
-// TestFounding leads a tenant from its trial to two people. Whatever one person has let in before has no power after.
+// TestFounding leads a tenant from its trial to two people: keys that one person has let in before have no power after.
 func TestFounding(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

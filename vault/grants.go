@@ -13,8 +13,8 @@ import (
 	"muniment/vault/invalid"
 )
 
-// GrantProposal is a proposal that widens the power of a principal, and what has become of it. What an approver says
-// yes to is all of it: the principal has the grants After, and all of Keys speak for it.
+// GrantProposal is a proposal that widens the power of a principal, and what has become of it. An approver says yes to
+// all of it: the principal has the grants After, and all of Keys speak for it.
 type GrantProposal struct {
 	ID        journal.ID // zero on trial, where nobody has to approve
 	Principal journal.ID

@@ -78,8 +78,9 @@ func (s *standing) withoutKeys() {
 // excluded says whether nobody may hold these roles together.
 func excluded(grants map[access.Role]bool) bool {
 	admin, custodian := grants[access.Administrator], grants[access.KeyCustodian]
-	return admin && (grants[access.ReaderRole] || grants[access.RecordsOfficer] || custodian || grants[access.Approver]) ||
-		custodian && grants[access.Approver]
+	approver := grants[access.Approver]
+	return admin && (grants[access.ReaderRole] || grants[access.RecordsOfficer] || custodian || approver) ||
+		custodian && approver
 }
 
 // seen is what somebody has looked at before approving.

@@ -151,8 +151,8 @@ func (v *Vault) Names(ctx context.Context, who access.Who, actors []string) (map
 	return names, nil
 }
 
-// openNames opens the display names of principals in one batch. What cannot be opened is left out and logged: a name is
-// shown beside what counts, which must not wait for it.
+// openNames opens the display names of principals in one batch. A name that cannot be opened is left out and logged: it
+// is shown beside what counts, which must not wait for it.
 func (v *Vault) openNames(ctx context.Context, tenant string, standings []access.Standing) map[journal.ID]string {
 	var (
 		rows  []seal.Sealed

@@ -150,7 +150,8 @@ func (f *siteFacts) secondHalf(ctx context.Context, n *node.Server) error {
 	if err != nil {
 		return err
 	}
-	if _, err := n.Node.Keys.Rotate(ctx, access.Who{Tenant: who.Tenant, Principal: custodian.Principal.ID}); err != nil {
+	rotates := access.Who{Tenant: who.Tenant, Principal: custodian.Principal.ID}
+	if _, err := n.Node.Keys.Rotate(ctx, rotates); err != nil {
 		return err
 	}
 	if err := f.revoke(ctx, n); err != nil {

@@ -50,8 +50,8 @@ func (r Role) Known() bool {
 	return false
 }
 
-// conflicts are the roles that nobody may hold together (NIST SP 800-53, AC-5): who makes principals gets at no content,
-// no file plan and no key, and approves nothing; who destroys keys approves no destruction.
+// conflicts are the roles that nobody may hold together (NIST SP 800-53, AC-5): who makes principals gets at no
+// content, no file plan and no key, and approves nothing; who destroys keys approves no destruction.
 var conflicts = [][2]Role{
 	{Administrator, ReaderRole}, {Administrator, RecordsOfficer}, {Administrator, KeyCustodian},
 	{Administrator, Approver}, {KeyCustodian, Approver},

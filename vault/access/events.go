@@ -6,8 +6,8 @@ import (
 	"muniment/anchor/journal"
 )
 
-// The events of this package. None is about one document, but for a denial that is. Those about principals, keys, grants
-// and the founding of a tenant form the chain that Authority reads.
+// The events of this package. None is about one document, but for a denial that is. Those about principals, keys,
+// grants and the founding of a tenant form the chain that Authority reads.
 const (
 	TrialBegun       journal.Type[TrialBegunData]       = "tenant.trial_begun/1"
 	FoundingBegun    journal.Type[FoundingBegunData]    = "tenant.founding_begun/1"

@@ -53,8 +53,8 @@ func (s Standing) After() []Grant {
 const digestFormat = "muniment grants v1"
 
 // Digest is what an approval is of: SHA-256 over the format, tenant, principal, name, proposal, the grants before and
-// after, and the digests of all keys, each behind its length as four bytes, and lists behind their number. Whatever
-// changes after somebody has looked makes it another one.
+// after, and the digests of all keys, each behind its length as four bytes, and lists behind their number. A change of
+// any of them, after somebody has looked, makes it another digest.
 func (s Standing) Digest() []byte {
 	h := sha256.New()
 	number := func(n int) { h.Write(binary.BigEndian.AppendUint32(nil, uint32(n))) }

@@ -49,7 +49,7 @@ func (s *state) describeTenancies() (out []Tenancy) {
 	return out
 }
 
-// Tenancy says how a tenant was founded. One that does not exist is neither on trial nor founded.
+// Tenancy says how a tenant was founded: a tenant that does not exist is neither on trial nor founded.
 func (a *Authority) Tenancy(r journal.Reader, tenant string) (out Tenancy, err error) {
 	err = a.in(r, func(s *state, _ bool) error {
 		row, _ := s.tenancies.get(tenant)

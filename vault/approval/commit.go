@@ -15,8 +15,8 @@ type Step[P any] func(journal.View) (P, []journal.Event, error)
 // can put back a copy without it unnoticed. That holds for a step that was on record already, too: who repeats it may
 // do so because it was not covered in time.
 //
-// Errors: those of step; access.ErrDenied; ErrTrial; access.ErrUnreleased, together with the proposal, when it is on record and
-// in force, but no locked checkpoint covers it in time.
+// Errors: those of step; access.ErrDenied; ErrTrial; access.ErrUnreleased, together with the proposal, when it is on
+// record and in force, but no locked checkpoint covers it in time.
 func Commit[P any](ctx context.Context, door *access.Door, who access.Who, a access.Action, step Step[P]) (P, error) {
 	proposal, err := Decide(ctx, door, who, a, step)
 	if err == nil {
