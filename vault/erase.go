@@ -236,13 +236,6 @@ func (x *erasure) change(r journal.Reader, sealed []byte) (journal.Change, error
 }
 
 func reduceErased(w *journal.Writer, e journal.Entry, d DocumentErasedData) error {
-	row, ok, err := documents.Get(w, e.Doc[:])
-	if err != nil {
-		return err
-	}
-	if !ok || row.Erased {
-		return errors.New("erasing a document: there is none, or it is erased already")
-	}
 	if err := w.Unbind(sealedKey(sealedDocument, e.Doc)); err != nil {
 		return err
 	}
@@ -250,6 +243,13 @@ func reduceErased(w *journal.Writer, e journal.Entry, d DocumentErasedData) erro
 		if err := w.Bind(sealedKey(sealedTombstone, e.Doc)); err != nil {
 			return err
 		}
+	}
+	row, ok, err := documents.Get(w, e.Doc[:])
+	if err != nil {
+		return err
+	}
+	if !ok || row.Erased {
+		return errors.New("erasing a document: there is none, or it is erased already")
 	}
 	if err := w.Owe(eraseDuty, e.At); err != nil {
 		return err

@@ -81,15 +81,15 @@ func (x *erasure) forget() journal.Change {
 }
 
 func reduceTombstoneErased(w *journal.Writer, e journal.Entry, _ TombstoneErasedData) error {
+	if err := w.Unbind(sealedKey(sealedTombstone, e.Doc)); err != nil {
+		return err
+	}
 	row, ok, err := documents.Get(w, e.Doc[:])
 	if err != nil {
 		return err
 	}
 	if !ok || !row.Tombstone {
 		return errors.New("erasing a tombstone: there is none")
-	}
-	if err := w.Unbind(sealedKey(sealedTombstone, e.Doc)); err != nil {
-		return err
 	}
 	row.Tombstone = false
 	return documents.Put(w, e.Doc[:], row)

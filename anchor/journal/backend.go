@@ -83,7 +83,7 @@ const (
 	Projection Kind = 'p' // written by reducers; a replay gives the same bytes
 	Sealed     Kind = 's' // ciphertext of what must be erasable; shipped; events bind its presence
 	Index      Kind = 'i' // lookup tokens; never shipped, rebuilt from sealed rows
-	Volatile   Kind = 'v' // leases, attempts, outbox; neither shipped nor replayed
+	Volatile   Kind = 'v' // leases, attempts, what is not shipped yet; neither shipped nor replayed
 )
 
 // Table names a table. Its kind is part of its identity.

@@ -19,6 +19,7 @@ const (
 	batchPrefix  = "batch/"
 	maxBatch     = 8 << 20  // bytes after which a batch is shipped though more is waiting
 	maxGrown     = 32 << 20 // bytes after which it is shipped though a row of it is erased by a later entry
+	maxWhole     = 48 << 20 // bytes after which it is shipped though a change is not whole yet
 	maxBatchFile = 64 << 20 // a longer object is not a batch
 )
 

@@ -81,7 +81,7 @@ func (j *Journal) merge(ctx context.Context, names []string) error {
 	}
 	key, err := j.bucket.keys.get(ctx, j.swapped.Load().Key)
 	if err == nil {
-		err = mergeBatches(ctx, j.bucket, names, key)
+		err = mergeBatches(ctx, j.bucket, j.schema, names, key)
 	}
 	if err != nil && ctx.Err() == nil {
 		j.cfg.Log.Warn("shipped batches could not be merged; they stay as they are", "error", err)
@@ -186,7 +186,7 @@ func (j *Journal) mergeRun(ctx context.Context, run []shipment) error {
 
 // mergeBatches ships one batch that replaces several that follow each other, and then deletes these. It keeps the last
 // write of each sealed row only, so that erased rows leave the bucket.
-func mergeBatches(ctx context.Context, b shipped, names []string, key *shippingKey) error {
+func mergeBatches(ctx context.Context, b shipped, s *schema, names []string, key *shippingKey) error {
 	var (
 		merged batchHeader
 		items  []batchItem
@@ -210,7 +210,11 @@ func mergeBatches(ctx context.Context, b shipped, names []string, key *shippingK
 		merged.Root = h.Root
 		items = append(items, more...)
 	}
-	raw, err := appendBatch(merged, lastWrites(items), key)
+	items = lastWrites(items)
+	if err := s.checkItems(merged.First, items); err != nil {
+		return fmt.Errorf("reading a merged batch before it is shipped: %w", err)
+	}
+	raw, err := appendBatch(merged, items, key)
 	if err != nil {
 		return err
 	}

@@ -8,18 +8,12 @@ import (
 	"slices"
 )
 
-// compareVolatile checks that the rows that no event explains can be read, and that the outbox holds every sealed row
-// that is not shipped yet.
+// compareVolatile checks that the rows that no event explains can be read.
 func (f *fsck) compareVolatile(ctx context.Context) error {
 	return f.cfg.Backend.View(ctx, func(r Reader) error {
-		waiting := map[string]bool{}
-		err := r.Scan(outboxTable, Range{}, func(key, value []byte) error {
-			out, err := parseOutboxRow(value)
-			if err != nil || len(key) != 8 {
-				f.found(outboxTable, key, "it cannot be read")
-			}
-			for _, k := range out.Rows {
-				waiting[string(k)] = true
+		err := r.Scan(changeTable, Range{}, func(key, value []byte) error {
+			if len(key) != 8 || len(value) != 8 {
+				f.found(changeTable, key, "it cannot be read")
 			}
 			return nil
 		})
@@ -56,7 +50,7 @@ func (f *fsck) compareVolatile(ctx context.Context) error {
 			f.found(unfinishedTable, unfinishedKey, "a start was broken off before it had removed the lookup tokens "+
 				"of erased rows; the next start does")
 		}
-		return f.checkOutbox(r, waiting)
+		return nil
 	})
 }
 
@@ -78,7 +72,7 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours := []Table{sealedTable, tokenTable, outboxTable, leaseTable, shippedTable, unindexedTable,
+	ours := []Table{sealedTable, tokenTable, changeTable, leaseTable, shippedTable, unindexedTable,
 		shippingKeyTable, unfinishedTable, authorityTable, databaseTable}
 	for _, t := range tables {
 		if t.Kind == Log || t.Kind == Projection || slices.Contains(ours, t) {
@@ -118,30 +112,6 @@ func (f *fsck) checkShipped(r Reader) error {
 	case f.cfg.Bucket != nil && (f.released == nil || size > f.released.Size):
 		f.found(shippedTable, shippedKey, "it says that %d were shipped, and the release bucket has fewer",
 			size)
-	}
-	return nil
-}
-
-// checkOutbox looks for sealed rows that were bound since the released head and that the outbox does not hold.
-func (f *fsck) checkOutbox(r Reader, waiting map[string]bool) error {
-	if f.cfg.Bucket == nil {
-		return nil
-	}
-	released := uint64(0)
-	if f.released != nil {
-		released = f.released.Size
-	}
-	for _, t := range []Table{boundTable, unboundTable} {
-		err := r.Scan(t, Range{}, func(key, row []byte) error {
-			if at, err := parseIndex(row); err == nil && at >= released && !waiting[string(key)] {
-				f.found(outboxTable, indexKey(at),
-					"it is missing: a sealed row, or its erasure, would never be shipped")
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

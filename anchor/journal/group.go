@@ -83,7 +83,7 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	if g.edge.size == before {
 		return errNothing
 	}
-	if err := g.pruneOutbox(j); err != nil {
+	if err := g.noteShipped(j); err != nil {
 		return err
 	}
 	if err := g.seal(); err != nil {

@@ -3,7 +3,6 @@ package journal_test
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"testing"
 
@@ -93,33 +92,4 @@ func TestAForgedHeadLeavesNoNote(t *testing.T) {
 	o.bucket.Tamper("head", genuine)
 	o.keys.Down(false)
 	o.close(t, o.open(t))
-}
-
-// TestAForgedOutbox: a row that names a sealed row beside an event that has nothing to do with it is not shipped.
-func TestAForgedOutbox(t *testing.T) {
-	t.Parallel()
-	k := newKit(t)
-	j := k.open(t)
-	released(t, j, keep(t, j, "a"))
-	k.bucket.Inject(func(c journaltest.Call) journaltest.Fault {
-		if c.Op == "put" {
-			return journaltest.Fails
-		}
-		return journaltest.Works
-	})
-	r := commit(t, j, noted.New(docID(1), note1(10)))
-	k.close(t, j)
-	k.bucket.Inject(nil)
-	err := k.backend.Update(t.Context(), func(tx journal.Txn) error {
-		row := journaltest.Must(json.Marshal(map[string]any{"first": r.Index, "rows": [][]byte{[]byte("a")}}))
-		at := binary.BigEndian.AppendUint64(nil, r.Index)
-		return tx.Put(journal.Table{Kind: journal.Volatile, Name: "out"}, at, row)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	j = k.open(t)
-	released(t, j, commit(t, j, noted.New(docID(1), note1(11))))
-	k.close(t, j)
-	restoredEqual(t, k)
 }

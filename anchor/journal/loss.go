@@ -89,9 +89,6 @@ func acceptLoss(ctx context.Context, cfg Config, seen []LostHead, unproven bool)
 	if err := j.recoverShipped(ctx); err != nil {
 		return LossAccepted{}, err
 	}
-	if err := refillOutbox(ctx, cfg.Backend); err != nil {
-		return LossAccepted{}, err
-	}
 	data := LossAccepted{Lost: loss.Head, Unproven: unproven, Origin: next, Key: verifierKey(next, cfg.Signer)}
 	if data, err = j.beginEra(ctx, data); err != nil {
 		return LossAccepted{}, err

@@ -63,11 +63,11 @@ func (g *group) replayEntry(item batchItem) error {
 		return fmt.Errorf("body %d %w", at, errMisplaced)
 	}
 	s.finish()
-	for _, key := range slices.Concat(s.bound, s.unbound) {
+	for _, row := range s.touched {
 		if g.touched == nil {
 			g.touched = map[string]bool{}
 		}
-		g.touched[string(key)] = true
+		g.touched[string(row.key)] = true
 	}
 	if at == 0 {
 		var data Created

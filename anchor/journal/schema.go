@@ -42,6 +42,16 @@ func (s *schema) reduce(w *Writer, typ string, data json.RawMessage) (err error)
 	return nil
 }
 
+// touches runs the reducer of an event for the sealed rows that it names, and for nothing else: it goes as far as its
+// first look into a table.
+func (s *schema) touches(b *body) ([]touch, error) {
+	w := &Writer{entry: b.Entry}
+	if err := s.reduce(w, b.Type, b.Data); err != nil && !w.hasLooked {
+		return nil, err
+	}
+	return w.touched, nil
+}
+
 // panicked logs the stack of a panic. It leaves the panic's value out, which may carry somebody's data.
 func (s *schema) panicked() error {
 	s.log.Error("a decide function or reducer panicked", "stack", string(debug.Stack()))

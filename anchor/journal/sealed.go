@@ -2,16 +2,14 @@ package journal
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 )
 
 var (
-	sealedTable = Table{Sealed, "row"}   // key → ciphertext
-	tokenTable  = Table{Index, "token"}  // token → key of the sealed row
-	outboxTable = Table{Volatile, "out"} // index of a change's last event → outboxRow
+	sealedTable = Table{Sealed, "row"}  // key → ciphertext
+	tokenTable  = Table{Index, "token"} // token → key of the sealed row
 	errUnbound  = errors.New("a sealed row is there and no event binds it, or the other way round")
 	// ErrTaken says that a token leads to another sealed row already. decide should have looked it up.
 	ErrTaken = errors.New("the token leads to another row already")
@@ -59,7 +57,6 @@ func (s *step) seal(rows []Row) error {
 	if len(rows) > 0 && len(s.entries) == 0 {
 		return fmt.Errorf("sealed rows without an event: %w", errUnbound)
 	}
-	out := outboxRow{First: s.group.edge.size}
 	size := 0
 	for _, row := range rows {
 		if !s.touches(row.Key) {
@@ -71,28 +68,21 @@ func (s *step) seal(rows []Row) error {
 		if size += len(row.Key) + len(row.Value); size > maxSealed {
 			return fmt.Errorf("a change's sealed rows have more than %d bytes: %w", maxSealed, ErrRow)
 		}
-		out.Rows = append(out.Rows, row.Key)
 	}
-	for _, key := range append(s.bound, s.unbound...) {
-		if err := s.checkBound(key); err != nil {
+	for _, row := range s.touched {
+		if err := s.checkBound(row.key); err != nil {
 			return err
 		}
 	}
-	if len(rows) == 0 && len(s.entries) < 2 {
-		return nil
+	if len(s.entries) > 1 {
+		s.set(changeTable, indexKey(s.last.Index), indexKey(s.group.edge.size))
 	}
-	raw, err := json.Marshal(out)
-	if err != nil {
-		return fmt.Errorf("writing the outbox: %w", err)
-	}
-	s.set(outboxTable, indexKey(s.last.Index), raw)
 	return nil
 }
 
 // touches says whether an event of the change binds, rewrites or unbinds a sealed row.
 func (s *step) touches(key []byte) bool {
-	same := func(k []byte) bool { return bytes.Equal(k, key) }
-	return slices.ContainsFunc(s.bound, same) || slices.ContainsFunc(s.unbound, same)
+	return slices.ContainsFunc(s.touched, func(row touch) bool { return bytes.Equal(row.key, key) })
 }
 
 func (s *step) sealRow(row Row) error {

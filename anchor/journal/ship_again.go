@@ -11,24 +11,17 @@ import (
 // It returns the name of the last batch.
 func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippingKey, lost Leaves,
 	prev string) (string, error) {
+	erased := &erasures{j: j}
 	for lost.Count > 0 {
-		window := Leaves{lost.First, min(lost.Count, rangeWindow)}
-		rows, err := rowsOfRange(ctx, j.cfg.Backend, window)
+		h, items, err := j.collectRange(ctx, head, lost, erased)
 		if err != nil {
+			return "", fmt.Errorf("reading the leaves from %d on to ship them again: %w", lost.First, err)
+		}
+		h.Prev = prev
+		if prev, err = j.putAgain(ctx, key, h, items); err != nil {
 			return "", err
 		}
-		for window.Count > 0 {
-			h, items, err := j.collectRange(ctx, head, window, rows)
-			if err != nil {
-				return "", fmt.Errorf("reading the leaves from %d on to ship them again: %w", window.First, err)
-			}
-			h.Prev = prev
-			if prev, err = j.putAgain(ctx, key, h, items); err != nil {
-				return "", err
-			}
-			window.First, window.Count = window.First+h.Count, window.Count-h.Count
-			lost.First, lost.Count = lost.First+h.Count, lost.Count-h.Count
-		}
+		lost = Leaves{lost.First + h.Count, lost.Count - h.Count}
 	}
 	return prev, nil
 }
@@ -37,6 +30,9 @@ func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippi
 func (j *Journal) putAgain(ctx context.Context, key *shippingKey, h batchHeader, items []batchItem) (name string,
 	err error) {
 	h.Key = key.number
+	if err := j.schema.checkItems(h.First, items); err != nil {
+		return "", fmt.Errorf("reading a batch before it is shipped again: %w", err)
+	}
 	raw, err := appendBatch(h, items, key)
 	if err != nil {
 		return "", err

@@ -39,6 +39,7 @@ func (s *step) append(b body, nonce [NonceSize]byte) error {
 	s.last, s.lastRaw, s.nonce = b, raw, nonce
 	s.entry = b.Entry
 	s.group.schema.allowed.judge(&s.Writer, &b)
+	s.hasLooked = false
 	if err := s.group.schema.reduce(&s.Writer, b.Type, b.Data); err != nil {
 		return err
 	}

@@ -17,12 +17,54 @@ var unboundTable = Table{Projection, "journal.released"}
 // rewrittenTable has, for each bound sealed row that was written anew, the index of the last event that did so.
 var rewrittenTable = Table{Projection, "journal.rewritten"}
 
+// errLateBinding says that a reducer has read a table before it named a sealed row.
+var errLateBinding = errors.New("the reducer names a sealed row after it has read a table")
+
+// errNamesOnly is what a reducer is told that reads a table when only its sealed rows are asked for.
+var errNamesOnly = errors.New("only the sealed rows of the event are asked for")
+
 // Writer is what a reducer writes to.
+//
+// A reducer names the sealed rows of its event (Bind, Rewrite, Unbind) before it reads any table: which rows are
+// shipped beside an event then follows from the event alone, and nobody who can write to the tables changes it.
 type Writer struct {
-	*overlay
-	entry   Entry
-	bound   [][]byte // sealed rows bound by this change, or written anew
-	unbound [][]byte
+	*overlay  // nil: only the sealed rows are asked for
+	entry     Entry
+	touched   []touch // of the events of this change
+	hasLooked bool    // the reducer of this event has read a table
+}
+
+// touch says that an event binds a sealed row, writes it anew or unbinds it.
+type touch struct {
+	key     []byte
+	unbinds bool
+}
+
+// Get reads a row of a table.
+func (w *Writer) Get(t Table, key []byte) ([]byte, error) {
+	w.hasLooked = true
+	if w.overlay == nil {
+		return nil, errNamesOnly
+	}
+	return w.overlay.Get(t, key)
+}
+
+// Scan reads the rows of a table.
+func (w *Writer) Scan(t Table, r Range, fn func(key, value []byte) error) error {
+	w.hasLooked = true
+	if w.overlay == nil {
+		return errNamesOnly
+	}
+	return w.overlay.Scan(t, r, fn)
+}
+
+// name notes a sealed row of the event. The journal goes on only if the tables are to be written.
+func (w *Writer) name(sealedKey []byte, unbinds bool) (goOn bool, err error) {
+	if w.hasLooked {
+		return false, errLateBinding
+	}
+	w.touched = append(w.touched, touch{slices.Clone(sealedKey), unbinds})
+	return w.overlay != nil, nil
 }
 
 // Put writes a row of a projection.
@@ -33,7 +75,9 @@ func (w *Writer) Put(t Table, key, value []byte) error {
 	if err := errors.Join(checkKey(key), checkValue(value)); err != nil {
 		return fmt.Errorf("writing %s: %w", t, err)
 	}
-	w.set(t, key, slices.Clone(value))
+	if w.overlay != nil {
+		w.set(t, key, slices.Clone(value))
+	}
 	return nil
 }
 
@@ -45,32 +89,40 @@ func (w *Writer) Delete(t Table, key []byte) error {
 	if err := checkKey(key); err != nil {
 		return fmt.Errorf("deleting from %s: %w", t, err)
 	}
-	w.set(t, key, nil)
+	if w.overlay != nil {
+		w.set(t, key, nil)
+	}
 	return nil
 }
 
 // Bind says that from this event on there must be a sealed row under the key.
 func (w *Writer) Bind(sealedKey []byte) error {
-	w.bound = append(w.bound, slices.Clone(sealedKey))
+	if goOn, err := w.name(sealedKey, false); !goOn {
+		return err
+	}
 	return w.Put(boundTable, sealedKey, indexKey(w.entry.Index))
 }
 
 // Rewrite says that this event writes a sealed row anew, which an earlier event has bound and goes on binding.
 func (w *Writer) Rewrite(sealedKey []byte) error {
-	row, err := w.Get(boundTable, sealedKey)
+	if goOn, err := w.name(sealedKey, false); !goOn {
+		return err
+	}
+	row, err := w.overlay.Get(boundTable, sealedKey)
 	if err != nil {
 		return err
 	}
 	if row == nil {
 		return fmt.Errorf("writing a sealed row anew: %w", errUnbound)
 	}
-	w.bound = append(w.bound, slices.Clone(sealedKey))
 	return w.Put(rewrittenTable, sealedKey, indexKey(w.entry.Index))
 }
 
 // Unbind says that from this event on there must be no sealed row under the key.
 func (w *Writer) Unbind(sealedKey []byte) error {
-	w.unbound = append(w.unbound, slices.Clone(sealedKey))
+	if goOn, err := w.name(sealedKey, true); !goOn {
+		return err
+	}
 	if err := w.Put(unboundTable, sealedKey, indexKey(w.entry.Index)); err != nil {
 		return err
 	}

@@ -125,6 +125,13 @@ func databaseAttacks() []attack {
 			inProofs: "What is stored is not what was recorded",
 		},
 	}, {
+		act: "changes the tables that say which event has bound, rewritten and released a sealed row, before all is " +
+			"shipped again",
+		outcome: "what is shipped follows from the events themselves, and a restore brings all of it back",
+		do:      func(s *site) { s.database(s.forgeBindings) },
+		reships: true,
+		noticed: map[observer]string{byFsck: "it is not what the log makes of it"},
+	}, {
 		act:     "exchanges the rows of two documents",
 		outcome: "neither is served: content is bound to its document",
 		do:      func(s *site) { s.database(s.exchangeRows(documentTable)) },
@@ -243,6 +250,18 @@ func (s *site) appendForged() {
 	s.database(func(tx journal.Txn) error {
 		return errors.Join(tx.Put(shippingTable, firstKey(), wrapped), tx.Put(shippedTable, []byte("size"), shipped))
 	})
+}
+
+// forgeBindings says of the first document's sealed row that its first event has released it and of the second's that
+// this has rewritten it, and of the third's that no event has bound it.
+func (s *site) forgeBindings(tx journal.Txn) error {
+	first := make([]byte, 8)
+	table := func(name string) journal.Table { return journal.Table{Kind: journal.Projection, Name: name} }
+	return errors.Join(
+		tx.Put(table("journal.released"), s.sealedKey(0), first),
+		tx.Put(table("journal.rewritten"), s.sealedKey(1), first),
+		tx.Delete(table("journal.bound"), s.sealedKey(2)),
+		tx.Put(table("journal.bound"), s.sealedKey(3), first))
 }
 
 // documentKey is the key of a document's row.

@@ -41,6 +41,9 @@ type attack struct {
 	noticed map[observer]string
 	// survives says that what was done is still there when the database is lost, so that a restore comes upon it.
 	survives bool
+	// reships says that all of the history is shipped again once the server runs, as after a change of the shipping
+	// key: a restore must bring all of it back.
+	reships bool
 	slow     string // why -short leaves it out
 }
 
@@ -191,7 +194,13 @@ func (a attack) checkStart(t *testing.T, s *site) {
 	a.says(t, inProofs, s.checkProofs(n))
 	a.checkRecord(t, n)
 	a.checkHealth(t, n)
+	if a.reships {
+		s.reship(n)
+	}
 	s.stop(n)
+	if a.reships {
+		a.checkRestore(t, s)
+	}
 	if want, ok := a.noticed[inLog]; ok && !strings.Contains(log.String(), want) {
 		t.Errorf("%s: %s, want %q", inLog, &log, want)
 	}
@@ -309,6 +318,21 @@ func (s *site) checkProofs(n *node.Server) (refused string) {
 		}
 	}
 	return refused
+}
+
+// reship changes the shipping key, and waits until all is shipped again under it.
+func (s *site) reship(n *node.Server) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	event, err := n.Node.Journal.NextShippingKey(ctx)
+	s.must(err)
+	actor := journal.Actor{Tenant: journal.System, ID: vault.OperatorActor}
+	r, err := n.Node.Journal.Commit(ctx, actor, func(journal.View) (journal.Change, error) {
+		return journal.Change{Events: []journal.Event{event}}, nil
+	})
+	s.must(err)
+	s.must(n.Node.Journal.Shipped(ctx, r))
 }
 
 // start starts a server, which logs to w.
