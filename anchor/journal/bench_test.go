@@ -11,7 +11,6 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
-	"muniment/anchor/journal/journaltest"
 )
 
 // BenchmarkCommit measures commits of one event each, with the body's and one growing projection row, by so many
@@ -23,7 +22,7 @@ func BenchmarkCommit(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			k := &kit{bucket: journaltest.NewBucket(b), clock: journaltest.NewClock()}
+			k := newKit(b)
 			cfg := k.config(b)
 			cfg.Backend, cfg.Clock = store, journal.SystemClock{}
 			j, err := journal.Open(context.Background(), cfg)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -14,6 +15,9 @@ import (
 func FuzzBody(f *testing.F) {
 	f.Add([]byte(`{"v":1,"type":"document.deposited/1","at":"2026-11-22T10:00:00.000000Z","tenant":"default","seq":7,` +
 		`"actor":"alice","doc":"01a202b2-c500-7000-8000-000000010000","prev":3,"data":{"a":[1,{"b":"c"}]}}`))
+	f.Add([]byte(`{"v":1,"type":"t/1","at":"2026-11-22T10:00:00.000000Z","wall":"2026-11-22T09:00:00.000000Z",` +
+		`"tenant":"default","seq":7,"actor":"alice","doc":"01a202b2-c500-7000-8000-000000010000","prev":3,"auth":2,` +
+		`"data":{}}`))
 	f.Add([]byte(`{"v":1,"type":"t/1","at":"2026-11-22T10:00:00.000000Z","wall":"2026-11-22T09:00:00.000000Z",` +
 		`"tenant":"default","seq":7,"actor":"alice","data":{"a":1,"a":2}}`))
 	f.Add([]byte(`{"v":2}`))
@@ -27,6 +31,9 @@ func FuzzBody(f *testing.F) {
 		}
 		if twice, err := hasTwins(b.Data); err != nil || twice {
 			t.Errorf("%q was read in spite of its keys", raw)
+		}
+		if cut, err := cutBody(raw); err != nil || !reflect.DeepEqual(cut, b) {
+			t.Errorf("%q is cut into %+v, %v; want %+v", raw, cut, err, b)
 		}
 	})
 }

@@ -94,9 +94,9 @@ func (s *schema) checkItems(first uint64, items []batchItem) error {
 			delete(named, string(item.key))
 			continue
 		}
-		b, err := parseBody(item.value)
+		b, err := cutBody(item.value)
 		if err != nil {
-			return fmt.Errorf("body %d: %w: %w", at, ErrDamaged, err)
+			return fmt.Errorf("body %d: %w", at, err)
 		}
 		b.Index = at
 		touched, err := s.touches(b)
@@ -130,9 +130,9 @@ func bodyOf(key, row []byte, at uint64) (*body, batchItem, error) {
 	if err != nil {
 		return nil, item, err
 	}
-	b, err := parseBody(item.value)
+	b, err := cutBody(item.value)
 	if err != nil {
-		return nil, item, fmt.Errorf("body %d: %w: %w", at, ErrDamaged, err)
+		return nil, item, fmt.Errorf("body %d: %w", at, err)
 	}
 	b.Index = at
 	return b, item, nil
