@@ -130,8 +130,8 @@ func (l *lifeRig) readyToTrim() int {
 // covered fails the test unless a locked checkpoint covers the newest event about authority.
 func (l *lifeRig) covered() {
 	l.t.Helper()
-	kept, err := checkpoints.Newest(context.Background(), l.locked, l.journal.ID(), l.journal.Origin(),
-		[]string{l.journal.VerifierKey()})
+	kept, err := checkpoints.Newest(context.Background(), checkpoints.Search{Store: l.locked, Journal: l.journal.ID(),
+		Origin: l.journal.Origin(), Keys: []string{l.journal.VerifierKey()}})
 	l.must(err)
 	l.must(l.journal.View(context.Background(), func(r journal.Reader) error {
 		at, ok, err := l.journal.LastAuth(r)

@@ -106,7 +106,7 @@ func TestSweepSparesWhatARestoreFound(t *testing.T) {
 func TestSweepNeverTouchesLockedCheckpoints(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.orphan(checkpoints.Key(journaltest.ID, 7), objects.PutOptions{})
+	r.orphan(checkpoints.Prefix+journaltest.ID.String()+"/7", objects.PutOptions{})
 	r.orphan(objects.DocumentsOwner, objects.PutOptions{})
 	r.clock.Advance(100 * 24 * time.Hour)
 	for _, tenant := range []string{r.tenant, strings.TrimSuffix(checkpoints.Prefix, "/")} {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"muniment/anchor/journal/journaltest"
 	"muniment/cmd/muniment/node"
@@ -92,34 +94,15 @@ func documentsAttacks() []attack {
 		act: "forges locked checkpoints of larger sizes: junk, unsigned ones, and ones of another " +
 			"origin or key",
 		outcome: "they count for nothing: no key of the journal has signed them",
-		do: func(s *site) {
-			s.documents(func(ctx context.Context, store node.Store) {
-				genuine := stored(ctx, s.t, store, keysUnder(ctx, s.t, store, checkpoints.Prefix)[0])
-				text, signature, _ := bytes.Cut(genuine, []byte("\n\n"))
-				lines := strings.Split(string(text), "\n")
-				larger := fmt.Sprintf("%s\n%d\n%s\n\n%s", lines[0], 9001, lines[2], signature)
-				foreign := strings.Replace(larger, lines[0], "muniment/another", 2)
-				var others []byte
-				other := *s
-				other.take(s.facts.other)
-				other.documents(func(ctx context.Context, store node.Store) {
-					others = stored(ctx, s.t, store, keysUnder(ctx, s.t, store, checkpoints.Prefix)[0])
-				})
-				for i, junk := range []string{"junk", larger, foreign, string(others), string(genuine)} {
-					putOnTop(ctx, s.t, store, checkpoints.Key(s.facts.journal, uint64(9000+i)), []byte(junk))
-				}
-			})
-		},
+		do:      func(s *site) { s.forgeCheckpoints() },
+		noticed: strangers,
 	}, {
-		act:     "fills a page with forged checkpoints, so that none of ours is found",
-		outcome: "nothing is served until they are deleted: no answer is not taken for a good one",
-		slow:    "it writes and reads a thousand objects",
-		do:      func(s *site) { s.aPageOfJunk() },
-		noticed: map[observer]string{
-			atStart:   "too many objects among the kept checkpoints",
-			byFsck:    "too many objects among the kept checkpoints",
-			byRestore: "too many objects among the kept checkpoints",
-		},
+		act: "puts more than a thousand objects before the newest locked checkpoint, under locks that nobody can " +
+			"lift for years",
+		outcome: "each is passed over by its name, which no key of the journal has signed: a start takes the time " +
+			"of listing them",
+		do:      func(s *site) { s.fillWithJunk() },
+		noticed: strangers,
 	}, {
 		act: "deletes all locked checkpoints",
 		outcome: "freshness cannot be shown until the next one is locked, a minute after the next news; a " +
@@ -164,19 +147,58 @@ func (s *site) objectFiles(work func(paths []string)) {
 	work(paths)
 }
 
-// aPageOfJunk puts a thousand objects before the newest checkpoint: by copies of files, which takes no time.
-func (s *site) aPageOfJunk() {
+// strangers is how objects among the locked checkpoints are noticed that no key of the journal has signed.
+var strangers = map[observer]string{
+	inLog:    "objects among the locked checkpoints are signed by no key of the journal",
+	inHealth: "objects beside it that no key of the journal has signed",
+}
+
+// checkpointAt is a key among the locked checkpoints that claims a size, with what follows the size.
+func (s *site) checkpointAt(size uint64, rest string) string {
+	return fmt.Sprintf("%s%s/%020d%s", checkpoints.Prefix, s.facts.journal, math.MaxUint64-size, rest)
+}
+
+// forgeCheckpoints puts objects before the newest locked checkpoint: junk, the newest itself under a larger size, under
+// another journal's name, and under another origin.
+func (s *site) forgeCheckpoints() {
 	s.t.Helper()
-	first := checkpoints.Key(s.facts.journal, 1<<40)
-	s.documents(func(ctx context.Context, store node.Store) { putOnTop(ctx, s.t, store, first, []byte("junk")) })
+	other := *s
+	other.take(s.facts.other)
+	var foreign []string
+	other.documents(func(ctx context.Context, store node.Store) {
+		foreign = keysUnder(ctx, s.t, store, checkpoints.Prefix)
+	})
+	s.documents(func(ctx context.Context, store node.Store) {
+		newest := keysUnder(ctx, s.t, store, checkpoints.Prefix)[0]
+		note := stored(ctx, s.t, store, newest)
+		_, rest, _ := strings.Cut(newest, ".")
+		_, theirs, _ := strings.Cut(foreign[0], ".")
+		signed, _, _ := strings.Cut(rest, "/")
+		for i, rest := range []string{"", ".junk", "." + rest, "." + theirs, "." + signed + "/bXVuaW1lbnQvYW5vdGhlcg"} {
+			putOnTop(ctx, s.t, store, s.checkpointAt(uint64(9000+i), rest), note)
+		}
+		putOnTop(ctx, s.t, store, newest, []byte("junk"))
+	})
+}
+
+// fillWithJunk puts objects before the newest checkpoint, by copies of files, which takes no time: their locks end in
+// ten years.
+func (s *site) fillWithJunk() {
+	s.t.Helper()
+	first := s.checkpointAt(1<<40, "")
+	s.documents(func(ctx context.Context, store node.Store) {
+		_, err := store.Put(ctx, first, strings.NewReader("junk"), objects.PutOptions{Length: 4,
+			RetainUntil: time.Now().AddDate(10, 0, 0)})
+		s.must(err)
+	})
 	folder := filepath.Join(s.folder.Objects(), "data", filepath.Dir(first), filepath.Base(first)[:2]+"+")
 	for _, file := range journaltest.Must(os.ReadDir(folder)) {
 		if !strings.HasPrefix(file.Name(), filepath.Base(first)) {
 			continue
 		}
 		raw := journaltest.Must(os.ReadFile(filepath.Join(folder, file.Name())))
-		for i := range 1000 {
-			key := checkpoints.Key(s.facts.journal, uint64(1<<40+i+1))
+		for i := range 1200 {
+			key := s.checkpointAt(uint64(1<<40+i+1), "")
 			name := strings.Replace(file.Name(), filepath.Base(first), filepath.Base(key), 1)
 			s.must(os.WriteFile(filepath.Join(folder, name), bytes.Replace(raw, []byte(first), []byte(key), 1), 0o600))
 		}

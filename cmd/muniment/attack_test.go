@@ -44,7 +44,7 @@ type attack struct {
 	// reships says that all of the history is shipped again once the server runs, as after a change of the shipping
 	// key: a restore must bring all of it back.
 	reships bool
-	slow     string // why -short leaves it out
+	slow    string // why -short leaves it out
 }
 
 // observer is somebody who may notice an attack.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,10 +71,10 @@ type Status struct {
 	At     time.Time // when it was written
 	Until  time.Time // the end of its lock
 	Behind uint64    // how many entries have been signed since
-	// Locked are the keys of other objects whose newest version stays locked, too; may be empty.
-	Locked []string
 	// Weaker says why the lock is weaker than it should be; empty when it is not.
 	Weaker string
+	// Strangers are how many objects the start has listed before it that no key of the journal has signed.
+	Strangers int
 	// Failure is why the last try failed, and Since since when all have; nil when it went well.
 	Failure error
 	Since   time.Time
@@ -157,7 +158,7 @@ func (k *Keeper) Status(ctx context.Context) Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := Status{Size: k.kept.Size, At: k.kept.At, Until: k.kept.Until, Weaker: weaker,
-		Failure: k.failure, Since: k.since}
+		Strangers: k.cfg.Newest.Strangers, Failure: k.failure, Since: k.since}
 	s.Behind = newest - min(newest, k.kept.Size)
 	return s
 }
@@ -198,7 +199,11 @@ func (k *Keeper) put(ctx context.Context) error {
 	c := k.cfg.Journal.Checkpoint()
 	now := k.cfg.Clock.Now()
 	until := now.Add(Lock)
-	info, err := k.cfg.Store.Put(ctx, Key(k.cfg.ID, c.Size), bytes.NewReader(c.Note), objects.PutOptions{
+	key, err := Key(k.cfg.ID, c)
+	if err != nil {
+		return fmt.Errorf("keeping the checkpoint at %d: %w", c.Size, err)
+	}
+	info, err := k.cfg.Store.Put(ctx, key, bytes.NewReader(c.Note), objects.PutOptions{
 		Length: int64(len(c.Note)), RetainUntil: until,
 	})
 	if err != nil {
@@ -216,16 +221,23 @@ func (k *Keeper) put(ctx context.Context) error {
 
 // mark writes the mark of an origin that is not the journal's first, unless it is there.
 func (k *Keeper) mark(ctx context.Context, c journal.Checkpoint, until time.Time) error {
-	key := originKey(k.cfg.ID, c.Origin)
+	prefix := markPrefix(k.cfg.ID, c.Origin)
 	k.mu.Lock()
-	marked := k.marked == key
+	marked := strings.HasPrefix(k.marked, prefix)
 	k.mu.Unlock()
 	if marked || k.origins < 2 {
 		return nil
 	}
-	_, err := k.cfg.Store.Put(ctx, key, bytes.NewReader(c.Note), objects.PutOptions{
-		Length: int64(len(c.Note)), Condition: objects.Condition{Absent: true}, RetainUntil: until,
-	})
+	key, err := k.findMark(ctx, prefix)
+	if err == nil && key == "" {
+		var signature []byte
+		if signature, err = signatureOf(c); err == nil {
+			key = prefix + name(c, signature)
+			_, err = k.cfg.Store.Put(ctx, key, bytes.NewReader(c.Note), objects.PutOptions{
+				Length: int64(len(c.Note)), Condition: objects.Condition{Absent: true}, RetainUntil: until,
+			})
+		}
+	}
 	if err != nil && !errors.Is(err, objects.ErrExists) {
 		return fmt.Errorf("marking the origin %s: %w", c.Origin, err)
 	}
@@ -233,6 +245,23 @@ func (k *Keeper) mark(ctx context.Context, c journal.Checkpoint, until time.Time
 	k.marked = key
 	k.mu.Unlock()
 	return nil
+}
+
+// findMark finds the mark that an earlier process has written; empty when there is none.
+func (k *Keeper) findMark(ctx context.Context, prefix string) (string, error) {
+	ours, err := newVerifiers(k.cfg.Keys)
+	if err != nil {
+		return "", err
+	}
+	for info, err := range k.cfg.Store.List(ctx, prefix, "") {
+		if err != nil {
+			return "", err
+		}
+		if _, ok := ours.open(k.cfg.ID, info.Key); ok {
+			return info.Key, nil
+		}
+	}
+	return "", nil
 }
 
 // roll locks the newest kept checkpoint again when its lock runs out soon, and writes it anew if that is refused.

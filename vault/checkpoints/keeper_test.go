@@ -28,7 +28,7 @@ func TestKeptEachMinuteThatHadNews(t *testing.T) {
 	r.clock.Advance(time.Minute)
 	r.keeper.Turn(t.Context())
 	got := r.stored()
-	if len(got) != 1 || got[0].Key != checkpoints.Key(journaltest.ID, 7) ||
+	if len(got) != 1 || got[0].Key != keyOf(t, checkpoint(t, origin, 7)) ||
 		got[0].RetainUntil.Before(r.clock.Now().Add(checkpoints.Lock-2*time.Minute)) {
 		t.Fatalf("stored: %+v", got)
 	}
@@ -38,7 +38,7 @@ func TestKeptEachMinuteThatHadNews(t *testing.T) {
 	r.sign(t, 9)
 	r.sign(t, 12)
 	r.keeper.Turn(t.Context())
-	if got := r.stored(); len(got) != 2 || got[0].Key != checkpoints.Key(journaltest.ID, 12) {
+	if got := r.stored(); len(got) != 2 || got[0].Key != keyOf(t, checkpoint(t, origin, 12)) {
 		t.Errorf("after two more: %+v", got)
 	}
 	if newest, err := r.newest(); err != nil || newest.Size != 12 || newest.Root == c.Root {
@@ -166,7 +166,7 @@ func TestKeepWaitsForTheLock(t *testing.T) {
 				if err := r.keeper.Keep(t.Context(), 5); err != nil {
 					t.Error(err)
 				}
-				if got := r.stored(); len(got) != 1 || got[0].Key != checkpoints.Key(journaltest.ID, 6) {
+				if got := r.stored(); len(got) != 1 || got[0].Key != keyOf(t, checkpoint(t, origin, 6)) {
 					t.Errorf("when it returned: %+v", got)
 				}
 			})
@@ -266,7 +266,7 @@ func TestJunkTakesNoDay(t *testing.T) {
 	r := newRig(t)
 	r.sign(t, 5)
 	r.keeper.Turn(t.Context())
-	r.put(checkpoints.Key(journaltest.ID, 99), []byte("junk"))
+	r.put(keyOf(t, forged(t, origin, 99)), []byte("junk"))
 	r.clock.Advance(time.Hour)
 	r.sign(t, 6)
 	r.keeper.Turn(t.Context())
@@ -277,7 +277,7 @@ func TestJunkTakesNoDay(t *testing.T) {
 	for _, info := range r.stored() {
 		keys = append(keys, info.Key)
 	}
-	want := []string{checkpoints.Key(journaltest.ID, 7), checkpoints.Key(journaltest.ID, 6)}
+	want := []string{keyOf(t, checkpoint(t, origin, 7)), keyOf(t, checkpoint(t, origin, 6))}
 	if !slices.Equal(keys, want) {
 		t.Errorf("left are %v", keys)
 	}

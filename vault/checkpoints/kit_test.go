@@ -143,9 +143,23 @@ func (r *rig) open(newest checkpoints.Kept) {
 
 func (r *rig) keys() []string { return []string{vkey(origin, journaltest.Signer())} }
 
+// keyOf is the key of a checkpoint.
+func keyOf(t testing.TB, c journal.Checkpoint) string {
+	t.Helper()
+	return journaltest.Must(checkpoints.Key(journaltest.ID, c))
+}
+
+// keep puts a checkpoint where a keeper would put it.
+func (r *rig) keep(c journal.Checkpoint) {
+	r.t.Helper()
+	r.put(keyOf(r.t, c), c.Note)
+}
+
 // newest is what a start would find.
 func (r *rig) newest(keys ...string) (checkpoints.Kept, error) {
-	return checkpoints.Newest(r.t.Context(), r.store, journaltest.ID, origin, append(keys, r.keys()...))
+	return checkpoints.Newest(r.t.Context(), checkpoints.Search{
+		Store: r.store, Journal: journaltest.ID, Origin: origin, Keys: append(keys, r.keys()...),
+	})
 }
 
 // put puts an object there that no keeper has written.

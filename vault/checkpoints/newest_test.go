@@ -2,10 +2,13 @@ package checkpoints_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +16,16 @@ import (
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
 	"muniment/vault/checkpoints"
+	"muniment/vault/objects"
 )
 
 // TestKeysListTheNewestFirst: the key is the promise of the format.
 func TestKeysListTheNewestFirst(t *testing.T) {
 	t.Parallel()
-	at := func(size uint64) string { return checkpoints.Key(journaltest.ID, size) }
-	want := "muniment-checkpoint/01890a5d-ac96-774b-bcce-b302099a8057/18446744073709551608"
+	at := func(size uint64) string { return keyOf(t, checkpoint(t, origin, size)) }
+	want := "muniment-checkpoint/01890a5d-ac96-774b-bcce-b302099a8057/18446744073709551608." +
+		"iF7wtkiKuaDcsKqp7TMY_DW4rPoMRIflnSwo19gKc90." +
+		"r72A-2Guv3pROo3ZTqZWWk0J30_jIXPisQppUxGlCtClwtgkkkCSN0-o6xTr2u59lNgmg7v6mENKOV6RYomUAw/bXVuaW1lbnQvdGVzdA"
 	if at(7) != want {
 		t.Errorf("the key of size 7 is %s, want %s", at(7), want)
 	}
@@ -36,6 +42,23 @@ func TestKeysListTheNewestFirst(t *testing.T) {
 			t.Errorf("%s is said to be of a journal", key)
 		}
 	}
+	longest := checkpoint(t, strings.Repeat("o", 128), math.MaxInt64)
+	if err := objects.CheckKey(keyOf(t, longest)); err != nil {
+		t.Errorf("the key of the longest origin: %v", err)
+	}
+	changed := checkpoint(t, origin, 7)
+	changed.Size = 8
+	if key, err := checkpoints.Key(journaltest.ID, changed); err == nil {
+		t.Errorf("a checkpoint of another size than its note's has the key %s", key)
+	}
+}
+
+// forged is a checkpoint that a stranger has signed.
+func forged(t testing.TB, origin string, size uint64) journal.Checkpoint {
+	t.Helper()
+	c := checkpoint(t, origin, size)
+	c.Note = signNote(t, origin, size, c.Root, newStranger())
+	return c
 }
 
 // TestNewestCountsOnlyWhatWeSigned: whoever can write the bucket adds anything but what a key of ours has signed.
@@ -45,32 +68,35 @@ func TestNewestCountsOnlyWhatWeSigned(t *testing.T) {
 	if _, err := r.newest(); !errors.Is(err, checkpoints.ErrNone) {
 		t.Fatalf("in an empty store: %v", err)
 	}
-	at := func(size uint64) string { return checkpoints.Key(journaltest.ID, size) }
 	genuine := checkpoint(t, origin, 5)
-	r.put(at(5), genuine.Note)
-	r.put(at(3), checkpoint(t, origin, 3).Note)
-	forged := checkpoint(t, origin, 90)
-	for what, junk := range map[string]struct {
-		key     string
-		content []byte
-	}{
-		"nothing":             {at(99), nil},
-		"text":                {at(98), []byte("newest\n98\n")},
-		"long":                {at(97), bytes.Repeat([]byte{'x'}, 1<<16)},
-		"a stranger's":        {at(90), signNote(t, origin, 90, forged.Root, newStranger())},
-		"changed":             {at(96), bytes.Replace(genuine.Note, []byte("\n5\n"), []byte("\n96\n"), 1)},
-		"one of another key":  {at(95), checkpoint(t, origin, 3).Note},
-		"a foreign origin's":  {at(94), signNote(t, "other/log", 94, forged.Root, newStranger())},
-		"over a genuine one":  {at(5), []byte("gone")},
-		"no number":           {checkpoints.Prefix + journaltest.ID.String() + "/x", genuine.Note},
-		"of another journal":  {strings.Replace(at(200), "01890a5d", "01890a5e", 1), checkpoint(t, origin, 200).Note},
-		"beside the journals": {checkpoints.Prefix + "zz", checkpoint(t, origin, 9).Note},
+	r.keep(genuine)
+	r.keep(checkpoint(t, origin, 3))
+	renamed := func(from, to string) string { return strings.Replace(keyOf(t, genuine), from, to, 1) }
+	prefix := checkpoints.Prefix + journaltest.ID.String() + "/"
+	for what, key := range map[string]string{
+		"a number":               prefix + "18446744073709551516",
+		"no number":              prefix + "x",
+		"a mark that is none":    prefix + "-x",
+		"a stranger's":           keyOf(t, forged(t, origin, 90)),
+		"a changed size":         renamed("18446744073709551610.", "18446744073709551519."),
+		"a changed origin":       renamed("/bXVuaW1lbnQvdGVzdA", "/bXVuaW1lbnQvdGVzdB"),
+		"another size's":         prefix + "18446744073709551520" + strings.TrimPrefix(keyOf(t, genuine), prefix)[20:],
+		"a foreign origin's":     keyOf(t, forged(t, "other/log", 94)),
+		"something behind it":    keyOf(t, genuine) + "/x",
+		"a mark of another":      prefix + "-00000000000000000000000000000000/" + strings.TrimPrefix(keyOf(t, genuine), prefix),
+		"of another journal":     strings.Replace(keyOf(t, checkpoint(t, origin, 200)), "01890a5d", "01890a5e", 1),
+		"beside the journals":    checkpoints.Prefix + "zz",
+		"over the genuine one":   keyOf(t, genuine),
+		"over the genuine one 2": keyOf(t, genuine),
 	} {
-		r.put(junk.key, junk.content)
+		r.put(key, []byte("junk"))
 		got, err := r.newest()
 		if err != nil || got.Size != 5 || got.Root != genuine.Root || !bytes.Equal(got.Note, genuine.Note) {
 			t.Errorf("with %s: %+v, %v", what, got, err)
 		}
+	}
+	if got, err := r.newest(); err != nil || got.Strangers != 7 {
+		t.Errorf("%d strangers were counted, %v", got.Strangers, err)
 	}
 }
 
@@ -79,12 +105,10 @@ func TestNewestCountsOnlyWhatWeSigned(t *testing.T) {
 func TestNewestOfAnEndedOrigin(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	at := func(size uint64) string { return checkpoints.Key(journaltest.ID, size) }
-	r.put(at(5), checkpoint(t, origin, 5).Note)
-	for size := uint64(6); size < 12; size++ {
-		r.put(at(size), checkpoint(t, "muniment/before", size).Note)
+	r.keep(checkpoint(t, origin, 5))
+	for size := uint64(5); size < 12; size++ {
+		r.keep(checkpoint(t, "muniment/before", size))
 	}
-	r.put(at(5), checkpoint(t, "muniment/before", 5).Note)
 	if got, err := r.newest(vkey("muniment/before", journaltest.Signer())); err != nil || got.Size != 5 {
 		t.Errorf("beside an origin that has ended: %+v, %v", got, err)
 	}
@@ -99,7 +123,7 @@ func TestNewestOfAnEndedOrigin(t *testing.T) {
 func TestALaterOriginLeavesAMark(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.put(checkpoints.Key(journaltest.ID, 9), checkpoint(t, "muniment/before", 9).Note)
+	r.keep(checkpoint(t, "muniment/before", 9))
 	before := vkey("muniment/before", journaltest.Signer())
 	keeper, err := checkpoints.New(checkpoints.Config{
 		Journal: r.signed, ID: journaltest.ID, Keys: append(r.keys(), before), Store: r.faulty, Clock: r.clock,
@@ -114,7 +138,8 @@ func TestALaterOriginLeavesAMark(t *testing.T) {
 		t.Errorf("by the origin: %+v, %v", got, err)
 	}
 	old := func() error {
-		_, err := checkpoints.Newest(t.Context(), r.store, journaltest.ID, "muniment/before", []string{before})
+		_, err := checkpoints.Newest(t.Context(), checkpoints.Search{Store: r.store, Journal: journaltest.ID,
+			Origin: "muniment/before", Keys: []string{before}})
 		return err
 	}
 	if err := old(); !errors.Is(err, checkpoints.ErrLaterOrigin) {
@@ -132,41 +157,59 @@ func TestALaterOriginLeavesAMark(t *testing.T) {
 	}
 }
 
-// TestNewestOfAPageOfJunk: too much of it is an error, not an answer.
-func TestNewestOfAPageOfJunk(t *testing.T) {
+// TestNewestBehindJunk: no junk is so much that a genuine checkpoint behind it is not found, and none of it is read.
+func TestNewestBehindJunk(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("writes a thousand objects")
-	}
 	r := newRig(t)
-	r.put(checkpoints.Key(journaltest.ID, 5), checkpoint(t, origin, 5).Note)
-	ended := checkpoint(t, "muniment/before", 8)
-	r.put(checkpoints.Key(journaltest.ID, 8), ended.Note)
-	for i := range 999 {
-		r.put(fmt.Sprintf("%s%s/0%04d", checkpoints.Prefix, journaltest.ID, i), []byte("junk"))
+	r.keep(checkpoint(t, origin, 5))
+	const many = 25_000
+	junk := listed{Store: r.store}
+	for i := range many {
+		key := keyOf(t, forged(t, origin, 1<<40-uint64(i%10)))
+		if i%10 > 0 {
+			key = fmt.Sprintf("%s%s/%020d", checkpoints.Prefix, journaltest.ID, i)
+		}
+		junk.before = append(junk.before, objects.Info{Key: key, Version: "v", Size: 300})
 	}
-	keys := vkey("muniment/before", journaltest.Signer())
-	if got, err := r.newest(keys); err != nil || got.Size != 5 {
-		t.Fatalf("with 999 of junk: %+v, %v", got, err)
-	}
-	r.put(checkpoints.Key(journaltest.ID, 8), ended.Note) // the same once more proves nothing new
-	if _, err := r.newest(keys); !errors.Is(err, checkpoints.ErrJunk) {
-		t.Errorf("with 1000 of junk: %v", err)
+	var told []int
+	got, err := checkpoints.Newest(t.Context(), checkpoints.Search{Store: junk, Journal: journaltest.ID, Origin: origin,
+		Keys: r.keys(), Passed: func(n int) { told = append(told, n) }})
+	if err != nil || got.Size != 5 || !slices.Equal(told, []int{10_000, 20_000}) {
+		t.Errorf("behind %d of junk: %+v, %v; told of %v", many, got, err, told)
 	}
 }
 
-// FuzzOpen: whatever lies there, only what the key has signed is believed.
+// listed is a store that lists objects before its own, and has none of them to be read.
+type listed struct {
+	objects.Store
+	before []objects.Info
+}
+
+func (l listed) List(ctx context.Context, prefix, after string) iter.Seq2[objects.Info, error] {
+	return func(yield func(objects.Info, error) bool) {
+		for _, info := range l.before {
+			if !yield(info, nil) {
+				return
+			}
+		}
+		for info, err := range l.Store.List(ctx, prefix, after) {
+			if !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+// FuzzOpen: whatever lies there, only what the key has signed is believed, and under no other key than its own.
 func FuzzOpen(f *testing.F) {
-	genuine := checkpoint(f, origin, 5).Note
-	text, _, _ := strings.Cut(string(genuine), "\n\n")
+	genuine := keyOf(f, checkpoint(f, origin, 5))
 	f.Add(genuine)
-	f.Add(signNote(f, origin, 5, journal.Hash{}, newStranger()))
-	f.Add([]byte("muniment/test\n5\nAAAA\n\n— muniment/test AAAA\n"))
-	f.Add(bytes.Replace(genuine, []byte("\n5\n"), []byte("\n05\n"), 1))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		got, ok := checkpoints.Open([]string{vkey(origin, journaltest.Signer())}, content)
-		if ok && (got.Size != 5 || got.Origin != origin || !strings.HasPrefix(string(content), text+"\n\n")) {
-			t.Errorf("believed %q: %+v", content, got)
+	f.Add(keyOf(f, forged(f, origin, 5)))
+	f.Add(strings.Replace(genuine, "/18446744073709551610.", "/-00000000000000000000000000000000/18446744073709551610.", 1))
+	f.Fuzz(func(t *testing.T, key string) {
+		got, ok := checkpoints.Open([]string{vkey(origin, journaltest.Signer())}, journaltest.ID, key)
+		if ok && key != genuine {
+			t.Errorf("believed %q: %+v", key, got)
 		}
 	})
 }

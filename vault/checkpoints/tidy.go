@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"muniment/anchor/journal"
@@ -14,6 +13,10 @@ import (
 
 // keepDays is for how many days one checkpoint of each is kept after its lock has run out.
 const keepDays = 400
+
+// maxRefused is how many deletions may be refused before it is left to the next day: somebody may have put very many
+// objects there, under locks that last longer than ours.
+const maxRefused = 1000
 
 // tidyWhenDue tidies once a day.
 func (k *Keeper) tidyWhenDue(ctx context.Context) error {
@@ -72,7 +75,7 @@ func (k *Keeper) tidy(ctx context.Context, now time.Time) error {
 	k.mu.Lock()
 	newest := k.kept
 	k.mu.Unlock()
-	days := map[string]bool{} // of which one is kept
+	days, refused := map[string]bool{}, 0 // days of which one is kept
 	for info, err := range k.cfg.Store.List(ctx, prefixOf(k.cfg.ID), "") {
 		if err != nil {
 			return fmt.Errorf("tidying up the kept checkpoints: %w", err)
@@ -82,19 +85,19 @@ func (k *Keeper) tidy(ctx context.Context, now time.Time) error {
 			continue
 		}
 		day := info.Modified.UTC().Format(time.DateOnly)
-		mark := strings.HasPrefix(info.Key, prefixOf(k.cfg.ID)+"-")
-		if mark || age < keepDays*24*time.Hour && !days[day] {
-			_, genuine, err := read(ctx, k.cfg.Store, k.cfg.ID, info, ours)
-			if err != nil {
-				return fmt.Errorf("tidying up the kept checkpoints: %w", err)
-			}
-			days[day] = days[day] || genuine && !mark
-			if genuine {
-				continue
-			}
+		kept, genuine := ours.open(k.cfg.ID, info.Key)
+		if genuine && (kept.mark || age < keepDays*24*time.Hour && !days[day]) {
+			days[day] = days[day] || !kept.mark
+			continue
 		}
 		err = k.cfg.Store.Delete(ctx, info.Key, info.Version)
-		if err != nil && !errors.Is(err, objects.ErrLocked) { // locked again while it was the newest
+		if errors.Is(err, objects.ErrLocked) { // locked again while it was the newest, or by somebody else for longer
+			if refused++; refused == maxRefused {
+				return nil
+			}
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("tidying up the kept checkpoints: %w", err)
 		}
 	}

@@ -31,7 +31,9 @@ func (b *backupRun) lockedNow(ctx context.Context, source *node.Storage) ([]byte
 	for _, origin := range policy.Origins {
 		keys = append(keys, origin.Keys...)
 	}
-	kept, err := checkpoints.Newest(ctx, source.Objects, head.Journal, head.Origin, keys)
+	kept, err := checkpoints.Newest(ctx, checkpoints.Search{
+		Store: source.Objects, Journal: head.Journal, Origin: head.Origin, Keys: keys, Passed: node.Strangers(b.Stderr),
+	})
 	switch {
 	case errors.Is(err, checkpoints.ErrNone):
 		return nil, nil

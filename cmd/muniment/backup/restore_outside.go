@@ -83,7 +83,7 @@ func (r *restoreRun) proveByLedgers(ctx context.Context) error {
 // proveByLocked asks the documents' store for the newest locked checkpoint. For a drill, which nobody serves, the
 // journal may be older than that.
 func (r *restoreRun) proveByLocked(ctx context.Context) error {
-	kept, err := node.CompareLocked(ctx, r.store.Objects, r.store.Backend.View)
+	kept, err := node.CompareLocked(ctx, r.store.Objects, r.store.Backend.View, node.Strangers(r.Stderr))
 	if errors.Is(err, node.ErrOlder) && r.drill {
 		r.report.Behind = kept.Size
 		return nil
@@ -133,7 +133,7 @@ func (r *restoreRun) beginUnproven(ctx context.Context) error {
 // lockedHeads are the heads that the documents' store has locked checkpoints of, as far as the journal that survives,
 // or the release bucket, tells whose they are.
 func (r *restoreRun) lockedHeads(ctx context.Context, released journal.ReleasedHead) ([]journal.LostHead, error) {
-	kept, err := node.CompareLocked(ctx, r.store.Objects, r.store.Backend.View)
+	kept, err := node.CompareLocked(ctx, r.store.Objects, r.store.Backend.View, node.Strangers(r.Stderr))
 	if errors.Is(err, journal.ErrMissing) && released.Size > 0 {
 		signer, err := r.store.Keys.Signer(local.Checkpoint)
 		if err != nil {
@@ -143,7 +143,10 @@ func (r *restoreRun) lockedHeads(ctx context.Context, released journal.ReleasedH
 		if err != nil {
 			return nil, fmt.Errorf("naming the checkpoints' key: %w", err)
 		}
-		kept, err = checkpoints.Newest(ctx, r.store.Objects, released.Journal, released.Origin, []string{key})
+		kept, err = checkpoints.Newest(ctx, checkpoints.Search{
+			Store: r.store.Objects, Journal: released.Journal, Origin: released.Origin, Keys: []string{key},
+			Passed: node.Strangers(r.Stderr),
+		})
 		if err != nil && !errors.Is(err, checkpoints.ErrNone) && !errors.Is(err, checkpoints.ErrLaterOrigin) {
 			return nil, err
 		}

@@ -94,7 +94,7 @@ func checkLocked(ctx context.Context, s *node.Storage, result *Result) error {
 	if err != nil {
 		return fmt.Errorf("looking into the data folder: %w", err)
 	}
-	kept, err := node.CompareLocked(ctx, s.Objects, s.Backend.View)
+	kept, err := node.CompareLocked(ctx, s.Objects, s.Backend.View, nil)
 	switch {
 	case errors.Is(err, node.ErrOlder) && drill:
 		return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
@@ -51,18 +52,15 @@ type View func(ctx context.Context, fn func(journal.Reader) error) error
 
 // CompareLocked holds a journal against the newest checkpoint of it that is locked in the documents' store, which it
 // returns; the zero one when there is none. ErrOlder when the journal does not contain it, or when one is there that
-// was signed under an origin that the journal does not know.
-func CompareLocked(ctx context.Context, store objects.Store, view View) (checkpoints.Kept, error) {
-	kept, err := newestLocked(ctx, store, view)
+// was signed under an origin that the journal does not know. passed, if not nil, is told how many objects were passed
+// over that the journal has not signed.
+func CompareLocked(ctx context.Context, store objects.Store, view View, passed func(int)) (checkpoints.Kept, error) {
+	kept, err := newestLocked(ctx, store, view, passed)
 	switch {
 	case errors.Is(err, checkpoints.ErrNone):
-		return checkpoints.Kept{}, nil
+		return checkpoints.Kept{Strangers: kept.Strangers}, nil
 	case errors.Is(err, checkpoints.ErrLaterOrigin):
 		return kept, cli.Hint(fmt.Errorf("%w: %w", ErrOlder, err), olderHint)
-	case errors.Is(err, checkpoints.ErrJunk):
-		return kept, cli.Hint(err, "somebody has written them: find out who, and delete them; what is locked and "+
-			"signed "+
-			"by this journal's key is left out of the count")
 	case err != nil:
 		return kept, cli.Hint(err, "the documents' store must answer when a journal is compared with it")
 	}
@@ -90,7 +88,7 @@ const olderHint = "look for a newer copy of the release bucket, put it back, mov
 	"restore; when it is lost, muniment restore --accept-loss says what it would cost"
 
 // newestLocked is the newest locked checkpoint of a journal's present origin.
-func newestLocked(ctx context.Context, store objects.Store, view View) (checkpoints.Kept, error) {
+func newestLocked(ctx context.Context, store objects.Store, view View, passed func(int)) (checkpoints.Kept, error) {
 	var id journal.ID
 	var eras []journal.Era
 	err := view(ctx, func(r journal.Reader) (err error) {
@@ -107,7 +105,25 @@ func newestLocked(ctx context.Context, store objects.Store, view View) (checkpoi
 	if err != nil {
 		return checkpoints.Kept{}, err
 	}
-	return checkpoints.Newest(ctx, store, id, eras[len(eras)-1].Origin, keys)
+	return checkpoints.Newest(ctx, checkpoints.Search{
+		Store: store, Journal: id, Origin: eras[len(eras)-1].Origin, Keys: keys, Passed: passed,
+	})
+}
+
+// Strangers tells somebody who waits that very many objects are passed over that a journal has not signed.
+func Strangers(w io.Writer) func(int) {
+	return func(n int) {
+		_, _ = fmt.Fprintf(w, "passed over %d objects among the locked checkpoints that no key of the journal has "+
+			"signed; going on\n", n)
+	}
+}
+
+// logStrangers logs it instead.
+func logStrangers(log *slog.Logger) func(int) {
+	return func(n int) {
+		log.Warn("very many objects among the locked checkpoints are signed by no key of the journal; going on",
+			"passed over", n)
+	}
 }
 
 // NewKeeper makes the worker that keeps a journal's newest checkpoint under a lock, when the journal was compared with

@@ -68,7 +68,7 @@ func TestAJournalIsComparedWithWhatIsLocked(t *testing.T) {
 	}
 	compare := func(j *journal.Journal, older bool, when string) {
 		t.Helper()
-		_, err := CompareLocked(t.Context(), store, j.View)
+		_, err := CompareLocked(t.Context(), store, j.View, nil)
 		if errors.Is(err, ErrOlder) != older || err != nil && !older {
 			t.Errorf("%s: %v", when, err)
 		}
@@ -105,7 +105,7 @@ func TestAJournalIsComparedWithWhatIsLocked(t *testing.T) {
 	compare(later, false, "the other origin, when it is locked")
 	kit.Backend = before
 	compareBackend := func(ctx context.Context, fn func(journal.Reader) error) error { return before.View(ctx, fn) }
-	if found, err := CompareLocked(t.Context(), store, compareBackend); !errors.Is(err, ErrOlder) ||
+	if found, err := CompareLocked(t.Context(), store, compareBackend, nil); !errors.Is(err, ErrOlder) ||
 		!errors.Is(err, checkpoints.ErrLaterOrigin) || found.Origin != "muniment/later" {
 		t.Errorf("the one from before that origin: %+v, %v", found, err)
 	}

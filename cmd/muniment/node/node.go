@@ -77,7 +77,11 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger, open Opener)
 	}
 	var newest checkpoints.Kept
 	n.Journal, err = n.Storage.OpenJournal(ctx, cfg.Origin, log, func(ctx context.Context) (err error) {
-		newest, err = CompareLocked(ctx, n.Storage.Objects, n.Storage.Backend.View)
+		newest, err = CompareLocked(ctx, n.Storage.Objects, n.Storage.Backend.View, logStrangers(log))
+		if newest.Strangers > 0 {
+			log.Warn("objects among the locked checkpoints are signed by no key of the journal: somebody else has "+
+				"put them there", "objects", newest.Strangers)
+		}
 		return err
 	})
 	if err != nil {
