@@ -6,17 +6,18 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// edge is the right edge of the tree: at each tile level the hashes of the last tile, which is not full. Appending
-// needs nothing else, so with the edge in memory a commit reads no tile.
+// edge is the right edge of the tree: at each tile level the hashes of the last tile, which is not full, and the roots
+// of the perfect subtrees that make up the tree. Appending and hashing need nothing else, so with the edge in memory a
+// commit reads no tile, and hashes little.
 type edge struct {
-	size       uint64
-	levels     [][]Hash
-	cachedRoot *Hash // the root, once it has been asked for
+	size     uint64
+	levels   [][]Hash
+	subtrees []Hash // one for each bit of size that is set, the largest first
 }
 
 // clone copies the edge, so that an abort loses nothing.
 func (e *edge) clone() *edge {
-	c := &edge{size: e.size, levels: make([][]Hash, len(e.levels)), cachedRoot: e.cachedRoot}
+	c := &edge{size: e.size, levels: make([][]Hash, len(e.levels)), subtrees: slices.Clone(e.subtrees)}
 	for i, level := range e.levels {
 		c.levels[i] = append(make([]Hash, 0, TileWidth), level...)
 	}
@@ -27,18 +28,26 @@ func (e *edge) clone() *edge {
 func (e *edge) append(entry Hash, full func(level int, n uint64, hashes []Hash)) {
 	hash := leafHash(entry)
 	e.size++
-	e.cachedRoot = nil
-	for level := 0; ; level++ {
-		if level == len(e.levels) {
-			e.levels = append(e.levels, make([]Hash, 0, TileWidth))
+	e.add(0, hash, full)
+	for height := 1; e.size>>(height-1)&1 == 0; height++ {
+		last := len(e.subtrees) - 1
+		hash = tlog.NodeHash(e.subtrees[last], hash)
+		e.subtrees = e.subtrees[:last]
+		if height%8 == 0 {
+			e.add(height/8, hash, full)
 		}
-		e.levels[level] = append(e.levels[level], hash)
-		if len(e.levels[level]) < TileWidth {
-			return
-		}
-		n := e.size>>(8*(level+1)) - 1
-		full(level, n, e.levels[level])
-		hash = rootOf(e.levels[level])
+	}
+	e.subtrees = append(e.subtrees, hash)
+}
+
+// add adds a hash to the last tile of a level, and begins a new tile if that one is full then.
+func (e *edge) add(level int, hash Hash, full func(level int, n uint64, hashes []Hash)) {
+	if level == len(e.levels) {
+		e.levels = append(e.levels, make([]Hash, 0, TileWidth))
+	}
+	e.levels[level] = append(e.levels[level], hash)
+	if len(e.levels[level]) == TileWidth {
+		full(level, e.size>>(8*(level+1))-1, e.levels[level])
 		e.levels[level] = e.levels[level][:0]
 	}
 }
@@ -54,26 +63,16 @@ func (e *edge) partial(fn func(level int, n uint64, hashes []Hash)) {
 
 // root is the Merkle tree hash of the whole tree (RFC 6962, section 2.1).
 func (e *edge) root() Hash {
-	if e.cachedRoot == nil {
-		root := e.hash()
-		e.cachedRoot = &root
-	}
-	return *e.cachedRoot
-}
-
-func (e *edge) hash() Hash {
-	var nodes []Hash
-	for _, level := range e.levels {
-		nodes = append(slices.Clone(level), nodes...)
-		if len(nodes) > 0 {
-			nodes = []Hash{rootOf(nodes)}
-		}
-	}
-	if len(nodes) == 0 {
+	if len(e.subtrees) == 0 {
 		root, _ := tlog.TreeHash(0, nil)
 		return root
 	}
-	return nodes[0]
+	last := len(e.subtrees) - 1
+	root := e.subtrees[last]
+	for _, left := range slices.Backward(e.subtrees[:last]) {
+		root = tlog.NodeHash(left, root)
+	}
+	return root
 }
 
 // loadEdge reads the edge of a tree of the given size.
@@ -90,6 +89,14 @@ func loadEdge(r Reader, size uint64) (*edge, error) {
 			hashes = append(hashes, tile...)
 		}
 		e.levels = append(e.levels, hashes)
+	}
+	for _, hashes := range slices.Backward(e.levels) {
+		for width := TileWidth / 2; width > 0; width /= 2 {
+			if len(hashes)&width != 0 {
+				e.subtrees = append(e.subtrees, rootOf(hashes[:width]))
+				hashes = hashes[width:]
+			}
+		}
 	}
 	return e, nil
 }
