@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,21 +45,25 @@ type batchItem struct {
 	value []byte // the body, or the row's ciphertext
 }
 
-// appendBatch writes a batch: the magic line, the header line, the items, and the HMAC of all of that. An item is its
-// kind, for an entry the nonce, for a row the key after its length in 16 bits, and, but for an erasure, the value after
-// its length in 32 bits, all big-endian.
+// appendBatch writes a batch: the magic line, the header line, the items, and the HMAC of all of that.
 func appendBatch(h batchHeader, items []batchItem, key *shippingKey) ([]byte, error) {
 	h.Key = key.number
 	line, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("writing a batch: %w", err)
 	}
-	size := len(batchMagic) + len(line) + 1 + macSize
-	for _, item := range items {
-		size += 1 + NonceSize + 2 + len(item.key) + 4 + len(item.value)
+	out := make([]byte, 0, len(batchMagic)+len(line)+1+sizeOf(items)+macSize)
+	out = append(append(append(out, batchMagic...), line...), '\n')
+	if out, err = appendItems(out, items); err != nil {
+		return nil, err
 	}
-	out := append(append(make([]byte, 0, size), batchMagic...), line...)
-	out = append(out, '\n')
+	return append(out, key.mac(macBatch, out)...), nil
+}
+
+// appendItems writes the items of a batch. An item is its kind, for an entry the nonce, for a row the key after its
+// length in 16 bits, and, but for an erasure, the value after its length in 32 bits, all big-endian.
+func appendItems(out []byte, items []batchItem) ([]byte, error) {
+	out = slices.Grow(out, sizeOf(items))
 	for _, item := range items {
 		out = append(out, item.kind)
 		if item.kind == 'e' {
@@ -75,7 +80,15 @@ func appendBatch(h batchHeader, items []batchItem, key *shippingKey) ([]byte, er
 	if len(out)+macSize > maxBatchFile {
 		return nil, fmt.Errorf("writing a batch: it has more than %d bytes", maxBatchFile)
 	}
-	return append(out, key.mac(macBatch, out)...), nil
+	return out, nil
+}
+
+// sizeOf is how many bytes items take at most when they are written.
+func sizeOf(items []batchItem) (size int) {
+	for _, item := range items {
+		size += 1 + NonceSize + 2 + len(item.key) + 4 + len(item.value)
+	}
+	return size
 }
 
 // getBatch reads a shipped batch. It is errBatch if it is not what its name says, or if the shipping key does not
@@ -131,21 +144,26 @@ func parseBatch(raw []byte) (h batchHeader, items []batchItem, err error) {
 	if !ok || json.Unmarshal(line, &h) != nil {
 		return h, nil, errBatch
 	}
-	entries := uint64(0)
-	for len(rest) > 0 {
+	items, entries, err := parseItems(rest)
+	if err != nil || entries != h.Count || h.Count == 0 {
+		return h, nil, errBatch
+	}
+	return h, items, nil
+}
+
+// parseItems reads the items of a batch, and counts the entries among them. The items share raw's memory.
+func parseItems(raw []byte) (items []batchItem, entries uint64, err error) {
+	for rest := raw; len(rest) > 0; {
 		var item batchItem
 		if item, rest, err = parseItem(rest); err != nil {
-			return h, nil, err
+			return nil, 0, err
 		}
 		if item.kind == 'e' {
 			entries++
 		}
 		items = append(items, item)
 	}
-	if entries != h.Count || h.Count == 0 {
-		return h, nil, errBatch
-	}
-	return h, items, nil
+	return items, entries, nil
 }
 
 func parseItem(in []byte) (item batchItem, rest []byte, err error) {

@@ -124,17 +124,18 @@ func FuzzBatch(f *testing.F) {
 // FuzzHead: a head object that is read leads where its tail leads, and is written again to one that reads the same.
 func FuzzHead(f *testing.F) {
 	key := &shippingKey{number: 1, secret: make([]byte, shippingKeySize)}
-	tail, err := appendBatch(batchHeader{First: 3, Count: 1, Prev: "batch/0-3-00"},
-		[]batchItem{{kind: 'e', value: []byte("{}")}}, key)
+	one := []batchItem{{kind: 'e', value: []byte("{}")}}
+	newest, err := (*tail)(nil).with(batchHeader{First: 3, Count: 1, Prev: "batch/0-3-00"}, one)
 	if err != nil {
 		f.Fatal(err)
 	}
 	id := ID{6: 0x70, 8: 0x80}
-	h := releasedHead{Journal: id, Tenure: id, Origin: "o", Size: 4, LastBatch: "batch/0-3-00", Tail: tail}
+	h := releasedHead{Journal: id, Tenure: id, Origin: "o", Size: 4, LastBatch: "batch/0-3-00", tail: newest}
 	if err := h.encode(key); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(h.raw)
+	f.Add(append(bytes.Clone(h.line), "\nx\x00\x01k"...))
 	f.Add([]byte(`{"v":1,"origin":"o","size":3,"lastBatch":"batch/0-3-00"}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		h, err := parseReleased(raw, "tag")

@@ -11,13 +11,13 @@ import (
 // recoverShipped applies the batches of the bucket that follow the backend's log without a gap.
 func (j *Journal) recoverShipped(ctx context.Context) error {
 	origin := ""
-	var tail *batch
+	var last *tail
 	released, err := readReleased(ctx, j.bucket)
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return err
 	}
 	if released != nil {
-		origin, tail = released.Origin, released.tail
+		origin, last = released.Origin, released.tail
 	}
 	key, err := j.recoveryKey(ctx, released)
 	if err != nil {
@@ -55,8 +55,8 @@ func (j *Journal) recoverShipped(ctx context.Context) error {
 			more = more || applied
 		}
 	}
-	if tail != nil {
-		if _, err := apply(tail.header, tail.items); err != nil {
+	if last != nil {
+		if _, err := apply(last.header, last.items); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -120,34 +119,24 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the entries to ship: %w", err)
 	}
-	items := c.items
-	if before.tail != nil {
-		h.First, h.Prev, h.PrevRoot = before.tail.header.First, before.tail.header.Prev, before.tail.header.PrevRoot
-		h.Count += before.tail.header.Count
-		items = lastWrites(slices.Concat(before.tail.items, items))
-	}
 	h.Key = key.number
-	raw, err := appendBatch(h, items, key)
+	shipped, err := before.tail.with(h, c.items)
 	if err != nil {
 		return err
 	}
-	next := &releasedHead{Journal: j.id, Origin: j.origin, Size: h.First + h.Count, Root: h.Root,
-		LastBatch: h.Prev, PrevHeadHash: before.hash(), Auth: c.auth}
-	if len(raw) <= j.cfg.Tail {
-		next.Tail, next.tail = raw, &batch{h, items}
-	} else {
-		next.LastBatch = batchName(h, raw)
-		// The name carries the content's digest: an object that is there already is this one.
-		if _, err := j.bucket.Put(ctx, next.LastBatch, raw, ""); err != nil && !errors.Is(err, ErrConflict) {
-			return fmt.Errorf("shipping a batch: %w", err)
-		}
+	next := &releasedHead{Journal: j.id, Origin: j.origin, Size: c.edge.size, Root: h.Root,
+		LastBatch: shipped.header.Prev, PrevHeadHash: before.hash(), Auth: c.auth}
+	if len(shipped.raw) <= j.cfg.Tail {
+		next.tail = shipped
+	} else if next.LastBatch, err = j.putBatch(ctx, shipped, key); err != nil {
+		return err
 	}
 	swapped, err := j.swap(ctx, before, next, key)
 	if err != nil {
 		return fmt.Errorf("swapping the released head: %w", err)
 	}
-	if next.Tail == nil && swapped.LastBatch == next.LastBatch {
-		j.recordShipment(next.LastBatch, h, len(raw))
+	if next.tail == nil && swapped.LastBatch == next.LastBatch {
+		j.recordShipment(next.LastBatch, shipped.header, len(shipped.raw))
 	}
 	j.shippedEdge = nil
 	if swapped == next {
@@ -156,6 +145,20 @@ func (j *Journal) shipBatch(ctx context.Context) error {
 	j.swapped.Store(swapped)
 	j.swaps.notify()
 	return nil
+}
+
+// putBatch ships a tail that has grown too long for the head object as a batch, and returns its name.
+func (j *Journal) putBatch(ctx context.Context, t *tail, key *shippingKey) (name string, err error) {
+	raw, err := appendBatch(t.header, t.items, key)
+	if err != nil {
+		return "", err
+	}
+	name = batchName(t.header, raw)
+	// The name carries the content's digest: an object that is there already is this one.
+	if _, err := j.bucket.Put(ctx, name, raw, ""); err != nil && !errors.Is(err, ErrConflict) {
+		return "", fmt.Errorf("shipping a batch: %w", err)
+	}
+	return name, nil
 }
 
 // swap replaces the head object by the next one, if it is unchanged, and returns the head object that is there

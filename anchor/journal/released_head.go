@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -17,7 +19,8 @@ const (
 	defaultTail = 64 << 10
 )
 
-// releasedHead is the head object in the release bucket.
+// releasedHead is the head object in the release bucket: one line of JSON, which the HMAC at its end authenticates, and
+// after it the tail, if there is one.
 type releasedHead struct {
 	V            int    `json:"v"`
 	Journal      ID     `json:"journal"`
@@ -25,24 +28,19 @@ type releasedHead struct {
 	Size         uint64 `json:"size"`
 	Root         Hash   `json:"root"`
 	LastBatch    string `json:"lastBatch"`
-	PrevHeadHash Hash   `json:"prevHeadHash"` // SHA-256 of the head object before; zero for the first
+	PrevHeadHash Hash   `json:"prevHeadHash"` // SHA-256 of the line of the head before; zero for the first
 	Tenure       ID     `json:"tenure"`       // of those who may replace it, as the lease names it
 	// Auth is the index of the newest event about principals, keys and grants.
 	Auth *uint64 `json:"auth,omitempty"`
 	Key  int     `json:"key"` // the number of the shipping key that authenticates the head
-	// Tail is the batch that follows LastBatch and ends at Size; empty when LastBatch itself ends there. The member
-	// "mac" follows at the end.
-	Tail []byte `json:"tail,omitempty"`
+	// Tail says what follows the line: the batch that follows LastBatch and ends at Size. It is nil when LastBatch
+	// itself ends there. The member "mac" follows at the end.
+	Tail *headTail `json:"tail,omitempty"`
 
 	raw  []byte // as it stands in the bucket
+	line []byte // of raw
 	tag  string // its tag there
-	tail *batch // Tail, read
-}
-
-// batch is a batch that was read.
-type batch struct {
-	header batchHeader
-	items  []batchItem
+	tail *tail
 }
 
 // readReleased reads the head object; nil when there is none. It is errUnauthentic if the shipping key does not
@@ -64,7 +62,7 @@ func (b shipped) authentic(ctx context.Context, raw []byte, tag string) (*releas
 	if err != nil || b.keys == nil {
 		return h, err
 	}
-	covered, mac, err := splitMAC(raw)
+	covered, mac, err := splitMAC(h.line)
 	if err == nil {
 		err = b.keys.verify(ctx, h.Key, macHead, covered, mac)
 	}
@@ -77,11 +75,12 @@ func (b shipped) authentic(ctx context.Context, raw []byte, tag string) (*releas
 	return h, nil
 }
 
-// parseReleased reads a head object and its tail, which must lead to the head's size and root. It does not look whether
-// they are authentic.
+// parseReleased reads a head object and its tail, which must be what the head says and lead to its size. It does not
+// look whether they are authentic.
 func parseReleased(raw []byte, tag string) (*releasedHead, error) {
-	h := &releasedHead{raw: raw, tag: tag}
-	if err := json.Unmarshal(raw, h); err != nil {
+	line, _, _ := bytes.Cut(raw, []byte("\n"))
+	h := &releasedHead{raw: raw, line: line, tag: tag}
+	if err := json.Unmarshal(line, h); err != nil {
 		return nil, fmt.Errorf("the released head cannot be read: %w", ErrDamaged)
 	}
 	if h.V > headVersion {
@@ -91,33 +90,39 @@ func parseReleased(raw []byte, tag string) (*releasedHead, error) {
 	if !h.Journal.isV7() {
 		return nil, fmt.Errorf("the released head names no journal: %w", ErrDamaged)
 	}
-	if h.Tail == nil {
-		return h, nil
+	if err := h.parseTail(raw[len(line):]); err != nil {
+		return nil, err
 	}
-	header, items, err := parseBatch(h.Tail)
-	if err != nil || header.First+header.Count != h.Size || header.Root != h.Root || header.Prev != h.LastBatch ||
-		header.Key != h.Key {
-		return nil, fmt.Errorf("the tail of the released head is not a batch that leads to it: %w", ErrDamaged)
-	}
-	h.tail = &batch{header, items}
 	return h, nil
 }
 
-// encode sets version and key number, and writes the object, authenticated by the key, into raw.
+// encode sets version and key number, and what is said of the tail, and writes the object, authenticated by the key,
+// into raw.
 func (h *releasedHead) encode(key *shippingKey) error {
-	h.V, h.Key = headVersion, key.number
+	h.V, h.Key, h.Tail = headVersion, key.number, nil
+	if h.tail != nil {
+		digest, err := h.tail.sum()
+		if err != nil {
+			return err
+		}
+		h.Tail = &headTail{First: h.tail.header.First, PrevRoot: h.tail.header.PrevRoot, Digest: digest}
+	}
 	object, err := json.Marshal(h)
 	if err != nil {
 		return fmt.Errorf("writing the released head: %w", err)
 	}
-	h.raw = key.appendMAC(macHead, object)
+	h.line = key.appendMAC(macHead, object)
+	h.raw = h.line
+	if h.tail != nil {
+		h.raw = slices.Concat(h.line, []byte("\n"), h.tail.raw)
+	}
 	return nil
 }
 
-// hash is the value of PrevHeadHash in the next head.
+// hash is the value of PrevHeadHash in the next head. The line says what the tail is.
 func (h *releasedHead) hash() Hash {
 	if h.raw == nil {
 		return Hash{}
 	}
-	return sha256.Sum256(h.raw)
+	return sha256.Sum256(h.line)
 }

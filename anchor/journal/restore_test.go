@@ -104,7 +104,7 @@ func TestBatchThatRunsInCircles(t *testing.T) {
 		Root      journal.Hash
 		LastBatch string
 	}
-	if err := json.Unmarshal(k.bucket.Objects()["head"], &head); err != nil {
+	if err := json.Unmarshal(k.bucket.Objects()["head"], &head); err != nil { // it has no tail
 		t.Fatal(err)
 	}
 	raw := k.bucket.Objects()[head.LastBatch]

@@ -2,7 +2,6 @@ package journal_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -95,18 +94,44 @@ func TestADamagedTailIsRefused(t *testing.T) {
 	released(t, j, keep(t, j, "k"))
 	k.close(t, j)
 	whole := k.bucket.Objects()["head"]
-	var head map[string]any
-	if err := json.Unmarshal(whole, &head); err != nil {
-		t.Fatal(err)
+	line, tail, _ := bytes.Cut(whole, []byte("\n"))
+	for at := 0; at < len(tail); at += 7 {
+		changed := bytes.Clone(whole)
+		changed[len(line)+1+at] ^= 1
+		refuseHead(t, changed)
 	}
-	tail := []byte(head["tail"].(string))
-	for at := 0; at < len(tail)-2; at += 7 {
-		changed := bytes.Clone(tail)
-		changed[at] = map[bool]byte{true: 'A', false: 'B'}[changed[at] != 'A']
-		refuseHead(t, bytes.Replace(whole, tail, changed, 1))
-	}
+	refuseHead(t, line)
+	refuseHead(t, append(bytes.Clone(line), '\n'))
+	refuseHead(t, append(bytes.Clone(whole), tail...))
 	refuseHead(t, bytes.Replace(whole, []byte(`"size":2`), []byte(`"size":3`), 1))
+	refuseHead(t, bytes.Replace(whole, []byte(`"first":0`), []byte(`"first":1`), 1))
 	refuseHead(t, bytes.Replace(whole, []byte(`"lastBatch":""`), []byte(`"lastBatch":"batch/0-1-00"`), 1))
+}
+
+// TestATailWithoutAKeyIsChecked against the digest in the head's line, by those who cannot authenticate it.
+func TestATailWithoutAKeyIsChecked(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	k.tail = 0
+	j := k.open(t)
+	released(t, j, keep(t, j, "k"))
+	released(t, j, keep(t, j, "kk"))
+	k.close(t, j)
+	if h, err := journal.ReadReleased(t.Context(), k.bucket, nil); err != nil || h.Size != 3 {
+		t.Errorf("the whole head: %d, %v", h.Size, err)
+	}
+	whole := k.bucket.Objects()["head"]
+	line, _, _ := bytes.Cut(whole, []byte("\n"))
+	for what, changed := range map[string][]byte{
+		"a bit of a body": bytes.Replace(whole, []byte(`"key":"kk"`), []byte(`"key":"kl"`), 1),
+		"no tail":         line,
+		"more of it":      append(bytes.Clone(whole), "x\x00\x01k"...),
+	} {
+		k.bucket.Tamper("head", changed)
+		if _, err := journal.ReadReleased(t.Context(), k.bucket, nil); !errors.Is(err, journal.ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }
 
 // refuseHead restores from a bucket whose head was changed.

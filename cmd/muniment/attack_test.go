@@ -327,7 +327,7 @@ func (s *site) reship(n *node.Server) {
 	defer cancel()
 	event, err := n.Node.Journal.NextShippingKey(ctx)
 	s.must(err)
-	actor := journal.Actor{Tenant: journal.System, ID: vault.OperatorActor}
+	actor := journal.Actor{Tenant: journal.System, ID: access.OperatorActor}
 	r, err := n.Node.Journal.Commit(ctx, actor, func(journal.View) (journal.Change, error) {
 		return journal.Change{Events: []journal.Event{event}}, nil
 	})

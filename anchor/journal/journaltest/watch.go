@@ -19,21 +19,24 @@ type head struct {
 	Origin    string `json:"origin"`
 	Size      uint64 `json:"size"`
 	LastBatch string `json:"lastBatch"`
-	Tail      []byte `json:"tail"`
+	Tail      *struct {
+		First uint64 `json:"first"`
+	} `json:"tail"`
 }
 
-// tailSpan is where in the log the entries of the head's own batch stand: its second line says.
-func (h head) tailSpan() (s span, ok bool) {
+// parseHead reads the line of a head object; its tail follows.
+func parseHead(raw []byte) (h head, err error) {
+	line, _, _ := bytes.Cut(raw, []byte("\n"))
+	err = json.Unmarshal(line, &h)
+	return h, err
+}
+
+// batchesEnd is where in the log the head's batches end; its tail goes on from there to its size.
+func (h head) batchesEnd() uint64 {
 	if h.Tail == nil {
-		return span{h.Size, h.Size}, true
+		return h.Size
 	}
-	_, rest, _ := bytes.Cut(h.Tail, []byte("\n"))
-	line, _, _ := bytes.Cut(rest, []byte("\n"))
-	var place struct{ First, Count uint64 }
-	if err := json.Unmarshal(line, &place); err != nil {
-		return span{}, false
-	}
-	return span{place.First, place.First + place.Count}, true
+	return h.Tail.First
 }
 
 // span is where in the log a batch's entries stand.
@@ -64,29 +67,30 @@ func (b *Bucket) watchPut(name string, before, after []byte) {
 }
 
 func (b *Bucket) watchHead(before, after []byte) {
-	var old, next head
-	if err := json.Unmarshal(after, &next); err != nil {
+	next, err := parseHead(after)
+	if err != nil {
 		b.t.Errorf("the head is not JSON: %v", err)
 		return
 	}
-	if before != nil && json.Unmarshal(before, &old) == nil && old.Origin == next.Origin && next.Size < old.Size {
+	old, err := parseHead(before)
+	if before != nil && err == nil && old.Origin == next.Origin && next.Size < old.Size {
 		b.t.Errorf("the head goes back from %d to %d", old.Size, next.Size)
 	}
-	tail, ok := next.tailSpan()
-	if !ok || tail.end != next.Size {
-		b.t.Errorf("the head is at %d, and its tail ends at %d", next.Size, tail.end)
+	end := next.batchesEnd()
+	if next.Tail != nil && end >= next.Size {
+		b.t.Errorf("the head is at %d, and its tail begins at %d", next.Size, end)
 	}
 	if next.LastBatch == "" {
-		if tail.first != 0 && next.Tail != nil {
-			b.t.Errorf("the head names no batch, and its tail begins at %d", tail.first)
+		if end != 0 && next.Tail != nil {
+			b.t.Errorf("the head names no batch, and its tail begins at %d", end)
 		}
 		return
 	}
 	if b.objects[next.LastBatch] == nil {
 		b.t.Errorf("the head names the batch %s, which is not there", next.LastBatch)
 	}
-	if s, ok := spanOf(next.LastBatch); !ok || s.end != tail.first {
-		b.t.Errorf("the head goes on at %d, and its last batch %s ends at %d", tail.first, next.LastBatch, s.end)
+	if s, ok := spanOf(next.LastBatch); !ok || s.end != end {
+		b.t.Errorf("the head goes on at %d, and its last batch %s ends at %d", end, next.LastBatch, s.end)
 	}
 }
 
