@@ -40,6 +40,10 @@ func (b *bench) exchange(ctx context.Context, c *serverProcess, s random, name s
 	until measure.Limit) error {
 	var mu sync.Mutex
 	var ids []string
+	before, err := measure.ProcessorTime(c.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
 	put, err := measure.Repeat(ctx, benchClients, until, func(ctx context.Context, _ int) error {
 		id, err := c.upload(ctx, s, n)
 		mu.Lock()
@@ -50,6 +54,10 @@ func (b *bench) exchange(ctx context.Context, c *serverProcess, s random, name s
 	if err != nil {
 		return err
 	}
+	after, err := measure.ProcessorTime(c.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
 	get, err := measure.Repeat(ctx, benchClients, until, func(ctx context.Context, i int) error {
 		return c.remote.Read(ctx, ids[i%len(ids)], remote.ReadOptions{Purpose: fmt.Sprintf("bench-%d", i/len(ids))},
 			io.Discard)
@@ -57,6 +65,8 @@ func (b *bench) exchange(ctx context.Context, c *serverProcess, s random, name s
 	if err != nil {
 		return err
 	}
+	b.add("http", fmt.Sprintf("a deposit of %s, processor time of the server", name),
+		measure.Milliseconds(after-before)/float64(len(put.Took)), "ms")
 	for _, way := range []struct {
 		what, unit string
 		rate       measure.Rate

@@ -2,7 +2,9 @@ package measure
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"os"
 	"testing"
 	"time"
 )
@@ -32,5 +34,29 @@ func TestMeasure(t *testing.T) {
 	}
 	if got := (Rate{}).Percentile(99); got != 0 {
 		t.Errorf("percentile of nothing %d, want 0", got)
+	}
+}
+
+func TestProcessorTime(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("there is no /proc")
+	}
+	began, err := ProcessorTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sum := byte(0); ; sum++ { // it grows when the processor works
+		_ = sha256.Sum256([]byte{sum})
+		now, err := ProcessorTime(os.Getpid())
+		if err != nil || now < began {
+			t.Fatalf("%s after %s, %v", now, began, err)
+		}
+		if now > began {
+			break
+		}
+	}
+	if _, err := ProcessorTime(-1); err == nil {
+		t.Error("no process has a processor time")
 	}
 }
