@@ -36,6 +36,7 @@ var committers = map[string]string{
 	"muniment/cmd/muniment/backup.(restoreRun).goOnRecord": "a restore, by whoever has the data folder's keys",
 
 	"muniment/cmd/muniment/bench.(bench).commits": "a benchmark of the journal alone, in a folder of its own",
+	"muniment/cmd/muniment/bench.(bench).addMany": "the data of a benchmark, in a folder of its own",
 }
 
 // TestActsGoThroughTheDoor: nothing but the door and the workers that are named above commits to the journal, whether

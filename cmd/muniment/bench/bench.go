@@ -19,12 +19,13 @@ import (
 
 // bench is one run of the measurements.
 type bench struct {
-	p         *cli.Program
-	parent    string        // where folders are made; empty means the system's temporary one
-	each      time.Duration // how long each rate is measured
-	size      config.Size   // of the large documents
-	documents int           // that the start-up is measured with
-	figures   []figure
+	p      *cli.Program
+	parent string        // where folders are made; empty means the system's temporary one
+	each   time.Duration // how long each rate is measured
+	size   config.Size   // of the large documents
+	// documents and principals are how many the start-up is measured with.
+	documents, principals int
+	figures               []figure
 }
 
 // figure is one result.
@@ -49,7 +50,8 @@ func parts() []part {
 		{"memory", "the server's peak anonymous memory with 8 large uploads at once", (*bench).memory},
 		{"range", "a range of 1 MiB at the end of a large document, and reading all of it", (*bench).ranges},
 		{"proof", "making and verifying evidence", (*bench).proof},
-		{"start", "from starting the server over many documents to the first read and deposit", (*bench).startup},
+		{"start", "from starting the server over many documents and principals to the first read and deposit: after a " +
+			"clean stop, after kill -9, and with a copy of its database", (*bench).startup},
 	}
 }
 
@@ -82,6 +84,7 @@ func Command(p *cli.Program) *cobra.Command {
 	f.DurationVar(&b.each, "time", 3*time.Second, "how long to measure each rate")
 	f.StringVar(&size, "size", size, "the size of a large document")
 	f.IntVar(&b.documents, "documents", 1_000_000, "how many documents the start-up is measured with")
+	f.IntVar(&b.principals, "principals", 10_000, "how many principals the start-up is measured with")
 	return c
 }
 

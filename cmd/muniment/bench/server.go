@@ -87,6 +87,19 @@ func (c *serverProcess) stop() error {
 	return nil
 }
 
+// kill ends the server as kill -9 does.
+func (c *serverProcess) kill() error {
+	c.remote.Close()
+	if err := c.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("killing the server: %w", err)
+	}
+	var exit *exec.ExitError
+	if err := c.cmd.Wait(); !errors.As(err, &exit) {
+		return fmt.Errorf("killing the server: it ended with %w\n%s", err, c.log.text)
+	}
+	return nil
+}
+
 // withServer runs a measurement against a server of its own.
 func withServer(ctx context.Context, data string, work func(*serverProcess) error) error {
 	c, err := startServer(ctx, data, "")

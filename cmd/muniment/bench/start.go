@@ -1,12 +1,13 @@
 package bench
 
 import (
-	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -17,11 +18,13 @@ import (
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
 	"muniment/vault"
+	"muniment/vault/access"
 	"muniment/vault/objects"
 )
 
-// startup measures how long a server takes over many documents: until it prints its URL, until the first read, and
-// until the first deposit. The documents are deposited through the vault into a store that keeps nothing, all but one.
+// startup measures how long a server takes over many documents and principals: until it prints its URL, until the first
+// read, and until the first deposit. It does so after a clean stop, after kill -9, and with a copy of the journal's file
+// after kill -9. The documents' events and rows are those of real deposits, but nothing was uploaded, except for one.
 func (b *bench) startup(ctx context.Context, dir string) error {
 	s, err := newRandom()
 	if err != nil {
@@ -30,7 +33,7 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 	data := filepath.Join(dir, "data")
 	token, err := b.fill(ctx, data)
 	if err != nil {
-		return fmt.Errorf("making documents: %w", err)
+		return fmt.Errorf("making documents and principals: %w", err)
 	}
 	first, err := startServer(ctx, data, token)
 	if err != nil {
@@ -40,23 +43,64 @@ func (b *bench) startup(ctx context.Context, dir string) error {
 	if err := errors.Join(err, first.stop()); err != nil {
 		return err
 	}
-	began := time.Now()
-	c, err := startServer(ctx, data, token)
-	if err != nil {
-		return err
+	for _, way := range []struct {
+		what   string
+		before func(data string) error
+		end    func(*serverProcess) error
+	}{
+		{"after a clean stop", nil, (*serverProcess).kill},
+		{"after kill -9", nil, (*serverProcess).kill},
+		{"with a copy of journal.db after kill -9", elsewhere, (*serverProcess).stop},
+	} {
+		if way.before != nil {
+			if err := way.before(data); err != nil {
+				return err
+			}
+		}
+		began := time.Now()
+		c, err := startServer(ctx, data, token)
+		if err != nil {
+			return err
+		}
+		add := func(what string) {
+			what = fmt.Sprintf("%s: until %s", way.what, what)
+			b.add("start", what, measure.Milliseconds(time.Since(began)), "ms")
+		}
+		add("the URL is printed")
+		err = c.remote.Read(ctx, id, remote.ReadOptions{Purpose: "bench"}, io.Discard)
+		add("the first read is done")
+		if err == nil {
+			_, err = c.upload(ctx, s, 10<<10)
+			add("the first deposit after it is done")
+		}
+		if err := errors.Join(err, way.end(c)); err != nil {
+			return err
+		}
 	}
-	what := fmt.Sprintf("%d documents, until ", b.documents)
-	b.add("start", what+"the URL is printed", measure.Milliseconds(time.Since(began)), "ms")
-	err = c.remote.Read(ctx, id, remote.ReadOptions{Purpose: "bench"}, io.Discard)
-	b.add("start", what+"the first read is done", measure.Milliseconds(time.Since(began)), "ms")
-	if err == nil {
-		_, err = c.upload(ctx, s, 10<<10)
-		b.add("start", what+"the first deposit after it is done", measure.Milliseconds(time.Since(began)), "ms")
-	}
-	return errors.Join(err, c.stop())
+	return nil
 }
 
-// fill deposits the documents, and returns the folder's API key.
+// elsewhere puts a copy of the journal's file in its place. To the lease it is the file of another server, as a
+// snapshot that is started on another machine would be.
+func elsewhere(data string) (err error) {
+	path := node.Folder(data).Journal()
+	from, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("copying the journal: %w", err)
+	}
+	defer from.Close()
+	to, err := os.OpenFile(path+".copy", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("copying the journal: %w", err)
+	}
+	_, err = io.Copy(to, from)
+	if err := errors.Join(err, to.Close()); err != nil {
+		return fmt.Errorf("copying the journal: %w", err)
+	}
+	return os.Rename(path+".copy", path)
+}
+
+// fill makes the principals and documents, and returns the folder's API key.
 func (b *bench) fill(ctx context.Context, data string) (token string, err error) {
 	cfg := config.Default()
 	cfg.Data = data
@@ -69,22 +113,58 @@ func (b *bench) fill(ctx context.Context, data string) (token string, err error)
 	if err := n.Storage.Folder.EndFirstStart(); err != nil {
 		return "", err
 	}
-	who, err := n.Authority().AuthenticateNow(ctx, token)
-	if err != nil {
+	if err := b.addMany(ctx, n.Journal, "principals", b.principals, principalChange); err != nil {
 		return "", err
 	}
-	bar := cli.StartProgress(b.p.Stderr, "documents", b.documents)
-	r, err := measure.Repeat(ctx, 1024, measure.Times(b.documents), func(ctx context.Context, i int) error {
-		defer bar.Step()
-		name := fmt.Sprintf("bench-%09d", i)
-		_, err := n.Vault.Deposit(ctx, who, vault.Deposit{
-			FileName: name + ".txt", Title: "A benchmark", ExternalID: name, Length: 8,
-			Content: bytes.NewReader([]byte("muniment")),
-		})
+	if err := b.addMany(ctx, n.Journal, "documents", b.documents, depositChange); err != nil {
+		return "", err
+	}
+	return token, awaitDuties(ctx, n.Journal)
+}
+
+// addMany commits so many changes, a thousand at a time.
+func (b *bench) addMany(ctx context.Context, j *journal.Journal, what string, count int,
+	change func(journal.ID) (journal.Change, error)) error {
+	const atOnce = 1000
+	bar := cli.StartProgress(b.p.Stderr, what, count)
+	actor := journal.Actor{Tenant: vault.DefaultTenant, ID: access.BootstrapActor}
+	commits := measure.Times((count + atOnce - 1) / atOnce)
+	r, err := measure.Repeat(ctx, 2, commits, func(ctx context.Context, i int) error {
+		var all journal.Change
+		for range min(atOnce, count-i*atOnce) {
+			id, err := journal.NewID(time.Now(), rand.Reader)
+			if err != nil {
+				return err
+			}
+			c, err := change(id)
+			if err != nil {
+				return err
+			}
+			all.Events, all.Sealed = append(all.Events, c.Events...), append(all.Sealed, c.Sealed...)
+			bar.Step()
+		}
+		_, err := j.Commit(ctx, actor, func(journal.View) (journal.Change, error) { return all, nil })
 		return err
 	})
-	bar.End(fmt.Sprintf("%d deposited in %.1f s", len(r.Took), r.Elapsed.Seconds()))
-	return token, errors.Join(err, awaitDuties(ctx, n.Journal))
+	bar.End(fmt.Sprintf("%d %s made in %.1f s", count, what, r.Elapsed.Seconds()))
+	if err != nil {
+		return fmt.Errorf("making %s: %w", what, err)
+	}
+	return nil
+}
+
+// principalChange is what creating a principal commits: its event, and that of its API key.
+func principalChange(id journal.ID) (journal.Change, error) {
+	key, err := access.NewAPIKey(rand.Reader)
+	if err != nil {
+		return journal.Change{}, err
+	}
+	digest := key.Digest()
+	return journal.Change{Events: []journal.Event{
+		access.PrincipalCreated.New(journal.ID{}, access.PrincipalCreatedData{Principal: id,
+			Origin: access.OriginCreated, Grants: []access.Grant{{Role: access.Depositor}}}),
+		access.KeyAdded.New(journal.ID{}, access.KeyAddedData{Principal: id, Digest: digest[:]}),
+	}}, nil
 }
 
 // idleTime is for how long the journal must not grow before all that was due counts as done: the vault looks for what
