@@ -11,6 +11,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/budget"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
 	"muniment/vault/seal"
@@ -37,7 +38,7 @@ type Content struct {
 // ErrErased when the document was erased meanwhile, or the error of w, of ctx, or of the store.
 func (c *Content) WriteSpan(ctx context.Context, w io.Writer, i int) error {
 	span := c.Spans[i]
-	counted := &counter{w: w, expelled: &c.rd.session.expelled}
+	counted := &counter{w: w, expelled: &c.rd.session.expelled, memory: c.rd.memory}
 	var err error
 	if c.decoder == nil {
 		_, err = counted.Write(c.plain.Bytes()[span.Offset : span.Offset+span.Length])
@@ -64,14 +65,16 @@ func (c *Content) Close() error {
 			broken = broken || !whole
 		}
 		c.v.sessions.leave(c.rd.session, c.v.cfg.Clock.Now(), c.bytes, broken)
+		c.rd.memory.Free()
 	})
 	return nil
 }
 
 // counter counts what is written, and keeps the writer's own error apart from the source's. It writes nothing of a
-// document that has been erased.
+// document that has been erased, and ends for a reader who takes it slowly while others wait for memory.
 type counter struct {
 	w        io.Writer
+	memory   *budget.Grant
 	expelled *atomic.Bool
 	n        int64
 	err      error
@@ -80,6 +83,9 @@ type counter struct {
 func (c *counter) Write(p []byte) (int, error) {
 	if c.expelled.Load() {
 		c.err = ErrErased
+		return 0, c.err
+	}
+	if c.err = c.memory.Due(); c.err != nil {
 		return 0, c.err
 	}
 	n, err := c.w.Write(p)

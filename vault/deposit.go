@@ -122,7 +122,7 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 	if err != nil {
 		return Deposited{}, err
 	}
-	up, err := v.upload(ctx, who.Tenant, d, own)
+	up, err := v.upload(ctx, who, d, own)
 	if err != nil {
 		return Deposited{}, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/budget"
 	"muniment/vault/objects"
 	"muniment/vault/rekey"
 	"muniment/vault/seal"
@@ -50,6 +51,8 @@ type reading struct {
 	req ReadRequest
 
 	spans   []objects.Span
+	size    int64 // of the document
+	memory  *budget.Grant
 	noteID  *journal.ID
 	note    journal.Row // of the sealed row
 	row     document
@@ -79,7 +82,17 @@ func (v *Vault) read(ctx context.Context, rd *reading) (*Content, error) {
 	if err := v.choose(ctx, rd); err != nil {
 		return nil, err
 	}
-	if err := v.recordRead(ctx, rd); err != nil {
+	var err error
+	rd.memory, err = v.cfg.Memory.Take(ctx, rd.who.Principal.String(), budget.Reads, readMemory(rd.size))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			rd.memory.Free()
+		}
+	}()
+	if err = v.recordRead(ctx, rd); err != nil {
 		return nil, err
 	}
 	c, err := v.openContent(ctx, rd)
@@ -95,6 +108,15 @@ func (v *Vault) read(ctx context.Context, rd *reading) (*Content, error) {
 	return c, nil
 }
 
+// readMemory is the memory that a read of a document of the size given takes: the ciphertext and the content of a small
+// one, or a segment and what is read ahead.
+func readMemory(size int64) int64 {
+	if size <= wholeUpTo {
+		return 2*size + chunkSize
+	}
+	return 1<<20 + 2*chunkSize
+}
+
 // choose picks the spans from a snapshot, before the read is recorded.
 func (v *Vault) choose(ctx context.Context, rd *reading) error {
 	var row document
@@ -108,7 +130,7 @@ func (v *Vault) choose(ctx context.Context, rd *reading) error {
 	if row.Erased {
 		return ErrErased
 	}
-	rd.spans = []objects.Span{{Offset: 0, Length: row.Size}}
+	rd.spans, rd.size = []objects.Span{{Offset: 0, Length: row.Size}}, row.Size
 	if rd.req.Select == nil {
 		return nil
 	}

@@ -81,7 +81,7 @@ func (v *Vault) repeat(ctx context.Context, in *intake, found *earlier) (Deposit
 	if err := v.openEarlier(ctx, in, found); err != nil {
 		return Deposited{}, err
 	}
-	digest, err := v.digestOnly(ctx, in.Deposit)
+	digest, err := v.digestOnly(ctx, in.who, in.Deposit)
 	if err != nil {
 		return Deposited{}, err
 	}

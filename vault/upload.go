@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -13,6 +14,8 @@ import (
 	"io"
 	"time"
 
+	"muniment/vault/access"
+	"muniment/vault/budget"
 	"muniment/vault/objects"
 	"muniment/vault/seal"
 )
@@ -34,6 +37,7 @@ type content struct {
 	most   int64
 	n      int64
 	hash   hash.Hash
+	memory *budget.Grant // that it is read into; may be nil
 }
 
 func (v *Vault) newContent(ctx context.Context, d *Deposit) *content {
@@ -45,7 +49,7 @@ func (v *Vault) newContent(ctx context.Context, d *Deposit) *content {
 // for the end.
 func (c *content) next(chunk []byte) (n int, last bool, err error) {
 	for n < len(chunk) && err == nil {
-		if err = c.ctx.Err(); err == nil {
+		if err = cmp.Or(c.ctx.Err(), c.memory.Due()); err == nil {
 			var more int
 			more, err = c.src.Read(chunk[n:])
 			n += more
@@ -85,8 +89,14 @@ func (c *content) digest() (out [sha256.Size]byte) {
 }
 
 // digestOnly reads the content for its digest and keeps nothing of it.
-func (v *Vault) digestOnly(ctx context.Context, d *Deposit) ([sha256.Size]byte, error) {
+func (v *Vault) digestOnly(ctx context.Context, who access.Who, d *Deposit) ([sha256.Size]byte, error) {
+	memory, err := v.cfg.Memory.Take(ctx, who.Principal.String(), budget.Work, chunkSize)
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	defer memory.Free()
 	c := v.newContent(ctx, d)
+	c.memory = memory
 	work := v.buffers.Get().(*workspace)
 	defer v.buffers.Put(work)
 	for {
@@ -104,6 +114,26 @@ func (v *Vault) digestOnly(ctx context.Context, d *Deposit) ([sha256.Size]byte, 
 type workspace struct {
 	chunk [chunkSize]byte // of content
 	out   bytes.Buffer    // of ciphertext
+}
+
+const (
+	// smallWork is the memory that an upload of a small document takes: a chunk of content and of ciphertext, a segment
+	// of 16 KiB with its ciphertext, and what the store has at hand of it.
+	smallWork = 3 * chunkSize
+	// largeWork is that of an upload with segments of 1 MiB: a chunk, a segment, its ciphertext, and 256 KiB that the
+	// store has at hand.
+	largeWork = 2<<20 + 8*chunkSize
+)
+
+// workFor is the memory that an upload takes which announces so many bytes, -1 for none.
+func workFor(length int64) int64 {
+	switch {
+	case length < 0 || length > 1<<20:
+		return largeWork
+	case length <= chunkSize:
+		return smallWork
+	}
+	return smallWork + 3*chunkSize // the store has 256 KiB at hand
 }
 
 // tidy empties the workspace. Large documents have large segments, whose room is not kept.
@@ -161,6 +191,11 @@ func (e *encryption) fill() error {
 	return nil
 }
 
+// notStores says that a store failed to put an object for a reason that is not its own.
+func notStores(err error) bool {
+	return errors.Is(err, objects.ErrTooLarge) || errors.Is(err, budget.ErrShort) || errors.Is(err, budget.ErrSlow)
+}
+
 // uploaded is content that has been stored and is not on record yet.
 type uploaded struct {
 	object StoredObject
@@ -169,7 +204,13 @@ type uploaded struct {
 }
 
 // upload encrypts the content under its own key into a new object.
-func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit, own *ownKeys) (uploaded, error) {
+func (v *Vault) upload(ctx context.Context, who access.Who, d *Deposit, own *ownKeys) (uploaded, error) {
+	tenant, owner := who.Tenant, who.Principal.String()
+	memory, err := v.cfg.Memory.Take(ctx, owner, budget.Work, workFor(d.Length))
+	if err != nil {
+		return uploaded{}, fmt.Errorf("storing the content: %w", err)
+	}
+	defer memory.Free()
 	now := v.cfg.Clock.Now()
 	objectKey, err := v.newObjectKey(tenant, now)
 	if err != nil {
@@ -184,6 +225,7 @@ func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit, own *ownK
 		plain: v.newContent(ctx, d), workspace: work,
 		sha256: sha256.New(), crc32c: crc32.New(crc32.MakeTable(crc32.Castagnoli)),
 	}
+	e.plain.memory = memory
 	if e.cipher, err = seal.Encrypt(&e.out, own.keyset, seal.Binding(tenant, own.id)); err != nil {
 		return uploaded{}, fmt.Errorf("encrypting: %w", err)
 	}
@@ -193,8 +235,9 @@ func (v *Vault) upload(ctx context.Context, tenant string, d *Deposit, own *ownK
 	}
 	info, err := v.cfg.Objects.Put(ctx, objectKey, e, objects.PutOptions{
 		Length: length, Condition: objects.Condition{Absent: true}, RetainUntil: now.Add(uploadLock),
+		Owner: owner,
 	})
-	if e.err == nil && ctx.Err() == nil { // otherwise it was not the store that ended it
+	if e.err == nil && ctx.Err() == nil && !notStores(err) { // otherwise it was not the store that ended it
 		v.puts.note(err)
 	}
 	switch {

@@ -14,6 +14,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/budget"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	Log     *slog.Logger
 	// MaxSize is the size of the largest document, in bytes; 0 means DefaultMaxSize.
 	MaxSize int64
+	// Memory is what uploads and reads work in; nil means without a bound. An objects.Store may share it.
+	Memory *budget.Memory
 	// LockWait is how long a deposit waits for another one under the same external id or idempotency key to end; 0
 	// means DefaultLockWait.
 	LockWait time.Duration

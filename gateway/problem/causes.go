@@ -12,6 +12,7 @@ import (
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/approval"
+	"muniment/vault/budget"
 	"muniment/vault/invalid"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
@@ -31,6 +32,9 @@ func causes() []cause {
 	return []cause{
 		{authn.ErrUnauthenticated, Unauthenticated},
 		{access.ErrDenied, Denied},
+		{budget.ErrShort, MemoryShort},
+		{budget.ErrSlow, MemoryShort},
+		{budget.ErrTooMuch, TooLarge},
 		{vault.ErrNotFound, NotFound},
 		{vault.ErrErased, Erased},
 		{approval.ErrOwnRequest, SecondPerson},
@@ -51,6 +55,7 @@ func causes() []cause {
 		{vault.ErrMismatch, ContentMismatch},
 		{vault.ErrInterrupted, Interrupted},
 		{vault.ErrTooLarge, TooLarge},
+		{objects.ErrTooLarge, TooLarge},
 		{invalid.ErrField, BadMetadata},
 		{vault.ErrNoSeries, UnknownSeries},
 		{vault.ErrNotImmutable, StoreNotImmutable},

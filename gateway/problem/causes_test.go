@@ -19,6 +19,7 @@ import (
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/approval"
+	"muniment/vault/budget"
 	"muniment/vault/invalid"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
@@ -57,6 +58,10 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"vault.ErrMismatch":          {vault.ErrMismatch, 422, "content-mismatch"},
 		"vault.ErrInterrupted":       {vault.ErrInterrupted, 400, "interrupted"},
 		"vault.ErrTooLarge":          {vault.ErrTooLarge, 413, "too-large"},
+		"objects.ErrTooLarge":        {objects.ErrTooLarge, 413, "too-large"},
+		"budget.ErrShort":            {budget.ErrShort, 503, "memory-short"},
+		"budget.ErrSlow":             {budget.ErrSlow, 503, "memory-short"},
+		"budget.ErrTooMuch":          {budget.ErrTooMuch, 413, "too-large"},
 		"invalid.ErrField":           {invalid.ErrField, 422, "bad-metadata"},
 		"vault.ErrNoSeries":          {vault.ErrNoSeries, 422, "unknown-series"},
 		"vault.ErrNotImmutable":      {vault.ErrNotImmutable, 503, "store-not-immutable"},

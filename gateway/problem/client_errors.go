@@ -92,6 +92,9 @@ var (
 		"The idempotency key belongs to another deposit", false,
 		"The same key was used with other content or other metadata. Use a new key for a new deposit."}
 	TooManyRequests = Kind{"too-many-requests", http.StatusTooManyRequests, "Too many requests", true,
-		"This principal sends more requests than one may. The request was not looked at; Retry-After says when to " +
-			"send it again."}
+		"This principal sends more requests than one may, or this address more without a credential. The request " +
+			"was not looked at; Retry-After says when to send it again."}
+	TooManyUploads = Kind{"too-many-uploads", http.StatusTooManyRequests, "Too many uploads at a time", true,
+		"This principal has as many uploads under way as one may. Nothing of this one was read; Retry-After says " +
+			"when to send it again."}
 )

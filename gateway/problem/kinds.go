@@ -8,10 +8,10 @@ func Kinds() []Kind {
 		Conflict, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, TrimOpen, TrimOver, Unapproved,
 		WaitingPeriod,
 		Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange, ContentMismatch, BadMetadata,
-		UnknownSeries, KeyReused, TooManyRequests,
+		UnknownSeries, KeyReused, TooManyRequests, TooManyUploads,
 
 		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,
 		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, LeaseOver, Unreleased,
-		Unreleasable, TrimNotStarted, Abandoned, Stopping, TimedOut,
+		Unreleasable, TrimNotStarted, Abandoned, MemoryShort, Stopping, TimedOut,
 	}
 }

@@ -52,6 +52,9 @@ var (
 			"release bucket, the key service, which signs, and the documents' store: /readyz says which is not well."}
 	Abandoned = Kind{"abandoned", http.StatusServiceUnavailable, "The upload took too long", true,
 		"The stored object was swept away before the deposit was recorded. Nothing was kept; send it again."}
+	MemoryShort = Kind{"memory-short", http.StatusServiceUnavailable, "Too much is under way", true,
+		"The memory for uploads and reads is held by others, or they waited for what this one filled too slowly. " +
+			"Nothing was kept. Send it again; a body whose length is announced needs the least."}
 	Stopping = Kind{"stopping", http.StatusServiceUnavailable, "The service is stopping", true,
 		"Nothing was changed. Try again."}
 	TimedOut = Kind{"timed-out", http.StatusServiceUnavailable, "It took too long", true,

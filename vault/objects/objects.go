@@ -24,6 +24,8 @@ var (
 	ErrUnavailable = errors.New("the object store is not available")
 	// ErrShort says that a body ended before, or went on after, its announced length. Nothing was stored.
 	ErrShort = errors.New("the body does not have the length announced")
+	// ErrTooLarge says that a body has more bytes than the store can take. Nothing was stored.
+	ErrTooLarge = errors.New("the body is larger than the object store can take")
 	// ErrKey says that a key is none that a store may use.
 	ErrKey = errors.New("not an object key")
 	// ErrSpan says that a span is empty or reaches outside of the object.
@@ -45,6 +47,8 @@ type PutOptions struct {
 	Length      int64 // exact, or -1 when it is not known beforehand
 	Condition   Condition
 	RetainUntil time.Time // zero: no retention lock at upload; else in force when Put returns
+	// Owner is on whose account the store holds the body in memory, so that it is shared out fairly.
+	Owner string
 }
 
 // Info describes one version of an object.
@@ -81,7 +85,7 @@ type Store interface {
 	// Put stores the body under key as a new version, durably when it returns nil. An error of the reader,
 	// io.ErrUnexpectedEOF and context cancellation included, stores nothing and is wrapped in the returned error.
 	// ErrExists when the condition does not hold; conditional Puts of one key are atomic among all writers. ErrShort,
-	// ErrFull and ErrExists say for sure that nothing was stored; after ErrUnavailable it may have been.
+	// ErrFull, ErrTooLarge and ErrExists say for sure that nothing was stored; after ErrUnavailable it may have been.
 	Put(ctx context.Context, key string, body io.Reader, opt PutOptions) (Info, error)
 	// Get opens a version (the newest when version is empty), whole or one span of it; the caller closes it. A body
 	// that ends early gives a read error, never a clean io.EOF. A span outside of the object is ErrSpan. ctx governs

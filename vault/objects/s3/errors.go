@@ -92,7 +92,7 @@ func isSentinel(err error) bool {
 	for _, sentinel := range []error{
 		objects.ErrNotFound, objects.ErrExists, objects.ErrLocked, objects.ErrFull, objects.ErrUnavailable,
 		objects.ErrSpan,
-		objects.ErrDamaged, objects.ErrKey, objects.ErrShort, errTooLarge, context.Canceled, errors.ErrUnsupported,
+		objects.ErrDamaged, objects.ErrKey, objects.ErrShort, objects.ErrTooLarge, context.Canceled, errors.ErrUnsupported,
 	} {
 		if errors.Is(err, sentinel) {
 			return true
@@ -163,9 +163,6 @@ type bodyError struct{ err error }
 
 func (e bodyError) Error() string { return "reading the body: " + e.err.Error() }
 func (e bodyError) Unwrap() error { return e.err }
-
-// errTooLarge says that a body has more bytes than an upload can hold.
-var errTooLarge = errors.New("the body is larger than an upload to S3 can be")
 
 // errCut says that a body of the store's ended before its end.
 var errCut = fmt.Errorf("%w: the object's bytes broke off: %w", objects.ErrUnavailable, io.ErrUnexpectedEOF)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"muniment/anchor/journal"
+	"muniment/vault/budget"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
 	"muniment/vault/servertest"
@@ -47,7 +49,7 @@ func (p *patterned) Read(b []byte) (int, error) {
 
 // Eight uploads at once hold no more memory than their parts, whatever their size: much less than the bodies.
 func TestMemory(t *testing.T) { // alone, for its memory is the process's
-	const uploads, most = 8, 192 << 20
+	const uploads, most = 8, 128 << 20
 	server := shared.Versitygw(t)
 	for name, c := range map[string]struct {
 		known bool
@@ -58,6 +60,7 @@ func TestMemory(t *testing.T) { // alone, for its memory is the process's
 		t.Run(name, func(t *testing.T) {
 			cfg := config(t, server, server.BucketName(), true)
 			cfg.PartSize, cfg.StreamSize, cfg.RetryTime = 0, c.size, 0
+			cfg.Memory = budget.New(128<<20, 0, journal.SystemClock{})
 			store := open(t, cfg)
 			debug.FreeOSMemory()
 			before, peak := heap(), atomic.Int64{}
@@ -85,7 +88,7 @@ func TestMemory(t *testing.T) { // alone, for its memory is the process's
 					body := io.LimitReader(&patterned{byte(i)}, size)
 					info, err := store.Put(t.Context(),
 						strings.ReplaceAll(fmt.Sprint("memory/", name, "/", i), " ", "-"), body,
-						objects.PutOptions{Length: length})
+						objects.PutOptions{Length: length, Owner: fmt.Sprint(i % 2)})
 					if err != nil || info.Size != size {
 						t.Errorf("Put: %d bytes, %v", info.Size, err)
 					}
@@ -113,7 +116,7 @@ func TestTooLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := callback(func() { t.Error("the body was read") })
-	if _, err := store.Put(t.Context(), "a", body, objects.PutOptions{Length: s3.MaxSize + 1}); err == nil {
+	if _, err := store.Put(t.Context(), "a", body, objects.PutOptions{Length: store.MaxSize() + 1}); err == nil {
 		t.Error("a body that cannot fit was taken")
 	}
 }

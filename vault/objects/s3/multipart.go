@@ -25,10 +25,8 @@ const joinRate = 16 << 20
 type multipart struct {
 	*put
 	id       string
-	size     int64 // of its parts
 	done     []minio.CompletePart
 	running  int
-	allowed  int // how many parts may be in memory: one of its own, the others out of Store.extra
 	finished chan sentPart
 }
 
@@ -39,8 +37,8 @@ type sentPart struct {
 }
 
 // parts stores a body of more than one part. On every error the upload is aborted: its parts would cost room for ever.
-func (p *put) parts(ctx context.Context, first *part, size int64) (objects.Info, error) {
-	m := &multipart{put: p, size: size, allowed: 1, finished: make(chan sentPart, parallelParts)}
+func (p *put) parts(ctx context.Context, first *part) (objects.Info, error) {
+	m := &multipart{put: p, finished: make(chan sentPart, parallelParts)}
 	if err := m.start(ctx); err != nil {
 		first.free()
 		return objects.Info{}, err
@@ -54,7 +52,6 @@ func (p *put) parts(ctx context.Context, first *part, size int64) (objects.Info,
 		}
 		err = cmp.Or(err, m.collect())
 	}
-	p.store.extra.give(int64(m.allowed-1) * m.size)
 	var info objects.Info
 	if err == nil {
 		info, err = m.complete(ctx)
@@ -77,38 +74,26 @@ func (m *multipart) start(ctx context.Context) error {
 	})
 }
 
-// send sends the first part and those that follow it. While parts are on their way the next one is read, if there is
-// memory for it.
+// send sends the first part and those that follow it. While parts are on their way the next one is read. Where it waits
+// for memory, those that are on their way need none, so they end and free theirs.
 func (m *multipart) send(ctx context.Context, next *part) error {
 	for number, last := 1, false; ; number++ {
 		m.launch(ctx, number, next)
 		if last {
 			return nil
 		}
-		if err := m.awaitMemory(); err != nil {
-			return err
+		if m.running == parallelParts {
+			if err := m.collect(); err != nil {
+				return err
+			}
 		}
 		next = &part{store: m.store}
 		var err error
-		if last, err = m.body.fill(next, m.size); err != nil {
+		if last, err = m.fill(next, number+1, false); err != nil {
 			next.free()
 			return err
 		}
 	}
-}
-
-// awaitMemory waits until one more part may be in memory.
-func (m *multipart) awaitMemory() error {
-	for m.running >= m.allowed {
-		if m.allowed < parallelParts && m.store.extra.take(m.size) {
-			m.allowed++
-			continue
-		}
-		if err := m.collect(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // collect waits for a part that was sent.

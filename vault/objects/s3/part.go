@@ -7,11 +7,17 @@ import (
 	"hash/crc32"
 	"io"
 	"sync"
+
+	"muniment/vault/budget"
 )
 
 // slabSize is the unit of the memory that holds what is to be sent. A part takes slabs only as its bytes come in, so a
 // client that trickles holds no more than it has sent.
 const slabSize = 64 << 10
+
+// atHand is how much of a body an upload holds without asking Config.Memory: it is on the account of the caller, which
+// has the body at hand too.
+const atHand = 4 * slabSize
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -21,6 +27,8 @@ type part struct {
 	slabs []*[]byte
 	size  int64
 	crc   uint32
+	// memory is what the slabs are taken from; nil while they are no more than atHand.
+	memory *budget.Grant
 }
 
 // room is where the next bytes go: the rest of the last slab, at most n bytes.
@@ -44,7 +52,8 @@ func (p *part) free() {
 	for _, slab := range p.slabs {
 		p.store.slabs.Put(slab)
 	}
-	p.slabs, p.size, p.crc = nil, 0, 0
+	p.memory.Free()
+	p.slabs, p.size, p.crc, p.memory = nil, 0, 0, nil
 }
 
 // checksum is the part's CRC-32C as headers have it.
@@ -89,26 +98,4 @@ func (r *partReader) detach() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.part = nil
-}
-
-// budget is memory that uploads share.
-type budget struct {
-	mu   sync.Mutex
-	left int64
-}
-
-func (b *budget) take(n int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.left < n {
-		return false
-	}
-	b.left -= n
-	return true
-}
-
-func (b *budget) give(n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.left += n
 }

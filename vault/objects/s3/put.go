@@ -12,6 +12,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"muniment/vault/budget"
 	"muniment/vault/objects"
 )
 
@@ -47,9 +48,8 @@ func (s *Store) put(ctx context.Context, key string, body io.Reader, opt objects
 	if !s.cfg.Versioned && !opt.RetainUntil.IsZero() {
 		return objects.Info{}, fmt.Errorf("a retention lock in a bucket without versions: %w", errors.ErrUnsupported)
 	}
-	size, err := s.partSize(opt.Length)
-	if err != nil {
-		return objects.Info{}, err
+	if opt.Length > s.maxSize {
+		return objects.Info{}, fmt.Errorf("%w: %d bytes, of at most %d", objects.ErrTooLarge, opt.Length, s.maxSize)
 	}
 	var mark [12]byte
 	if _, err := io.ReadFull(s.cfg.Rand, mark[:]); err != nil {
@@ -57,10 +57,11 @@ func (s *Store) put(ctx context.Context, key string, body io.Reader, opt objects
 	}
 	p := &put{
 		store: s, key: key, opt: opt, mark: hex.EncodeToString(mark[:]), until: wholeSecond(opt.RetainUntil),
-		body: &source{ctx: ctx, body: body, length: opt.Length, most: size * maxParts},
+		body: &source{ctx: ctx, body: body, length: opt.Length, most: s.maxSize},
 	}
+	streams := opt.Length > 0 && opt.Length <= s.cfg.StreamSize
 	first := &part{store: s}
-	last, err := p.body.fill(first, size)
+	last, err := p.fill(first, 1, streams)
 	switch {
 	case err != nil:
 		first.free()
@@ -68,20 +69,38 @@ func (s *Store) put(ctx context.Context, key string, body io.Reader, opt objects
 	case last:
 		defer first.free()
 		return p.whole(ctx, first)
-	case opt.Length > 0 && opt.Length <= s.cfg.StreamSize:
+	case streams:
 		return p.stream(ctx, first)
 	default:
-		return p.parts(ctx, first, size)
+		return p.parts(ctx, first)
 	}
 }
 
-// partSize is the size of a body's parts, before it is read: Config.PartSize, or more if it takes more than 10,000 of
-// them.
-func (s *Store) partSize(length int64) (int64, error) {
-	if length > MaxSize {
-		return 0, fmt.Errorf("%w: %d bytes, of at most %d", errTooLarge, length, int64(MaxSize))
+// fill reads part number n and says whether the body ends with it. What is more than atHand waits for memory, and asks
+// for it only once that much has come in: a client that announces and does not send holds nothing. Where a body can be
+// sent as it comes, nothing waits: without memory the part is what came to hand.
+func (p *put) fill(into *part, n int, streams bool) (last bool, err error) {
+	size := p.store.partSize(n)
+	if last, err = p.body.fill(into, min(atHand, size)); err != nil || last || size <= atHand {
+		return last, err
 	}
-	return max(s.cfg.PartSize, (length+maxParts-1)/maxParts), nil
+	if left := p.body.left(); left >= 0 {
+		size = min(size, into.size+left)
+	}
+	memory, owner := p.store.cfg.Memory, p.opt.Owner
+	if streams {
+		var there bool
+		if into.memory, there = memory.Try(owner, budget.Parts, size); !there {
+			return false, nil
+		}
+	} else if into.memory, err = memory.Take(p.body.ctx, owner, budget.Parts, size); err != nil {
+		return false, err
+	}
+	p.body.memory = into.memory
+	last, err = p.body.fill(into, size)
+	p.body.memory = nil
+	into.memory.Filled()
+	return last, err
 }
 
 // wholeSecond rounds up: what S3 keeps of a lock's end are seconds.

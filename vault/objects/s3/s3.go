@@ -3,7 +3,9 @@
 //
 // A body of up to one part is one PUT request, with condition, retention lock and CRC-32C in its headers. A larger one
 // whose length is known is one PUT too, up to Config.StreamSize, sent while it is read, with the CRC-32C behind it. A
-// still larger body, or one of unknown length, is a multipart upload whose parts go out in parallel. Requests are tried
+// still larger body, or one of unknown length, is a multipart upload whose parts go out in parallel. The memory for a
+// part is asked for once the part has begun to come in, and a body whose length is known goes out as it comes where
+// there is none. Requests are tried
 // again within a time limit where their bytes are in memory still, and the store is told the CRC-32C of what it must
 // hold. Every Put is marked with a random number of its own among the object's metadata: when the answer to a Put is
 // lost, that mark says whether it took effect.
@@ -24,6 +26,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
+	"muniment/vault/budget"
 	"muniment/vault/objects"
 )
 
@@ -33,7 +36,6 @@ const (
 	DefaultPartSize  = 5 << 20
 	MinPartSize      = 5 << 20
 	MaxPartSize      = 128 << 20
-	DefaultMemory    = 24 << 20
 	DefaultTimeout   = 20 * time.Second
 	DefaultRetryTime = time.Minute
 
@@ -41,10 +43,6 @@ const (
 
 	maxParts = 10_000
 )
-
-// MaxSize is the largest body that a store takes, in bytes. Config.PartSize parts hold 10,000 times that size; a longer
-// body of known length has larger parts, up to MaxPartSize.
-const MaxSize = maxParts * MaxPartSize
 
 // Clock tells the time: waits between attempts and the comparison of clocks go by it. Requests are dated by the
 // machine's.
@@ -99,16 +97,18 @@ type Config struct {
 	CAFile  string         // PEM file of the authorities that sign the endpoint's certificate; "" for the system's
 	RootCAs *x509.CertPool // the same as a pool; CAFile goes before
 
-	// PartSize is the size of a part and of the largest body that is one request, in bytes; 0 means DefaultPartSize.
+	// PartSize is the size of the first parts and of the largest body that is one request, in bytes; 0 means
+	// DefaultPartSize. The parts of an upload grow as it grows: see Store.MaxSize.
 	PartSize int64
+	// EqualParts keeps all parts but the last at PartSize, for stores that demand it.
+	EqualParts bool
 	// StreamSize is the size of the largest body of known length that is one request although it is longer than a part,
 	// in bytes; 0 means DefaultStreamSize, and less than PartSize none. Such a request is sent while the body is read
 	// and cannot be repeated when it fails half-way; a multipart upload can, but many stores write each of its bytes
 	// twice.
 	StreamSize int64
-	// Memory bounds what uploads may buffer, in bytes, beyond one part each: it is what lets parts of one upload go out
-	// side by side; 0 means DefaultMemory.
-	Memory int64
+	// Memory is what uploads hold parts in, together with whatever else it is shared with; nil means without a bound.
+	Memory *budget.Memory
 
 	// Timeout ends one request that has had no answer for that long, and a body that stops coming; 0 means
 	// DefaultTimeout. A part has to get through in it.
@@ -130,7 +130,8 @@ type Store struct {
 	transport *http.Transport
 	sse       encrypt.ServerSide
 	slabs     sync.Pool // *[]byte of slabSize
-	extra     budget
+	growEvery int // is growEvery, but in tests
+	maxSize   int64
 }
 
 var _ objects.Store = (*Store)(nil)
@@ -153,7 +154,8 @@ func New(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, name: endpoint.Host + "/" + cfg.Bucket, extra: budget{left: cfg.Memory}}
+	s := &Store{cfg: cfg, name: endpoint.Host + "/" + cfg.Bucket, growEvery: growEvery}
+	s.maxSize = s.sizeOfParts()
 	s.slabs.New = func() any { b := make([]byte, slabSize); return &b }
 	if cfg.Encryption.Enabled {
 		s.sse = encrypt.NewSSE()
@@ -206,7 +208,6 @@ func (c *Config) complete() (*url.URL, error) {
 	withDefault(&c.Region, DefaultRegion)
 	withDefault(&c.Mode, Compliance)
 	withDefault(&c.PartSize, DefaultPartSize)
-	withDefault(&c.Memory, DefaultMemory)
 	withDefault(&c.StreamSize, DefaultStreamSize)
 	withDefault(&c.Timeout, DefaultTimeout)
 	withDefault(&c.RetryTime, DefaultRetryTime)
@@ -217,8 +218,10 @@ func (c *Config) complete() (*url.URL, error) {
 		return nil, setup("the address style", "choose path or host, or leave it out", nil)
 	case c.PartSize < MinPartSize || c.PartSize > MaxPartSize:
 		return nil, setup("the part size", fmt.Sprintf("choose %d to %d MiB", MinPartSize>>20, MaxPartSize>>20), nil)
-	case c.Memory < 0 || c.Timeout < 0 || c.RetryTime < 0:
-		return nil, setup("the memory or a time limit", "it must not be negative", nil)
+	case c.Memory != nil && c.Memory.Share(budget.Parts) < c.PartSize:
+		return nil, setup("the memory", "one upload must be able to hold a part: give four times the part size", nil)
+	case c.Timeout < 0 || c.RetryTime < 0:
+		return nil, setup("a time limit", "it must not be negative", nil)
 	}
 	return endpoint, nil
 }

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 
+	"muniment/vault/budget"
 	"muniment/vault/objects"
 )
 
@@ -21,6 +22,7 @@ type source struct {
 	ahead  []byte // one byte read ahead of its part, or none
 	one    [1]byte
 	ended  bool
+	memory *budget.Grant // of the part that is being filled; may be nil
 }
 
 // fill reads bytes into p until it has size of them or the body ends, and says whether it has ended.
@@ -55,6 +57,9 @@ func (s *source) read(into []byte) (n int, err error) {
 		if err := s.ctx.Err(); err != nil {
 			return 0, err
 		}
+		if err := s.memory.Due(); err != nil {
+			return 0, bodyError{err}
+		}
 		if idle > 100 {
 			return 0, bodyError{io.ErrNoProgress}
 		}
@@ -65,7 +70,7 @@ func (s *source) read(into []byte) (n int, err error) {
 		case s.length >= 0 && s.n > s.length:
 			return 0, fmt.Errorf("%w: it goes on after %d bytes", objects.ErrShort, s.length)
 		case s.n > s.most:
-			return 0, fmt.Errorf("%w: more than %d bytes", errTooLarge, s.most)
+			return 0, fmt.Errorf("%w: more than %d bytes", objects.ErrTooLarge, s.most)
 		case err == io.EOF:
 			s.ended = true
 		case err != nil:
@@ -79,4 +84,12 @@ func (s *source) read(into []byte) (n int, err error) {
 		return 0, fmt.Errorf("%w: %d bytes of %d", objects.ErrShort, s.n, s.length)
 	}
 	return n, s.ctx.Err()
+}
+
+// left is how many bytes are still to come into a part, or -1 when the length of the body is not known.
+func (s *source) left() int64 {
+	if s.length < 0 {
+		return -1
+	}
+	return s.length - s.n + int64(len(s.ahead))
 }

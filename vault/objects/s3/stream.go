@@ -11,11 +11,9 @@ import (
 	"muniment/vault/objects"
 )
 
-// streamSlab is how much of a streamed body is held back until it is known what follows: the end of a body is sent only
-// once the body has ended as it should.
-const streamSlab = 4 * slabSize
-
-// stream stores a body of known length in one request while it is read, of which only the first part is in memory. Its
+// stream stores a body of known length in one request while it is read, of which only the first part is in memory, and
+// then atHand: so much is held back until it is known what follows, for the end of a body is sent only once the body
+// has ended as it should. Its
 // CRC-32C follows the body, in a trailer. The request can be repeated only while nothing beyond the first part has been
 // sent; after that a failure is the caller's to mend.
 func (p *put) stream(ctx context.Context, first *part) (objects.Info, error) {
@@ -86,7 +84,7 @@ func (r *streamReader) advance() (err error) {
 	defer r.attempt.moved()
 	r.spent = true
 	r.part.free() // the first part too: it will not be sent again
-	if r.last, r.err = r.body.fill(r.window, streamSlab); r.err != nil {
+	if r.last, r.err = r.body.fill(r.window, atHand); r.err != nil {
 		return r.err
 	}
 	r.part, r.at = r.window, 0

@@ -11,7 +11,9 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"muniment/anchor/journal"
 	"muniment/anchor/proxytest"
+	"muniment/vault/budget"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
 	"muniment/vault/servertest"
@@ -211,7 +213,7 @@ func TestConfig(t *testing.T) {
 		"the lock mode":     func(c *s3.Config) { c.Mode = "soft" },
 		"the address style": func(c *s3.Config) { c.Style = "both" },
 		"the part size":     func(c *s3.Config) { c.PartSize = 1 << 20 },
-		"the memory":        func(c *s3.Config) { c.Memory = -1 },
+		"the memory":        func(c *s3.Config) { c.Memory = budget.New(16<<20, 0, journal.SystemClock{}) },
 	} {
 		cfg := config(t, server, "bucket", true)
 		change(&cfg)
