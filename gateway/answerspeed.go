@@ -8,11 +8,11 @@ import (
 // answerChunk is how many bytes a client must take within one Stall.
 const answerChunk = 64 << 10
 
-// answerWriter breaks the connection of a client that stalls while it takes its answer.
+// answerWriter breaks the connection of a client that stalls, or is too slow, while it takes its answer.
 type answerWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
-	stall   time.Duration
+	pace    pace
 	body    bool // the request has one
 }
 
@@ -23,7 +23,7 @@ func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // the body, so as to keep the connection. That must end well before the deadline of the answer itself.
 func (w *answerWriter) WriteHeader(status int) {
 	if w.body {
-		_ = w.control.SetReadDeadline(time.Now().Add(w.stall / 4))
+		_ = w.control.SetReadDeadline(time.Now().Add(w.pace.least.Stall / 4))
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -34,8 +34,10 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 	for {
 		chunk := p[:min(len(p), answerChunk)]
 		// A writer without deadlines, as in tests, has none: that is no reason to fail.
-		_ = w.control.SetWriteDeadline(time.Now().Add(w.stall))
+		begun := time.Now()
+		_ = w.control.SetWriteDeadline(begun.Add(w.pace.left()))
 		n, err := w.ResponseWriter.Write(chunk)
+		w.pace.moved(n, time.Since(begun))
 		written += n
 		if p = p[n:]; err != nil || len(p) == 0 {
 			return written, err

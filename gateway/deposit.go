@@ -55,6 +55,7 @@ func (s *Server) take(r *request, externalID string) error {
 	if err != nil {
 		return err
 	}
+	defer body.end()
 	d.Content, d.Length = body, in.ContentLength
 	return s.keep(r, d, body, body)
 }
@@ -68,6 +69,7 @@ func (s *Server) takeForm(r *request, d vault.Deposit, boundary string) error {
 	if err != nil {
 		return err
 	}
+	defer body.end()
 	form, err := openForm(body, boundary, s.cfg.Limits.MaxBody, &d)
 	if err != nil {
 		s.metrics.taken(body.read)
@@ -91,7 +93,13 @@ func (s *Server) takeInline(r *request, d vault.Deposit) error {
 	if err != nil {
 		return err
 	}
-	if err := s.readInline(body, &d); err != nil {
+	defer body.end()
+	data, free, err := s.whole(r, body, inlineCopies)
+	if err == nil {
+		defer free()
+		err = s.readInline(data, &d)
+	}
+	if err != nil {
 		s.metrics.taken(body.read)
 		return body.failureOr(err)
 	}
@@ -106,7 +114,8 @@ func (s *Server) beforeBody(r *request, d vault.Deposit) error {
 	return s.cfg.Vault.MayDeposit(r.Request().Context(), r.who)
 }
 
-// body is the request's body, of which no more than limit bytes are read.
+// body is the body of a deposit, of which no more than limit bytes are read. It takes one of the caller's places for
+// uploads while it is read.
 func (s *Server) body(r *request, limit int64) (*body, error) {
 	in := r.Request()
 	if in.ContentLength > limit {
@@ -114,6 +123,7 @@ func (s *Server) body(r *request, limit int64) (*body, error) {
 	}
 	body := newBody(r.Response(), in.Body, limit, s.cfg.Limits.MinSpeed)
 	body.trailer = &in.Trailer
+	body.begin = func() (func(), error) { return s.quotas.upload(in.Context(), r.who) }
 	return body, nil
 }
 

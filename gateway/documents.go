@@ -6,6 +6,7 @@ import (
 	"muniment/gateway/problem"
 	"muniment/openapi"
 	"muniment/vault"
+	"muniment/vault/budget"
 )
 
 // externalPath is where documents are found under their callers' own ids.
@@ -98,6 +99,9 @@ func (s *Server) history(r *request) error {
 	return r.reply(http.StatusOK, openapi.History{Entries: entries(records)})
 }
 
+// evidenceMemory is the memory that making evidence takes, and sending it to a client that is slow, in bytes.
+const evidenceMemory = 1 << 20
+
 func (s *Server) evidence(r *request) error {
 	id, err := r.id()
 	if err != nil {
@@ -107,6 +111,11 @@ func (s *Server) evidence(r *request) error {
 	if err != nil {
 		return err
 	}
+	memory, err := s.cfg.Memory.Take(r.Request().Context(), r.who.Principal.String(), budget.Bodies, evidenceMemory)
+	if err != nil {
+		return err
+	}
+	defer memory.Free()
 	file, err := s.cfg.Vault.Evidence(r.Request().Context(), r.who, id, disclose)
 	if err != nil {
 		return err

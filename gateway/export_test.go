@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +49,7 @@ func ReadForm(body io.Reader, boundary string, most int64) (d vault.Deposit, fil
 func ParseInline(body []byte) (d vault.Deposit, content []byte, err error) {
 	d.Attributes = map[string]string{}
 	s := &Server{cfg: Config{Limits: Limits{}.orDefault()}}
-	if err := s.readInline(bytes.NewReader(body), &d); err != nil {
+	if err := s.readInline(body, &d); err != nil {
 		return d, nil, err
 	}
 	content, err = io.ReadAll(d.Content)

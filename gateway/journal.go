@@ -38,7 +38,10 @@ func (s *Server) tile(r *request) error {
 	}
 	var data []byte
 	if path.Entries {
-		data, err = s.cfg.Journal.EntryTile(r.Request().Context(), path.N, path.Width)
+		if err := s.public.admit(r.RealIP(), bundleCost-1); err != nil {
+			return err
+		}
+		data, err = s.bundle(r.Request().Context(), path)
 	} else {
 		data, err = s.cfg.Journal.Tile(r.Request().Context(), path.Level, path.N, path.Width)
 	}
@@ -97,7 +100,7 @@ func (s *Server) feed(ctx context.Context, r *request, after uint64, limit int) 
 }
 
 func (s *Server) version(r *request) error {
-	return r.reply(http.StatusOK, openapi.Version{
+	return r.publish(openapi.Version{
 		Version: s.cfg.Version, API: apiVersion, Origin: s.cfg.Journal.Checkpoint().Origin,
 	})
 }

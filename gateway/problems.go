@@ -15,7 +15,7 @@ import (
 func (s *Server) explain(r *request) error {
 	for _, kind := range problem.Kinds() {
 		if kind.Code == r.Param("code") {
-			return r.reply(http.StatusOK, kind.JSON())
+			return r.publish(kind.JSON())
 		}
 	}
 	return problem.New(problem.NotFound, "")

@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"context"
+	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -17,13 +20,15 @@ const (
 	maxVerifying = 2
 	// maxJudging is how many files of evidence are judged at a time, of all principals.
 	maxJudging = 2
+	// uploadWait is how long a deposit waits for the principal's other uploads.
+	uploadWait = 5 * time.Second
 )
 
 // quotas bounds what each principal takes of the gateway. No entry is ever removed: it is small, and there are only as
 // many as principals on record.
 type quotas struct {
-	rate  int // requests a second; 0: any number
-	clock journal.Clock
+	limits Limits
+	clock  journal.Clock
 
 	mu  sync.Mutex
 	all map[access.Who]*quota
@@ -34,10 +39,11 @@ type quota struct {
 	requests  *rate.Limiter
 	verifying chan struct{} // holds an element for each body of evidence in memory
 	inlines   chan struct{} // holds an element for each inline deposit in memory
+	uploads   chan struct{} // holds an element for each deposit whose body is being read
 }
 
-func newQuotas(perSecond int, clock journal.Clock) *quotas {
-	return &quotas{rate: perSecond, clock: clock, all: map[access.Who]*quota{}}
+func newQuotas(limits Limits, clock journal.Clock) *quotas {
+	return &quotas{limits: limits, clock: clock, all: map[access.Who]*quota{}}
 }
 
 func (c *quotas) of(who access.Who) *quota {
@@ -46,9 +52,10 @@ func (c *quotas) of(who access.Who) *quota {
 	one, ok := c.all[who]
 	if !ok {
 		one = &quota{
-			requests:  rate.NewLimiter(rate.Limit(c.rate), burst*c.rate),
+			requests:  rate.NewLimiter(rate.Limit(c.limits.Requests), burst*c.limits.Requests),
 			verifying: make(chan struct{}, maxVerifying),
 			inlines:   make(chan struct{}, maxInlines),
+			uploads:   make(chan struct{}, c.limits.Uploads),
 		}
 		c.all[who] = one
 	}
@@ -57,7 +64,7 @@ func (c *quotas) of(who access.Who) *quota {
 
 // admit counts a request, or refuses it and says how long to wait.
 func (c *quotas) admit(who access.Who) error {
-	if c.rate == 0 {
+	if c.limits.Requests == 0 {
 		return nil
 	}
 	now := c.clock.Now()
@@ -70,4 +77,22 @@ func (c *quotas) admit(who access.Who) error {
 	refused := problem.New(problem.TooManyRequests, "")
 	refused.RetryAfter = wait
 	return refused
+}
+
+// upload takes one of the principal's places for uploads, which whoever reads the body gives back at its end. A burst
+// of small deposits waits for its turn; who still has all places taken then is refused.
+func (c *quotas) upload(ctx context.Context, who access.Who) (done func(), err error) {
+	places := c.of(who).uploads
+	wait := time.NewTimer(min(uploadWait, c.limits.MinSpeed.Stall))
+	defer wait.Stop()
+	select {
+	case places <- struct{}{}:
+		return sync.OnceFunc(func() { <-places }), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for the caller's other uploads: %w", ctx.Err())
+	case <-wait.C:
+	}
+	refused := problem.New(problem.TooManyUploads, "")
+	refused.RetryAfter = uploadWait
+	return nil, refused
 }

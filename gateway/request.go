@@ -33,11 +33,14 @@ func (s *Server) handle(rt route) echo.HandlerFunc {
 			if err != nil {
 				return err
 			}
+			authenticated(c.Request())
 			req.who = who
 			c.Set(principalKey, who.Principal.String())
 			if err := s.quotas.admit(who); err != nil {
 				return err
 			}
+		} else if err := s.public.admit(c.RealIP(), max(1, rt.cost)); err != nil {
+			return err
 		}
 		if err := req.parse(rt); err != nil {
 			return err
@@ -137,6 +140,12 @@ func (r *request) acted(status int, v any, err error) error {
 func (r *request) reply(status int, v any) error {
 	r.Response().Header().Set("Cache-Control", "private, no-store")
 	return sendJSON(r.Context, status, "application/json", v)
+}
+
+// publish answers with JSON that everybody may keep for a minute.
+func (r *request) publish(v any) error {
+	r.Response().Header().Set("Cache-Control", "public, max-age=60")
+	return sendJSON(r.Context, http.StatusOK, "application/json", v)
 }
 
 // sendJSON marshals before it sends, so that a failure can still become a problem.

@@ -12,6 +12,7 @@ type route struct {
 	method string
 	path   string // in Echo's notation: ":id" is one element, "*" the rest
 	public bool   // needs no credential
+	cost   int    // of a public route: how many requests one counts as; 0: one
 	// query and headers are the parameters of the call, separated by spaces; of the headers, those that begin with
 	// "Muniment-". Others are refused: a misspelt one must not pass for one left out.
 	query   string

@@ -19,6 +19,7 @@ import (
 	"muniment/gateway/authn"
 	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/budget"
 	"muniment/vault/checkpoints"
 	"muniment/vault/rekey"
 )
@@ -28,6 +29,7 @@ const (
 	DefaultMaxBody = vault.DefaultMaxSize // bytes
 	DefaultStall   = 30 * time.Second
 	DefaultRate    = 1 << 10 // bytes a second
+	DefaultUploads = 64
 )
 
 // Limits bound what one client can take. The zero value of MaxBody and of MinSpeed's fields means their defaults.
@@ -40,6 +42,10 @@ type Limits struct {
 	// Requests is how many requests a second one principal may send on average, and five times as many at once; 0 means
 	// any number.
 	Requests int
+	// Uploads is how many bodies of deposits one principal may be sending at a time; 0 means DefaultUploads.
+	Uploads int
+	// Public is how many requests a second one address may send without a credential; 0 means any number.
+	Public int
 }
 
 // Config is what a gateway needs. Every field is required unless it says otherwise.
@@ -61,6 +67,8 @@ type Config struct {
 	Rand   io.Reader // must be safe for concurrent use, as crypto/rand.Reader is
 	Log    *slog.Logger
 	Limits Limits // optional
+	// Memory is what bodies that are read whole are held in; nil means without a bound.
+	Memory *budget.Memory
 	// TrustedProxies are the networks from which X-Forwarded-For is believed; none by default, so that nobody can forge
 	// the address that the log shows.
 	TrustedProxies []*net.IPNet
@@ -74,7 +82,9 @@ type Server struct {
 	metrics *metrics
 	health  *health
 	quotas  *quotas
+	public  *public
 	judging chan struct{}   // holds an element for each file of evidence that is being judged
+	bundles chan struct{}   // holds an element for each entry bundle that is being made
 	closing context.Context // ends when the server shuts down, which ends the calls that wait for news
 	close   context.CancelFunc
 }
@@ -87,12 +97,14 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("opening the gateway: vault, keys, journal, door, keeper of checkpoints, publisher, " +
 			"authn, clock, randomness and log are all required")
 	}
-	if cfg.Limits.Requests < 0 {
-		return nil, errors.New("opening the gateway: less than no requests a second")
+	if cfg.Limits.Requests < 0 || cfg.Limits.Public < 0 || cfg.Limits.Uploads < 0 {
+		return nil, errors.New("opening the gateway: less than no requests a second, or than no uploads")
 	}
 	cfg.Limits = cfg.Limits.orDefault()
-	s := &Server{cfg: cfg, echo: echo.New(), judging: make(chan struct{}, maxJudging)}
-	s.quotas = newQuotas(cfg.Limits.Requests, cfg.Clock)
+	s := &Server{cfg: cfg, echo: echo.New(), judging: make(chan struct{}, maxJudging),
+		bundles: make(chan struct{}, maxBundles)}
+	s.quotas = newQuotas(cfg.Limits, cfg.Clock)
+	s.public = newPublic(cfg.Limits.Public, cfg.Clock)
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.health = &health{cfg: cfg}
 	s.metrics = newMetrics(cfg.Journal, cfg.Publisher)
@@ -112,6 +124,9 @@ func (l Limits) orDefault() Limits {
 	if l.MaxInline == 0 {
 		l.MaxInline = DefaultMaxInline
 	}
+	if l.Uploads == 0 {
+		l.Uploads = DefaultUploads
+	}
 	if l.MinSpeed.Stall == 0 {
 		l.MinSpeed.Stall = DefaultStall
 	}
@@ -124,12 +139,22 @@ func (l Limits) orDefault() Limits {
 // Handler serves the public API.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		endChunked(w, r)
 		answer := &answerWriter{
-			ResponseWriter: w, control: http.NewResponseController(w), stall: s.cfg.Limits.MinSpeed.Stall,
+			ResponseWriter: w, control: http.NewResponseController(w), pace: pace{least: s.cfg.Limits.MinSpeed},
 			body: r.Body != http.NoBody,
 		}
 		s.echo.ServeHTTP(answer, r)
 	})
+}
+
+// endChunked has the connection closed behind a request whose body is in chunks. It may have had a Content-Length too,
+// which net/http drops and does not tell of: whoever reads that length takes the rest of the body for another request,
+// so there must be none on the same connection (RFC 9112, section 6.1).
+func endChunked(w http.ResponseWriter, r *http.Request) {
+	if len(r.TransferEncoding) > 0 {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // HTTP is a server for Handler with every timeout set. Its Shutdown also ends the calls that wait for news.
@@ -144,6 +169,7 @@ func (s *Server) AdminHTTP() *http.Server {
 
 func (s *Server) hardened(h http.Handler) *http.Server {
 	server := &http.Server{
+		ConnContext:       withConnection,
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -29,10 +29,11 @@ func (s *Server) json(r *request, into any) error {
 		return problem.New(problem.UnsupportedEncoding, "")
 	}
 	body := newBody(r.Response(), r.Request().Body, maxJSON, s.cfg.Limits.MinSpeed)
-	data, err := io.ReadAll(body)
+	data, free, err := s.whole(r, body, 1)
 	if err != nil {
 		return body.failureOr(err)
 	}
+	defer free()
 	if err := readObject(data, into); err != nil {
 		return problem.New(problem.BadRequest, "The body is not one JSON object with the fields of this call and "+
 			"no others.")

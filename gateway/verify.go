@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 
@@ -39,10 +38,11 @@ func (s *Server) verify(r *request) error {
 	}
 	defer done()
 	body := newBody(r.Response(), r.Request().Body, maxEvidence, s.cfg.Limits.MinSpeed)
-	data, err := io.ReadAll(body)
+	data, free, err := s.whole(r, body, 1)
 	if err != nil {
 		return body.failureOr(err)
 	}
+	defer free()
 	if !json.Valid(data) || bytes.TrimLeft(data, " \t\r\n")[0] != '{' {
 		return problem.New(problem.BadRequest, "The body is not a JSON object.")
 	}

@@ -73,10 +73,25 @@ type Limits struct {
 	// Requests is how many requests a second one principal may send on average, and five times as many at once; more
 	// are answered 429. 0 means any number.
 	Requests int `yaml:"requests"`
-	// Connections is how many connections are served at a time; others wait. One address may have a quarter of them,
-	// unless it is in trusted_proxies. 0 means what the limit of open files allows, but at most 4096.
+	// Uploads is how many uploads one principal may have under way. One more waits for a few seconds, and is then
+	// answered 429.
+	Uploads int `yaml:"uploads"`
+	// Memory is what uploads, reads and bodies in JSON may hold together while they are under way, at least 64MiB. One
+	// principal has two thirds of it at most. What is over waits, for 30 seconds at most, and is then answered 503.
+	Memory Size `yaml:"memory"`
+	// Public is how many requests a second one address may send on average without a credential, and five times as many
+	// at once: for the checkpoint, tiles, the version and the like. An entry bundle counts as four. All addresses
+	// together may send sixteen times that. More are answered 429. 0 means any number.
+	Public int `yaml:"public"`
+	// Connections is how many connections are open at a time; three quarters of them may be of callers that have not
+	// shown a credential. One more takes the place of the one that has been idle for the longest, of callers without a
+	// credential first. One address may have a quarter, unless it is in trusted_proxies; what is over is closed at once.
+	// 0 means what the limit of open files allows, but at most 4096.
 	Connections int `yaml:"connections"`
 }
+
+// minMemory is the least that limits.memory may be, in bytes: room for a few of everything.
+const minMemory = 64 << 20
 
 // Log says what is logged, and how.
 type Log struct {
@@ -95,7 +110,6 @@ func Default() Config {
 		Shutdown:    Duration(30 * time.Second),
 		Storage: Storage{Kind: StorageFolder, S3: S3{
 			Region: "us-east-1", Style: StyleAuto, Lock: LockCompliance, PartSize: 6 << 20, StreamSize: 256 << 20,
-			Memory:  16 << 20,
 			Timeout: Duration(20 * time.Second), RetryTime: Duration(20 * time.Second),
 			Encryption: EncryptionNone, Credentials: S3Environment,
 		}},
@@ -107,7 +121,7 @@ func Default() Config {
 		Anchor: Anchor{Every: Duration(10 * time.Minute), Asked: Duration(10 * time.Second)},
 		Limits: Limits{
 			Document: 5 << 40, BodyWait: Duration(30 * time.Second), Release: Duration(30 * time.Second),
-			Requests: 1000,
+			Requests: 1000, Uploads: 64, Memory: 128 << 20, Public: 50,
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
@@ -148,14 +162,9 @@ func (c *Config) Check() error {
 	}
 	c.Storage.check(bad)
 	c.Keys.check(bad)
-	if c.Limits.Document <= 0 {
-		bad("limits.document", "must be more than 0; write a size such as 5TiB")
-	}
-	for field, n := range map[string]int{"limits.requests": c.Limits.Requests,
-		"limits.connections": c.Limits.Connections} {
-		if n < 0 {
-			bad(field, "must not be less than 0")
-		}
+	c.Limits.check(bad)
+	if s3 := c.Storage.S3; c.Storage.Kind == StorageS3 && c.Limits.Memory < 4*s3.PartSize {
+		bad("limits.memory", "has no room for the parts of storage.s3.part_size; write at least %s", 4*s3.PartSize)
 	}
 	if _, err := c.Log.SlogLevel(); err != nil {
 		errs = append(errs, err)
@@ -164,6 +173,25 @@ func (c *Config) Check() error {
 		bad("log.format", "%q is unknown; write text or json", c.Log.Format)
 	}
 	return errors.Join(errs...)
+}
+
+// check reports what is wrong to bad.
+func (l *Limits) check(bad complaint) {
+	if l.Document <= 0 {
+		bad("limits.document", "must be more than 0; write a size such as 5TiB")
+	}
+	if l.Memory < minMemory {
+		bad("limits.memory", "must be at least %s", Size(minMemory))
+	}
+	if l.Uploads < 1 {
+		bad("limits.uploads", "must be at least 1")
+	}
+	for field, n := range map[string]int{"limits.requests": l.Requests, "limits.connections": l.Connections,
+		"limits.public": l.Public} {
+		if n < 0 {
+			bad(field, "must not be less than 0")
+		}
+	}
 }
 
 // Proxies are TrustedProxies, read.

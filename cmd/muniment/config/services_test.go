@@ -56,8 +56,8 @@ func TestServices(t *testing.T) {
 	want.Storage = config.Storage{Kind: config.StorageS3, S3: config.S3{
 		Endpoint: "https://s3.example.org", Region: "us-east-1", Bucket: "documents", ReleaseBucket: "release",
 		CA: filepath.Join(folder, "pki/ca.pem"), Style: "path", Lock: "governance", PartSize: 16 << 20,
-		StreamSize: 256 << 20, Memory: 16 << 20,
-		Timeout: want.Storage.S3.Timeout, RetryTime: want.Storage.S3.RetryTime,
+		StreamSize: 256 << 20,
+		Timeout:    want.Storage.S3.Timeout, RetryTime: want.Storage.S3.RetryTime,
 		Encryption: "sse-kms", KMSKey: "key-1", Credentials: "files", AccessKeyFile: "/run/secrets/s3-id",
 		SecretKeyFile: "/run/secrets/s3",
 	}}

@@ -72,16 +72,15 @@ type S3 struct {
 	// Lock is how Object Lock binds: compliance, under which nobody can delete a document before its time, or
 	// governance, which whoever has the store's right to bypass it can lift.
 	Lock string `yaml:"lock"`
-	// PartSize is the size of the parts that a large document is sent in, 5MiB to 128MiB. Every upload under way has
-	// one in memory.
+	// PartSize is the size of the first 1,000 parts that a large document is sent in, 5MiB to 128MiB. Later ones are
+	// larger, up to a quarter of limits.memory; 10,000 of them are the largest document.
 	PartSize Size `yaml:"part_size"`
+	// EqualParts keeps all parts of a document at part_size, for stores that refuse others, such as Cloudflare R2.
+	EqualParts bool `yaml:"equal_parts"`
 	// StreamSize is the size of the largest document of known length that is sent in one request, while it comes in.
 	// Such a request cannot be repeated when it fails half-way, and the depositor has to; parts can, but many stores
 	// write them twice.
 	StreamSize Size `yaml:"stream_size"`
-	// Memory bounds what all uploads together may hold in memory beyond one part each, so that parts of one upload go
-	// out side by side.
-	Memory Size `yaml:"memory"`
 	// Timeout ends one request to the store that has had no answer for that long. A part has to get through in it.
 	Timeout Duration `yaml:"timeout"`
 	// RetryTime is how long a request that fails is tried again before a deposit or a read is answered 503.

@@ -148,7 +148,7 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 	n.Vault, err = vault.Open(ctx, vault.Config{
 		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Objects: n.Storage.Objects, Rules: retention.Rules{},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
-		MaxSize: int64(cfg.Limits.Document), LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
+		MaxSize: int64(cfg.Limits.Document), Memory: n.Storage.Memory, LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
 		Store: storeName(cfg.Storage), Attest: Attestor(cfg.Storage, n.Storage.Objects),
 	})
 	if err != nil {
@@ -262,8 +262,9 @@ func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
 		Policy:    policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Limits: gateway.Limits{
 			MaxBody: int64(cfg.Limits.Document), MinSpeed: gateway.MinSpeed{Stall: time.Duration(cfg.Limits.BodyWait)},
-			Requests: cfg.Limits.Requests,
+			Requests: cfg.Limits.Requests, Uploads: cfg.Limits.Uploads, Public: cfg.Limits.Public,
 		},
+		Memory:         n.Storage.Memory,
 		TrustedProxies: proxies, Version: cli.Version,
 	})
 	return err

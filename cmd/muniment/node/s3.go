@@ -32,7 +32,7 @@ func S3Config(c config.S3, bucket string, versioned bool, log *slog.Logger) s3.C
 		Mode: map[string]s3.Mode{config.LockCompliance: s3.Compliance,
 			config.LockGovernance: s3.Governance}[c.Lock],
 		Encryption: s3.Encryption{Enabled: c.Encryption != config.EncryptionNone, KMSKey: c.KMSKey},
-		PartSize:   int64(c.PartSize), StreamSize: max(int64(c.StreamSize), 1), Memory: int64(c.Memory),
+		PartSize:   int64(c.PartSize), EqualParts: c.EqualParts, StreamSize: max(int64(c.StreamSize), 1),
 		Timeout: time.Duration(c.Timeout), RetryTime: time.Duration(c.RetryTime),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 	}

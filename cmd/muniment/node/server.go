@@ -46,6 +46,7 @@ func Listen(ctx context.Context, cfg config.Config, log *slog.Logger, open Opene
 		return nil, err
 	}
 	s.public, s.admin = s.Node.gateway.HTTP(), s.Node.gateway.AdminHTTP()
+	s.public.ConnState, s.admin.ConnState = connState, connState
 	log.Info("serving", "url", s.URL(), "admin", s.AdminURL(), "data", cfg.Data, "version",
 		cli.Version)
 	return s, nil
@@ -61,8 +62,12 @@ func (s *Server) limit(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.listeners[0] = limitListener(s.listeners[0], most, max(1, most/4), proxies)
-	s.listeners[1] = limitListener(s.listeners[1], adminConnections, adminConnections, nil)
+	s.listeners[0] = limitListener(s.listeners[0], connectionLimits{
+		most: most, strangers: max(1, most*3/4), perAddress: max(1, most/4), exempt: proxies,
+	})
+	s.listeners[1] = limitListener(s.listeners[1], connectionLimits{
+		most: adminConnections, strangers: adminConnections, perAddress: adminConnections,
+	})
 	return nil
 }
 

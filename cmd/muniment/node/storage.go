@@ -14,6 +14,7 @@ import (
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
+	"muniment/vault/budget"
 	"muniment/vault/keys/local"
 	"muniment/vault/objects"
 )
@@ -27,6 +28,7 @@ type Storage struct {
 	Backend journal.Backend
 	Release Store
 	Objects Store
+	Memory  *budget.Memory // that requests share; of OpenStores
 	Keys    *Keys
 
 	begun     beginning // by first starts of this folder that broke off

@@ -5,11 +5,14 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"time"
 
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
+	"muniment/vault/budget"
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
+	"muniment/vault/objects/s3"
 )
 
 // Store is an object store that is let go of at the end.
@@ -41,10 +44,14 @@ func OpenRelease(ctx context.Context, cfg config.Config, log *slog.Logger, creat
 	return s, nil
 }
 
-// openDocuments opens the documents' store. create makes one that is to be in the data folder.
-func openDocuments(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (Store, error) {
+// openDocuments opens the documents' store, whose uploads share the memory. create makes one that is to be in the data
+// folder.
+func openDocuments(ctx context.Context, cfg config.Config, memory *budget.Memory, log *slog.Logger,
+	create bool) (Store, error) {
 	if c := cfg.Storage.S3; cfg.Storage.Kind == config.StorageS3 {
-		s, err := OpenS3(ctx, c, c.Bucket, true, log)
+		bucket := S3Config(c, c.Bucket, true, log)
+		bucket.Memory = memory
+		s, err := s3.Open(ctx, bucket)
 		if err != nil {
 			return nil, err
 		}
@@ -64,6 +71,7 @@ func (s *Storage) OpenStores(ctx context.Context, cfg config.Config, log *slog.L
 			return err
 		}
 	}
-	s.Objects, err = openDocuments(ctx, cfg, log, create)
+	s.Memory = budget.New(int64(cfg.Limits.Memory), time.Duration(cfg.Limits.BodyWait), journal.SystemClock{})
+	s.Objects, err = openDocuments(ctx, cfg, s.Memory, log, create)
 	return err
 }
