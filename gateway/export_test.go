@@ -67,3 +67,8 @@ var (
 	EncodeExtValue     = encodeExtValue
 	ContentDisposition = contentDisposition
 )
+
+// NewAnswer makes the writer of an answer.
+func NewAnswer(w http.ResponseWriter, least MinSpeed) io.Writer {
+	return &answerWriter{ResponseWriter: w, control: http.NewResponseController(w), pace: pace{least: least}}
+}
