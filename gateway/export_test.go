@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"muniment/anchor/journal"
 	"muniment/vault"
 )
 
@@ -71,4 +72,9 @@ var (
 // NewAnswer makes the writer of an answer.
 func NewAnswer(w http.ResponseWriter, least MinSpeed) io.Writer {
 	return &answerWriter{ResponseWriter: w, control: http.NewResponseController(w), pace: pace{least: least}}
+}
+
+// NewPublic paces requests without a credential.
+func NewPublic(perSecond int, clock journal.Clock) func(address string, cost int) error {
+	return newPublic(perSecond, clock).admit
 }
