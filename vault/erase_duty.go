@@ -33,22 +33,23 @@ func (v *Vault) eraseWorker() journal.Worker {
 }
 
 // eraseObjects deletes the ciphertexts of a batch of erased documents, once their erasure is released. A ciphertext
-// that is locked is tried again when its lock ends; a failure stays due and holds up no other.
-func (v *Vault) eraseObjects(ctx context.Context, due []journal.Duty) ([]journal.Done, error) {
+// that is locked is tried again when its lock ends.
+func (v *Vault) eraseObjects(ctx context.Context, due []journal.Duty) ([]journal.Outcome, error) {
 	if err := v.cfg.Door.Shipped(ctx); err != nil {
 		return nil, fmt.Errorf("deleting the content of erased documents: %w", err)
 	}
-	var done []journal.Done
-	var failed []error
+	var outcomes []journal.Outcome
 	for _, duty := range due {
 		again, err := v.eraseObject(ctx, duty.Doc)
 		if err != nil {
-			failed = append(failed, fmt.Errorf("deleting the content of document %s: %w", duty.Doc, err))
-			continue
+			err = fmt.Errorf("deleting the content of document %s: %w", duty.Doc, err)
 		}
-		done = append(done, journal.Done{Duty: duty, Again: again})
+		outcomes = append(outcomes, journal.Outcome{Duty: duty, Again: again, Failed: err})
+		if ctx.Err() != nil {
+			break // the rest is not tried in this batch
+		}
 	}
-	return done, errors.Join(failed...)
+	return outcomes, nil
 }
 
 // eraseObject deletes one document's ciphertext and puts that on record, or says when to try again.

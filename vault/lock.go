@@ -25,8 +25,6 @@ const (
 	// each time that their locks are rolled.
 	lockBatch = 1000
 	lockEvery = 5 * time.Second
-	// lockTime is how long a batch may take. The next batch takes the rest: the lease of the duty ends after a minute.
-	lockTime = 45 * time.Second
 )
 
 // workLocks performs the lock duty until ctx ends.
@@ -40,74 +38,65 @@ func (v *Vault) lockWorker() journal.Worker {
 	return journal.Worker{Kind: lockDuty, Batch: lockBatch, Every: lockEvery, Do: v.lock}
 }
 
-// lock extends the locks of a batch of documents: to the retention date, or forward while there is none. A lock that
-// fails stays due and holds up no other. After several failures in a row the whole store seems to fail, and the batch
-// ends, because the rest would only wait in vain.
-func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Done, error) {
-	ctx, stop := context.WithTimeout(ctx, lockTime)
-	defer stop()
-	rows, err := v.lockRows(ctx, due)
+// lock extends the locks of a batch of documents: to the retention date, or forward while there is none. After several
+// failures in a row the whole store seems to be away, and the batch ends, because the rest would only wait in vain.
+func (v *Vault) lock(ctx context.Context, due []journal.Duty) ([]journal.Outcome, error) {
+	rows, err := v.dutyRows(ctx, due)
 	if err != nil {
 		return nil, err
 	}
 	var mu sync.Mutex
-	var done []journal.Done
-	var failed []error
+	var outcomes []journal.Outcome
 	away := 0 // so many in a row say that the store is
-	lockOne := func(i int) error {
-		again, err := v.lockOne(ctx, due[i], rows[i])
+	err = inParallel(ctx, rows, func(row dutyRow) error {
+		again, err := v.lockOne(ctx, row)
+		if err != nil {
+			err = fmt.Errorf("locking the content of document %s: %w", row.Doc, err)
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		if err == nil {
-			done, away = append(done, journal.Done{Duty: due[i], Again: again}), 0
-			return nil
-		}
-		if ctx.Err() == nil {
-			failed = append(failed, fmt.Errorf("locking the content of document %s: %w", due[i].Doc, err))
-		}
-		if errors.Is(err, objects.ErrUnavailable) {
-			if away++; away >= 2*storeCalls {
-				return err
-			}
+		outcomes = append(outcomes, journal.Outcome{Duty: row.Duty, Again: again, Failed: err})
+		if !errors.Is(err, objects.ErrUnavailable) {
+			away = 0
+		} else if away++; away >= 2*storeCalls {
+			return err
 		}
 		return nil
+	})
+	if len(outcomes) > 0 {
+		err = nil // each says for itself what is wrong
 	}
-	if err := inParallel(ctx, fromBothEnds(len(due)), lockOne); err != nil && len(failed) == 0 && len(done) == 0 {
-		failed = append(failed, err) // it has run out of time
-	}
-	return done, errors.Join(failed...)
+	return outcomes, err
 }
 
-// fromBothEnds are the places of a batch, the last and the first by turns. Documents that the store refuses each time
-// gather at the front; the newer ones behind them, whose locks are short, must have their turn.
-func fromBothEnds(n int) (places []int) {
-	for first, last := 0, n-1; first <= last; first, last = first+1, last-1 {
-		if places = append(places, last); first < last {
-			places = append(places, first)
-		}
-	}
-	return places
+// dutyRow is a duty with the row of its document, or why that cannot be read.
+type dutyRow struct {
+	journal.Duty
+	document
+	err error
 }
 
-// lockRows reads the rows of the documents that are due.
-func (v *Vault) lockRows(ctx context.Context, due []journal.Duty) ([]document, error) {
-	rows := make([]document, len(due))
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+// dutyRows reads the rows of the documents that duties are about. One that cannot be read holds up no other.
+func (v *Vault) dutyRows(ctx context.Context, due []journal.Duty) ([]dutyRow, error) {
+	rows := make([]dutyRow, len(due))
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		for i, duty := range due {
-			if rows[i], _, err = stored(r, duty.Doc); err != nil {
-				return fmt.Errorf("document %s: %w", duty.Doc, err)
+			row, ok, err := documents.Get(r, duty.Doc[:])
+			if err == nil && !ok {
+				err = ErrNotFound
 			}
+			rows[i] = dutyRow{Duty: duty, document: row, err: err}
 		}
-		return nil
+		return ctx.Err()
 	})
 	return rows, err
 }
 
 // lockOne locks one document's object and says when to do so again. An object that is missing is not this duty's alarm
 // to raise: reads and fixity checks do.
-func (v *Vault) lockOne(ctx context.Context, duty journal.Duty, row document) (time.Time, error) {
-	if row.Erased {
-		return time.Time{}, nil
+func (v *Vault) lockOne(ctx context.Context, row dutyRow) (time.Time, error) {
+	if row.err != nil || row.Erased {
+		return time.Time{}, row.err
 	}
 	now := v.cfg.Clock.Now()
 	until, again := now.Add(rollingLock), now.Add(rollAgain)
@@ -122,7 +111,7 @@ func (v *Vault) lockOne(ctx context.Context, duty journal.Duty, row document) (t
 	case errors.Is(err, objects.ErrLocked): // until a later date already
 		err = nil
 	case errors.Is(err, objects.ErrNotFound):
-		v.cfg.Log.Error("stored content is missing", "document", duty.Doc.String())
+		v.cfg.Log.Error("stored content is missing", "document", row.Doc.String())
 		again, err = now.Add(rollAgain), nil
 	}
 	return again, err

@@ -2,11 +2,15 @@ package vault_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"muniment/anchor/journal"
 	"muniment/vault"
+	"muniment/vault/objects"
 )
 
 // scheduled are rules that know a retention date.
@@ -83,5 +87,66 @@ func TestLockUntilRetentionDate(t *testing.T) {
 	}
 	if owed, err := r.journal.Owed(context.Background(), "lock"); err != nil || owed != 0 {
 		t.Errorf("%d locks owed, error %v, want none", owed, err)
+	}
+}
+
+// refusing is a store that never extends the locks of some objects, as one does where a policy forbids it.
+type refusing struct {
+	objects.Store
+	mu      sync.Mutex
+	refused map[string]bool
+}
+
+func (s *refusing) Retain(ctx context.Context, key, version string, until time.Time) error {
+	s.mu.Lock()
+	refused := s.refused[key]
+	s.mu.Unlock()
+	if refused {
+		return errors.New("AccessDenied")
+	}
+	return s.Store.Retain(ctx, key, version, until)
+}
+
+// refuse has it refuse all objects that documents have now, or none.
+func (s *refusing) refuse(r *rig, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = map[string]bool{}
+	for _, rec := range r.records() {
+		var data vault.DocumentDepositedData
+		if all && rec.Type == string(vault.DocumentDeposited) && json.Unmarshal(rec.Data, &data) == nil {
+			s.refused[data.Object.Key] = true
+		}
+	}
+}
+
+// TestRefusedLocksStarveNobody: the lock of a new document is extended in time, though the store lastingly refuses a
+// thousand others, which is as many as one event settles.
+func TestRefusedLocksStarveNobody(t *testing.T) {
+	t.Parallel()
+	store := &refusing{}
+	r := newRig(t, func(_ *rig, c *vault.Config) {
+		store.Store = c.Objects
+		c.Objects = store
+	})
+	if err := vault.SealDocuments(t.Context(), r.vault, r.who, 1000); err != nil {
+		t.Fatal(err)
+	}
+	store.refuse(r, true)
+	r.clock.Set(r.clock.Now().AddDate(1, 0, 1)) // their locks are due
+	lock := func() { _, _ = r.journal.WorkOnce(t.Context(), vault.LockWorker(r.vault)) }
+	size := r.journal.Size()
+	lock()
+	r.deposit(vault.Deposit{}, []byte("new"))
+	start := r.clock.Advance(time.Hour)
+	lock()
+	if got, want := r.lockedUntil(), start.AddDate(0, 0, 90); got.Sub(want).Abs() > 2*time.Second {
+		t.Errorf("the new document is locked until %v, want %v", got, want)
+	}
+	if n, err := r.vault.LocksBehind(t.Context()); n != 1000 || err != nil {
+		t.Errorf("%d locks are behind, %v", n, err)
+	}
+	if got := r.journal.Size() - size; got > 4 {
+		t.Errorf("a thousand failures have made %d events", got)
 	}
 }

@@ -151,8 +151,8 @@ func TestDuties(t *testing.T) {
 		commit(t, j, chore.New(docID(1), noteData{}))
 	}
 	failing := journal.Worker{Kind: "chore", Batch: 3,
-		Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
-			return []journal.Done{{Duty: due[0]}}, errors.New("the second one failed")
+		Do: func(_ context.Context, due []journal.Duty) ([]journal.Outcome, error) {
+			return []journal.Outcome{{Duty: due[0]}}, errors.New("the second one failed")
 		}}
 	if n, err := j.WorkOnce(t.Context(), failing); n != 1 || err == nil {
 		t.Errorf("a batch with a failure says %d, %v", n, err)
@@ -161,9 +161,9 @@ func TestDuties(t *testing.T) {
 		t.Errorf("%d are owed, %v", owed, err)
 	}
 	all := journal.Worker{Kind: "chore", Batch: 10,
-		Do: func(_ context.Context, due []journal.Duty) (done []journal.Done, _ error) {
+		Do: func(_ context.Context, due []journal.Duty) (done []journal.Outcome, _ error) {
 			for _, d := range due {
-				done = append(done, journal.Done{Duty: d})
+				done = append(done, journal.Outcome{Duty: d})
 			}
 			return done, nil
 		}}

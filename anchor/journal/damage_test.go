@@ -148,7 +148,7 @@ func TestLeaseOfUnknownOutcome(t *testing.T) {
 	k.clock.Advance(time.Second)
 	armed = true
 	_, err := j.WorkOnce(t.Context(),
-		journal.Worker{Kind: "chore", Batch: 3, Do: func(context.Context, []journal.Duty) ([]journal.Done, error) {
+		journal.Worker{Kind: "chore", Batch: 3, Do: func(context.Context, []journal.Duty) ([]journal.Outcome, error) {
 			t.Error("work is done without a lease")
 			return nil, nil
 		}})
@@ -174,8 +174,8 @@ func TestEdgesOfCalls(t *testing.T) {
 	}
 	n, err := j.WorkOnce(t.Context(),
 		journal.Worker{Kind: "chore", Batch: 3,
-			Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
-				return []journal.Done{{Duty: due[0]}, {Duty: due[0]}}, nil
+			Do: func(_ context.Context, due []journal.Duty) ([]journal.Outcome, error) {
+				return []journal.Outcome{{Duty: due[0]}, {Duty: due[0]}}, nil
 			}})
 	if err != nil || n == 0 {
 		t.Errorf("a duty named twice: %d, %v", n, err)

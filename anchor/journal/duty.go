@@ -9,7 +9,7 @@ import (
 )
 
 // Duties are work outside of the journal that must follow a commit. A reducer owes one (Writer.Owe); a worker performs
-// it and says so by an event, in batches.
+// it and says so by an event, in batches. One that fails stays owed and is tried again, apart from the others.
 
 var (
 	dutyTable  = Table{Projection, "journal.duty"} // kind, 0, due, index → document
@@ -43,10 +43,13 @@ func parseDuty(kind string, key, row []byte) (Duty, error) {
 		nil
 }
 
-// Done is a duty that was performed. It is due again at Again, or never when that is zero.
-type Done struct {
+// Outcome is how a duty went. A duty that was not tried has none, and stays due.
+type Outcome struct {
 	Duty
+	// Again is when a duty that was performed is due again; zero for never.
 	Again time.Time
+	// Failed is why it could not be performed; nil when it was.
+	Failed error
 }
 
 // settled is the event of a batch of duties performed. It is quiet. It names duties by the indexes of the events that
@@ -61,7 +64,7 @@ type Settled struct {
 	Done [][3]int64 `json:"done"`
 }
 
-func reduceSettled(w *Writer, _ Entry, data Settled) error {
+func reduceSettled(w *Writer, e Entry, data Settled) error {
 	for _, done := range data.Done {
 		d := Duty{Kind: data.Kind, Due: time.UnixMicro(done[0]).UTC(), Index: uint64(done[1])}
 		doc, err := w.Get(dutyTable, d.key())
@@ -78,7 +81,7 @@ func reduceSettled(w *Writer, _ Entry, data Settled) error {
 		if done[2] == 0 {
 			continue
 		}
-		d.Due = time.UnixMicro(done[2]).UTC()
+		d.Due = notBefore(e.At, time.UnixMicro(done[2]))
 		if err := w.Put(dutyTable, d.key(), doc); err != nil {
 			return err
 		}
@@ -86,119 +89,63 @@ func reduceSettled(w *Writer, _ Entry, data Settled) error {
 	return nil
 }
 
-// Worker performs the duties of one kind.
-type Worker struct {
-	Kind  string
-	Batch int           // how many at most to perform before their completion is recorded; at most 1000
-	Every time.Duration // how often to look when nothing is known to be due
-	// Do performs duties, each of which may have been performed before, and returns those that are done; the others
-	// stay due. An error is logged, and the duties returned with it are recorded all the same.
-	Do func(ctx context.Context, due []Duty) ([]Done, error)
+// notBefore is the time at which a duty is due that an event of a time makes. None is due before the event that makes
+// it, so whoever has looked at all that was due before the head's time need not look there again.
+func notBefore(event, due time.Time) time.Time {
+	if due.Before(event) {
+		due = event
+	}
+	return due.UTC().Truncate(time.Microsecond)
 }
 
-// Work performs duties until ctx ends or the journal closes.
-func (j *Journal) Work(ctx context.Context, w Worker) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-j.ctx.Done():
-			return ErrClosed
-		case <-j.stopped:
-			return ErrStopped
-		}
-		n, err := j.WorkOnce(ctx, w)
-		if err != nil && ctx.Err() == nil {
-			j.cfg.Log.Warn("duties could not be performed; trying again", "kind", w.Kind, "error", err)
-		}
-		if n == w.Batch && err == nil {
-			timer.Reset(0)
-		} else {
-			timer.Reset(w.Every)
-		}
-	}
-}
-
-// WorkOnce performs one batch of what is due now and returns how many duties were done. It does nothing while somebody
-// else holds the lease for this kind.
-func (j *Journal) WorkOnce(ctx context.Context, w Worker) (int, error) {
-	if w.Batch < 1 || w.Batch > maxDuties {
-		return 0, fmt.Errorf("a worker's batch of %d duties is not of 1 to %d", w.Batch, maxDuties)
-	}
-	due, err := j.due(ctx, w)
-	if err != nil || len(due) == 0 {
-		return 0, err
-	}
-	if held, err := j.lease(ctx, w.Kind); err != nil || !held {
-		return 0, err
-	}
-	done, failed := w.Do(ctx, due)
-	if len(done) == 0 {
-		return 0, failed
-	}
-	data := Settled{Kind: w.Kind}
-	for _, d := range done {
-		again := int64(0)
-		if !d.Again.IsZero() {
-			again = d.Again.UnixMicro()
-		}
-		data.Done = append(data.Done, [3]int64{d.Due.UnixMicro(), int64(d.Index), again})
-	}
-	_, err = j.Commit(ctx, Actor{System, "duty"}, func(v View) (Change, error) {
-		owed := Settled{Kind: data.Kind}
-		seen := map[[2]int64]bool{}
-		for _, d := range data.Done { // somebody else may have settled some: leases expire
-			key := [2]int64{d[0], d[1]}
-			if seen[key] {
-				continue
-			}
-			seen[key] = true
-			row, err := v.Get(dutyTable, Duty{Kind: w.Kind, Due: time.UnixMicro(d[0]), Index: uint64(d[1])}.key())
+// settleDuties puts on record which duties were performed, as far as they are still owed: leases expire, and somebody
+// else may have settled some.
+func (j *Journal) settleDuties(ctx context.Context, kind string, done []Outcome) error {
+	_, err := j.Commit(ctx, Actor{System, "duty"}, func(v View) (Change, error) {
+		owed := Settled{Kind: kind}
+		seen := map[string]bool{}
+		for _, o := range done {
+			key := o.key()
+			row, err := v.Get(dutyTable, key)
 			if err != nil {
 				return Change{}, err
 			}
-			if row != nil {
-				owed.Done = append(owed.Done, d)
+			if row == nil || seen[string(key)] {
+				continue
 			}
+			seen[string(key)] = true
+			again := int64(0)
+			if !o.Again.IsZero() {
+				again = o.Again.UnixMicro()
+			}
+			owed.Done = append(owed.Done, [3]int64{o.Due.UnixMicro(), int64(o.Index), again})
 		}
 		if len(owed.Done) == 0 {
 			return Change{}, nil
 		}
 		return Change{Events: []Event{settled.New(ID{}, owed)}}, nil
 	})
-	if err != nil {
-		return 0, err
-	}
-	return len(done), failed
+	return err
 }
 
-// due reads a batch of duties that are due.
-func (j *Journal) due(ctx context.Context, w Worker) (due []Duty, err error) {
-	prefix := append([]byte(w.Kind), 0)
-	until := Duty{Kind: w.Kind, Due: j.cfg.Clock.Now(), Index: ^uint64(0)}.key()
-	err = j.View(ctx, func(r Reader) error {
-		due = nil
-		return r.Scan(dutyTable, Range{From: prefix, To: until}, func(key, row []byte) error {
-			if len(due) == w.Batch {
-				return Stop
-			}
-			d, err := parseDuty(w.Kind, key, row)
-			due = append(due, d)
+// EachOverdue calls fn for each duty of a kind that has been due since before a time, the longest overdue first, until
+// fn returns an error. Stop ends it without one.
+func EachOverdue(r Reader, kind string, before time.Time, fn func(Duty) error) error {
+	until := Duty{Kind: kind, Due: before}.key()
+	return r.Scan(dutyTable, Range{From: append([]byte(kind), 0), To: until}, func(key, row []byte) error {
+		d, err := parseDuty(kind, key, row)
+		if err != nil {
 			return err
-		})
+		}
+		return fn(d)
 	})
-	return due, err
 }
 
 // Overdue counts the duties of a kind that have been due since before a time, up to most.
 func (j *Journal) Overdue(ctx context.Context, kind string, before time.Time, most int) (n int, err error) {
-	until := Duty{Kind: kind, Due: before}.key()
 	err = j.View(ctx, func(r Reader) error {
 		n = 0
-		return r.Scan(dutyTable, Range{From: append([]byte(kind), 0), To: until}, func(_, _ []byte) error {
+		return EachOverdue(r, kind, before, func(Duty) error {
 			if n++; n == most {
 				return Stop
 			}

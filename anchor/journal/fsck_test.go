@@ -48,8 +48,8 @@ func furnished(t *testing.T) *kit {
 	seal("k2", nil, erased.New(journal.ID{}, secret{"k2"}))
 	n, err := j.WorkOnce(t.Context(),
 		journal.Worker{Kind: "chore", Batch: 10,
-			Do: func(_ context.Context, due []journal.Duty) ([]journal.Done, error) {
-				return []journal.Done{{Duty: due[0]}, {Duty: due[1], Again: start.Add(time.Hour)}}, nil
+			Do: func(_ context.Context, due []journal.Duty) ([]journal.Outcome, error) {
+				return []journal.Outcome{{Duty: due[0]}, {Duty: due[1], Again: start.Add(time.Hour)}}, nil
 			}})
 	if err != nil || n != 2 {
 		t.Fatalf("working: %d, %v", n, err)

@@ -28,6 +28,9 @@ func (f *fsck) compareVolatile(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
+		if err := f.checkFailedDuties(r); err != nil {
+			return err
+		}
 		if err := r.Scan(databaseTable, Range{}, func(key, value []byte) error {
 			if !bytes.Equal(key, databaseKey) || len(value) != len(ID{}) || !ID(value).isV7() {
 				f.found(databaseTable, key, "it cannot be read")
@@ -54,6 +57,25 @@ func (f *fsck) compareVolatile(ctx context.Context) error {
 	})
 }
 
+// checkFailedDuties looks for rows about failed duties that cannot be read, or that would keep a duty from being tried
+// again.
+func (f *fsck) checkFailedDuties(r Reader) error {
+	return r.Scan(failedTable, Range{}, func(key, value []byte) error {
+		kind, _, ok := bytes.Cut(key, []byte{0})
+		failed, owed := failedDuty{}, make([]byte, len(ID{}))
+		d, err := parseDuty(string(kind), key, owed)
+		if !ok || err != nil || json.Unmarshal(value, &failed) != nil {
+			f.found(failedTable, key, "it cannot be read")
+			return nil
+		}
+		next, err := r.Get(retryTable, retryKey(d, failed.Next))
+		if err == nil && next == nil {
+			f.found(failedTable, key, "a duty that has failed would never be tried again")
+		}
+		return err
+	})
+}
+
 // checkUnindexed looks for rows that wait for their tokens and are not there.
 func (f *fsck) checkUnindexed(r Reader) error {
 	return r.Scan(unindexedTable, Range{}, func(key, value []byte) error {
@@ -73,7 +95,7 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 		return err
 	}
 	ours := []Table{sealedTable, tokenTable, changeTable, leaseTable, shippedTable, unindexedTable,
-		shippingKeyTable, unfinishedTable, authorityTable, databaseTable}
+		shippingKeyTable, unfinishedTable, authorityTable, databaseTable, failedTable, retryTable}
 	for _, t := range tables {
 		if t.Kind == Log || t.Kind == Projection || slices.Contains(ours, t) {
 			continue

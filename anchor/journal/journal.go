@@ -184,6 +184,7 @@ type Journal struct {
 	holder  string // of leases
 	leaseMu sync.Mutex
 	leases  map[string]time.Time // until when we hold the lease of a kind of duty
+	tried   reached
 
 	stop    sync.Once
 	stopped chan struct{} // closed when the journal may not write any more

@@ -102,12 +102,12 @@ func randomStep(rt *rapid.T, t *testing.T, j *journal.Journal, k *kit, model map
 	case 6:
 		_, err := j.WorkOnce(t.Context(),
 			journal.Worker{Kind: "chore", Batch: 3,
-				Do: func(_ context.Context, due []journal.Duty) (done []journal.Done, _ error) {
+				Do: func(_ context.Context, due []journal.Duty) (done []journal.Outcome, _ error) {
 					for i, d := range due {
 						if i%2 == 0 {
-							done = append(done, journal.Done{Duty: d})
+							done = append(done, journal.Outcome{Duty: d})
 						} else {
-							done = append(done, journal.Done{Duty: d, Again: d.Due.Add(time.Hour)})
+							done = append(done, journal.Outcome{Duty: d, Again: d.Due.Add(time.Hour)})
 						}
 					}
 					return done, nil

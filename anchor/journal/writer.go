@@ -129,12 +129,9 @@ func (w *Writer) Unbind(sealedKey []byte) error {
 	return errors.Join(w.Delete(boundTable, sealedKey), w.Delete(rewrittenTable, sealedKey))
 }
 
-// Owe makes a duty of a kind (letters, digits, '_') that is due at a time, about this event's document. An event makes
-// at most one duty of a kind.
+// Owe makes a duty of a kind (letters, digits, '_') that is due at a time, or at once if that is before the event's,
+// about this event's document. An event makes at most one duty of a kind.
 func (w *Writer) Owe(kind string, due time.Time) error {
-	if due.Before(time.UnixMicro(0)) {
-		due = time.UnixMicro(0) // rows are in the order of their due times, which begin with 1970
-	}
-	d := Duty{Kind: kind, Due: due.UTC().Truncate(time.Microsecond), Index: w.entry.Index, Doc: w.entry.Doc}
+	d := Duty{Kind: kind, Due: notBefore(w.entry.At, due), Index: w.entry.Index, Doc: w.entry.Doc}
 	return w.Put(dutyTable, d.key(), d.Doc[:])
 }

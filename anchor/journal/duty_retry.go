@@ -1,0 +1,228 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A duty that fails stays owed, with rows beside it that no event explains: when it is tried again, and how often it
+// has failed. A failure is no event, so a store that refuses for weeks does not fill the log, and a database without
+// these rows tries each duty anew.
+
+var (
+	failedTable = Table{Volatile, "duty.failed"} // as dutyTable → failedDuty
+	retryTable  = Table{Volatile, "duty.retry"}  // kind, 0, next, due, index → 1
+)
+
+const (
+	// firstWait is how long after its first failure a duty is tried again. Each further time it takes twice as long.
+	firstWait = time.Minute
+	// longestWait is the longest that it takes: what was mended is noticed within that time.
+	longestWait = time.Hour
+)
+
+// failedDuty says how it stands with a duty that could not be performed.
+type failedDuty struct {
+	Tries int       `json:"tries"`
+	Since time.Time `json:"since"` // the first failure
+	Next  time.Time `json:"next"`  // when it is tried again
+}
+
+// retryKey is the key of the duty's row in the order of retries.
+func retryKey(d Duty, next time.Time) []byte {
+	key := d.key()
+	at := len(d.Kind) + 1
+	micros := binary.BigEndian.AppendUint64(nil, uint64(next.UnixMicro()))
+	return bytes.Join([][]byte{key[:at], micros, key[at:]}, nil)
+}
+
+// dutyOfRetry reads a duty's key out of that of its row in the order of retries.
+func dutyOfRetry(kind string, key []byte) ([]byte, error) {
+	at := len(kind) + 1
+	if len(key) != at+24 {
+		return nil, fmt.Errorf("a row of %s cannot be read: %w", retryTable, ErrDamaged)
+	}
+	return bytes.Join([][]byte{key[:at], key[at+8:]}, nil), nil
+}
+
+// backoff is how long after it failed a duty is tried again that has failed so often.
+func backoff(tries int) time.Duration {
+	wait := firstWait
+	for range tries - 1 {
+		if wait *= 2; wait >= longestWait {
+			return longestWait
+		}
+	}
+	return wait
+}
+
+// untried reads a batch of duties that are due and have not failed before. It begins where no earlier one can be: those
+// that have failed, however many, are passed over once.
+func (j *Journal) untried(ctx context.Context, kind string, most int) (due []Duty, err error) {
+	now := j.cfg.Clock.Now()
+	until := Duty{Kind: kind, Due: now, Index: ^uint64(0)}.key()
+	from := j.tried.get(kind)
+	next := from
+	err = j.View(ctx, func(r Reader) error {
+		due = nil
+		head, _, err := readHead(r)
+		if err != nil || bytes.Compare(from, until) >= 0 {
+			return err
+		}
+		// What is owed from now on is due at the time of the head or later.
+		if head.At.Before(now) {
+			now = head.At
+		}
+		next = Duty{Kind: kind, Due: now}.key()
+		return r.Scan(dutyTable, Range{From: from, To: until}, func(key, row []byte) error {
+			if len(due) == most {
+				return Stop
+			}
+			if failed, err := r.Get(failedTable, key); err != nil || failed != nil {
+				return err
+			}
+			d, err := parseDuty(kind, key, row)
+			due = append(due, d)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(due) > 0 && bytes.Compare(due[0].key(), next) < 0 {
+		next = due[0].key()
+	}
+	if bytes.Compare(next, from) > 0 {
+		j.tried.set(kind, next)
+	}
+	return due, nil
+}
+
+// failedBefore reads a batch of duties that have failed and are to be tried again now.
+func (j *Journal) failedBefore(ctx context.Context, kind string, most int) (due []Duty, err error) {
+	prefix := append([]byte(kind), 0)
+	until := retryKey(Duty{Kind: kind, Due: time.UnixMicro(0)}, j.cfg.Clock.Now().Add(time.Microsecond))
+	var settled []Outcome // by somebody who did not come to say so here
+	err = j.View(ctx, func(r Reader) error {
+		due, settled = nil, nil
+		return r.Scan(retryTable, Range{From: prefix, To: until}, func(key, _ []byte) error {
+			if len(due)+len(settled) == most {
+				return Stop
+			}
+			key, err := dutyOfRetry(kind, key)
+			if err != nil {
+				return err
+			}
+			row, err := r.Get(dutyTable, key)
+			if err != nil {
+				return err
+			}
+			gone := row == nil
+			if gone {
+				row = make([]byte, len(ID{}))
+			}
+			d, err := parseDuty(kind, key, row)
+			if gone {
+				settled = append(settled, Outcome{Duty: d})
+			} else {
+				due = append(due, d)
+			}
+			return err
+		})
+	})
+	if err == nil && len(settled) > 0 {
+		err = j.forget(ctx, settled)
+	}
+	return due, err
+}
+
+// postpone notes that duties have failed and when each is tried again. Those of a worker that is being stopped have not
+// failed.
+func (j *Journal) postpone(ctx context.Context, failed []Outcome) error {
+	if len(failed) == 0 {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	now := j.cfg.Clock.Now().UTC()
+	err := j.update(ctx, func(tx Txn) error {
+		for _, o := range failed {
+			f, err := dropRetry(tx, o.Duty)
+			if err != nil {
+				return err
+			}
+			if f.Tries++; f.Tries == 1 {
+				f.Since = now
+			}
+			f.Next = now.Add(backoff(f.Tries)).Truncate(time.Microsecond)
+			row, err := json.Marshal(f)
+			if err != nil {
+				return err
+			}
+			if err := tx.Put(failedTable, o.key(), row); err != nil {
+				return err
+			}
+			if err := tx.Put(retryTable, retryKey(o.Duty, f.Next), []byte{1}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, fmt.Errorf("%d failed, one of them because: %w", len(failed), failed[0].Failed))
+}
+
+// forget removes what is noted about duties that have failed before.
+func (j *Journal) forget(ctx context.Context, performed []Outcome) error {
+	return j.update(ctx, func(tx Txn) error {
+		for _, o := range performed {
+			if _, err := dropRetry(tx, o.Duty); err != nil {
+				return err
+			}
+			if err := tx.Delete(failedTable, o.key()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// dropRetry takes a duty out of the order of retries, and returns what is noted about it: nothing if it never failed.
+func dropRetry(tx Txn, d Duty) (f failedDuty, err error) {
+	row, err := tx.Get(failedTable, d.key())
+	if err != nil || row == nil {
+		return f, err
+	}
+	if json.Unmarshal(row, &f) != nil {
+		return failedDuty{}, nil // the row is written anew; fsck tells of it
+	}
+	return f, tx.Delete(retryTable, retryKey(d, f.Next))
+}
+
+// Failing counts the duties of a kind that have failed and are tried again, up to most, and says since when the first
+// of them does.
+func (j *Journal) Failing(ctx context.Context, kind string, most int) (n int, since time.Time, err error) {
+	err = j.View(ctx, func(r Reader) error {
+		n, since = 0, time.Time{}
+		return r.Scan(failedTable, Prefix(append([]byte(kind), 0)), func(key, row []byte) error {
+			var f failedDuty
+			owed, err := r.Get(dutyTable, key)
+			if err != nil || owed == nil || json.Unmarshal(row, &f) != nil {
+				return err
+			}
+			if since.IsZero() || f.Since.Before(since) {
+				since = f.Since
+			}
+			if n++; n == most {
+				return Stop
+			}
+			return nil
+		})
+	})
+	return n, since, err
+}
