@@ -52,6 +52,10 @@ func (v *Vault) Sweep(ctx context.Context, tenant string) (int, error) {
 	if err == nil {
 		err = s.alarm(ctx)
 	}
+	if s.refused > 0 {
+		v.cfg.Log.Warn("orphans could not be swept; the next sweep tries them again", "objects", s.refused,
+			"error", s.refusal)
+	}
 	if s.strange > 0 {
 		v.cfg.Log.Error("objects that belong to no document here were a document's once; "+
 			"they stay: look whether the journal lost entries, "+
@@ -79,6 +83,19 @@ type sweep struct {
 	deleted int
 	strange int    // objects that were a document's once
 	example string // one of them
+
+	refused int   // orphans that the store refuses to look at or to delete
+	refusal error // of one of them
+}
+
+// goOn takes the store's refusal of one object, which keeps no other from being swept. A store that is away ends the
+// sweep. The caller holds the lock of what the sweep counts.
+func (s *sweep) goOn(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, objects.ErrUnavailable) || ctx.Err() != nil {
+		return err
+	}
+	s.refused, s.refusal = s.refused+1, err
+	return nil
 }
 
 func (s *sweep) run(ctx context.Context) error {
@@ -143,12 +160,12 @@ func (s *sweep) sweep(ctx context.Context, batch []objects.Info) error {
 		if errors.Is(err, objects.ErrLocked) { // since it was looked at; the next sweep will find it
 			return nil
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if err == nil {
-			mu.Lock()
 			s.deleted++
-			mu.Unlock()
 		}
-		return err
+		return s.goOn(ctx, err)
 	})
 }
 
@@ -181,12 +198,15 @@ func (s *sweep) unlocked(ctx context.Context, orphans []objects.Info) ([]objects
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if err == nil && extended(stat) {
+		switch {
+		case err != nil:
+			return s.goOn(ctx, err)
+		case extended(stat):
 			s.strange, s.example = s.strange+1, info.Key
-			return nil
+		default:
+			free = append(free, info)
 		}
-		free = append(free, info)
-		return err
+		return nil
 	})
 	return free, err
 }

@@ -204,6 +204,32 @@ func TestSweepAsksForLocks(t *testing.T) {
 	}
 }
 
+// An orphan that the store refuses to delete keeps no other one.
+func TestSweepGoesOn(t *testing.T) {
+	t.Parallel()
+	r, store := newServerRig(t)
+	for i := range 50 {
+		r.orphan(fmt.Sprintf("default/%02d", i), objects.PutOptions{})
+	}
+	r.clock.Advance(25 * time.Hour)
+	store.refuse = func(key string) error {
+		if key < "default/10" {
+			return fmt.Errorf("test: %w", objects.ErrDamaged)
+		}
+		return nil
+	}
+	if n, err := r.vault.Sweep(context.Background(), r.tenant); n != 40 || err != nil {
+		t.Errorf("swept %d, %v; want all but ten", n, err)
+	}
+	if !bytes.Contains(r.log.Bytes(), []byte("orphans could not be swept")) {
+		t.Error("the log tells nothing of the others")
+	}
+	store.refuse = nil
+	if n, err := r.vault.Sweep(context.Background(), r.tenant); n != 10 || err != nil {
+		t.Errorf("then swept %d, %v; want the rest", n, err)
+	}
+}
+
 // A sweep that the store stops in the middle goes on with the next one, without a second event.
 func TestSweepStops(t *testing.T) {
 	t.Parallel()
