@@ -22,9 +22,9 @@ var errLost = errors.New("no restore is possible beyond them")
 // what a receipt says of a later deposit, that it survives the loss of this machine, is not true.
 func (h *health) promise(ctx context.Context, now time.Time) []dependency {
 	out := []dependency{{Name: "batches"}, {Name: "verified backup"}, {Name: "contents"}, {Name: "locks"},
-		{Name: "locked checkpoint"}, {Name: "lease"}}
+		{Name: "erasures"}, {Name: "locked checkpoint"}, {Name: "lease"}}
 	for i, check := range []func(context.Context, time.Time) (string, string, error){
-		h.batches, h.verifiedBackup, h.contents, h.locks, h.lockedCheckpoint, h.lease} {
+		h.batches, h.verifiedBackup, h.contents, h.locks, h.erasures, h.lockedCheckpoint, h.lease} {
 		detail, fix, err := check(ctx, now)
 		out[i].OK, out[i].Detail = err == nil, detail
 		if err != nil {
@@ -123,17 +123,46 @@ func (h *health) contents(ctx context.Context, _ time.Time) (detail, fix string,
 
 // locks says whether the store's locks are extended in time.
 func (h *health) locks(ctx context.Context, _ time.Time) (detail, fix string, err error) {
-	n, err := h.cfg.Vault.LocksBehind(ctx)
+	n, err := h.cfg.Vault.OverdueLocks(ctx)
+	if err != nil {
+		return "", fixOf("journal", err), err
+	}
+	failing, err := h.cfg.Vault.FailingLocks(ctx)
+	if err != nil {
+		return "", fixOf("journal", err), err
+	}
+	tried := fmt.Sprintf("%d could not be extended, the first since %s, and are tried again",
+		failing.Count, failing.Since.UTC().Format(time.RFC3339))
+	switch {
+	case n > 0 && failing.Count > 0:
+		tried = "; " + tried
+	case n > 0:
+		tried = ""
+	case failing.Count > 0:
+		return "none is overdue by an hour; " + tried, "", nil
+	default:
+		return "none is overdue", "", nil
+	}
+	return "", "permit this server to extend locks (s3:PutObjectRetention); the log names a document whose lock was " +
+			"refused",
+		fmt.Errorf("the locks of %d documents are behind: they should have been extended more than an hour ago; the "+
+			"upload's own lock ends a day after it%s", n, tried)
+}
+
+// erasures says whether the contents of erased documents can be deleted. Those that are locked wait for the end of
+// their lock, which is no failure.
+func (h *health) erasures(ctx context.Context, _ time.Time) (detail, fix string, err error) {
+	failing, err := h.cfg.Vault.FailingErasures(ctx)
 	switch {
 	case err != nil:
 		return "", fixOf("journal", err), err
-	case n > 0:
-		return "", "permit this server to extend locks (s3:PutObjectRetention); the log names the documents whose " +
-				"lock was refused",
-			fmt.Errorf("the locks of %d documents should have been extended more than an hour ago; the upload's own "+
-				"lock ends a day after it", n)
+	case failing.Count > 0:
+		return "", "permit this server to delete versions of objects (s3:DeleteObjectVersion); the log names a " +
+				"document whose content could not be deleted",
+			fmt.Errorf("the stored contents of %d erased documents could not be deleted, the first since %s, and are "+
+				"tried again; their keys are erased", failing.Count, failing.Since.UTC().Format(time.RFC3339))
 	}
-	return "none is overdue", "", nil
+	return "none is behind", "", nil
 }
 
 // lockedCheckpoint says whether the newest checkpoint is kept under a lock in the documents' store, and where that lock

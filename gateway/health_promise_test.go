@@ -205,3 +205,35 @@ func TestWhatDoesNotStopAServerIsTold(t *testing.T) {
 		t.Error("the metrics do not count the damaged document")
 	}
 }
+
+// TestDutiesThatFailAreTold: locks that cannot be extended, and contents of erased documents that cannot be deleted.
+func TestDutiesThatFailAreTold(t *testing.T) {
+	t.Parallel()
+	r, clock := newClockedRig(t)
+	r.want(clock, http.StatusOK, "erasures", "ok=true needed=false", "none is behind")
+	begun := time.Now().Add(-7 * time.Hour).UTC()
+	fails := func(kind string) {
+		key := append([]byte(kind), 0)
+		key = binary.BigEndian.AppendUint64(key, uint64(begun.UnixMicro()))
+		key = binary.BigEndian.AppendUint64(key, 1)
+		r.spoil(journal.Table{Kind: journal.Projection, Name: "journal.duty"}, key, func([]byte) []byte {
+			return bytes.Repeat([]byte{1}, len(journal.ID{}))
+		})
+		r.spoil(journal.Table{Kind: journal.Volatile, Name: "duty.failed"}, key, func([]byte) []byte {
+			return []byte(`{"tries":3,"since":"` + begun.Format(time.RFC3339) + `","next":"9999-01-01T00:00:00Z"}`)
+		})
+	}
+	fails("lock")
+	fails("erase")
+	since := "the first since " + begun.Format(time.RFC3339)
+	r.want(clock, http.StatusOK, "locks", "ok=false needed=false", "the locks of 1 documents are behind", since,
+		"→ permit this server to extend locks")
+	r.want(clock, http.StatusOK, "erasures", "ok=false needed=false", "could not be deleted", since,
+		"→ permit this server to delete")
+	m := r.admin("/metrics").Body.String()
+	for _, line := range []string{"muniment_locks_overdue 1", "muniment_locks_failing 1", "muniment_erasures_failing 1"} {
+		if !strings.Contains(m, "\n"+line+"\n") {
+			t.Errorf("the metrics have no %s", line)
+		}
+	}
+}

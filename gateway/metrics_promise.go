@@ -55,8 +55,18 @@ func promiseMetricsOf() []promiseMetric {
 			}},
 		{desc("muniment_locks_overdue", "Documents whose lock should have been extended more than an hour ago."),
 			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
-				n, err := c.Vault.LocksBehind(ctx)
+				n, err := c.Vault.OverdueLocks(ctx)
 				return float64(n), err == nil
+			}},
+		{desc("muniment_locks_failing", "Documents whose lock could not be extended and is tried again."),
+			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
+				f, err := c.Vault.FailingLocks(ctx)
+				return float64(f.Count), err == nil
+			}},
+		{desc("muniment_erasures_failing", "Erased documents whose content could not be deleted and is tried again."),
+			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
+				f, err := c.Vault.FailingErasures(ctx)
+				return float64(f.Count), err == nil
 			}},
 	}
 }

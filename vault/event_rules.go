@@ -37,6 +37,8 @@ func EventRules() access.Rules {
 		string(DocumentErased):    in(access.Erase),
 		string(TombstoneErased):   in(access.Erase),
 		string(ObjectErased):      access.By("", eraseActor),
+		string(LocksBehind):       access.By("", lockActor),
+		string(LocksCaughtUp):     access.By("", lockActor),
 
 		"anchor.requested/1": access.Needs(access.AnchorNow),
 		"anchor.prepared/1":  byAnchor,

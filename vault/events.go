@@ -157,6 +157,8 @@ func Definitions() []journal.Definition {
 		DocumentErased.On(reduceErased),
 		TombstoneErased.On(reduceTombstoneErased),
 		ObjectErased.On(reduceObjectErased),
+		LocksBehind.On(reduceLocksBehind),
+		LocksCaughtUp.On(reduceLocksCaughtUp),
 	)
 }
 

@@ -90,6 +90,8 @@ func golden() map[string]any {
 		"key.trim_refused/1":            rekey.KeyTrimRefusedData{ID: id},
 		"key.trimmed/1":                 rekey.KeyTrimmedData{ID: id, Oldest: 2},
 		"documents.erased_in_backups/1": rekey.ErasedInBackupsData{ID: id, Before: 2, Count: 3},
+		"locks.behind/1":                vault.LocksBehindData{Count: 1000, Since: until},
+		"locks.caught_up/1":             vault.LocksCaughtUpData{},
 		"object.unknown/1": vault.ObjectsUnknownData{Since: 7, Objects: 2, Bytes: 136, Oldest: until,
 			Newest: until.Add(time.Minute)},
 		"journal.restored/1": vault.JournalRestoredData{Size: 7,

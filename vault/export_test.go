@@ -12,6 +12,9 @@ import (
 // LockWorker is the worker of the lock duty, for tests to run when they want.
 func LockWorker(v *Vault) journal.Worker { return v.lockWorker() }
 
+// WatchLocks is what the worker that looks for locks that are behind does at each turn.
+func WatchLocks(ctx context.Context, v *Vault) error { return v.watchLocks(ctx) }
+
 // RecordRead puts a read on record as Read does before it opens anything.
 func RecordRead(ctx context.Context, v *Vault, who access.Who, id journal.ID, purpose string) error {
 	return v.recordRead(ctx, &reading{who: who, id: id, req: ReadRequest{Purpose: purpose}})

@@ -108,8 +108,29 @@ func (v *Vault) DamagedDocuments(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// LocksBehind counts the documents whose lock should have been extended more than an hour ago.
-func (v *Vault) LocksBehind(ctx context.Context) (int, error) {
+// Failing is how many of a worker's acts on stored objects fail lastingly, and since when the first of them does.
+type Failing struct {
+	Count int // 10000: so many or more
+	Since time.Time
+}
+
+// FailingLocks says which documents' locks could not be extended and are tried again.
+func (v *Vault) FailingLocks(ctx context.Context) (Failing, error) { return v.failing(ctx, lockDuty) }
+
+// FailingErasures says of how many erased documents the content could not be deleted and is tried again.
+func (v *Vault) FailingErasures(ctx context.Context) (Failing, error) {
+	return v.failing(ctx, eraseDuty)
+}
+
+func (v *Vault) failing(ctx context.Context, kind string) (f Failing, err error) {
+	if f.Count, f.Since, err = v.cfg.Journal.Failing(ctx, kind, maxCount); err != nil {
+		return Failing{}, fmt.Errorf("counting duties that fail: %w", err)
+	}
+	return f, nil
+}
+
+// OverdueLocks counts the documents whose lock should have been extended more than an hour ago.
+func (v *Vault) OverdueLocks(ctx context.Context) (int, error) {
 	n, err := v.cfg.Journal.Overdue(ctx, lockDuty, v.cfg.Clock.Now().Add(-locksLate), maxCount)
 	if err != nil {
 		return 0, fmt.Errorf("counting the locks that are overdue: %w", err)

@@ -28,7 +28,7 @@ func TestLocksThatAreRefusedAreCounted(t *testing.T) {
 		want  int
 	}{{0, 0}, {time.Hour + time.Minute, 0}, {time.Hour, 2}} {
 		r.clock.Advance(step.after)
-		if n, err := r.vault.LocksBehind(t.Context()); err != nil || n != step.want {
+		if n, err := r.vault.OverdueLocks(t.Context()); err != nil || n != step.want {
 			t.Errorf("after %v: %d locks are behind, %v, want %d", step.after, n, err, step.want)
 		}
 	}

@@ -143,10 +143,64 @@ func TestRefusedLocksStarveNobody(t *testing.T) {
 	if got, want := r.lockedUntil(), start.AddDate(0, 0, 90); got.Sub(want).Abs() > 2*time.Second {
 		t.Errorf("the new document is locked until %v, want %v", got, want)
 	}
-	if n, err := r.vault.LocksBehind(t.Context()); n != 1000 || err != nil {
+	if n, err := r.vault.OverdueLocks(t.Context()); n != 1000 || err != nil {
 		t.Errorf("%d locks are behind, %v", n, err)
 	}
 	if got := r.journal.Size() - size; got > 4 {
 		t.Errorf("a thousand failures have made %d events", got)
+	}
+}
+
+// TestLocksBehindAlarm: locks that are behind for hours raise an alarm on record, once, and again when there are ten
+// times as many; when none is behind any more, that is on record too.
+func TestLocksBehindAlarm(t *testing.T) {
+	t.Parallel()
+	store := &refusing{}
+	r := newRig(t, func(_ *rig, c *vault.Config) {
+		store.Store = c.Objects
+		c.Objects = store
+	})
+	turn := func(wait time.Duration) {
+		t.Helper()
+		r.clock.Advance(wait)
+		_, _ = r.journal.WorkOnce(t.Context(), vault.LockWorker(r.vault))
+		if err := vault.WatchLocks(t.Context(), r.vault); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(behind, caughtUp int) {
+		t.Helper()
+		if b, c := r.count(string(vault.LocksBehind)), r.count(string(vault.LocksCaughtUp)); b != behind ||
+			c != caughtUp {
+			t.Errorf("%d alarms and %d ends, want %d and %d", b, c, behind, caughtUp)
+		}
+	}
+	r.deposit(vault.Deposit{}, []byte("refused"))
+	store.refuse(r, true)
+	turn(time.Hour)
+	turn(5 * time.Hour)
+	want(0, 0)
+	turn(2 * time.Hour)
+	want(1, 0)
+	for i := range 9 {
+		r.deposit(vault.Deposit{}, []byte{byte(i)})
+	}
+	store.refuse(r, true)
+	turn(time.Hour)
+	turn(5 * time.Hour)
+	want(1, 0)
+	turn(2 * time.Hour)
+	want(2, 0)
+	store.refuse(r, false)
+	turn(time.Hour)
+	turn(time.Minute)
+	want(2, 1)
+	if n, err := r.vault.FailingLocks(t.Context()); n.Count != 0 || err != nil {
+		t.Errorf("%d locks are failing, %v", n.Count, err)
+	}
+	size := r.journal.Size()
+	turn(time.Minute)
+	if r.journal.Size() != size {
+		t.Error("an idle turn writes")
 	}
 }

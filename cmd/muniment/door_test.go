@@ -27,6 +27,7 @@ var committers = map[string]string{
 	"muniment/vault.(Vault).recordOutcomes":     "a worker: the outcome of reads that were let in",
 	"muniment/vault/rekey.(Keys).recordTrimmed": "the outcome of a trim that was let in",
 	"muniment/vault.(Vault).eraseObject":        "a duty: the ciphertext of documents whose erasure was let in",
+	"muniment/vault.(Vault).recordLocks":        "a worker: an alarm about locks that are behind, and its end",
 	"muniment/vault.(sweep).abandon":            "a worker: the sweep of objects that no document has",
 	"muniment/vault.(sweep).alarm":              "an alarm of the same worker",
 
