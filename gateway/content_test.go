@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"muniment/anchor/journal"
+	"muniment/vault"
 )
 
 // noise is content that does not repeat.
@@ -172,9 +173,9 @@ func TestRefusedRangesAreNotOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	story, err := r.journal.Story(context.Background(), id)
-	if err != nil || len(story) != 1 {
-		t.Errorf("the story has %d events, %v", len(story), err)
+	story, err := r.vault.History(context.Background(), r.who, id, 0, vault.MaxHistory)
+	if err != nil || len(story.Records) != 1 {
+		t.Errorf("the story has %d events, %v", len(story.Records), err)
 	}
 }
 

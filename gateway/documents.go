@@ -92,11 +92,19 @@ func (s *Server) history(r *request) error {
 	if err != nil {
 		return err
 	}
-	records, err := s.cfg.Vault.History(r.Request().Context(), r.who, id)
+	before, err := r.number("before", 0, 0, maxNumber)
 	if err != nil {
 		return err
 	}
-	return r.reply(http.StatusOK, openapi.History{Entries: entries(records)})
+	limit, err := r.number("limit", vault.DefaultHistory, 1, vault.MaxHistory)
+	if err != nil {
+		return err
+	}
+	page, err := s.cfg.Vault.History(r.Request().Context(), r.who, id, before, int(limit))
+	if err != nil {
+		return err
+	}
+	return r.reply(http.StatusOK, openapi.History{Entries: entries(page.Records), Next: optional(page.Next)})
 }
 
 // evidenceMemory is the memory that making evidence takes, and sending it to a client that is slow, in bytes.

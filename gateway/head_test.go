@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestHead(t *testing.T) {
 	var story openapi.History
 	r.do(http.MethodGet, "/v1/documents/"+d.ID+"/history", nil).json(t, &story)
 	var events []string
-	for _, e := range story.Entries {
+	for _, e := range slices.Backward(story.Entries) {
 		events = append(events, e.Type)
 	}
 	if got := strings.Join(events, " "); got != "document.deposited/1 document.described/1 document.read/1" {

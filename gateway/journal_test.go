@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,11 +165,24 @@ func TestHistory(t *testing.T) {
 	d := r.deposit([]byte("x"))
 	r.do(http.MethodGet, "/v1/documents/"+d.ID+"/content?purpose=audit", nil)
 	var story openapi.History
-	r.do(http.MethodGet, "/v1/documents/"+d.ID+"/history", nil).json(t, &story)
-	if len(story.Entries) < 2 || story.Entries[0].Body != d.Receipt.Body ||
+	path := "/v1/documents/" + d.ID + "/history"
+	r.do(http.MethodGet, path, nil).json(t, &story)
+	slices.Reverse(story.Entries)
+	if len(story.Entries) < 2 || story.Entries[0].Body != d.Receipt.Body || story.Next != nil ||
 		story.Entries[1].Type != "document.read/1" ||
 		!strings.Contains(story.Entries[1].Body, `"audit"`) {
 		t.Errorf("the story is %+v", story)
+	}
+	read := story.Entries[1].Index
+	r.do(http.MethodGet, path+"?limit=1&before="+fmt.Sprint(read), nil).json(t, &story)
+	if len(story.Entries) != 1 || story.Entries[0].Body != d.Receipt.Body {
+		t.Errorf("before the read there is %+v", story)
+	}
+	for query, want := range map[string]string{"?before=1": "bad-cursor", "?before=x": "bad-request",
+		"?limit=0": "bad-request", "?limit=1001": "bad-request"} {
+		if a := r.do(http.MethodGet, path+query, nil); a.problem() != want {
+			t.Errorf("%s: %d %s, want %s", query, a.status, a.body, want)
+		}
 	}
 }
 

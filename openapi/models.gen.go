@@ -541,9 +541,12 @@ type GrantRole string
 // Hash 32 bytes in standard base64, as checkpoints and bodies write them.
 type Hash = string
 
-// History A document's story.
+// History A piece of a document's story, newest first.
 type History struct {
 	Entries []Entry `json:"entries"`
+
+	// Next What to send as `before` for the following page; absent on the last.
+	Next *uint64 `json:"next,omitempty"`
 }
 
 // ID A UUIDv7 in its canonical form.
@@ -1262,6 +1265,16 @@ type GetEvidenceParams struct {
 	// Disclose Add the content's digest and its salt, so that whoever has the file can tie a copy of the document to it. Needs
 	// a permission of its own and is an event.
 	Disclose *bool `form:"disclose,omitempty" json:"disclose,omitempty"`
+}
+
+// GetHistoryParams defines parameters for GetHistory.
+type GetHistoryParams struct {
+	// Before Only events before this one: the `next` of the page before, or the index of another event about this document. 0 begins
+	// with the newest.
+	Before *uint64 `form:"before,omitempty" json:"before,omitempty"`
+
+	// Limit At most so many events.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListEntriesParams defines parameters for ListEntries.

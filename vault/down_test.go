@@ -96,7 +96,7 @@ func TestKeysDown(t *testing.T) {
 func (r *rig) goOn(id journal.ID) {
 	r.t.Helper()
 	ctx := context.Background()
-	if story, err := r.vault.History(ctx, r.who, id); err != nil || len(story) == 0 {
+	if story, err := r.story(id); err != nil || len(story) == 0 {
 		r.t.Errorf("history: %d, %v", len(story), err)
 	}
 	if feed, err := r.vault.Feed(ctx, r.who, 0, 10); err != nil || len(feed) == 0 {

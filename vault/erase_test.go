@@ -208,7 +208,7 @@ func TestEraseObject(t *testing.T) {
 	if got := describe(); !got.ContentRemoved || !got.ContentRemovable.IsZero() {
 		t.Errorf("removed %v, removable %v", got.ContentRemoved, got.ContentRemovable)
 	}
-	story, err := l.vault.History(ctx, l.who, doc.ID)
+	story, err := l.story(doc.ID)
 	l.must(err)
 	if last := story[len(story)-1]; last.Type != string(vault.ObjectErased) {
 		t.Errorf("its story ends with %s", last.Type)
@@ -322,7 +322,7 @@ func TestEraseDamagedVersion(t *testing.T) {
 		return x.Put(journal.Table{Kind: journal.Sealed, Name: "row"}, append([]byte{'d'}, doc.ID[:]...), lying)
 	})
 	l.erase(doc.ID, false)
-	story, err := l.vault.History(ctx, l.who, doc.ID)
+	story, err := l.story(doc.ID)
 	l.must(err)
 	var data vault.DocumentErasedData
 	l.must(json.Unmarshal(story[len(story)-1].Data, &data))

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"muniment/anchor"
 	"muniment/anchor/evidence"
@@ -67,24 +68,19 @@ func (v *Vault) evidence(ctx context.Context, who access.Who, id journal.ID, dis
 	return file, nil
 }
 
-// material says whether an event belongs into every evidence file about its document: what made it, and what ends it.
-func material(eventType string) bool {
-	return eventType == string(DocumentDeposited) || eventType == string(DocumentErased)
+// material are the indexes of the events that belong into every evidence file about a document: what made it, and what
+// ended it. They stand in its row, so that evidence does not grow dear with the reads of a document.
+func (d document) material() []uint64 {
+	if d.Erased {
+		return []uint64{d.Index, d.ErasedIndex}
+	}
+	return []uint64{d.Index}
 }
 
 // prove takes the bodies and proves them at one checkpoint.
 func (v *Vault) prove(ctx context.Context, id journal.ID, row document) (*evidence.File, error) {
-	story, err := v.cfg.Journal.Story(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	last := row.Index
-	for _, rec := range story {
-		if material(rec.Type) {
-			last = max(last, rec.Index)
-		}
-	}
-	head, anchors, err := v.covering(ctx, last)
+	material := row.material()
+	head, anchors, err := v.covering(ctx, slices.Max(material))
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +88,13 @@ func (v *Vault) prove(ctx context.Context, id journal.ID, row document) (*eviden
 		V: evidence.Version, Document: id.String(), Origin: head.origin, Checkpoint: string(head.note),
 		Anchors: anchors,
 	}
-	for _, rec := range story {
-		if !material(rec.Type) {
-			continue
+	for _, index := range material {
+		rec, err := v.cfg.Journal.Record(ctx, index)
+		if err == nil && rec.Doc != id {
+			err = fmt.Errorf("entry %d is not about the document whose row names it: %w", index, journal.ErrDamaged)
+		}
+		if err != nil {
+			return nil, err
 		}
 		leaf, err := v.leaf(ctx, rec, head.size)
 		if err != nil {

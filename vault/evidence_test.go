@@ -1,9 +1,11 @@
 package vault_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 
 	"muniment/anchor"
 	"muniment/anchor/evidence"
+	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
 	ledgers "muniment/anchor/ledger"
 	"muniment/anchor/ledger/local"
@@ -64,6 +67,28 @@ func TestEvidence(t *testing.T) {
 	approver := r.principal(access.Grant{Role: access.Approver})
 	if _, err := r.vault.Evidence(context.Background(), approver, done.ID, false); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("evidence for an approver: %v", err)
+	}
+}
+
+// TestEvidenceReadsNoReads: evidence finds what it needs without the reads of the document. The body of one is damaged
+// here, which a history that comes to it says.
+func TestEvidenceReadsNoReads(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	done := r.deposit(vault.Deposit{}, []byte("content"))
+	if err := vault.RecordRead(t.Context(), r.vault, r.who, done.ID, "audit"); err != nil {
+		t.Fatal(err)
+	}
+	read, _ := r.last(string(vault.DocumentRead))
+	r.tamper(func(tx journal.Txn) error {
+		return tx.Put(journal.Table{Kind: journal.Log, Name: "body"},
+			binary.BigEndian.AppendUint64(nil, read.Index), bytes.Repeat([]byte{'x'}, 100))
+	})
+	if _, err := r.vault.Evidence(t.Context(), r.who, done.ID, true); err != nil {
+		t.Errorf("evidence: %v", err)
+	}
+	if _, err := r.vault.History(t.Context(), r.who, done.ID, 0, 10); !errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("history: %v", err)
 	}
 }
 

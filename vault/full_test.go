@@ -52,7 +52,7 @@ func TestFullDisk(t *testing.T) {
 	if err != nil || len(page.Documents) != 1 || !page.Documents[0].Withheld || page.Documents[0].Title != "" {
 		t.Errorf("listing: %+v, %v", page, err)
 	}
-	if story, err := r.vault.History(ctx, r.who, done.ID); err != nil || len(story) != 1 {
+	if story, err := r.story(done.ID); err != nil || len(story) != 1 {
 		t.Errorf("history: %d, %v", len(story), err)
 	}
 	if feed, err := r.vault.Feed(ctx, r.who, 0, 10); err != nil || len(feed) == 0 {

@@ -158,8 +158,8 @@ func TestGuessingIDs(t *testing.T) {
 		"find missing":     func() error { _, err := r.vault.Find(ctx, who, "nothing"); return err },
 		"describe other":   func() error { _, err := r.vault.Describe(ctx, who, other); return err },
 		"describe missing": func() error { _, err := r.vault.Describe(ctx, who, missing); return err },
-		"history other":    func() error { _, err := r.vault.History(ctx, who, other); return err },
-		"history missing":  func() error { _, err := r.vault.History(ctx, who, missing); return err },
+		"history other":    func() error { _, err := r.vault.History(ctx, who, other, 0, 10); return err },
+		"history missing":  func() error { _, err := r.vault.History(ctx, who, missing, 0, 10); return err },
 		"evidence other":   func() error { _, err := r.vault.Evidence(ctx, who, other, true); return err },
 		"evidence missing": func() error { _, err := r.vault.Evidence(ctx, who, missing, true); return err },
 		"read other": func() error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -207,6 +208,50 @@ func TestDescribeAndFind(t *testing.T) {
 	}
 }
 
+// story is the newest part of a document's history, oldest first.
+func (r *rig) story(id journal.ID) ([]journal.Record, error) {
+	page, err := r.vault.History(context.Background(), r.who, id, 0, vault.MaxHistory)
+	slices.Reverse(page.Records)
+	return page.Records, err
+}
+
+// TestHistoryPages: a history comes in pages, newest first, and what is no event of the document begins none.
+func TestHistoryPages(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := context.Background()
+	done, other := r.deposit(vault.Deposit{}, []byte("x")), r.deposit(vault.Deposit{}, []byte("y"))
+	for i := range 5 {
+		if err := vault.RecordRead(ctx, r.vault, r.who, done.ID, fmt.Sprintf("purpose-%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var types []string
+	for before := uint64(0); ; {
+		page, err := r.vault.History(ctx, r.who, done.ID, before, 4)
+		if err != nil || len(page.Records) > 4 {
+			t.Fatalf("%d events in a page of four, %v", len(page.Records), err)
+		}
+		for _, rec := range page.Records {
+			types = append(types, rec.Type)
+		}
+		if before = page.Next; before == 0 {
+			break
+		}
+	}
+	if len(types) != 6 || types[5] != string(vault.DocumentDeposited) {
+		t.Errorf("the pages have %v", types)
+	}
+	if _, err := r.vault.History(ctx, r.who, done.ID, other.Receipt.Index, 4); !errors.Is(err, vault.ErrCursor) {
+		t.Errorf("from another document's event: %v", err)
+	}
+	for _, limit := range []int{0, -1, vault.MaxHistory + 1} {
+		if _, err := r.vault.History(ctx, r.who, done.ID, 0, limit); !errors.Is(err, invalid.ErrField) {
+			t.Errorf("a page of %d: %v", limit, err)
+		}
+	}
+}
+
 func TestConsulted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -214,7 +259,7 @@ func TestConsulted(t *testing.T) {
 	ctx := context.Background()
 	consult := func() {
 		t.Helper()
-		story, err := r.vault.History(ctx, r.who, done.ID)
+		story, err := r.story(done.ID)
 		if err != nil || len(story) != 1 || story[0].Index != done.Receipt.Index {
 			t.Errorf("history: %d records, %v", len(story), err)
 		}

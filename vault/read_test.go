@@ -158,7 +158,7 @@ func TestOtherTenant(t *testing.T) {
 			return err
 		},
 		"describe": func(id journal.ID) error { _, err := r.vault.Describe(ctx, who, id); return err },
-		"history":  func(id journal.ID) error { _, err := r.vault.History(ctx, who, id); return err },
+		"history":  func(id journal.ID) error { _, err := r.vault.History(ctx, who, id, 0, 10); return err },
 		"evidence": func(id journal.ID) error { _, err := r.vault.Evidence(ctx, who, id, false); return err },
 		"disclose": func(id journal.ID) error { _, err := r.vault.Evidence(ctx, who, id, true); return err },
 	} {

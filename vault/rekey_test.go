@@ -401,7 +401,7 @@ func (l *lifeRig) erasedInBackups(id journal.ID, want bool) {
 	if len(page.Documents) != 1 || page.Documents[0].ErasedInBackups != want {
 		l.t.Errorf("the listing has %+v", page.Documents)
 	}
-	story, err := l.vault.History(ctx, l.who, id)
+	story, err := l.story(id)
 	l.must(err)
 	last := story[len(story)-1]
 	if got := last.Type == string(rekey.ErasedInBackups); got != want {

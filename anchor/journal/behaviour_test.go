@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"muniment/anchor/journal"
 )
@@ -79,6 +82,64 @@ func TestTimeNeverGoesBack(t *testing.T) {
 	k.close(t, j)
 }
 
+// storyOf reads a page of a document's story.
+func storyOf(t *testing.T, j *journal.Journal, doc journal.ID, before uint64, limit int) (page []journal.Record,
+	next uint64, err error) {
+	t.Helper()
+	err = j.View(t.Context(), func(r journal.Reader) (err error) {
+		page, next, err = journal.Story(r, doc, before, limit)
+		return err
+	})
+	return page, next, err
+}
+
+// TestStoryPages: pages of any size, put together, are the story; a page with large bodies ends early; another
+// document's entry, or none, begins no page.
+func TestStoryPages(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	j := k.open(t)
+	large := noteData{Text: strings.Repeat("x", 60<<10)}
+	for i := range 40 {
+		commit(t, j, looked.New(docID(1), large))
+		commit(t, j, looked.New(docID(2), note1(i)))
+	}
+	whole, next, err := storyOf(t, j, docID(2), 0, 1000)
+	if err != nil || next != 0 || len(whole) != 40 {
+		t.Fatalf("the story has %d entries, then %d, %v", len(whole), next, err)
+	}
+	for _, limit := range []int{1, 7, 39, 40} {
+		var indexes, want []uint64
+		for before := uint64(0); ; {
+			page, next, err := storyOf(t, j, docID(2), before, limit)
+			if err != nil || len(page) > limit {
+				t.Fatalf("a page of %d entries, at most %d; %v", len(page), limit, err)
+			}
+			for _, rec := range page {
+				indexes = append(indexes, rec.Index)
+			}
+			if before = next; next == 0 {
+				break
+			}
+		}
+		for _, rec := range whole {
+			want = append(want, rec.Index)
+		}
+		if diff := cmp.Diff(want, indexes); diff != "" {
+			t.Errorf("in pages of %d (-want +got):\n%s", limit, diff)
+		}
+	}
+	if page, next, err := storyOf(t, j, docID(1), 0, 1000); err != nil || len(page) > 20 || next == 0 {
+		t.Errorf("a page of %d large bodies, then %d, %v", len(page), next, err)
+	}
+	for _, before := range []uint64{whole[0].Index - 1, 1 << 40} {
+		if _, _, err := storyOf(t, j, docID(2), before, 10); !errors.Is(err, journal.ErrNotInStory) {
+			t.Errorf("before %d: %v", before, err)
+		}
+	}
+	k.close(t, j)
+}
+
 func TestStoryAndNumbers(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -86,17 +147,17 @@ func TestStoryAndNumbers(t *testing.T) {
 	for i := range 9 {
 		commit(t, j, looked.New(docID(i%3+1), note1(i)))
 	}
-	story, err := j.Story(t.Context(), docID(2))
-	if err != nil || len(story) != 3 {
-		t.Fatalf("the story has %d entries, %v", len(story), err)
+	story, next, err := storyOf(t, j, docID(2), 0, 100)
+	if err != nil || len(story) != 3 || next != 0 {
+		t.Fatalf("the story has %d entries, then %d, %v", len(story), next, err)
 	}
 	for i, rec := range story {
-		if (i == 0) != (rec.Prev == nil) || i > 0 && *rec.Prev != story[i-1].Index {
+		if last := i == len(story)-1; last != (rec.Prev == nil) || !last && *rec.Prev != story[i+1].Index {
 			t.Errorf("entry %d of the story does not name the one before", i)
 		}
 	}
-	if none, err := j.Story(t.Context(), docID(99)); err != nil || none != nil {
-		t.Errorf("the story of an unknown document is %v, %v", none, err)
+	if none, next, err := storyOf(t, j, docID(99), 0, 100); err != nil || none != nil || next != 0 {
+		t.Errorf("the story of an unknown document is %v, %d, %v", none, next, err)
 	}
 	records, err := j.Records(t.Context(), "default", 4, 3)
 	if err != nil || len(records) != 3 {

@@ -53,7 +53,7 @@ func TestReadsCheckTheirRows(t *testing.T) {
 	damaged("reading a changed body", err)
 	_, err = j.Receipt(t.Context(), 7)
 	damaged("the receipt of a changed body", err)
-	_, err = j.Story(t.Context(), docID(7))
+	_, _, err = storyOf(t, j, docID(7), 0, 100)
 	damaged("the story of a changed body", err)
 	_, err = j.Records(t.Context(), "default", 0, 100)
 	damaged("a list with a changed body", err)
@@ -67,7 +67,7 @@ func TestReadsCheckTheirRows(t *testing.T) {
 
 	last := rowsOf(t, k.backend, logTable("story"))
 	change(t, k.backend, logTable("story"), last[20].key, func([]byte) []byte { return last[21].value })
-	_, err = j.Story(t.Context(), journal.ID(last[20].key))
+	_, _, err = storyOf(t, j, journal.ID(last[20].key), 0, 100)
 	damaged("a story that leads to another document's", err)
 	k.close(t, j)
 }

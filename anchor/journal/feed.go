@@ -112,44 +112,54 @@ func (j *Journal) Records(ctx context.Context, tenant string, after uint64, limi
 	return records, err
 }
 
-// Story reads every entry about a document, oldest first; none when the journal does not know it.
-func (j *Journal) Story(ctx context.Context, doc ID) (story []Record, err error) {
-	err = j.View(ctx, func(r Reader) error {
-		story, err = StoryOf(r, doc)
-		return err
-	})
-	return story, err
-}
+// storyBytes is how many bytes of bodies a page of a story has at most, unless its first alone has more.
+const storyBytes = 1 << 20
 
-// StoryOf is Story in a snapshot. It follows the chain of previous events, so a missing body shows as ErrNotFound.
-func StoryOf(r Reader, doc ID) ([]Record, error) {
-	row, err := r.Get(storyTable, doc[:])
-	if err != nil || row == nil {
-		return nil, err
-	}
-	var story []Record
-	at, err := parseIndex(row)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		rec, err := readRecord(r, at)
+// ErrNotInStory says that a page of a document's story was to begin at an entry that is not part of it.
+var ErrNotInStory = errors.New("not an entry about this document")
+
+// Story reads a page of the entries about a document in a snapshot, newest first: at most limit of those before the one
+// at the index before, itself an entry about the document, or of all when that is 0. next is what to give as before for
+// the following page, and 0 at the end. A story that the journal does not know is empty.
+//
+// It follows the chain of previous events, so it reads no more than the page, and a missing body shows as ErrNotFound.
+func Story(r Reader, doc ID, before uint64, limit int) (page []Record, next uint64, err error) {
+	at, err := storyBegins(r, doc, before)
+	bytes := 0
+	for at != nil && err == nil {
+		if len(page) == limit || len(page) > 0 && bytes > storyBytes {
+			return page, page[len(page)-1].Index, nil
+		}
+		rec, err := readRecord(r, *at)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if rec.Doc != doc {
-			return nil, fmt.Errorf("body %d is in the story of a document that it is not about: %w", at, ErrDamaged)
+			return nil, 0, fmt.Errorf("body %d is in the story of a document that it is not about: %w", *at, ErrDamaged)
 		}
-		story = append(story, rec)
-		if rec.Prev == nil {
-			slices.Reverse(story)
-			return story, nil
+		if rec.Prev != nil && *rec.Prev >= *at {
+			return nil, 0, fmt.Errorf("body %d names a later one as the previous event: %w", *at, ErrDamaged)
 		}
-		if *rec.Prev >= at {
-			return nil, fmt.Errorf("body %d names a later one as the previous event: %w", at, ErrDamaged)
-		}
-		at = *rec.Prev
+		page, bytes, at = append(page, rec), bytes+len(rec.Body), rec.Prev
 	}
+	return page, 0, err
+}
+
+// storyBegins is the index of the first entry of a page of a story; nil when the page is empty.
+func storyBegins(r Reader, doc ID, before uint64) (*uint64, error) {
+	if before == 0 { // which no document's entry is: a journal begins with its own
+		row, err := r.Get(storyTable, doc[:])
+		if err != nil || row == nil {
+			return nil, err
+		}
+		at, err := parseIndex(row)
+		return &at, err
+	}
+	rec, err := readRecord(r, before)
+	if errors.Is(err, ErrNotFound) || err == nil && rec.Doc != doc {
+		return nil, ErrNotInStory
+	}
+	return rec.Prev, err
 }
 
 // LastNews is the size just after the last event that is not quiet.

@@ -15,6 +15,7 @@ import (
 
 func historyCommand(p *cli.Program) *cobra.Command {
 	var external string
+	var limit int
 	c := &cobra.Command{
 		Use:   "history ID",
 		Short: "Tell a document's story: every event about it, oldest first",
@@ -28,9 +29,12 @@ func historyCommand(p *cli.Program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			story, err := r.History(c.Context(), id)
+			story, err := r.History(c.Context(), id, limit)
 			if err != nil {
 				return err
+			}
+			if story.Next != nil {
+				_, _ = fmt.Fprintf(p.Stderr, "the newest %d events; there are older ones\n", len(story.Entries))
 			}
 			return p.Emit(story, func(t *cli.Table) {
 				t.Row("INDEX>", "AT", "TYPE", "ACTOR", "DETAIL")
@@ -41,6 +45,7 @@ func historyCommand(p *cli.Program) *cobra.Command {
 		},
 	}
 	externalFlag(c.Flags(), &external)
+	c.Flags().IntVar(&limit, "limit", 0, "at most so many, the newest (default: all)")
 	return c
 }
 

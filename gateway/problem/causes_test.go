@@ -125,6 +125,7 @@ func inner() []string {
 		"journal.ErrContradicts",   // of Open
 		"journal.ErrPanic",         // a fault of ours
 		"journal.ErrRow",           // a fault of ours
+		"journal.ErrNotInStory",    // vault makes it ErrCursor
 		"journal.ErrTaken",         // the vault looks tokens up in the same decide
 		"keys.ErrSize",             // the vault wraps keys only, which are short
 		"objects.ErrExists",        // object keys are random

@@ -281,11 +281,12 @@ type ClientInterface interface {
 
 	// GetHistory Tell a document's story
 	//
-	// Every event about the document, oldest first, with the exact bytes that stand in the log. Of one that is erased in every
-	// backup too, the event that says so of all such documents follows.
+	// The events about the document, newest first, with the exact bytes that stand in the log. Of one that is erased in every
+	// backup too, the event that says so of all such documents is among them. A page ends early where its bodies have more
+	// than a mebibyte.
 	//
 	// Corresponds with GET /v1/documents/{id}/history (the `GetHistory` operationId).
-	GetHistory(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetHistory(ctx context.Context, id ID, params *GetHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetCheckpoint The newest signed checkpoint
 	//
@@ -850,12 +851,13 @@ func (c *Client) GetEvidence(ctx context.Context, id ID, params *GetEvidencePara
 
 // GetHistory Tell a document's story
 //
-// Every event about the document, oldest first, with the exact bytes that stand in the log. Of one that is erased in every
-// backup too, the event that says so of all such documents follows.
+// The events about the document, newest first, with the exact bytes that stand in the log. Of one that is erased in every
+// backup too, the event that says so of all such documents is among them. A page ends early where its bodies have more
+// than a mebibyte.
 //
 // Corresponds with GET /v1/documents/{id}/history (the `GetHistory` operationId).
-func (c *Client) GetHistory(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetHistoryRequest(c.Server, id)
+func (c *Client) GetHistory(ctx context.Context, id ID, params *GetHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetHistoryRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2530,7 +2532,7 @@ func NewGetEvidenceRequest(server string, id ID, params *GetEvidenceParams) (*ht
 }
 
 // NewGetHistoryRequest constructs an http.Request for the GetHistory method
-func NewGetHistoryRequest(server string, id ID) (*http.Request, error) {
+func NewGetHistoryRequest(server string, id ID, params *GetHistoryParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2553,6 +2555,45 @@ func NewGetHistoryRequest(server string, id ID) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "uint64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -3384,13 +3425,14 @@ type ClientWithResponsesInterface interface {
 
 	// GetHistoryWithResponse Tell a document's story
 	//
-	// Every event about the document, oldest first, with the exact bytes that stand in the log. Of one that is erased in every
-	// backup too, the event that says so of all such documents follows.
+	// The events about the document, newest first, with the exact bytes that stand in the log. Of one that is erased in every
+	// backup too, the event that says so of all such documents is among them. A page ends early where its bodies have more
+	// than a mebibyte.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/documents/{id}/history (the `GetHistory` operationId).
-	GetHistoryWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetHistoryResponse, error)
+	GetHistoryWithResponse(ctx context.Context, id ID, params *GetHistoryParams, reqEditors ...RequestEditorFn) (*GetHistoryResponse, error)
 
 	// GetCheckpointWithResponse The newest signed checkpoint
 	//
@@ -7834,14 +7876,15 @@ func (c *ClientWithResponses) GetEvidenceWithResponse(ctx context.Context, id ID
 
 // GetHistoryWithResponse Tell a document's story
 //
-// Every event about the document, oldest first, with the exact bytes that stand in the log. Of one that is erased in every
-// backup too, the event that says so of all such documents follows.
+// The events about the document, newest first, with the exact bytes that stand in the log. Of one that is erased in every
+// backup too, the event that says so of all such documents is among them. A page ends early where its bodies have more
+// than a mebibyte.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/documents/{id}/history (the `GetHistory` operationId).
-func (c *ClientWithResponses) GetHistoryWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*GetHistoryResponse, error) {
-	rsp, err := c.GetHistory(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetHistoryWithResponse(ctx context.Context, id ID, params *GetHistoryParams, reqEditors ...RequestEditorFn) (*GetHistoryResponse, error) {
+	rsp, err := c.GetHistory(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func TestWiringAsksForPermission(t *testing.T) {
 		"anchor now": func() error { _, err := r.AnchorNow(ctx); return err },
 		"anchor ls":  func() error { _, err := r.Anchors(ctx); return err },
 		"evidence":   func() error { _, err := r.Evidence(ctx, out.ID, false); return err },
-		"history":    func() error { _, err := r.History(ctx, out.ID); return err },
+		"history":    func() error { _, err := r.History(ctx, out.ID, 0); return err },
 		"entries":    func() error { _, err := r.Entries(ctx, 0, 10, 0); return err },
 		"ls":         func() error { _, err := r.List(ctx, remote.Filter{}); return err },
 		"get":        func() error { return r.Read(ctx, out.ID, remote.ReadOptions{Purpose: "test"}, io.Discard) },

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"muniment/openapi"
@@ -61,7 +62,27 @@ func (r *Client) Evidence(ctx context.Context, id string, disclose bool) ([]byte
 	return r.body(r.api.GetEvidence(ctx, id, &params))
 }
 
-// History is every event about a document, oldest first.
-func (r *Client) History(ctx context.Context, id string) (*openapi.History, error) {
-	return decode[openapi.History](r.body(r.api.GetHistory(ctx, id)))
+// historyPage is how many events are asked for at a time.
+const historyPage = 1000
+
+// History is every event about a document, oldest first; where limit is not 0, at most so many of the newest. Next is
+// set if there are older ones.
+func (r *Client) History(ctx context.Context, id string, limit int) (*openapi.History, error) {
+	story := &openapi.History{Entries: []openapi.Entry{}}
+	for {
+		most := historyPage
+		if limit > 0 {
+			most = min(most, limit-len(story.Entries))
+		}
+		params := openapi.GetHistoryParams{Before: story.Next, Limit: &most}
+		page, err := decode[openapi.History](r.body(r.api.GetHistory(ctx, id, &params)))
+		if err != nil {
+			return nil, err
+		}
+		story.Entries, story.Next = append(story.Entries, page.Entries...), page.Next
+		if page.Next == nil || limit > 0 && len(story.Entries) >= limit {
+			slices.Reverse(story.Entries)
+			return story, nil
+		}
+	}
 }
