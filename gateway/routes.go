@@ -51,6 +51,8 @@ func (s *Server) routes() []route {
 		{method: http.MethodPost, path: "/v1/anchors", serve: s.anchorNow},
 		{method: http.MethodGet, path: "/v1/series", serve: s.listSeries},
 		{method: http.MethodPost, path: "/v1/series", serve: s.createSeries},
+		{method: http.MethodGet, path: "/v1/purposes", serve: s.listPurposes},
+		{method: http.MethodPut, path: "/v1/purposes", serve: s.setPurposes},
 		{method: http.MethodPost, path: "/v1/attestations", serve: s.attest},
 		{method: http.MethodGet, path: "/v1/keys", serve: s.keyStatus},
 		{method: http.MethodPost, path: "/v1/keys/rotations", serve: s.rotateKey},

@@ -731,6 +731,12 @@ type ProblemType struct {
 // Purpose Why content is read, as a code of the reader's house.
 type Purpose = string
 
+// PurposeList What the tenant's documents may be read for.
+type PurposeList struct {
+	// Purposes Codes, at most 100; none means any.
+	Purposes []string `json:"purposes"`
+}
+
 // Receipt The place of an event in the journal, and the proof of it. leaf = SHA-256(nonce ‖ body), over the bytes of the
 // string; the tree is RFC 6962 over the leaves' 32 bytes.
 type Receipt struct {
@@ -1314,6 +1320,9 @@ type ProposeTrimJSONRequestBody = NewTrim
 
 // CreatePrincipalJSONRequestBody defines body for CreatePrincipal for application/json ContentType.
 type CreatePrincipalJSONRequestBody = NewPrincipal
+
+// SetPurposesJSONRequestBody defines body for SetPurposes for application/json ContentType.
+type SetPurposesJSONRequestBody = PurposeList
 
 // CreateSeriesJSONRequestBody defines body for CreateSeries for application/json ContentType.
 type CreateSeriesJSONRequestBody = NewSeries

@@ -22,7 +22,8 @@ func EventRules() access.Rules {
 	return access.Join(access.EventRules(), rekey.EventRules(), access.Rules{
 		string(TenantCreated):     access.All(access.By("", access.BootstrapActor), newTenant),
 		string(DocumentDeposited): access.NeedsIn(access.Deposit, filedIn),
-		string(DocumentRead):      in(access.Read),
+		string(PurposesSet):       access.Needs(access.ManageFile),
+		string(DocumentRead):      access.All(in(access.Read), forListedPurpose),
 		string(DocumentServed):    access.All(access.Principal, afterRead),
 		string(DocumentDescribed): in(access.Describe),
 		string(DocumentsListed):   access.NeedsSomewhere(access.Describe),

@@ -142,6 +142,7 @@ func Definitions() []journal.Definition {
 	return append(slices.Concat(access.Definitions(), rekey.Definitions()),
 		TenantCreated.On(reduceTenantCreated),
 		DocumentDeposited.On(reduceDeposited),
+		PurposesSet.On(reducePurposesSet),
 		DocumentRead.On(reduceRead),
 		DocumentServed.On(nothing[DocumentServedData]),
 		DocumentDescribed.On(nothing[DocumentDescribedData]),

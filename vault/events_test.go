@@ -63,6 +63,7 @@ func golden() map[string]any {
 			Commitment: digest,
 			Object:     vault.StoredObject{Key: "default/ab", Version: "1", Size: 68, SHA256: digest, CRC32C: 1},
 		},
+		"purposes.set/1":       vault.PurposesSetData{Purposes: []string{"audit", "court-order"}},
 		"document.read/1":      vault.DocumentReadData{Purpose: "audit", Note: &note},
 		"document.served/1":    vault.DocumentServedData{Read: 7, Bytes: 12, Reads: 2, Broken: 1},
 		"document.described/1": vault.DocumentDescribedData{},

@@ -64,7 +64,7 @@ type reading struct {
 // reads of one document by one actor for one purpose share an event while they follow each other within a minute, for
 // at most five. Documents of up to 1 MiB are verified whole before Read returns. The caller closes the content.
 //
-// Errors: ErrPurpose; ErrNotFound, for other tenants' documents too; ErrErased; ErrDamagedContent; access.ErrDenied;
+// Errors: ErrPurpose; ErrPurposeUnlisted; ErrNotFound, for other tenants' documents too; ErrErased; ErrDamagedContent; access.ErrDenied;
 // that of Select; journal.ErrFull and journal.ErrNoLease, upon which nothing is served; keys.ErrUnavailable and
 // objects.ErrUnavailable.
 func (v *Vault) Read(ctx context.Context, who access.Who, id journal.ID, req ReadRequest) (*Content, error) {
@@ -121,14 +121,16 @@ func readMemory(size int64) int64 {
 func (v *Vault) choose(ctx context.Context, rd *reading) error {
 	var row document
 	err := v.cfg.Door.Look(ctx, rd.who, func(r journal.Reader, guard *access.Guard) (err error) {
-		row, _, err = visible(r, guard, access.Read, rd.id)
-		return err
+		if row, _, err = visible(r, guard, access.Read, rd.id); err != nil {
+			return err
+		}
+		if row.Erased {
+			return ErrErased
+		}
+		return listedPurpose(r, rd.who.Tenant, rd.req.Purpose)
 	})
 	if err != nil {
 		return err
-	}
-	if row.Erased {
-		return ErrErased
 	}
 	rd.spans, rd.size = []objects.Span{{Offset: 0, Length: row.Size}}, row.Size
 	if rd.req.Select == nil {
@@ -162,8 +164,8 @@ func (v *Vault) recordRead(ctx context.Context, rd *reading) error {
 		if rd.row.Erased {
 			return change, ErrErased
 		}
-		if joined != nil {
-			return change, nil
+		if err := listedPurpose(view, rd.who.Tenant, rd.req.Purpose); err != nil || joined != nil {
+			return change, err
 		}
 		change.Events = []journal.Event{DocumentRead.New(rd.id,
 			DocumentReadData{Purpose: rd.req.Purpose, Note: rd.noteID})}

@@ -62,17 +62,18 @@ func entryRows(t *cli.Table, entries []openapi.Entry) {
 func detail(e openapi.Entry) string {
 	var body struct {
 		Data struct {
-			Purpose   string `json:"purpose"`
-			Note      string `json:"note"` // an id: the text is sealed
-			Series    string `json:"series"`
-			Action    string `json:"action"`
-			Bytes     *int64 `json:"bytes"`
-			Disclosed *bool  `json:"disclosed"`
-			Authority string `json:"authority"`
-			Oldest    int    `json:"oldest"`
-			Before    int    `json:"before"`
-			Count     *int64 `json:"count"`
-			Label     string `json:"label"`
+			Purpose   string   `json:"purpose"`
+			Note      string   `json:"note"` // an id: the text is sealed
+			Series    string   `json:"series"`
+			Action    string   `json:"action"`
+			Bytes     *int64   `json:"bytes"`
+			Disclosed *bool    `json:"disclosed"`
+			Authority string   `json:"authority"`
+			Purposes  []string `json:"purposes"`
+			Oldest    int      `json:"oldest"`
+			Before    int      `json:"before"`
+			Count     *int64   `json:"count"`
+			Label     string   `json:"label"`
 		} `json:"data"`
 	}
 	if json.Unmarshal([]byte(e.Body), &body) != nil {
@@ -97,6 +98,7 @@ func detail(e openapi.Entry) string {
 	if d.Disclosed != nil && *d.Disclosed {
 		said = append(said, "with the content's digest")
 	}
+	add("purposes", strings.Join(d.Purposes, " "))
 	add("authority", d.Authority)
 	add("label", d.Label)
 	for _, version := range []int{d.Oldest, d.Before} {

@@ -50,7 +50,7 @@ completes commands, flags, files and series; its --help says where to put it.`,
 	root.AddCommand(
 		demo.Command(p), serveCommand(p, open),
 		put.Command(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
-		anchorCommand(p), journalCommand(p), seriesCommand(p), key.Command(p), principalCommand(p),
+		anchorCommand(p), journalCommand(p), seriesCommand(p), purposeCommand(p), key.Command(p), principalCommand(p),
 		doctor.Command(p), fsck.Command(p), backup.Command(p), backup.RestoreCommand(p), bench.Command(p),
 		versionCommand(p),
 	)

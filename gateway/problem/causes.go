@@ -62,6 +62,7 @@ func causes() []cause {
 		{retention.ErrSeriesExists, SeriesExists},
 		{vault.ErrCursor, BadCursor},
 		{vault.ErrPurpose, BadPurpose},
+		{vault.ErrPurposeUnlisted, PurposeUnlisted},
 		{vault.ErrAbandoned, Abandoned},
 		{vault.ErrDamagedContent, Damaged},
 		{journal.ErrUnreleasable, Unreleasable},
@@ -104,10 +105,14 @@ func kindOf(err error) Kind {
 	return Internal
 }
 
-// detailOf is what may be told about an error besides its kind: the field of the metadata that is wrong, and why.
+// detailOf is what may be told about an error besides its kind: the field of the metadata that is wrong, and why, or
+// what the error itself tells a client.
 func detailOf(err error) string {
 	if field := new(invalid.Field); errors.As(err, &field) {
 		return field.Name + " " + field.Reason
+	}
+	if told := new(vault.PurposeUnlisted); errors.As(err, &told) {
+		return told.Detail()
 	}
 	return ""
 }

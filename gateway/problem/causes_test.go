@@ -68,6 +68,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"retention.ErrSeriesExists":  {retention.ErrSeriesExists, 409, "series-exists"},
 		"vault.ErrCursor":            {vault.ErrCursor, 400, "bad-cursor"},
 		"vault.ErrPurpose":           {vault.ErrPurpose, 400, "bad-purpose"},
+		"vault.ErrPurposeUnlisted":   {vault.ErrPurposeUnlisted, 422, "purpose-unlisted"},
 		"vault.ErrAbandoned":         {vault.ErrAbandoned, 503, "abandoned"},
 		"vault.ErrDamagedContent":    {vault.ErrDamagedContent, 500, "damaged"},
 		"journal.ErrUnreleasable":    {journal.ErrUnreleasable, 500, "unreleasable"},

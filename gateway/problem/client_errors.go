@@ -86,6 +86,9 @@ var (
 			"it again."}
 	BadMetadata = Kind{"bad-metadata", http.StatusUnprocessableEntity, "The metadata breaks a rule", false,
 		"The detail names the field and the rule."}
+	PurposeUnlisted = Kind{"purpose-unlisted", http.StatusUnprocessableEntity, "This is not a purpose of the tenant's",
+		false, "The tenant's documents are read for the purposes of its list only; the detail names them, and " +
+			"/v1/purposes lists them."}
 	UnknownSeries = Kind{"unknown-series", http.StatusUnprocessableEntity, "There is no such record series", false,
 		"Name a series of your file plan, or none for the default one."}
 	KeyReused = Kind{"idempotency-key-reused", http.StatusUnprocessableEntity,

@@ -8,7 +8,7 @@ func Kinds() []Kind {
 		Conflict, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, TrimOpen, TrimOver, Unapproved,
 		WaitingPeriod,
 		Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange, ContentMismatch, BadMetadata,
-		UnknownSeries, KeyReused, TooManyRequests, TooManyUploads,
+		PurposeUnlisted, UnknownSeries, KeyReused, TooManyRequests, TooManyUploads,
 
 		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,
 		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, LeaseOver, Unreleased,

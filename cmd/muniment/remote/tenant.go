@@ -16,6 +16,17 @@ func (r *Client) Series(ctx context.Context) (*openapi.SeriesList, error) {
 	return decode[openapi.SeriesList](r.body(r.api.ListSeries(ctx)))
 }
 
+// Purposes are what the tenant's documents may be read for.
+func (r *Client) Purposes(ctx context.Context) (*openapi.PurposeList, error) {
+	return decode[openapi.PurposeList](r.body(r.api.ListPurposes(ctx)))
+}
+
+// SetPurposes replaces what the tenant's documents may be read for; with no code that is any purpose.
+func (r *Client) SetPurposes(ctx context.Context, codes []string) (*openapi.PurposeList, error) {
+	return decode[openapi.PurposeList](r.body(r.api.SetPurposes(ctx,
+		openapi.PurposeList{Purposes: append([]string{}, codes...)})))
+}
+
 // CreatePrincipal makes a principal with these grants, and its API key.
 func (r *Client) CreatePrincipal(ctx context.Context, grants []openapi.Grant) (*openapi.Principal, error) {
 	return decode[openapi.Principal](r.acted(r.api.CreatePrincipal(ctx, openapi.NewPrincipal{Grants: grants})))
