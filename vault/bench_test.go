@@ -132,3 +132,83 @@ func writers(b *testing.B, do func() error) {
 		})
 	}
 }
+
+// readOften makes a document that was read n times, each time for a new purpose.
+func readOften(b *testing.B, r *rig, n int) journal.ID {
+	b.Helper()
+	id := r.deposit(vault.Deposit{Title: "A benchmark"}, []byte("muniment")).ID
+	var all sync.WaitGroup
+	for worker := range 16 {
+		all.Go(func() {
+			for i := worker; i < n; i += 16 {
+				purpose := fmt.Sprintf("bench-%d", i)
+				if err := vault.RecordRead(context.Background(), r.vault, r.who, id, purpose); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return id
+}
+
+// BenchmarkHistory is the first page of the history of a document that was read 10,000 times for as many purposes, and
+// its evidence.
+func BenchmarkHistory(b *testing.B) {
+	r := newRig(b, onDisk(b))
+	ctx := context.Background()
+	id := readOften(b, r, 10_000)
+	for _, limit := range []int{vault.DefaultHistory, vault.MaxHistory} {
+		b.Run(fmt.Sprintf("page=%d", limit), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if page, err := r.vault.History(ctx, r.who, id, 0, limit); err != nil || len(page.Records) != limit {
+					b.Fatalf("%d events, %v", len(page.Records), err)
+				}
+			}
+		})
+	}
+	b.Run("evidence", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := r.vault.Evidence(ctx, r.who, id, false); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkDepositBesideHistories is deposits by four at once, alone and beside eight who read the first page of such a
+// history one time after the other.
+func BenchmarkDepositBesideHistories(b *testing.B) {
+	for _, readers := range []int{0, 8} {
+		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
+			r := newRig(b, onDisk(b))
+			ctx, stop := context.WithCancel(context.Background())
+			id := readOften(b, r, 10_000)
+			var reading sync.WaitGroup
+			var pages atomic.Int64
+			for range readers {
+				reading.Go(func() {
+					for ctx.Err() == nil {
+						if _, err := r.vault.History(ctx, r.who, id, 0, vault.DefaultHistory); err == nil {
+							pages.Add(1)
+						}
+					}
+				})
+			}
+			content := make([]byte, 10<<10)
+			b.ResetTimer()
+			b.SetParallelism(2) // for each of two processors
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					r.deposit(vault.Deposit{FileName: "bench.bin"}, content)
+				}
+			})
+			b.StopTimer()
+			stop()
+			reading.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deposits/s")
+			b.ReportMetric(float64(pages.Load())/b.Elapsed().Seconds(), "pages/s")
+		})
+	}
+}

@@ -15,6 +15,15 @@ func LockWorker(v *Vault) journal.Worker { return v.lockWorker() }
 // WatchLocks is what the worker that looks for locks that are behind does at each turn.
 func WatchLocks(ctx context.Context, v *Vault) error { return v.watchLocks(ctx) }
 
+// Pace is what keeps the reading of histories from taking the processors' time.
+type Pace = pace
+
+// NewPace makes one.
+func NewPace() *Pace { return newPace() }
+
+// Paced does a piece of work at its turn.
+func Paced(ctx context.Context, p *Pace, work func() error) error { return p.do(ctx, work) }
+
 // RecordRead puts a read on record as Read does before it opens anything.
 func RecordRead(ctx context.Context, v *Vault, who access.Who, id journal.ID, purpose string) error {
 	return v.recordRead(ctx, &reading{who: who, id: id, req: ReadRequest{Purpose: purpose}})

@@ -66,6 +66,7 @@ type Vault struct {
 	buffers  sync.Pool // *workspace
 	pool     keyPool
 	puts     puts
+	stories  *pace // the reading of histories
 	// spareKey authenticates cursors while the key service, which has the index key, is down.
 	spareKey keys.Secret
 
@@ -96,7 +97,7 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	v := &Vault{
 		unsealer: NewIndexer(cfg.Journal.View, service).unsealer, cfg: cfg, sessions: newSessions(),
 		locks: depositLocks{held: map[string]chan struct{}{}},
-		pool:  newKeyPool(cfg.Ahead),
+		pool:  newKeyPool(cfg.Ahead), stories: newPace(),
 	}
 	if err := v.reindex(ctx); err != nil {
 		return nil, fmt.Errorf("opening the vault: %w", err)
