@@ -53,7 +53,7 @@ func parseBody(text string) (body, error) {
 		return b, fmt.Errorf("reading the body: %w", err)
 	}
 	delete(fields, "v")
-	var at, wall string
+	var at, wall, settled string
 	var auth *uint64 // of an event about principals, keys and grants
 	var data map[string]json.RawMessage
 	for _, f := range []struct {
@@ -61,9 +61,9 @@ func parseBody(text string) (body, error) {
 		required bool
 		into     any
 	}{
-		{"type", true, &b.Type}, {"at", true, &at}, {"wall", false, &wall}, {"tenant", true, &b.Tenant},
-		{"seq", true, &b.Seq}, {"actor", true, &b.Actor}, {"doc", true, &b.Doc}, {"prev", false, &b.Prev},
-		{"auth", false, &auth}, {"data", true, &data},
+		{"type", true, &b.Type}, {"at", true, &at}, {"wall", false, &wall},
+		{"settled", false, &settled}, {"tenant", true, &b.Tenant}, {"seq", true, &b.Seq}, {"actor", true, &b.Actor},
+		{"doc", true, &b.Doc}, {"prev", false, &b.Prev}, {"auth", false, &auth}, {"data", true, &data},
 	} {
 		raw, ok := fields[f.name]
 		if !ok && f.required {

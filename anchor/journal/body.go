@@ -43,6 +43,10 @@ func (b *body) appendTo(out []byte) []byte {
 		out = append(out, `","wall":"`...)
 		out = b.Wall.AppendFormat(out, timeLayout)
 	}
+	if !b.Settled.Equal(b.At) {
+		out = append(out, `","settled":"`...)
+		out = b.Settled.AppendFormat(out, timeLayout)
+	}
 	out = append(out, `","tenant":"`...)
 	out = append(out, b.Tenant...)
 	out = append(out, `","seq":`...)
@@ -72,17 +76,18 @@ func (b *body) appendTo(out []byte) []byte {
 // data.
 func parseBody(raw []byte) (*body, error) {
 	var f struct {
-		V      int             `json:"v"`
-		Type   string          `json:"type"`
-		At     string          `json:"at"`
-		Wall   string          `json:"wall"`
-		Tenant string          `json:"tenant"`
-		Seq    uint64          `json:"seq"`
-		Actor  string          `json:"actor"`
-		Doc    ID              `json:"doc"`
-		Prev   *uint64         `json:"prev"`
-		Auth   *uint64         `json:"auth"`
-		Data   json.RawMessage `json:"data"`
+		V       int             `json:"v"`
+		Type    string          `json:"type"`
+		At      string          `json:"at"`
+		Wall    string          `json:"wall"`
+		Settled string          `json:"settled"`
+		Tenant  string          `json:"tenant"`
+		Seq     uint64          `json:"seq"`
+		Actor   string          `json:"actor"`
+		Doc     ID              `json:"doc"`
+		Prev    *uint64         `json:"prev"`
+		Auth    *uint64         `json:"auth"`
+		Data    json.RawMessage `json:"data"`
 	}
 	if len(raw) > MaxBody {
 		return nil, fmt.Errorf("reading a body: %w", ErrTooLarge)
@@ -97,14 +102,16 @@ func parseBody(raw []byte) (*body, error) {
 	b := &body{Type: f.Type, Data: f.Data}
 	b.Tenant, b.Seq, b.Actor, b.Doc, b.Prev = f.Tenant, f.Seq, f.Actor, f.Doc, f.Prev
 	b.Auth = f.Auth
-	var err error
-	if b.At, err = time.Parse(timeLayout, f.At); err != nil {
-		return nil, errors.New("reading a body: its time is not RFC 3339 in UTC with microseconds")
-	}
-	b.Wall = b.At
-	if f.Wall != "" {
-		if b.Wall, err = time.Parse(timeLayout, f.Wall); err != nil {
-			return nil, errors.New("reading a body: its wall time is not RFC 3339 in UTC with microseconds")
+	for _, t := range []struct {
+		name, text string
+		into       *time.Time
+	}{{"time", f.At, &b.At}, {"wall time", f.Wall, &b.Wall}, {"settled time", f.Settled, &b.Settled}} {
+		if *t.into = b.At; t.text == "" && t.into != &b.At {
+			continue
+		}
+		var err error
+		if *t.into, err = time.Parse(timeLayout, t.text); err != nil {
+			return nil, fmt.Errorf("reading a body: its %s is not RFC 3339 in UTC with microseconds", t.name)
 		}
 	}
 	if err := b.check(); err != nil {

@@ -134,7 +134,7 @@ func (j *Journal) commitGroup(batch []*request) {
 	var (
 		g    *group
 		time reading
-		raw  = j.time.last
+		raw  moment
 	)
 	err := j.cfg.Backend.Update(context.WithoutCancel(j.ctx), func(tx Txn) error {
 		g = nil
@@ -148,7 +148,7 @@ func (j *Journal) commitGroup(batch []*request) {
 		if g, err = j.newGroup(tx, head); err != nil {
 			return err
 		}
-		time, raw = j.time.read(head.At)
+		time, raw = j.time.read(head)
 		return g.run(j, batch, time, tx)
 	})
 	switch {
@@ -168,7 +168,9 @@ func (j *Journal) commitGroup(batch []*request) {
 		return
 	}
 	if err == nil || errors.Is(err, ErrUnknown) {
-		j.time.advance(time, raw)
+		j.time.advance(time, raw, g.head.Time.At)
+		seen := j.time
+		j.timeSeen.Store(&seen)
 		j.advance(g)
 	}
 	for _, r := range batch {

@@ -123,7 +123,7 @@ func (j *Journal) beginEra(ctx context.Context, data LossAccepted) (LossAccepted
 		}
 		head.Origin = data.Origin
 		g := &group{overlay: newOverlay(tx), schema: j.schema, head: head, edge: edge, key: key}
-		time, _ := j.time.read(head.At)
+		time, _ := j.time.read(head)
 		s := g.begin()
 		if err := s.write(j, Actor{System, "operator"}, Change{Events: []Event{lossAccepted.New(ID{}, data)}},
 			time); err != nil {

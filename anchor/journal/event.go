@@ -8,13 +8,15 @@ import (
 
 // Entry is an event that has its place in the log: what a reducer sees of a body besides its data.
 type Entry struct {
-	Index  uint64    // of the leaf
-	At     time.Time // UTC, microseconds
-	Tenant string
-	Seq    uint64 // gapless within the tenant, from 1
-	Actor  string
-	Doc    ID
-	Prev   *uint64 // the index of the previous event about the same document
+	Index uint64    // of the leaf
+	At    time.Time // UTC, microseconds
+	// Settled is the settled time, which waiting periods and lapses go by; see SettledTime.
+	Settled time.Time
+	Tenant  string
+	Seq     uint64 // gapless within the tenant, from 1
+	Actor   string
+	Doc     ID
+	Prev    *uint64 // the index of the previous event about the same document
 	// Auth is the index of the previous event about principals, keys and grants; nil for the first of them, and for
 	// other events.
 	Auth *uint64

@@ -27,7 +27,7 @@ type tile struct {
 }
 
 func (g *group) begin() *step {
-	return &step{Writer: Writer{overlay: newOverlay(g.overlay)}, group: g}
+	return &step{Writer: Writer{overlay: newOverlay(g.overlay), time: g.head.Time}, group: g}
 }
 
 // newGroup begins a group above a transaction. The cached edge is used only if the head row matches it: another gateway
@@ -57,20 +57,20 @@ func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
 // run calls each decide function of a batch and writes the changes that they return.
 func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	before := g.edge.size
-	stepped := time.step == 0
+	recorded := false
 	cache := rowCache{}
 	for _, r := range batch {
 		r.receipt, r.err = Receipt{}, nil
-		change, err := decide(j, r, view{g.overlay, time.now, cache})
+		change, err := decide(j, r, g.view(time, cache))
 		r.err = err
 		if len(change.Events) == 0 && len(change.Sealed) == 0 {
 			continue
 		}
-		if !stepped {
-			if err := g.recordStep(j, time); err != nil {
+		if !recorded {
+			if err := g.recordClock(j, time); err != nil {
 				return err
 			}
-			stepped = true
+			recorded = true
 		}
 		s := g.begin()
 		if err := s.write(j, r.actor, change, time); err != nil {
@@ -92,11 +92,20 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	return g.flush(tx)
 }
 
-// recordStep appends the event of a step of the clock, before the first event whose time it may have changed.
-func (g *group) recordStep(j *Journal, time reading) error {
+// recordClock appends the events of what became of the clock, before the first event whose time it may have changed.
+func (g *group) recordClock(j *Journal, time reading) error {
+	var events []Event
+	if time.step != 0 {
+		events = append(events, clockStepped.New(ID{}, ClockStepped{By: time.step.String()}))
+	}
+	if time.stopped != 0 {
+		events = append(events, clockStopped.New(ID{}, ClockStopped{For: time.stopped.String()}))
+	}
+	if events == nil {
+		return nil
+	}
 	s := g.begin()
-	event := clockStepped.New(ID{}, ClockStepped{By: time.step.String()})
-	if err := s.write(j, Actor{System, "clock"}, Change{Events: []Event{event}}, time); err != nil {
+	if err := s.write(j, clockActor, Change{Events: events}, time); err != nil {
 		return err
 	}
 	s.finish()
@@ -107,11 +116,25 @@ func (g *group) recordStep(j *Journal, time reading) error {
 type view struct {
 	Reader
 	now   time.Time
+	wall  time.Time
+	time  SettledTime
 	cache rowCache
+}
+
+// view is what the next decide of the group sees.
+func (g *group) view(at reading, cache rowCache) view {
+	v := view{g.overlay, at.now, at.wall, g.head.Time, cache}
+	v.time.pass(later(at.settled, v.time.At))
+	return v
 }
 
 // Now is the time of the group.
 func (v view) Now() time.Time { return v.now }
+
+// Settled is the settled time of the group.
+func (v view) Settled() time.Time { return v.time.At }
+
+func (v view) settledTime() SettledTime { return v.time }
 
 // decide runs a decide function. A panic fails this commit and no other of the group.
 func decide(j *Journal, r *request, v View) (change Change, err error) {

@@ -28,9 +28,12 @@ type Head struct {
 	Size    uint64    `json:"size"`
 	Root    Hash      `json:"root"`
 	At      time.Time `json:"at"`
-	News    uint64    `json:"news"`           // the size just after the last event that is not quiet
-	Auth    *uint64   `json:"auth,omitempty"` // index of the newest event about principals, keys and grants
-	Key     int       `json:"key"`            // of the shipping key that authenticates the row; 0: the local key
+	Wall    time.Time `json:"wall"` // what the clock said when the last event was written
+	// Time is where settled time stands.
+	Time SettledTime `json:"time"`
+	News uint64      `json:"news"`           // the size just after the last event that is not quiet
+	Auth *uint64     `json:"auth,omitempty"` // index of the newest event about principals, keys and grants
+	Key  int         `json:"key"`            // of the shipping key that authenticates the row; 0: the local key
 }
 
 const headRowVersion = 1

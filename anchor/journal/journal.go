@@ -117,6 +117,9 @@ type View interface {
 	Reader
 	// Now is fixed once for the group; it never goes back.
 	Now() time.Time
+	// Settled is the time that waiting periods and lapses go by, which no clock alone can move forward while something
+	// waits; see SettledTime. It is fixed for the group, but for what is acknowledged in it, and never goes back.
+	Settled() time.Time
 }
 
 // Receipt is the place of a change's last event in the log. Commit leaves Proof and Checkpoint empty; Released fills
@@ -158,6 +161,7 @@ type Journal struct {
 	commitMu sync.Mutex // held while a group is committed, and while a provisional start ends
 	edge     *edge
 	time     timekeeper
+	timeSeen atomic.Pointer[timekeeper] // time, as the last commit has left it
 
 	shippedEdge *edge // the shipper's own: of the tree at the released head
 

@@ -290,7 +290,7 @@ func (j *Journal) create(ctx context.Context) error {
 		}
 		g := &group{overlay: newOverlay(tx), schema: j.schema, edge: &edge{}, key: key,
 			head: Head{Journal: j.cfg.ID, Origin: j.cfg.Origin}}
-		time, _ := j.time.read(g.head.At)
+		time, _ := j.time.read(g.head)
 		event := created.New(ID{}, Created{Journal: j.cfg.ID, Origin: j.cfg.Origin,
 			Key: verifierKey(j.cfg.Origin, j.cfg.Signer), Shipping: shippingKeyAt(1, wrapped)})
 		s := g.begin()

@@ -70,20 +70,16 @@ type Created struct {
 	Shipping ShippingKeyAt `json:"shipping"`
 }
 
-// clockStepped is an event about the machine's clock.
-const clockStepped Type[ClockStepped] = "clock.stepped/1"
-
-// ClockStepped is the data of clock.stepped/1: the clock went back, or forward by more than time did.
-type ClockStepped struct {
-	By string `json:"by"` // a Go duration; negative for back
-}
-
 // ownDefinitions are the journal's own event types.
 func ownDefinitions() []Definition {
 	nothing := func(*Writer, Entry) error { return nil }
 	return []Definition{
 		created.On(func(w *Writer, e Entry, _ Created) error { return nothing(w, e) }),
-		clockStepped.On(func(w *Writer, e Entry, _ ClockStepped) error { return nothing(w, e) }),
+		clockStepped.On(reduceStepped),
+		clockStopped.On(reduceStopped),
+		clockSettled.On(func(w *Writer, e Entry, _ ClockSettled) error { return nothing(w, e) }).Quiet(),
+		clockConfirmed.On(reduceConfirmed),
+		TimeAcknowledged.On(reduceAcknowledged),
 		settled.On(reduceSettled).Quiet(),
 		KeyChanged.On(func(w *Writer, e Entry, _ KeyChangedData) error { return nothing(w, e) }),
 		lossAccepted.On(reduceLossAccepted),

@@ -38,6 +38,9 @@ func (s *step) append(b body, nonce [NonceSize]byte) error {
 	s.entries = append(s.entries, entryHash(nonce, raw))
 	s.last, s.lastRaw, s.nonce = b, raw, nonce
 	s.entry = b.Entry
+	if err := s.pass(b.Settled); err != nil {
+		return err
+	}
 	s.group.schema.allowed.judge(&s.Writer, &b)
 	s.hasLooked = false
 	if err := s.group.schema.reduce(&s.Writer, b.Type, b.Data); err != nil {
@@ -114,7 +117,7 @@ func (s *step) finish() {
 		})
 	}
 	if len(s.entries) > 0 {
-		g.head.At = s.last.At
+		g.head.At, g.head.Wall, g.head.Time = s.last.At, s.last.Wall, s.time
 		g.head.News = max(g.head.News, s.news)
 		if s.newestAuth != nil {
 			g.head.Auth = s.newestAuth
@@ -128,6 +131,7 @@ func (s *step) write(j *Journal, a Actor, change Change, time reading) (err erro
 	for _, e := range change.Events {
 		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}
 		b.At, b.Tenant, b.Actor, b.Doc = time.now, a.Tenant, a.ID, e.Doc
+		b.Settled = later(time.settled, s.time.At) // an event before this one may have moved it
 		if e.Data != nil {
 			if b.Data, err = json.Marshal(e.Data); err != nil {
 				return fmt.Errorf("writing the data of %s: %w", e.Type, err)

@@ -30,8 +30,9 @@ var errNamesOnly = errors.New("only the sealed rows of the event are asked for")
 type Writer struct {
 	*overlay  // nil: only the sealed rows are asked for
 	entry     Entry
-	touched   []touch // of the events of this change
-	hasLooked bool    // the reducer of this event has read a table
+	touched   []touch     // of the events of this change
+	hasLooked bool        // the reducer of this event has read a table
+	time      SettledTime // after this event, and what its reducer does
 }
 
 // touch says that an event binds a sealed row, writes it anew or unbinds it.
