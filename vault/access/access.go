@@ -55,6 +55,9 @@ const (
 	ApproveTrim  Action = "key.trim_approve"
 	RecordBackup Action = "backup.record"
 	ViewBackups  Action = "backup.view"
+
+	// AcknowledgeTime is to say that a time which only the clock has measured did pass (journal.SettledTime).
+	AcknowledgeTime Action = "time.acknowledge"
 )
 
 // Who is an authenticated principal, as authn made it.

@@ -22,7 +22,7 @@ func (r Role) permits(a Action) bool {
 		}, a)
 	case Approver:
 		return slices.Contains([]Action{
-			Describe, History, ViewFile, ViewKeys, ApproveTrim, ApproveGrants, ViewUsers, ViewBackups,
+			Describe, History, ViewFile, ViewKeys, ApproveTrim, ApproveGrants, ViewUsers, ViewBackups, AcknowledgeTime,
 		}, a)
 	case Auditor:
 		return slices.Contains([]Action{

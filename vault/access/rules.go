@@ -236,8 +236,13 @@ func EventRules() Rules {
 		"journal.created/1":        By(journal.System, "journal"),
 		"journal.loss_accepted/1":  By(journal.System, "operator"),
 		"clock.stepped/1":          By(journal.System, "clock"),
+		"clock.stopped/1":          By(journal.System, "clock"),
+		"clock.settled/1":          By(journal.System, "clock"),
+		"clock.confirmed/1":        By(journal.System, "clock"),
 		"duty.settled/1":           By(journal.System, "duty"),
 		string(journal.KeyChanged): Needs(ReshipKey),
+
+		string(journal.TimeAcknowledged): Needs(AcknowledgeTime),
 
 		"reads.unfenced/1":           By(journal.System, "journal"),
 		"journal.batches_lost/1":     By(journal.System, "release"),
