@@ -91,6 +91,9 @@ func (k *timekeeper) read(head Head) (reading, moment) {
 	case first && !head.Wall.IsZero() && r.wall.Sub(head.Wall) > stepSize:
 		r.stopped = r.wall.Sub(head.Wall)
 	}
+	if r.stopped > 0 || r.step > 0 && head.Time.waits(r.settled) {
+		r.settled = r.settled.Add(time.Microsecond) // so the gap comes after what began to wait before it
+	}
 	return r, m
 }
 

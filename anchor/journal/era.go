@@ -130,6 +130,9 @@ func (j *Journal) beginEra(ctx context.Context, data LossAccepted) (LossAccepted
 			return err
 		}
 		s.finish()
+		if err := g.recordClock(j, time); err != nil {
+			return err
+		}
 		g.set(shippedTable, shippedKey, nil)
 		g.set(shippedTable, shippedUnder, nil)
 		g.set(shippingKeyTable, shippingKeyRow(number), []byte(wrapped))

@@ -95,11 +95,11 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 // recordClock appends the events of what became of the clock, before the first event whose time it may have changed.
 func (g *group) recordClock(j *Journal, time reading) error {
 	var events []Event
-	if time.step != 0 {
-		events = append(events, clockStepped.New(ID{}, ClockStepped{By: time.step.String()}))
-	}
 	if time.stopped != 0 {
 		events = append(events, clockStopped.New(ID{}, ClockStopped{For: time.stopped.String()}))
+	}
+	if time.step != 0 {
+		events = append(events, clockStepped.New(ID{}, ClockStepped{By: time.step.String()}))
 	}
 	if events == nil {
 		return nil

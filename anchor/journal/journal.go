@@ -52,6 +52,9 @@ type Config struct {
 	// LocalKey authenticates the heads that are written while the key service is down. Nil: the journal is not opened
 	// without the key service.
 	LocalKey LocalKey
+	// Outside confirms how much time has passed over a stop or a step of the clock (SettledTime). Nil: only a person can
+	// say so.
+	Outside OutsideTime
 	// Before is asked when the backend is as far as what was released, before anything is committed, shipped or signed:
 	// its error keeps the journal from being opened. It may be nil.
 	Before func(context.Context) error
@@ -118,7 +121,7 @@ type View interface {
 	// Now is fixed once for the group; it never goes back.
 	Now() time.Time
 	// Settled is the time that waiting periods and lapses go by, which no clock alone can move forward while something
-	// waits; see SettledTime. It is fixed for the group, but for what is acknowledged in it, and never goes back.
+	// waits; see SettledTime. It is fixed once for the group; it never goes back. A waiting period ends at WaitEnds.
 	Settled() time.Time
 }
 

@@ -26,11 +26,16 @@ const (
 	chore   journal.Type[noteData] = "test.chore/1"
 	broken  journal.Type[noteData] = "test.broken/1"
 	panics  journal.Type[noteData] = "test.panics/1"
+	waited  journal.Type[waitData] = "test.waited/1"
 )
 
 type noteData struct {
 	Name string `json:"name,omitempty"`
 	Text string `json:"text,omitempty"`
+}
+
+type waitData struct {
+	Until time.Time `json:"until"`
 }
 
 type secret struct {
@@ -59,6 +64,7 @@ func definitions() []journal.Definition {
 			}
 			return fmt.Errorf("broken on purpose")
 		}),
+		waited.On(func(w *journal.Writer, _ journal.Entry, d waitData) error { return w.Wait("test", d.Until) }),
 		panics.On(func(*journal.Writer, journal.Entry, noteData) error { panic("on purpose") }),
 	}
 }

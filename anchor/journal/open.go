@@ -42,7 +42,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 		}
 	}
 	j.ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	j.workers.Add(6)
+	j.workers.Add(7)
 	if j.provisional.Load() {
 		j.workers.Add(1)
 		go j.awaitKeys()
@@ -53,6 +53,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	go j.tendBatches()
 	go j.keepTenure()
 	go j.watchHead()
+	go j.keepTime()
 	if j.provisional.Load() {
 		return j, nil
 	}

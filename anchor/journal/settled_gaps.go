@@ -1,9 +1,9 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -57,27 +57,15 @@ type TimeAcknowledgedData struct {
 	Length string `json:"length"` // a Go duration
 }
 
-// gapTable has the open gaps of settled time, under the indexes of their events.
-var gapTable = NewRows[gapRow]("journal.gaps")
-
-type gapRow struct {
-	Length time.Duration `json:"length"` // of what is neither confirmed nor acknowledged
-	Step   bool          `json:"step,omitempty"`
-	At     time.Time     `json:"at"`
-}
-
 func reduceStepped(w *Writer, e Entry, d ClockStepped) error {
 	by, err := time.ParseDuration(d.By)
 	if err != nil {
 		return fmt.Errorf("reading the length of a step: %w", err)
 	}
-	if by <= 0 || !w.time.waits(e.Settled) {
-		return nil
+	if by > 0 && w.time.waits(e.Settled) {
+		w.time.gap(settledGap{Index: e.Index, At: e.Settled, Step: true, Open: by})
 	}
-	w.time.Steps++
-	w.time.Anew = e.Settled
-	w.time.Waits = later(w.time.Waits, e.Settled.Add(w.time.Longest))
-	return w.openGap(e, gapRow{Length: by, Step: true, At: e.At})
+	return nil
 }
 
 func reduceStopped(w *Writer, e Entry, d ClockStopped) error {
@@ -85,111 +73,70 @@ func reduceStopped(w *Writer, e Entry, d ClockStopped) error {
 	if err != nil || length <= 0 {
 		return fmt.Errorf("a stop of %q is not one: %w", d.For, ErrDamaged)
 	}
-	return w.openGap(e, gapRow{Length: length, At: e.At})
+	w.time.gap(settledGap{Index: e.Index, At: e.Settled, Open: length})
+	return nil
 }
 
-func (w *Writer) openGap(e Entry, gap gapRow) error {
-	w.time.Open += gap.Length
-	return gapTable.Put(w, indexKey(e.Index), gap)
-}
-
-func reduceConfirmed(w *Writer, _ Entry, d ClockConfirmed) error { return w.closeGap(d.Gap, d.Length) }
+func reduceConfirmed(w *Writer, _ Entry, d ClockConfirmed) error { return w.count(d.Gap, d.Length) }
 
 func reduceAcknowledged(w *Writer, _ Entry, d TimeAcknowledgedData) error {
-	return w.closeGap(d.Gap, d.Length)
+	return w.count(d.Gap, d.Length)
 }
 
-// closeGap moves settled time on by a part of a gap, or all that is open of it.
-func (w *Writer) closeGap(index uint64, length string) error {
+// count lets a part of an open gap count, or all of it.
+func (w *Writer) count(index uint64, length string) error {
 	by, err := time.ParseDuration(length)
 	if err != nil {
 		return fmt.Errorf("reading the length of a gap: %w", err)
 	}
-	gap, ok, err := gapTable.Get(w, indexKey(index))
-	switch {
-	case err != nil:
-		return err
-	case !ok || by <= 0 || by > gap.Length || by > w.time.Open:
+	i := w.time.open(index)
+	if i < 0 || by <= 0 || by > w.time.Gaps[i].Open {
 		return ErrNoGap
 	}
-	w.time.Open -= by
-	w.time.At = w.time.At.Add(by)
-	if gap.Length -= by; gap.Length > 0 {
-		return gapTable.Put(w, indexKey(index), gap)
-	}
-	if gap.Step && w.time.Steps > 0 {
-		if w.time.Steps--; w.time.Steps == 0 {
-			w.time.Anew = time.Time{}
+	w.time.Gaps = slices.Clone(w.time.Gaps) // the head's is another
+	w.time.Gaps[i].Open -= by
+	w.time.Gaps[i].Counted += by
+	return nil
+}
+
+// open is the place of the open gap whose event has an index; -1 for none.
+func (t SettledTime) open(index uint64) int {
+	return slices.IndexFunc(t.Gaps, func(g settledGap) bool { return g.Index == index && g.Open > 0 && !g.Every })
+}
+
+// counted is how much of the gaps from an index on counts.
+func (t SettledTime) counted(from uint64) (sum time.Duration) {
+	for _, g := range t.Gaps {
+		if g.Index >= from {
+			sum += g.Counted
 		}
 	}
-	return gapTable.Delete(w, indexKey(index))
+	return sum
 }
 
 // Acknowledge is the event by which an actor acknowledges the open gap whose event has the index given, and of which so
-// much is open: with both, nobody acknowledges another gap than the one that they were shown. The gap is proved against
-// the head of the log. Who has begun what waits may not acknowledge, and nothing is acknowledged that by the clock has
-// not passed.
+// much is open: with both, nobody acknowledges another gap than the one that they were shown. Who has begun what waits
+// may not acknowledge, and nothing is acknowledged that by the clock has not passed.
 //
-// Errors: ErrNoGap; ErrOwnWait; ErrNotPassed; ErrDamaged.
-func (j *Journal) Acknowledge(v View, actor string, index uint64, length time.Duration) (Event, error) {
-	at, err := settledTimeOf(v)
+// Errors: ErrNoGap; ErrOwnWait; ErrNotPassed.
+func Acknowledge(v View, actor string, index uint64, length time.Duration) (Event, error) {
+	t, err := settledTimeOf(v)
 	if err != nil {
 		return Event{}, err
 	}
-	gap, ok, err := gapTable.Get(v, indexKey(index))
+	i := t.open(index)
 	switch {
-	case err != nil:
-		return Event{}, err
-	case !ok || gap.Length != length || length > at.Open:
+	case i < 0 || t.Gaps[i].Open != length:
 		return Event{}, ErrNoGap
-	case at.At.Add(length).After(wallOf(v).Add(stepSize)):
+	case t.At.Add(t.counted(0) + length).After(wallOf(v).Add(stepSize)):
 		return Event{}, ErrNotPassed
 	}
-	if err := j.proveGap(v, index, length); err != nil {
-		return Event{}, err
-	}
 	own := false
-	err = eachWait(v, at, func(w Waiting) { own = own || w.Actor == actor })
+	err = eachWait(v, t, func(w Waiting) { own = own || w.Actor == actor })
 	if err == nil && own {
 		err = ErrOwnWait
 	}
-	data := TimeAcknowledgedData{Gap: index, Length: length.String()}
-	return TimeAcknowledged.New(ID{}, data), err
-}
-
-// proveGap says whether the log has a gap at an index that is at least so long.
-func (j *Journal) proveGap(v View, index uint64, length time.Duration) error {
-	prover, err := j.Prover(v)
-	if err != nil {
-		return err
-	}
-	rec, err := prover.Record(index)
-	if errors.Is(err, ErrNotFound) {
-		return ErrNoGap
-	}
-	if err != nil {
-		return err
-	}
-	recorded, err := gapLength(rec)
-	if err == nil && recorded < length {
-		err = ErrNoGap
-	}
-	return err
-}
-
-// gapLength is the length of a gap as its event has it; 0 for an event of another type.
-func gapLength(rec Record) (time.Duration, error) {
-	var data struct {
-		ClockStepped
-		ClockStopped
-	}
-	if rec.Type != string(clockStepped) && rec.Type != string(clockStopped) {
-		return 0, nil
-	}
-	if err := json.Unmarshal(rec.Data, &data); err != nil {
-		return 0, fmt.Errorf("reading a gap: %w", ErrDamaged)
-	}
-	return time.ParseDuration(data.By + data.For)
+	return TimeAcknowledged.New(ID{}, TimeAcknowledgedData{Gap: index, Length: length.String()}), err
 }
 
 // wallOf is what the clock says in a decide.

@@ -17,8 +17,16 @@ type TimeStatus struct {
 	Gaps []Gap
 }
 
-// Behind is how far settled time is behind the clock; 0 or less if it is not.
-func (s TimeStatus) Behind() time.Duration { return s.Wall.Sub(s.Settled) }
+// Behind is how long all open gaps are together: so much later does what has waited since before them end.
+func (s TimeStatus) Behind() (sum time.Duration) {
+	for _, g := range s.Gaps {
+		sum += g.Length
+	}
+	return sum
+}
+
+// Clock is when the clock shows that a settled time has come, if the process runs until then.
+func (s TimeStatus) Clock(settled time.Time) time.Time { return s.Wall.Add(settled.Sub(s.Settled)) }
 
 // Waiting is something that waits.
 type Waiting struct {
@@ -26,25 +34,21 @@ type Waiting struct {
 	Tenant string
 	Actor  string // who has begun it
 	Index  uint64 // of its event
-	// From and Until are the beginning and the end of its waiting period, in settled time.
+	// From and Until are the beginning and the end of its waiting period, in settled time, by WaitEnds.
 	From, Until time.Time
-	// Anew says that the period has begun anew, and Until is later than when it began.
-	Anew bool
 }
 
 // Gap is a time of which settled time does not know whether it has passed.
 type Gap struct {
 	Index  uint64        // of its event
 	Length time.Duration // of what is open of it
-	Step   bool          // the clock stepped forward; else no process ran
-	At     time.Time     // when it was noticed
+	Step   bool          // the clock stepped forward, and what waited has begun anew; else no process ran
+	// Settled is the settled time at its event.
+	Settled time.Time
 }
 
-// shownWaits and shownGaps bound a TimeStatus.
-const (
-	shownWaits = 1000
-	shownGaps  = 1000
-)
+// shownWaits bounds what waits in a TimeStatus.
+const shownWaits = 1000
 
 // Time says where the journal's times stand.
 func (j *Journal) Time(ctx context.Context) (TimeStatus, error) {
@@ -61,21 +65,16 @@ func (j *Journal) Time(ctx context.Context) (TimeStatus, error) {
 		at, _ := keeper.read(head)
 		out = TimeStatus{Settled: at.settled, Wall: at.wall}
 		head.Time.pass(at.settled)
-		if !head.Time.waits(at.settled) {
-			return nil
-		}
 		err = eachWait(r, head.Time, func(w Waiting) { out.Waits = append(out.Waits, w) })
 		if err != nil {
 			return err
 		}
-		return gapTable.Scan(r, Range{}, func(key []byte, row gapRow) error {
-			if len(out.Gaps) == shownGaps {
-				return Stop
+		for _, g := range head.Time.Gaps {
+			if g.Open > 0 && !g.Every {
+				out.Gaps = append(out.Gaps, Gap{Index: g.Index, Length: g.Open, Step: g.Step, Settled: g.At})
 			}
-			index, err := parseIndex(key)
-			out.Gaps = append(out.Gaps, Gap{Index: index, Length: row.Length, Step: row.Step, At: row.At})
-			return err
-		})
+		}
+		return err
 	})
 	if err != nil {
 		return TimeStatus{}, fmt.Errorf("reading the settled time: %w", err)
@@ -101,7 +100,7 @@ func eachWait(r Reader, at SettledTime, fn func(Waiting)) error {
 			return Stop
 		}
 		fn(Waiting{What: row.What, Tenant: row.Tenant, Actor: row.Actor, Index: binary.BigEndian.Uint64(key[8:]),
-			From: row.From, Until: until, Anew: until.After(row.Until)})
+			From: row.From, Until: until})
 		return nil
 	})
 }

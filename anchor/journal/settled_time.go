@@ -3,45 +3,57 @@ package journal
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 )
 
 // SettledTime is where settled time stands, which waiting periods and lapses go by.
 //
 // A clock that is put forward must not end a waiting period: in that period somebody was to notice and object. While
-// something waits (Writer.Wait), settled time therefore goes
+// something waits (Writer.Wait), settled time therefore goes by the monotonic clock, as seen at the commits of a
+// process that runs. Steps of the wall clock, however large or small, do not move it, and it stands still over a stop.
+// Two things leave a gap, which is on record with its length:
 //
-//   - by the monotonic clock while a process runs, as seen at its commits: neither a forward nor a backward step of the
-//     wall clock, however large or small, moves it;
-//   - over a stop, which only the wall clock has measured, by nothing. The stop is on record as a gap, with its length,
-//     until an outside time confirms it or a person acknowledges it ([Acknowledge]), which moves
-//     settled time on by it;
-//   - past a forward step of the wall clock as if there had been none. It may have been a machine that slept, so the
-//     step is a gap too. It may have been an attempt on what waits, so every waiting period that was running begins anew
-//     (WaitEnds), unless the step is acknowledged in time.
+//   - a stop, which only the wall clock has measured. What waits does not count it;
+//   - a forward step of the wall clock. It may have been a machine that slept, or an attempt on what waits, so every
+//     waiting period that was running begins anew.
 //
-// While nothing waits it follows the wall clock, and gaps are forgotten: what begins to wait later is reckoned from
-// where settled time stands then. It never goes back.
+// A gap that an outside time confirms (OutsideTime), or a second person acknowledges (Acknowledge), counts after all,
+// for what had begun to wait before it, and nothing begins anew for it. WaitEnds has this rule. Settled time itself is
+// not moved by it: what began to wait after the gap must not end the sooner. So whoever compares with settled time and
+// forgets WaitEnds waits too long, never too short.
 //
-// Each body carries its settled time, where that is not its time, and the head has what follows from the events: so a
-// restart goes on from a value that the head's HMAC authenticates, a replay comes to the same one, and no table is
-// believed. The tables of waits and gaps only say what waits and what is open; rows added to them or taken away move
-// nothing, because an acknowledgement proves its gap against the head, and is good for as much as the head has open.
-// The clock that remains is the monotonic one, which the machine's root can make run fast by about a tenth.
+// While nothing waits settled time follows the wall clock, and gaps are forgotten: what begins to wait later is
+// reckoned from where settled time stands then. It never goes back.
+//
+// Each body carries its settled time, where that is not its time, and the head has what follows from the events, open
+// gaps included: so a restart goes on from what the head's HMAC authenticates, a replay comes to the same, and no table
+// is believed. The table of waits only says what waits; rows added to it or taken away move nothing. The clock that
+// remains is the monotonic one, which the machine's root can make run fast by about a tenth.
 type SettledTime struct {
 	At time.Time `json:"at"`
-	// Waits is until when, in settled time, something waits; zero if nothing does.
+	// Waits is until when, in settled time, something may wait; zero if nothing does.
 	Waits time.Time `json:"waits,omitzero"`
 	// Longest is the longest of the waiting periods that have begun since nothing waited.
 	Longest time.Duration `json:"longest,omitempty"`
-	// Open is the length of all gaps together that are neither confirmed nor acknowledged.
-	Open time.Duration `json:"open,omitempty"`
-	// Steps is how many of them are forward steps, and Anew the settled time of the last one.
-	Steps int       `json:"steps,omitempty"`
-	Anew  time.Time `json:"anew,omitzero"`
+	// Gaps are those that may concern what waits, in the order of their events.
+	Gaps []settledGap `json:"gaps,omitempty"`
 }
+
+// settledGap is a time of which settled time does not know by itself whether it has passed.
+type settledGap struct {
+	Index   uint64        `json:"index"` // of its event
+	At      time.Time     `json:"at"`    // settled time at its event: later than of any before, and it has not moved since
+	Step    bool          `json:"step,omitempty"`
+	Open    time.Duration `json:"open,omitempty"`    // of its length, what is neither confirmed nor acknowledged
+	Counted time.Duration `json:"counted,omitempty"` // the rest
+	Every   bool          `json:"every,omitempty"`   // it stands for all gaps before it, and nobody can acknowledge it
+}
+
+// maxGaps bounds the gaps in the head.
+const maxGaps = 100
 
 // waitTable has what waits, under the end of its waiting period and the index of its event.
 var waitTable = NewRows[waitRow]("journal.waits")
@@ -81,7 +93,7 @@ func waitKey(until time.Time, index uint64) []byte {
 	return binary.BigEndian.AppendUint64(key, index)
 }
 
-// waits says whether something waits at a settled time.
+// waits says whether something may wait at a settled time.
 func (t SettledTime) waits(at time.Time) bool { return at.Before(t.Waits) }
 
 // follow is the settled time of a group while nothing waits: the clock's. It goes on by what has passed while the clock
@@ -93,14 +105,17 @@ func (t SettledTime) follow(r reading) time.Time {
 	return later(t.At, r.wall)
 }
 
-// pass lets settled time come to at. When that is the end of all that waits, nothing is left of the gaps.
+// pass lets settled time come to at. over says that this is the end of all that waits: nothing is left of the gaps then.
+// They are also forgotten when everything that began to wait before the last of them is over.
 func (t *SettledTime) pass(at time.Time) (over bool) {
 	t.At = at
-	if t.Waits.IsZero() || t.waits(at) {
-		return false
+	if over = !t.Waits.IsZero() && !t.waits(at); over {
+		*t = SettledTime{At: at}
 	}
-	*t = SettledTime{At: at}
-	return true
+	if n := len(t.Gaps); n > 0 && !at.Before(t.Gaps[n-1].At.Add(t.Longest)) {
+		t.Gaps = nil
+	}
+	return over
 }
 
 // pass lets settled time come to that of the next event of a step.
@@ -111,33 +126,53 @@ func (s *step) pass(at time.Time) error {
 	if !s.time.pass(at) {
 		return nil
 	}
-	return errors.Join(clearRows(&s.Writer, waitTable.table), clearRows(&s.Writer, gapTable.table))
-}
-
-// clearRows deletes all rows of a projection.
-func clearRows(w *Writer, t Table) error {
-	var keys [][]byte
-	err := w.Scan(t, Range{}, func(key, _ []byte) error {
-		keys = append(keys, bytes.Clone(key))
+	var over [][]byte
+	err := s.Scan(waitTable.table, Range{}, func(key, _ []byte) error {
+		over = append(over, bytes.Clone(key))
 		return nil
 	})
-	for _, key := range keys {
-		err = errors.Join(err, w.Delete(t, key))
+	for _, key := range over {
+		if err == nil {
+			err = waitTable.Delete(&s.Writer, key)
+		}
 	}
 	return err
 }
 
+// gap adds a gap. When there are too many, a stop is left out, so nobody can acknowledge it, and with a step everything
+// begins anew for good.
+func (t *SettledTime) gap(g settledGap) {
+	if g.Step {
+		t.Waits = later(t.Waits, g.At.Add(t.Longest))
+	}
+	switch {
+	case len(t.Gaps) < maxGaps:
+		t.Gaps = append(slices.Clip(t.Gaps), g)
+	case g.Step:
+		t.Gaps = []settledGap{{Index: math.MaxUint64, At: g.At, Step: true, Open: g.Open, Every: true}}
+	}
+}
+
 // ends is the settled time at which a waiting period ends.
 func (t SettledTime) ends(from, until time.Time) time.Time {
-	if from.Before(t.Anew) && t.Anew.Before(until) {
-		return t.Anew.Add(until.Sub(from))
+	end := until
+	for _, g := range t.Gaps {
+		switch {
+		case !from.Before(g.At): // it had not begun
+		case !end.After(g.At) && !g.Every: // it was over
+			return end
+		case g.Step && g.Open > 0:
+			end = g.At.Add(until.Sub(from))
+		default:
+			end = end.Add(-g.Counted)
+		}
 	}
-	return until
+	return end
 }
 
 // WaitEnds is the settled time at which a waiting period ends that began at one settled time and was to last until
-// another: later than that where it has begun anew. r is a view, a reducer's writer, what a check of the journal asks
-// about, or a snapshot. A snapshot answers for display: its head row was not verified.
+// another: later where it has begun anew, sooner where gaps count. r is a view, a reducer's writer, what a check of the
+// journal asks about, or a snapshot. A snapshot answers for display: its head row was not verified.
 func WaitEnds(r Reader, from, until time.Time) (time.Time, error) {
 	t, err := settledTimeOf(r)
 	return t.ends(from, until), err

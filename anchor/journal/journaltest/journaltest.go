@@ -16,8 +16,9 @@ import (
 
 // Clock is a clock that moves only when it is told to. It may be used concurrently.
 type Clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu     sync.Mutex
+	now    time.Time
+	passed time.Duration
 }
 
 // NewClock is a clock that shows 2 January 2026, 15:04:05.000006 UTC.
@@ -32,19 +33,35 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Set sets the clock, backwards too.
+// Monotonic is how much time has passed, by Set or Advance: what Step does to the clock has no part in it.
+func (c *Clock) Monotonic() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.passed
+}
+
+// Set sets the clock, backwards too. So much time passes as it goes forward.
 func (c *Clock) Set(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.passed += max(now.Sub(c.now), 0)
 	c.now = now
 }
 
-// Advance moves the clock on by d, and returns the new time.
+// Advance lets time pass: it moves the clock on by d, and returns the new time.
 func (c *Clock) Advance(d time.Duration) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.passed += max(d, 0)
 	c.now = c.now.Add(d)
 	return c.now
+}
+
+// Step moves the clock by d, forward or back, while no time passes.
+func (c *Clock) Step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
 }
 
 // Rand is an endless reader of random bytes, the same ones for the same seed. It may be used concurrently.
