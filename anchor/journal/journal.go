@@ -52,8 +52,8 @@ type Config struct {
 	// LocalKey authenticates the heads that are written while the key service is down. Nil: the journal is not opened
 	// without the key service.
 	LocalKey LocalKey
-	// Outside confirms how much time has passed over a stop or a step of the clock (SettledTime). Nil: only a person can
-	// say so.
+	// Outside confirms how much time has passed over a stop, or a step of the clock (SettledTime). Nil: only a person
+	// can say so.
 	Outside OutsideTime
 	// Before is asked when the backend is as far as what was released, before anything is committed, shipped or signed:
 	// its error keeps the journal from being opened. It may be nil.

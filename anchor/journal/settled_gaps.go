@@ -116,27 +116,36 @@ func (t SettledTime) counted(from uint64) (sum time.Duration) {
 
 // Acknowledge is the event by which an actor acknowledges the open gap whose event has the index given, and of which so
 // much is open: with both, nobody acknowledges another gap than the one that they were shown. Who has begun what waits
-// may not acknowledge, and nothing is acknowledged that by the clock has not passed.
+// may not acknowledge, and nothing is acknowledged that by the clock has not passed. There is no event for a gap that
+// counts already, so a call can be repeated.
 //
 // Errors: ErrNoGap; ErrOwnWait; ErrNotPassed.
-func Acknowledge(v View, actor string, index uint64, length time.Duration) (Event, error) {
+func Acknowledge(v View, actor string, index uint64, length time.Duration) ([]Event, error) {
 	t, err := settledTimeOf(v)
 	if err != nil {
-		return Event{}, err
+		return nil, err
+	}
+	if slices.ContainsFunc(t.Gaps, func(g settledGap) bool {
+		return g.Index == index && g.Open == 0 && g.Counted >= length
+	}) {
+		return nil, nil
 	}
 	i := t.open(index)
 	switch {
 	case i < 0 || t.Gaps[i].Open != length:
-		return Event{}, ErrNoGap
+		return nil, ErrNoGap
 	case t.At.Add(t.counted(0) + length).After(wallOf(v).Add(stepSize)):
-		return Event{}, ErrNotPassed
+		return nil, ErrNotPassed
 	}
 	own := false
 	err = eachWait(v, t, func(w Waiting) { own = own || w.Actor == actor })
 	if err == nil && own {
 		err = ErrOwnWait
 	}
-	return TimeAcknowledged.New(ID{}, TimeAcknowledgedData{Gap: index, Length: length.String()}), err
+	if err != nil {
+		return nil, err
+	}
+	return []Event{TimeAcknowledged.New(ID{}, TimeAcknowledgedData{Gap: index, Length: length.String()})}, nil
 }
 
 // wallOf is what the clock says in a decide.

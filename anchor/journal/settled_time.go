@@ -44,8 +44,9 @@ type SettledTime struct {
 
 // settledGap is a time of which settled time does not know by itself whether it has passed.
 type settledGap struct {
-	Index   uint64        `json:"index"` // of its event
-	At      time.Time     `json:"at"`    // settled time at its event: later than of any before, and it has not moved since
+	Index uint64 `json:"index"` // of its event
+	// At is the settled time at its event, which is later than at any event before.
+	At      time.Time     `json:"at"`
 	Step    bool          `json:"step,omitempty"`
 	Open    time.Duration `json:"open,omitempty"`    // of its length, what is neither confirmed nor acknowledged
 	Counted time.Duration `json:"counted,omitempty"` // the rest
@@ -105,8 +106,8 @@ func (t SettledTime) follow(r reading) time.Time {
 	return later(t.At, r.wall)
 }
 
-// pass lets settled time come to at. over says that this is the end of all that waits: nothing is left of the gaps then.
-// They are also forgotten when everything that began to wait before the last of them is over.
+// pass lets settled time come to at. over says that this is the end of all that waits: nothing is left of the gaps
+// then. They are also forgotten when everything that began to wait before the last of them is over.
 func (t *SettledTime) pass(at time.Time) (over bool) {
 	t.At = at
 	if over = !t.Waits.IsZero() && !t.waits(at); over {
