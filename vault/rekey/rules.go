@@ -46,20 +46,27 @@ func byAnother(c *access.Case) error {
 	return err
 }
 
-// approved: a trim begins after its waiting period, with the approval of another principal than the one that begins it.
+// approved: a trim begins after its waiting period and before it lapses, all by settled time, with the approval of
+// another principal than the one that begins it.
 func approved(c *access.Case) error {
 	d, err := access.ReadData[KeyTrimBegunData](c)
 	if err != nil {
 		return err
 	}
 	trim, err := trimNamed(c, d.ID)
+	if err != nil {
+		return err
+	}
+	ends, err := journal.WaitEnds(c.Reader, trim.From, trim.NotBefore)
 	switch {
 	case err != nil:
 		return err
 	case trim.Approver == "" || trim.Approver == c.Actor:
 		return errors.New("nobody else than its actor has approved the trim")
-	case c.At.Before(trim.NotBefore):
+	case c.Settled.Before(ends):
 		return errors.New("the trim's waiting period was not over")
+	case !c.Settled.Before(trim.Until) || !c.Settled.Before(trim.Lapses):
+		return errors.New("the trim, or its approval, had lapsed")
 	}
 	return nil
 }

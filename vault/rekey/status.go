@@ -37,6 +37,8 @@ type Status struct {
 	Backup   uint64
 	TrimWait time.Duration
 	Trims    []Trim // the last ten, newest first
+	// Time is where the settled time stands that they wait by.
+	Time journal.TimeStatus
 }
 
 // Status describes the key of who's tenant; access.ViewKeys is needed. It answers while the key service is down too.
@@ -49,15 +51,18 @@ func (k *Keys) Status(ctx context.Context, who access.Who) (Status, error) {
 		Rewrap:   k.lastRewrap(who.Tenant),
 		TrimWait: k.cfg.TrimWait,
 	}
-	now := k.cfg.Clock.Now()
-	err := k.cfg.Journal.View(ctx, func(r journal.Reader) error {
+	var err error
+	if out.Time, err = k.cfg.Journal.Time(ctx); err != nil {
+		return Status{}, fmt.Errorf("describing the tenant's key: %w", err)
+	}
+	err = k.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		key, err := keyOf(r, who.Tenant)
 		if err != nil {
 			return err
 		}
 		out.Newest, out.Oldest, out.Rotated, out.Rewrapped = key.Newest, key.Oldest, key.Rotated, key.Rewrapped
 		out.Backup, out.Covered = key.Backup, key.Backup > key.Complete
-		out.Trims, err = trimsOf(r, who.Tenant, key, now)
+		out.Trims, err = trimsOf(r, who.Tenant, key, out.Time.Settled)
 		return err
 	})
 	if err != nil {
@@ -76,7 +81,7 @@ func (k *Keys) Status(ctx context.Context, who access.Who) (Status, error) {
 }
 
 // trimsOf are the newest trims of a tenant.
-func trimsOf(r journal.Reader, tenant string, key keyRow, now time.Time) (out []Trim, err error) {
+func trimsOf(r journal.Reader, tenant string, key keyRow, settled time.Time) (out []Trim, err error) {
 	rg := journal.Prefix(tenantKey(tenant))
 	rg.Reverse = true
 	err = trims.Scan(r, rg, func(at []byte, row trimRow) error {
@@ -84,8 +89,9 @@ func trimsOf(r journal.Reader, tenant string, key keyRow, now time.Time) (out []
 			return journal.Stop
 		}
 		id := journal.ID(at[len(at)-len(journal.ID{}):])
-		out = append(out, row.public(id, key, now))
-		return nil
+		trim, err := row.public(r, id, key, settled)
+		out = append(out, trim)
+		return err
 	})
 	return out, err
 }

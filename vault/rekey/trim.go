@@ -19,7 +19,9 @@ const (
 	lapse = 90 * 24 * time.Hour
 )
 
-// Trim is a proposal to destroy the versions of a tenant's key before Oldest, and what has become of it.
+// Trim is a proposal to destroy the versions of a tenant's key before Oldest, and what has become of it. NotBefore,
+// Lapses and Until are settled times (journal.SettledTime); NotBefore is where the waiting period ends by all that has
+// become of the clock, later or sooner than when it was proposed.
 type Trim struct {
 	ID     journal.ID
 	Oldest int
@@ -31,6 +33,8 @@ type Trim struct {
 type trimRow struct {
 	Oldest int `json:"oldest"`
 	approval.Proposal
+	From  time.Time `json:"from"`  // settled time of the proposal
+	Index uint64    `json:"index"` // of its event
 	// Report is the index of the documents.erased_in_backups event that belongs to it.
 	Report uint64 `json:"report,omitempty"`
 }
@@ -38,12 +42,31 @@ type trimRow struct {
 var trims = journal.NewRows[trimRow]("trims")
 
 func reduceTrimProposed(w *journal.Writer, e journal.Entry, d KeyTrimProposedData) error {
+	if err := supersede(w, e); err != nil {
+		return err
+	}
 	proposal := approval.Proposal{Proposer: e.Actor, Proposed: e.At, NotBefore: d.NotBefore, Lapses: d.Lapses}
-	row := trimRow{Oldest: d.Oldest, Proposal: proposal}
+	row := trimRow{Oldest: d.Oldest, Proposal: proposal, From: e.Settled, Index: e.Index}
 	if err := trims.Put(w, tenantKey(e.Tenant, d.ID[:]...), row); err != nil {
 		return err
 	}
+	if err := w.Wait("trim", d.NotBefore); err != nil {
+		return err
+	}
 	return changeKey(w, e, func(key *keyRow) { key.Trim = d.ID })
+}
+
+// supersede ends the wait of the proposal whose place another takes.
+func supersede(w *journal.Writer, e journal.Entry) error {
+	key, err := keyOf(w, e.Tenant)
+	if err != nil || key.Trim.IsZero() {
+		return err
+	}
+	old, ok, err := trims.Get(w, tenantKey(e.Tenant, key.Trim[:]...))
+	if err != nil || !ok {
+		return err
+	}
+	return w.Waited(old.Index, old.NotBefore)
 }
 
 func reduceTrimApproved(w *journal.Writer, e journal.Entry, d KeyTrimApprovedData) error {
@@ -80,9 +103,12 @@ func changeTrim(w *journal.Writer, e journal.Entry, id journal.ID, change func(*
 	return trims.Put(w, key, row)
 }
 
-// public describes a trim as it is at a time.
-func (t *trimRow) public(id journal.ID, key keyRow, now time.Time) Trim {
-	return Trim{ID: id, Oldest: t.Oldest, State: t.State(now, key.Trim != id), Proposal: t.Proposal}
+// public describes a trim as it is at a settled time.
+func (t *trimRow) public(r journal.Reader, id journal.ID, key keyRow, settled time.Time) (Trim, error) {
+	out := Trim{ID: id, Oldest: t.Oldest, State: t.State(settled, key.Trim != id), Proposal: t.Proposal}
+	var err error
+	out.NotBefore, err = journal.WaitEnds(r, t.From, t.NotBefore)
+	return out, err
 }
 
 // trimOf reads a trim of a tenant: ErrNoTrim.
@@ -98,7 +124,8 @@ func trimOf(view journal.View, tenant string, id journal.ID) (Trim, keyRow, erro
 	if err != nil {
 		return Trim{}, key, err
 	}
-	return row.public(id, key, view.Now()), key, nil
+	trim, err := row.public(view, id, key, view.Settled())
+	return trim, key, err
 }
 
 // trimmable says that what is still kept can do without the versions before oldest: every sealed row is wrapped with a
@@ -151,7 +178,8 @@ func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tri
 				return open, nil, nil
 			}
 		}
-		proposal := terms.Propose(who.Actor().ID, view.Now())
+		proposal := terms.Propose(who.Actor().ID, view.Settled())
+		proposal.Proposed = view.Now()
 		trim := Trim{ID: id, Oldest: oldest, State: approval.Proposed, Proposal: proposal}
 		data := KeyTrimProposedData{
 			ID: id, Oldest: oldest, NotBefore: proposal.NotBefore, Lapses: proposal.Lapses,
@@ -178,11 +206,11 @@ func (k *Keys) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) (
 			return Trim{}, nil, err
 		}
 		was := trim.Proposal
-		trim.Proposal, err = terms.Approve(was, trim.State, who.Actor().ID, view.Now())
+		trim.Proposal, err = terms.Approve(was, trim.State, who.Actor().ID, view.Settled())
 		if err != nil || trim.Proposal == was {
 			return trim, nil, err
 		}
-		trim.State = approval.Approved
+		trim.State, trim.Approved = approval.Approved, view.Now()
 		data := KeyTrimApprovedData{ID: id, Lapses: trim.Until}
 		return trim, []journal.Event{KeyTrimApproved.New(journal.ID{}, data)}, nil
 	}

@@ -40,13 +40,13 @@ func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 		if err != nil || trim.State == approval.Done || trim.State == approval.Begun {
 			return trim, nil, err
 		}
-		if trim.Proposal, err = trim.Begin(trim.State, who.Actor().ID, view.Now()); err != nil {
+		if trim.Proposal, err = trim.Begin(trim.State, who.Actor().ID, view.Settled()); err != nil {
 			return Trim{}, nil, err
 		}
 		if err := key.trimmable(trim.Oldest); err != nil {
 			return Trim{}, nil, err
 		}
-		trim.State = approval.Begun
+		trim.State, trim.Begun = approval.Begun, view.Now()
 		return trim, []journal.Event{KeyTrimBegun.New(journal.ID{}, KeyTrimBegunData{ID: id})}, nil
 	}
 	// An act that cannot be undone is checked twice: the record says that no row is older, and so must the rows. They
