@@ -85,13 +85,14 @@ func (k *timekeeper) read(head Head) (reading, moment) {
 		r.step = -lag
 	}
 	r.settled = later(head.Time.At, k.settled.Add(k.since(m)).Truncate(time.Microsecond))
-	switch {
-	case !head.Time.waits(r.settled):
-		r.settled = head.Time.follow(r)
-	case first && !head.Wall.IsZero() && r.wall.Sub(head.Wall) > stepSize:
-		r.stopped = r.wall.Sub(head.Wall)
+	r.settled = head.Time.follow(r)
+	if !head.Time.waits(r.settled) {
+		return r, m
 	}
-	if r.stopped > 0 || r.step > 0 && head.Time.waits(r.settled) {
+	if stopped := r.wall.Sub(head.Wall); first && stopped > stepSize {
+		r.stopped = stopped
+	}
+	if r.stopped > 0 || r.step > 0 {
 		r.settled = r.settled.Add(time.Microsecond) // so the gap comes after what began to wait before it
 	}
 	return r, m

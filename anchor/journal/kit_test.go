@@ -35,7 +35,8 @@ type noteData struct {
 }
 
 type waitData struct {
-	Until time.Time `json:"until"`
+	Until  time.Time `json:"until"`
+	Lapses time.Time `json:"lapses"`
 }
 
 type secret struct {
@@ -64,7 +65,9 @@ func definitions() []journal.Definition {
 			}
 			return fmt.Errorf("broken on purpose")
 		}),
-		waited.On(func(w *journal.Writer, _ journal.Entry, d waitData) error { return w.Wait("test", d.Until) }),
+		waited.On(func(w *journal.Writer, _ journal.Entry, d waitData) error {
+			return w.Wait("test", d.Until, d.Lapses)
+		}),
 		panics.On(func(*journal.Writer, journal.Entry, noteData) error { panic("on purpose") }),
 	}
 }

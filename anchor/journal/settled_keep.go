@@ -39,7 +39,7 @@ func (j *Journal) keepTime() {
 // nothing else was committed for an hour, or by this process; and it asks the outside time about open gaps. An open
 // journal does it every minute. One in which nothing waits stays idle.
 func (j *Journal) KeepTime(ctx context.Context) error {
-	if head := j.head.Load(); head.Time.Waits.IsZero() {
+	if head := j.head.Load(); !head.Time.waits(head.Time.At) {
 		return nil
 	}
 	if last := j.timeSeen.Load(); last == nil || last.since(last.look()) >= settledEvery {

@@ -13,12 +13,12 @@ import (
 
 var bob = journal.Actor{Tenant: "default", ID: "bob"}
 
-// wait begins a waiting period, and returns its beginning and end in settled time.
-func wait(t testing.TB, j *journal.Journal, period time.Duration) (from, until time.Time) {
+// wait begins a waiting period, after which it lapses, and returns its beginning and end in settled time.
+func wait(t testing.TB, j *journal.Journal, period, lapse time.Duration) (from, until time.Time) {
 	t.Helper()
 	_, err := j.Commit(t.Context(), alice, func(v journal.View) (journal.Change, error) {
 		from, until = v.Settled(), v.Settled().Add(period)
-		return journal.Change{Events: []journal.Event{waited.New(journal.ID{}, waitData{until})}}, nil
+		return journal.Change{Events: []journal.Event{waited.New(journal.ID{}, waitData{until, until.Add(lapse)})}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestStopIsAGap(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
-	from, until := wait(t, j, 72*time.Hour)
+	from, until := wait(t, j, 72*time.Hour, 0)
 	k.clock.Advance(12 * time.Hour)
 	commit(t, j, looked.New(docID(1), noteData{}))
 	k.close(t, j)
@@ -148,7 +148,7 @@ func TestStepBeginsAnew(t *testing.T) {
 	for _, acknowledged := range []bool{false, true} {
 		k := newKit(t)
 		j := k.open(t)
-		from, until := wait(t, j, 72*time.Hour)
+		from, until := wait(t, j, 72*time.Hour, 0)
 		k.clock.Advance(48 * time.Hour)
 		k.clock.Step(10 * time.Hour)
 		if over(t, j, from, until) {
@@ -184,7 +184,7 @@ func TestAcknowledgedAgainstTheClock(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
-	wait(t, j, 72*time.Hour)
+	wait(t, j, 72*time.Hour, 0)
 	k.clock.Step(10 * time.Hour)
 	commit(t, j, looked.New(docID(1), noteData{}))
 	k.clock.Step(-10 * time.Hour)
@@ -200,7 +200,7 @@ func TestManyGaps(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
-	from, until := wait(t, j, 72*time.Hour)
+	from, until := wait(t, j, 72*time.Hour, 0)
 	for range 105 {
 		k.clock.Advance(time.Hour)
 		k.clock.Step(time.Hour)
@@ -249,7 +249,7 @@ func TestTick(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
-	from, until := wait(t, j, 72*time.Hour)
+	from, until := wait(t, j, 72*time.Hour, 0)
 	size := j.Size()
 	for range 100 * 4 {
 		k.clock.Advance(15 * time.Minute)
@@ -278,7 +278,7 @@ func TestOutsideTime(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	j := k.open(t)
-	from, until := wait(t, j, 72*time.Hour)
+	from, until := wait(t, j, 72*time.Hour, 0)
 	k.close(t, j)
 	k.clock.Advance(80 * time.Hour)
 	knows := outside{}
@@ -514,7 +514,8 @@ func TestNoWaitEndsEarly(t *testing.T) {
 				}
 				look()
 				w := &modelWait{begun: m.real}
-				w.from, w.until = wait(t, j, time.Duration(rapid.IntRange(1, 200).Draw(rt, "hours"))*time.Hour)
+				w.from, w.until = wait(t, j, time.Duration(rapid.IntRange(1, 200).Draw(rt, "hours"))*time.Hour,
+					time.Duration(rapid.IntRange(0, 50).Draw(rt, "lapse"))*time.Hour)
 				m.waits = append(m.waits, w)
 			},
 			"acknowledge": func(rt *rapid.T) {

@@ -25,8 +25,8 @@ import (
 // not moved by it: what began to wait after the gap must not end the sooner. So whoever compares with settled time and
 // forgets WaitEnds waits too long, never too short.
 //
-// While nothing waits settled time follows the wall clock, and gaps are forgotten: what begins to wait later is
-// reckoned from where settled time stands then. It never goes back.
+// When nothing waits any more, and what has waited has lapsed, settled time follows the wall clock again: what begins to
+// wait later is reckoned from where it stands then. It never goes back.
 //
 // Each body carries its settled time, where that is not its time, and the head has what follows from the events, open
 // gaps included: so a restart goes on from what the head's HMAC authenticates, a replay comes to the same, and no table
@@ -34,8 +34,10 @@ import (
 // remains is the monotonic one, which the machine's root can make run fast by about a tenth.
 type SettledTime struct {
 	At time.Time `json:"at"`
-	// Waits is until when, in settled time, something may wait; zero if nothing does.
-	Waits time.Time `json:"waits,omitzero"`
+	// Waits is until when, in settled time, something may wait, and Follows from when on settled time follows the clock,
+	// which is not before the last lapse; zero when it does.
+	Waits   time.Time `json:"waits,omitzero"`
+	Follows time.Time `json:"follows,omitzero"`
 	// Longest is the longest of the waiting periods that have begun since nothing waited.
 	Longest time.Duration `json:"longest,omitempty"`
 	// Gaps are those that may concern what waits, in the order of their events.
@@ -70,17 +72,42 @@ type waitRow struct {
 // errSettledBack says that a body's settled time is before that of an event before it.
 var errSettledBack = fmt.Errorf("its settled time is before that of an earlier event: %w", ErrDamaged)
 
-// Wait says that from this event on something waits until a settled time, so that its actor can be stopped: what is the
-// name of an act, such as "trim". Until then settled time does not follow the clock.
-func (w *Writer) Wait(what string, until time.Time) error {
+// Wait says that from this event on something waits until a settled time, so that its actor can be stopped, and lapses
+// at another: what is the name of an act, such as "trim". Until then settled time does not follow the clock.
+func (w *Writer) Wait(what string, until, lapses time.Time) error {
 	from := w.entry.Settled
 	if !until.After(from) {
 		return nil
 	}
 	w.time.Waits = later(w.time.Waits, until)
+	w.time.Follows = later(w.time.Follows, later(until, lapses))
 	w.time.Longest = max(w.time.Longest, until.Sub(from))
+	if err := w.forgetWaits(oldWaits, false); err != nil {
+		return err
+	}
 	row := waitRow{What: what, Tenant: w.entry.Tenant, Actor: w.entry.Actor, From: from, Until: until}
 	return waitTable.Put(w, waitKey(until, w.entry.Index), row)
+}
+
+// oldWaits is how many rows of waits that are over a new one removes, so that the table does not grow.
+const oldWaits = 8
+
+// forgetWaits deletes some of the first rows of the table of waits, which are the oldest: those that are over, or all.
+func (w *Writer) forgetWaits(most int, all bool) error {
+	var over [][]byte
+	err := waitTable.Scan(w, Range{}, func(key []byte, row waitRow) error {
+		if len(over) == most || !all && w.time.At.Before(w.time.ends(row.From, row.Until)) {
+			return Stop
+		}
+		over = append(over, bytes.Clone(key))
+		return nil
+	})
+	for _, key := range over {
+		if err == nil {
+			err = waitTable.Delete(w, key)
+		}
+	}
+	return err
 }
 
 // Waited says that what the event at an index has made wait does so no longer: it was withdrawn, or something else has
@@ -97,20 +124,20 @@ func waitKey(until time.Time, index uint64) []byte {
 // waits says whether something may wait at a settled time.
 func (t SettledTime) waits(at time.Time) bool { return at.Before(t.Waits) }
 
-// follow is the settled time of a group while nothing waits: the clock's. It goes on by what has passed while the clock
-// is far behind it, so that lapses are not put off by a clock that was put back.
+// follow is the settled time of a group: what has passed, or the clock's time where it follows the clock. It goes on by
+// what has passed while the clock is far behind, so that lapses are not put off by a clock that was put back.
 func (t SettledTime) follow(r reading) time.Time {
-	if r.settled.Sub(r.wall) > stepSize {
+	if r.settled.Before(t.Follows) || r.settled.Sub(r.wall) > stepSize {
 		return r.settled
 	}
 	return later(t.At, r.wall)
 }
 
-// pass lets settled time come to at. over says that this is the end of all that waits: nothing is left of the gaps
-// then. They are also forgotten when everything that began to wait before the last of them is over.
+// pass lets settled time come to at. over says that this is the end of all that waits and lapses. Gaps are forgotten
+// when everything that began to wait before the last of them is over.
 func (t *SettledTime) pass(at time.Time) (over bool) {
 	t.At = at
-	if over = !t.Waits.IsZero() && !t.waits(at); over {
+	if over = !t.Follows.IsZero() && !at.Before(t.Follows); over {
 		*t = SettledTime{At: at}
 	}
 	if n := len(t.Gaps); n > 0 && !at.Before(t.Gaps[n-1].At.Add(t.Longest)) {
@@ -127,17 +154,7 @@ func (s *step) pass(at time.Time) error {
 	if !s.time.pass(at) {
 		return nil
 	}
-	var over [][]byte
-	err := s.Scan(waitTable.table, Range{}, func(key, _ []byte) error {
-		over = append(over, bytes.Clone(key))
-		return nil
-	})
-	for _, key := range over {
-		if err == nil {
-			err = waitTable.Delete(&s.Writer, key)
-		}
-	}
-	return err
+	return s.forgetWaits(math.MaxInt, true)
 }
 
 // gap adds a gap. When there are too many, a stop is left out, so nobody can acknowledge it, and with a step everything
@@ -145,6 +162,7 @@ func (s *step) pass(at time.Time) error {
 func (t *SettledTime) gap(g settledGap) {
 	if g.Step {
 		t.Waits = later(t.Waits, g.At.Add(t.Longest))
+		t.Follows = later(t.Follows, t.Waits)
 	}
 	switch {
 	case len(t.Gaps) < maxGaps:

@@ -50,7 +50,7 @@ func reduceTrimProposed(w *journal.Writer, e journal.Entry, d KeyTrimProposedDat
 	if err := trims.Put(w, tenantKey(e.Tenant, d.ID[:]...), row); err != nil {
 		return err
 	}
-	if err := w.Wait("trim", d.NotBefore); err != nil {
+	if err := w.Wait("trim", d.NotBefore, d.Lapses); err != nil {
 		return err
 	}
 	return changeKey(w, e, func(key *keyRow) { key.Trim = d.ID })
