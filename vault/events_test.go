@@ -36,7 +36,7 @@ func golden() map[string]any {
 			Principal: id, Origin: access.OriginCreated,
 			Grants: []access.Grant{{Role: access.Auditor}, {Role: access.ReaderRole, Series: "a"}},
 		},
-		"principal.named/1":       access.PrincipalNamedData{Principal: id, Name: note},
+		"principal.named/1":       access.PrincipalNamedData{Principal: id, Name: note, Former: &id},
 		"principal.code_issued/1": access.CodeIssuedData{Principal: id, Digest: digest, Lapses: until},
 		"principal.key_added/1":   access.KeyAddedData{Principal: id, Digest: digest, Claimed: true},
 		"grants.given/1": access.GrantsGivenData{

@@ -61,13 +61,25 @@ func (v *Vault) sealName(ctx context.Context, tenant string, principal journal.I
 	return sealedName{principal: principal, id: id, row: row}, err
 }
 
-// change is a change of the events given, and of one more by which the principal has the name.
+// change is a change of the events given, and of one more by which the principal, which has had none, has the name.
 func (n *sealedName) change(events ...journal.Event) journal.Change {
 	if n.id.IsZero() {
 		return journal.Change{Events: events}
 	}
-	named := access.PrincipalNamed.New(journal.ID{}, access.PrincipalNamedData{Principal: n.principal, Name: n.id})
-	return journal.Change{Events: append(events, named), Sealed: []journal.Row{n.row}}
+	named := n.inPlaceOf(journal.ID{})
+	named.Events = append(events, named.Events...)
+	return named
+}
+
+// inPlaceOf is the change by which the principal has the name, and the former one is erased; the zero ID is none.
+func (n *sealedName) inPlaceOf(former journal.ID) journal.Change {
+	data := access.PrincipalNamedData{Principal: n.principal, Name: n.id}
+	rows := []journal.Row{n.row}
+	if !former.IsZero() {
+		data.Former = &former
+		rows = append(rows, journal.Row{Key: access.NameRow(former)})
+	}
+	return journal.Change{Events: []journal.Event{access.PrincipalNamed.New(journal.ID{}, data)}, Sealed: rows}
 }
 
 // Rename gives a principal of who's tenant another display name, and erases the earlier one; access.ManageUsers is
@@ -95,11 +107,7 @@ func (v *Vault) Rename(ctx context.Context, who access.Who, principal journal.ID
 		if err == nil && !known {
 			err = ErrNotFound
 		}
-		change := sealed.change()
-		if !s.Name.IsZero() {
-			change.Sealed = append(change.Sealed, journal.Row{Key: access.NameRow(s.Name)})
-		}
-		return change, err
+		return sealed.inPlaceOf(s.Name), err
 	}
 	_, err = rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, who, &sealed.row, decide)
 	if err == nil {

@@ -37,6 +37,7 @@ var (
 	errDigestSize     = fmt.Errorf("the digest of an API key is not of %d bytes", digestSize)
 	errNoProposal     = errors.New("there is no such proposal")
 	errTenantTwice    = errors.New("the tenant was founded, or is on trial, already")
+	errFormer         = errors.New("the principal had another name before")
 	errNoFounding     = errors.New("no founding by these two is under way")
 )
 
@@ -214,14 +215,24 @@ func changePrincipal(t tables, id journal.ID, change func(p *principal) error) e
 }
 
 func namePrincipal(t tables, _ journal.Entry, d PrincipalNamedData) error {
+	if d.Former != nil {
+		if err := t.unbind(NameRow(*d.Former)); err != nil {
+			return err
+		}
+	}
+	if err := t.bind(NameRow(d.Name)); err != nil {
+		return err
+	}
 	return changePrincipal(t, d.Principal, func(p *principal) error {
-		if !p.Name.IsZero() {
-			if err := t.unbind(NameRow(p.Name)); err != nil {
-				return err
-			}
+		former := journal.ID{}
+		if d.Former != nil {
+			former = *d.Former
+		}
+		if p.Name != former {
+			return errFormer
 		}
 		p.Name = d.Name
-		return t.bind(NameRow(d.Name))
+		return nil
 	})
 }
 

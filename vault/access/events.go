@@ -68,6 +68,8 @@ type PrincipalCreatedData struct {
 type PrincipalNamedData struct {
 	Principal journal.ID `json:"principal"`
 	Name      journal.ID `json:"name"` // of the sealed row: NameRow
+	// Former is the row with the name that it had before, which is erased; nil for none.
+	Former *journal.ID `json:"former,omitempty"`
 }
 
 // CodeIssuedData says that a key for the principal can be claimed, once, with the one-time code that has this SHA-256
