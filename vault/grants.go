@@ -176,23 +176,16 @@ func (v *Vault) proposal(view journal.View, tenant string, id journal.ID) (acces
 
 // approvable says whether who may approve a proposal as it is now.
 func (v *Vault) approvable(view journal.View, who access.Who, s access.Standing, p GrantProposal) error {
-	if _, err := grantTerms.Approve(p.Proposal, p.State, who.Actor().ID, settled(view)); err != nil {
-		return err
+	state, err := approval.Standing(view, v.cfg.Door.Authority(), who.Tenant, p.Proposal, p.State, access.ManageUsers,
+		access.ApproveGrants)
+	if err == nil {
+		_, err = grantTerms.Approve(p.Proposal, state, who.Actor().ID, settled(view))
 	}
-	if who.Principal == s.Principal {
-		return approval.ErrOwnRequest
-	}
-	proposer, err := journal.ParseID(p.Proposer)
-	if err != nil {
-		return approval.ErrOver
-	}
-	may, err := v.cfg.Door.Authority().Permission(view, access.Who{Tenant: who.Tenant, Principal: proposer},
-		access.ManageUsers)
 	switch {
 	case err != nil:
 		return err
-	case !may.All: // the administrator was dismissed since
-		return approval.ErrOver
+	case who.Principal == s.Principal:
+		return approval.ErrOwnRequest
 	case len(s.Keys) == 0:
 		return ErrNoKey
 	}

@@ -326,4 +326,4 @@ func (v *Vault) managed(view journal.View, guard *access.Guard, id journal.ID) (
 }
 
 // settled is the time that proposals wait and lapse by.
-func settled(view journal.View) time.Time { return view.Now() }
+func settled(view journal.View) time.Time { return view.Settled() }

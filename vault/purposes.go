@@ -44,7 +44,9 @@ type PurposeUnlisted struct{ Listed []string }
 func (e *PurposeUnlisted) Error() string { return ErrPurposeUnlisted.Error() + ": " + e.Detail() }
 
 // Detail names the purposes to the client.
-func (e *PurposeUnlisted) Detail() string { return "the purpose is not one of " + strings.Join(e.Listed, ", ") }
+func (e *PurposeUnlisted) Detail() string {
+	return "the purpose is not one of " + strings.Join(e.Listed, ", ")
+}
 
 // Unwrap is ErrPurposeUnlisted.
 func (e *PurposeUnlisted) Unwrap() error { return ErrPurposeUnlisted }

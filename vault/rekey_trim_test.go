@@ -376,3 +376,29 @@ func TestTrimTriesTheKey(t *testing.T) {
 	}
 	l.fsck()
 }
+
+// TestTrimOfTheDismissed: an approval counts only as long as its approver is one, and a proposal only as long as its
+// proposer may trim.
+func TestTrimOfTheDismissed(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	l := newLifeRig(t, localHouse(t))
+	trim := l.proposed()
+	_, err := l.life.ApproveTrim(ctx, l.approver, trim.ID)
+	l.must(err)
+	l.clock.Advance(trimWait)
+	_, err = l.vault.RevokeGrants(ctx, l.operator, l.approver.Principal, []access.Grant{{Role: access.Approver}})
+	l.must(err)
+	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
+	l.wants("running what a dismissed approver has approved", err, approval.ErrUnapproved)
+	again, err := l.life.ApproveTrim(ctx, l.people.Approver.Who, trim.ID)
+	l.must(err)
+	if again.State != approval.Approved || again.Approver != l.people.Approver.Actor().ID {
+		t.Errorf("approved again: %+v", again)
+	}
+	_, err = l.vault.RevokeKeys(ctx, l.operator, l.custodian.Principal)
+	l.must(err)
+	_, err = l.life.RunTrim(ctx, l.second, trim.ID)
+	l.wants("running what a dismissed custodian has proposed", err, approval.ErrOver)
+	l.fsck()
+}

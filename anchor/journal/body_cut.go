@@ -19,6 +19,10 @@ func cutBody(raw []byte) (*body, error) {
 	if c.follows(`","wall":"`) {
 		b.Wall = c.time()
 	}
+	b.Settled = b.At
+	if c.follows(`","settled":"`) {
+		b.Settled = c.time()
+	}
 	c.expect(`","tenant":"`)
 	b.Tenant = string(c.until(`","seq":`))
 	b.Seq = c.number(c.until(`,"actor":"`))

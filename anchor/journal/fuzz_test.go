@@ -20,6 +20,8 @@ func FuzzBody(f *testing.F) {
 		`"data":{}}`))
 	f.Add([]byte(`{"v":1,"type":"t/1","at":"2026-11-22T10:00:00.000000Z","wall":"2026-11-22T09:00:00.000000Z",` +
 		`"tenant":"default","seq":7,"actor":"alice","data":{"a":1,"a":2}}`))
+	f.Add([]byte(`{"v":1,"type":"t/1","at":"2026-11-22T10:00:00.000000Z","settled":"2026-11-21T10:00:00.000000Z",` +
+		`"tenant":"default","seq":7,"actor":"alice","data":{}}`))
 	f.Add([]byte(`{"v":2}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		b, err := parseBody(raw)

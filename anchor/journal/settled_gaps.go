@@ -89,6 +89,9 @@ func (w *Writer) count(index uint64, length string) error {
 	if err != nil {
 		return fmt.Errorf("reading the length of a gap: %w", err)
 	}
+	if w.hasLooked = true; w.overlay == nil {
+		return errNamesOnly
+	}
 	i := w.time.open(index)
 	if i < 0 || by <= 0 || by > w.time.Gaps[i].Open {
 		return ErrNoGap

@@ -21,7 +21,9 @@ var committers = map[string]string{
 	"muniment/vault/access.(Door).Flush":                     "the door's count of refusals",
 	"muniment/vault/access.(Authority).RecordContradictions": "an alarm about rows that the events contradict",
 
-	"muniment/vault.(Vault).createTenant":       "the founding of a tenant: nobody is there yet to be permitted",
+	"muniment/vault.(Vault).beginTenant":        "the beginning of a tenant: nobody is there yet to be permitted",
+	"muniment/vault.(Vault).FoundingCodes":      "new codes for founders: before they have claimed nobody is there",
+	"muniment/vault.(Vault).Recover":            "the operator's act, offline, where those who could permit it are lost",
 	"muniment/vault.(Vault).attestWhenDue":      "a worker: it tries the documents' store at its own times",
 	"muniment/vault.(Vault).damage":             "an alarm about what an act that was let in has found",
 	"muniment/vault.(Vault).recordOutcomes":     "a worker: the outcome of reads that were let in",

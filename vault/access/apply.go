@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"muniment/anchor/journal"
 )
@@ -26,6 +27,10 @@ type tables interface {
 	// bind and unbind say that there must be a sealed row from now on, or none any more.
 	bind(sealed []byte) error
 	unbind(sealed []byte) error
+	// wait says that something waits until a settled time, and waited that what an event has made wait does not any
+	// more.
+	wait(what string, until time.Time) error
+	waited(index uint64, until time.Time) error
 }
 
 // The faults of an event about principals and keys, which no log holds.
@@ -109,12 +114,16 @@ func beginFounding(t tables, e journal.Entry, d FoundingBegunData) error {
 			return errors.Join(err, errNoPrincipal)
 		}
 	}
-	if err := dropCodes(t, tenant.Founding); err != nil {
+	if err := stop(t, tenant.Founding); err != nil {
 		return err
 	}
 	tenant.Founding = &founding{Administrator: d.Administrator, Approver: d.Approver}
 	if d.NotBefore != nil {
-		tenant.Founding.NotBefore = *d.NotBefore
+		f := tenant.Founding
+		f.NotBefore, f.From, f.Index = *d.NotBefore, e.Settled, e.Index
+		if err := t.wait("recovery", *d.NotBefore); err != nil {
+			return err
+		}
 	}
 	return t.putTenancy(e.Tenant, tenant)
 }
@@ -124,17 +133,22 @@ func stopFounding(t tables, e journal.Entry, _ FoundingStoppedData) error {
 	if err != nil || tenant.Founding == nil {
 		return errors.Join(err, errNoFounding)
 	}
-	if err := dropCodes(t, tenant.Founding); err != nil {
+	if err := stop(t, tenant.Founding); err != nil {
 		return err
 	}
 	tenant.Founding = nil
 	return t.putTenancy(e.Tenant, tenant)
 }
 
-// dropCodes takes from the founders of a founding that does not go on the codes that they have not used.
-func dropCodes(t tables, f *founding) error {
+// stop ends a founding that does not go on: its founders' codes are taken from them, and it waits no more.
+func stop(t tables, f *founding) error {
 	if f == nil {
 		return nil
+	}
+	if !f.NotBefore.IsZero() {
+		if err := t.waited(f.Index, f.NotBefore); err != nil {
+			return err
+		}
 	}
 	for _, id := range []journal.ID{f.Administrator, f.Approver} {
 		p, known, err := t.principal(id)

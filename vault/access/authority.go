@@ -239,7 +239,7 @@ func Tenancies(r journal.Reader) ([]Tenancy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading who has founded the tenants: %w", err)
 	}
-	return s.describeTenancies(), nil
+	return s.describeTenancies(r)
 }
 
 // readAll reads the chain from its beginning: to its end or, unless until is zero, to the last event of then or before.

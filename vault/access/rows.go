@@ -56,7 +56,11 @@ type tenancy struct {
 type founding struct {
 	Administrator journal.ID `json:"administrator"`
 	Approver      journal.ID `json:"approver"`
-	NotBefore     time.Time  `json:"not_before,omitzero"` // of a recovery
+	// Of a recovery: when its waiting period ends, if nothing else counts, when it began, both in settled time, and the
+	// index of its event.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	From      time.Time `json:"from,omitzero"`
+	Index     uint64    `json:"index,omitempty"`
 }
 
 // has says whether a principal is one of the two founders.

@@ -3,6 +3,7 @@ package access
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"muniment/anchor/journal"
 )
@@ -37,6 +38,10 @@ func (t rowTables) putTenancy(tenant string, row tenancy) error {
 func (t rowTables) bind(sealed []byte) error { return t.w.Bind(sealed) }
 
 func (t rowTables) unbind(sealed []byte) error { return t.w.Unbind(sealed) }
+
+func (t rowTables) wait(what string, until time.Time) error { return t.w.Wait(what, until, until) }
+
+func (t rowTables) waited(index uint64, until time.Time) error { return t.w.Waited(index, until) }
 
 // allKeys reads the table of keys.
 func allKeys(r journal.Reader) (map[keyID]apiKey, error) {

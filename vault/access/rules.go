@@ -114,6 +114,16 @@ func (c *Case) permission(a Action) (Permission, error) {
 	return p.permission(a), err
 }
 
+// Permitted says whether an actor, not only that of the event, was permitted an act in the whole tenant.
+func (c *Case) Permitted(actor string, a Action) (bool, error) {
+	id, err := journal.ParseID(actor)
+	if err != nil {
+		return false, nil
+	}
+	p, known, err := c.cache.get(c, id)
+	return err == nil && known && p.Tenant == c.Tenant && p.permission(a).All, err
+}
+
 // Principal is the rule for what follows from an act that was let in, and may outlast the permission for it: the actor
 // is a principal of the tenant.
 func Principal(c *Case) error {

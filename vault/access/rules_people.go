@@ -132,6 +132,13 @@ func founderRule(c *Case) error {
 	if id, err := journal.ParseID(c.Actor); err != nil || !row.Founding.has(id) {
 		return errors.New("its actor is no founder")
 	}
+	ends, err := row.Founding.ends(c)
+	if err == nil && c.Settled.Before(ends) {
+		err = errors.New("the recovery's waiting period was not over")
+	}
+	if err != nil {
+		return err
+	}
 	keys, err := allKeys(c)
 	if err != nil {
 		return err
@@ -230,12 +237,8 @@ func approvedRule(c *Case) error {
 	if !equal(d.Digest, s.Digest()) || !sameKeys(d.Keys, s.Keys) || !sameGrants(d.Grants, s.After()) {
 		return errors.New("it approves something else than was proposed")
 	}
-	proposer, err := journal.ParseID(p.Proposed.Proposer)
-	if err != nil {
-		return errNobody
-	}
-	by, known, err := c.cache.get(c, proposer)
-	if err == nil && (!known || by.Tenant != c.Tenant || !by.permission(ManageUsers).Covers(Scope{})) {
+	stands, err := c.Permitted(p.Proposed.Proposer, ManageUsers)
+	if err == nil && !stands {
 		err = errors.New("its proposer was no administrator any more")
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"muniment/anchor/journal"
 )
@@ -106,6 +107,10 @@ func (t memoryTables) putTenancy(tenant string, row tenancy) error {
 func (memoryTables) bind([]byte) error { return nil }
 
 func (memoryTables) unbind([]byte) error { return nil }
+
+func (memoryTables) wait(string, time.Time) error { return nil }
+
+func (memoryTables) waited(uint64, time.Time) error { return nil }
 
 // key is the API key with this digest. It takes the same time for a wrong second half of the digest as for a right one;
 // nobody can choose digests byte by byte anyway, as they are those of SHA-256.

@@ -21,7 +21,9 @@ type Tenancy struct {
 type Founding struct {
 	Administrator journal.ID
 	Approver      journal.ID
-	NotBefore     time.Time // settled time; of a recovery, when its founders can claim their keys at the earliest
+	// NotBefore is when the founders of a recovery can claim their keys at the earliest, in settled time; zero for the
+	// founding of a tenant.
+	NotBefore time.Time
 }
 
 // Recovery says that a founding puts two people in the place of those who are lost.
@@ -32,38 +34,53 @@ func (f *Founding) Has(id journal.ID) bool {
 	return f != nil && (f.Administrator == id || f.Approver == id)
 }
 
-func (t tenancy) describe(tenant string) Tenancy {
+func (t tenancy) describe(r journal.Reader, tenant string) (Tenancy, error) {
 	out := Tenancy{Tenant: tenant, Trial: t.Trial, Founded: t.Founded}
-	if t.Founding != nil {
-		out.Founding = &Founding{Administrator: t.Founding.Administrator, Approver: t.Founding.Approver,
-			NotBefore: t.Founding.NotBefore}
+	if t.Founding == nil {
+		return out, nil
 	}
-	return out
+	ends, err := t.Founding.ends(r)
+	out.Founding = &Founding{
+		Administrator: t.Founding.Administrator, Approver: t.Founding.Approver, NotBefore: ends,
+	}
+	return out, err
 }
 
-func (s *state) describeTenancies() (out []Tenancy) {
+// ends is the settled time at which the waiting period of a recovery ends; zero for a founding.
+func (f *founding) ends(r journal.Reader) (time.Time, error) {
+	if f.NotBefore.IsZero() {
+		return time.Time{}, nil
+	}
+	return journal.WaitEnds(r, f.From, f.NotBefore)
+}
+
+func (s *state) describeTenancies(r journal.Reader) (out []Tenancy, err error) {
 	for tenant, row := range s.tenancies.all() {
-		out = append(out, row.describe(tenant))
+		one, err := row.describe(r, tenant)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
 	}
 	slices.SortFunc(out, func(a, b Tenancy) int { return strings.Compare(a.Tenant, b.Tenant) })
-	return out
+	return out, nil
 }
 
 // Tenancy says how a tenant was founded: a tenant that does not exist is neither on trial nor founded.
 func (a *Authority) Tenancy(r journal.Reader, tenant string) (out Tenancy, err error) {
-	err = a.in(r, func(s *state, _ bool) error {
+	err = a.in(r, func(s *state, _ bool) (err error) {
 		row, _ := s.tenancies.get(tenant)
-		out = row.describe(tenant)
-		return nil
+		out, err = row.describe(r, tenant)
+		return err
 	})
 	return out, err
 }
 
 // Tenancies says how each tenant was founded, by their names.
 func (a *Authority) Tenancies(r journal.Reader) (out []Tenancy, err error) {
-	err = a.in(r, func(s *state, _ bool) error {
-		out = s.describeTenancies()
-		return nil
+	err = a.in(r, func(s *state, _ bool) (err error) {
+		out, err = s.describeTenancies(r)
+		return err
 	})
 	return out, err
 }

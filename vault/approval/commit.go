@@ -25,6 +25,31 @@ func Commit[P any](ctx context.Context, door *access.Door, who access.Who, a acc
 	return proposal, err
 }
 
+// Standing is the state of a proposal as its people stand now, given the one that it has by itself: an approval counts
+// only as long as whoever gave it may give it, and a proposal is open only as long as whoever made it may make it.
+func Standing(r journal.Reader, people *access.Authority, tenant string, p Proposal, state State,
+	propose, approve access.Action) (State, error) {
+	may := func(actor string, a access.Action) (bool, error) {
+		id, err := journal.ParseID(actor)
+		if err != nil {
+			return false, nil
+		}
+		permission, err := people.Permission(r, access.Who{Tenant: tenant, Principal: id}, a)
+		return permission.All, err
+	}
+	if state.Open() {
+		if ok, err := may(p.Proposer, propose); err != nil || !ok {
+			return Lapsed, err
+		}
+	}
+	if state == Approved {
+		if ok, err := may(p.Approver, approve); err != nil || !ok {
+			return Proposed, err
+		}
+	}
+	return state, nil
+}
+
 // Decide commits a step, and does not wait. ErrTrial in a tenant that is not founded yet.
 func Decide[P any](ctx context.Context, door *access.Door, who access.Who, a access.Action,
 	step Step[P]) (proposal P, err error) {

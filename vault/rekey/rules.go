@@ -68,7 +68,15 @@ func approved(c *access.Case) error {
 	case !c.Settled.Before(trim.Until) || !c.Settled.Before(trim.Lapses):
 		return errors.New("the trim, or its approval, had lapsed")
 	}
-	return nil
+	proposer, err := c.Permitted(trim.Proposer, access.TrimKey)
+	if err != nil {
+		return err
+	}
+	approver, err := c.Permitted(trim.Approver, access.ApproveTrim)
+	if err == nil && (!proposer || !approver) {
+		err = errors.New("the trim's proposer, or its approver, had been dismissed")
+	}
+	return err
 }
 
 // begun: the end of a trim follows its beginning, which was permitted.

@@ -62,7 +62,7 @@ func (k *Keys) Status(ctx context.Context, who access.Who) (Status, error) {
 		}
 		out.Newest, out.Oldest, out.Rotated, out.Rewrapped = key.Newest, key.Oldest, key.Rotated, key.Rewrapped
 		out.Backup, out.Covered = key.Backup, key.Backup > key.Complete
-		out.Trims, err = trimsOf(r, who.Tenant, key, out.Time.Settled)
+		out.Trims, err = k.trimsOf(r, who.Tenant, key, out.Time.Settled)
 		return err
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ func (k *Keys) Status(ctx context.Context, who access.Who) (Status, error) {
 }
 
 // trimsOf are the newest trims of a tenant.
-func trimsOf(r journal.Reader, tenant string, key keyRow, settled time.Time) (out []Trim, err error) {
+func (k *Keys) trimsOf(r journal.Reader, tenant string, key keyRow, settled time.Time) (out []Trim, err error) {
 	rg := journal.Prefix(tenantKey(tenant))
 	rg.Reverse = true
 	err = trims.Scan(r, rg, func(at []byte, row trimRow) error {
@@ -89,7 +89,7 @@ func trimsOf(r journal.Reader, tenant string, key keyRow, settled time.Time) (ou
 			return journal.Stop
 		}
 		id := journal.ID(at[len(at)-len(journal.ID{}):])
-		trim, err := row.public(r, id, key, settled)
+		trim, err := k.public(r, tenant, row, id, key, settled)
 		out = append(out, trim)
 		return err
 	})

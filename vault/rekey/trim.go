@@ -103,16 +103,21 @@ func changeTrim(w *journal.Writer, e journal.Entry, id journal.ID, change func(*
 	return trims.Put(w, key, row)
 }
 
-// public describes a trim as it is at a settled time.
-func (t *trimRow) public(r journal.Reader, id journal.ID, key keyRow, settled time.Time) (Trim, error) {
-	out := Trim{ID: id, Oldest: t.Oldest, State: t.State(settled, key.Trim != id), Proposal: t.Proposal}
+// public describes a trim as it is at a settled time, and as its proposer and approver stand.
+func (k *Keys) public(r journal.Reader, tenant string, row trimRow, id journal.ID, key keyRow,
+	settled time.Time) (Trim, error) {
+	out := Trim{ID: id, Oldest: row.Oldest, State: row.State(settled, key.Trim != id), Proposal: row.Proposal}
 	var err error
-	out.NotBefore, err = journal.WaitEnds(r, t.From, t.NotBefore)
+	if out.NotBefore, err = journal.WaitEnds(r, row.From, row.NotBefore); err != nil {
+		return out, err
+	}
+	out.State, err = approval.Standing(r, k.cfg.Door.Authority(), tenant, row.Proposal, out.State, access.TrimKey,
+		access.ApproveTrim)
 	return out, err
 }
 
 // trimOf reads a trim of a tenant: ErrNoTrim.
-func trimOf(view journal.View, tenant string, id journal.ID) (Trim, keyRow, error) {
+func (k *Keys) trimOf(view journal.View, tenant string, id journal.ID) (Trim, keyRow, error) {
 	key, err := keyOf(view, tenant)
 	if err != nil {
 		return Trim{}, key, err
@@ -124,7 +129,7 @@ func trimOf(view journal.View, tenant string, id journal.ID) (Trim, keyRow, erro
 	if err != nil {
 		return Trim{}, key, err
 	}
-	trim, err := row.public(view, id, key, view.Settled())
+	trim, err := k.public(view, tenant, row, id, key, view.Settled())
 	return trim, key, err
 }
 
@@ -168,7 +173,7 @@ func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tri
 					"oldest there is, up to the newest. Where there is only one, rotate first: muniment key rotate"}
 		}
 		if !key.Trim.IsZero() {
-			open, _, err := trimOf(view, who.Tenant, key.Trim)
+			open, _, err := k.trimOf(view, who.Tenant, key.Trim)
 			switch {
 			case err != nil:
 				return Trim{}, nil, err
@@ -201,7 +206,7 @@ func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tri
 func (k *Keys) ApproveTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	terms := approval.Terms{Wait: k.cfg.TrimWait, Lapse: lapse}
 	step := func(view journal.View) (Trim, []journal.Event, error) {
-		trim, _, err := trimOf(view, who.Tenant, id)
+		trim, _, err := k.trimOf(view, who.Tenant, id)
 		if err != nil {
 			return Trim{}, nil, err
 		}

@@ -36,7 +36,7 @@ func (k *Keys) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 
 func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	check := func(view journal.View) (Trim, []journal.Event, error) {
-		trim, key, err := trimOf(view, who.Tenant, id)
+		trim, key, err := k.trimOf(view, who.Tenant, id)
 		if err != nil || trim.State == approval.Done || trim.State == approval.Begun {
 			return trim, nil, err
 		}
@@ -149,7 +149,7 @@ func (k *Keys) recordTrimmed(ctx context.Context, who access.Who, id journal.ID)
 	_, err := k.cfg.Journal.Commit(ctx, who.Actor(), func(view journal.View) (journal.Change, error) {
 		var key keyRow
 		var err error
-		if trim, key, err = trimOf(view, who.Tenant, id); err != nil || trim.State == approval.Done {
+		if trim, key, err = k.trimOf(view, who.Tenant, id); err != nil || trim.State == approval.Done {
 			return journal.Change{}, err
 		}
 		count, err := k.cfg.Rows.ErasedUnder(view, who.Tenant, key.Oldest, trim.Oldest)

@@ -130,7 +130,7 @@ type Store struct {
 	transport *http.Transport
 	sse       encrypt.ServerSide
 	slabs     sync.Pool // *[]byte of slabSize
-	growEvery int // is growEvery, but in tests
+	growEvery int       // is growEvery, but in tests
 	maxSize   int64
 }
 
