@@ -95,7 +95,7 @@ func (f *fsck) compareUnknownTables(ctx context.Context) error {
 		return err
 	}
 	ours := []Table{sealedTable, tokenTable, changeTable, leaseTable, shippedTable, unindexedTable,
-		shippingKeyTable, unfinishedTable, authorityTable, databaseTable, failedTable, retryTable}
+		shippingKeyTable, unfinishedTable, authorityTable, databaseTable, failedTable, retryTable, reshipTable}
 	for _, t := range tables {
 		if t.Kind == Log || t.Kind == Projection || slices.Contains(ours, t) {
 			continue

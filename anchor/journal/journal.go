@@ -168,8 +168,9 @@ type Journal struct {
 
 	shippedEdge *edge // the shipper's own: of the tree at the released head
 
-	swapped    atomic.Pointer[releasedHead] // the head object as it stands in the bucket
-	checkpoint atomic.Pointer[Checkpoint]   // the last signed checkpoint
+	swapped    atomic.Pointer[releasedHead]   // the head object as it stands in the bucket
+	reshipping atomic.Pointer[reshipProgress] // nil while the history is not shipped again
+	checkpoint atomic.Pointer[Checkpoint]     // the last signed checkpoint
 
 	news        *broadcast // rings at every commit with an event that is not quiet
 	commits     *broadcast // rings at every commit

@@ -30,6 +30,15 @@ func (j *Journal) NextShippingKey(ctx context.Context) (Event, error) {
 	return KeyChanged.New(ID{}, KeyChangedData{Shipping: shippingKeyAt(number, wrapped)}), nil
 }
 
+// Reshipping tells how many of how many entries are shipped again under another shipping key; both are 0 when none are.
+// Nothing newer is released until all are.
+func (j *Journal) Reshipping() (done, of uint64) {
+	if at := j.reshipping.Load(); at != nil {
+		return at.next, at.of
+	}
+	return 0, 0
+}
+
 // ShippingKey is the number of the key that authenticates the heads of the log, and of the one that the release bucket
 // is under: a smaller one while the history is being shipped again.
 func (j *Journal) ShippingKey() (current, shipped int) {
@@ -72,27 +81,5 @@ func checkKeyOf(b *body, batchKey int) error {
 		return fmt.Errorf("a change to shipping key %d stands in a batch under key %d: %w",
 			data.Shipping.Number, batchKey, errUnauthentic)
 	}
-	return nil
-}
-
-// reship ships all that was released again under the present shipping key, and swaps the head object to it. The batches
-// under the earlier key stay until they are found to be replaced.
-func (j *Journal) reship(ctx context.Context, key *shippingKey) error {
-	before := j.swapped.Load()
-	j.batches.mu.Lock() // a look at the batches would take those of the new key for leftovers
-	defer j.batches.mu.Unlock()
-	last, err := j.shipAgain(ctx, before, key, Leaves{First: 0, Count: before.Size}, "")
-	if err != nil {
-		return fmt.Errorf("shipping the history again under shipping key %d: %w", key.number, err)
-	}
-	next := &releasedHead{Journal: before.Journal, Origin: before.Origin, Size: before.Size, Root: before.Root,
-		LastBatch: last, PrevHeadHash: before.hash(), Auth: before.Auth}
-	swapped, err := j.swap(ctx, before, next, key)
-	if err != nil {
-		return fmt.Errorf("swapping the released head: %w", err)
-	}
-	j.swapped.Store(swapped)
-	j.swaps.notify()
-	j.cfg.Log.Info("the history was shipped again under another shipping key", "key", key.number, "size", before.Size)
 	return nil
 }

@@ -1,10 +1,12 @@
 package journal_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,5 +107,99 @@ func TestReshipBreaksOff(t *testing.T) {
 			k.close(t, j)
 			restoredEqual(t, k)
 		})
+	}
+}
+
+// TestReshipGoesOn: what broke off a change of the key does not begin it anew, whether the process goes on or another
+// one does; nor does a marker that somebody has written into the database leave anything out.
+func TestReshipGoesOn(t *testing.T) {
+	t.Parallel()
+	for what, forged := range map[string]bool{"as it was": false, "under the earlier key": true} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t)
+			k.bucket = journaltest.NewBucket(silent{})
+			j := k.open(t)
+			for range 5 { // two to a batch
+				k.clock.Advance(time.Second)
+				released(t, j, keepLarge(t, j))
+			}
+			size := j.Size()
+			var first, others atomic.Int32 // writes of the batch at leaf 0, and of those after it
+			stuck := func(c journaltest.Call) journaltest.Fault {
+				switch {
+				case c.Op != "put" || !strings.HasPrefix(c.Name, "batch/"):
+					return journaltest.Works
+				case strings.HasPrefix(c.Name, "batch/0000000000000000-"):
+					first.Add(1)
+				case others.Add(1) > 1:
+					return journaltest.Fails
+				}
+				return journaltest.Works
+			}
+			k.bucket.Inject(stuck)
+			commit(t, j, journaltest.Must(j.NextShippingKey(t.Context())))
+			for deadline := time.Now().Add(20 * time.Second); others.Load() < 4; <-time.After(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("it does not go on")
+				}
+			}
+			if done, of := j.Reshipping(); done == 0 || done == of || of != size || first.Load() != 1 {
+				t.Errorf("it has come to %d of %d, and has begun %d times", done, of, first.Load())
+			}
+			k.close(t, j)
+			first.Store(0)
+			others.Store(-100)
+			if forged {
+				forgeMarker(t, k)
+			}
+			j = k.open(t)
+			released(t, j, commit(t, j, noted.New(docID(1), note1(1))))
+			if again := first.Load() > 0; again != forged {
+				t.Errorf("it was begun anew: %v", again)
+			}
+			if done, of := j.Reshipping(); done != 0 || of != 0 {
+				t.Errorf("when it is done it says %d of %d", done, of)
+			}
+			k.bucket.Inject(nil)
+			k.close(t, j)
+			restoredEqual(t, k)
+		})
+	}
+}
+
+// keepLarge commits a change whose sealed rows have five megabytes in all.
+func keepLarge(t *testing.T, j *journal.Journal) journal.Receipt {
+	t.Helper()
+	var change journal.Change
+	for i := range 80 {
+		key := fmt.Sprint("row-", j.Size(), "-", i)
+		change.Events = append(change.Events, kept.New(docID(i), secret{key}))
+		change.Sealed = append(change.Sealed, journal.Row{Key: []byte(key), Value: bytes.Repeat([]byte("x"), 64<<10)})
+	}
+	return journaltest.Must(j.Commit(t.Context(), alice, func(journal.View) (journal.Change, error) {
+		return change, nil
+	}))
+}
+
+// forgeMarker says that the history was shipped again up to a batch that is under the earlier key.
+func forgeMarker(t *testing.T, k *kit) {
+	t.Helper()
+	var last string
+	for name := range k.bucket.Objects() {
+		if strings.HasPrefix(name, "batch/") {
+			last = max(last, name)
+		}
+	}
+	var first, count uint64
+	if _, err := fmt.Sscanf(last, "batch/%d-%d-", &first, &count); err != nil {
+		t.Fatal(err)
+	}
+	row := fmt.Sprintf(`{"key":2,"next":%d,"last":%q}`, first+count, last)
+	err := k.backend.Update(t.Context(), func(tx journal.Txn) error {
+		return tx.Put(journal.Table{Kind: journal.Volatile, Name: "reship"}, []byte("at"), []byte(row))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // shipAgain ships leaves that no batch holds any more, from the database. prev is the batch that ends where they begin.
-// It returns the name of the last batch.
-func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippingKey, lost Leaves,
-	prev string) (string, error) {
+// each, if not nil, is told of every batch: where the next begins, and its name. shipAgain returns the name of the last.
+func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippingKey, lost Leaves, prev string,
+	each func(next uint64, name string) error) (string, error) {
 	erased := &erasures{j: j}
 	for lost.Count > 0 {
 		h, items, err := j.collectRange(ctx, head, lost, erased)
@@ -22,6 +22,12 @@ func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippi
 			return "", err
 		}
 		lost = Leaves{lost.First + h.Count, lost.Count - h.Count}
+		if each == nil {
+			continue
+		}
+		if err := each(lost.First, prev); err != nil {
+			return "", err
+		}
 	}
 	return prev, nil
 }

@@ -119,7 +119,7 @@ func (j *Journal) lookAfterBatches(ctx context.Context) (*coverage, error) {
 			return nil, err
 		}
 		for _, gap := range c.gaps {
-			_, err := j.shipAgain(ctx, head, key, gap, c.endingAt(gap.First))
+			_, err := j.shipAgain(ctx, head, key, gap, c.endingAt(gap.First), nil)
 			failed = errors.Join(failed, err)
 		}
 		if all, c, err = j.chart(ctx, head); err != nil {
@@ -262,7 +262,7 @@ func (r *batchReader) read(ctx context.Context, b listed) bool {
 		return true
 	}
 	r.tried[b.name] = true
-	err := r.j.examine(ctx, r.head, b)
+	err := r.j.examine(ctx, r.head, b.name)
 	switch {
 	case err == nil:
 		r.failures = 0
@@ -322,24 +322,24 @@ func randomBelow(n int) int {
 }
 
 // examine reads a batch and holds it against the tree: errForeign if it is of another history.
-func (j *Journal) examine(ctx context.Context, head *releasedHead, b listed) error {
-	h, _, err := getBatch(ctx, j.bucket, b.name)
+func (j *Journal) examine(ctx context.Context, head *releasedHead, name string) error {
+	h, _, err := getBatch(ctx, j.bucket, name)
 	if err != nil {
 		return err
 	}
 	return j.View(ctx, func(r Reader) error {
-		root, err := releasedRoot(r, head, b.end)
+		root, err := releasedRoot(r, head, h.First+h.Count)
 		if err != nil {
 			return fmt.Errorf("comparing a shipped batch with the journal: %w", err)
 		}
 		before := Hash{}
-		if b.first > 0 {
-			if before, err = releasedRoot(r, head, b.first); err != nil {
+		if h.First > 0 {
+			if before, err = releasedRoot(r, head, h.First); err != nil {
 				return fmt.Errorf("comparing a shipped batch with the journal: %w", err)
 			}
 		}
 		if h.Root != root || h.PrevRoot != before || h.Key != head.Key {
-			return fmt.Errorf("the shipped batch %s: %w", b.name, errForeign)
+			return fmt.Errorf("the shipped batch %s: %w", name, errForeign)
 		}
 		return nil
 	})
