@@ -107,7 +107,7 @@ func (j *Journal) deleteLeftovers(ctx context.Context, head *releasedHead, all [
 		onPath[b.name] = true
 	}
 	for _, b := range slices.Backward(all) {
-		if onPath[b.name] {
+		if onPath[b.name] || b.name == head.LastBatch && j.batches.broken[b.name] == nil {
 			continue
 		}
 		for _, other := range c.overlapping(b) {
