@@ -69,14 +69,14 @@ func (j *Journal) enter(ctx context.Context, watch *vigil, released *releasedHea
 		case free:
 			return j.take(ctx, found, released)
 		}
-		if err := j.lookAgain(ctx, watch, released); err != nil {
+		if err := j.lookAgain(ctx, watch, now, released); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// lookAgain pauses, and checks that the head is still the given one.
-func (j *Journal) lookAgain(ctx context.Context, watch *vigil, released *releasedHead) error {
+// lookAgain pauses, to the end of the term at most, and checks that the head is still the given one.
+func (j *Journal) lookAgain(ctx context.Context, watch *vigil, now time.Time, released *releasedHead) error {
 	if watch.hopeless() {
 		return fmt.Errorf("the lease or the head has changed %d times meanwhile: %w", watch.changes, ErrHeld)
 	}
@@ -85,7 +85,7 @@ func (j *Journal) lookAgain(ctx context.Context, watch *vigil, released *release
 		j.cfg.Log.Info("the last holder of the lease on the release bucket has not given it back; waiting for its end",
 			"term", watch.term)
 	}
-	timer := time.NewTimer(watch.term / looks)
+	timer := time.NewTimer(max(0, min(watch.term/looks, watch.term-now.Sub(watch.since))))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -116,18 +116,19 @@ func (j *Journal) begin(found tenureObject) (err error) {
 	return err
 }
 
-// join goes on with the tenure of this database. A lease that was given back is taken first: another server may take it
-// at any time, and would not see that swaps of the head begin new terms.
+// join goes on with the tenure of this database, and writes the lease. What a process before has sent and given up may
+// still arrive, and would be taken for true: that it gave the lease back, above all, whereupon another server need not
+// wait. After this write it changes nothing.
 func (j *Journal) join(ctx context.Context, found tenureObject) error {
 	t := j.tenure
-	if found.Ended {
-		found.Ended = false
-		if err := found.write(ctx, j.cfg.Bucket); err != nil {
-			return movedIf(err)
-		}
+	found.Ended = false
+	sent := time.Now()
+	if err := found.write(ctx, j.cfg.Bucket); err != nil {
+		return movedIf(err)
 	}
 	t.id, t.object = found.Tenure, found
 	t.entered.Store(true)
+	t.extend(sent)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -16,12 +17,14 @@ import (
 
 const term = 30 * time.Second
 
-// on opens a journal on a backend, at the kit's bucket, with a lease of the usual term.
+// on opens a journal on a backend, at the kit's bucket, with a lease of the usual term. It gives up after many of them.
 func (k *kit) on(t *testing.T, b *memory.Store, seed uint64) (*journal.Journal, error) {
 	t.Helper()
 	cfg := k.config(t)
 	cfg.Backend, cfg.Place, cfg.Term, cfg.Rand, cfg.Create = b, b.Place(), 0, journaltest.Rand(seed), false
-	return journal.Open(t.Context(), cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*term)
+	defer cancel()
+	return journal.Open(ctx, cfg)
 }
 
 // begun is a kit with a journal that has released two entries, and was closed or, as by kill -9, was not.
@@ -141,8 +144,12 @@ func TestALiveServerIsNotTakenOver(t *testing.T) {
 				}
 			}
 		}()
-		if _, err := k.on(t, copied, 2); !errors.Is(err, journal.ErrHeld) {
+		b, err := k.on(t, copied, 2)
+		if !errors.Is(err, journal.ErrHeld) {
 			t.Errorf("the copy: %v", err)
+		}
+		if err == nil {
+			_ = b.Close()
 		}
 		close(done)
 		<-ended
@@ -150,6 +157,83 @@ func TestALiveServerIsNotTakenOver(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestALateEndIsNone: that a server has given the lease back arrives only when the next one on its database is at work.
+// Another server waits a whole term all the same.
+func TestALateEndIsNone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := begun(t, false)
+		copied := k.backend.Clone()
+		a := journaltest.Must(k.on(t, k.backend, 1))
+		before, tag, err := k.bucket.Get(t.Context(), "lease")
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.close(t, a)
+		late := k.bucket.Objects()["lease"]
+		k.bucket.Tamper("lease", before)
+		a = journaltest.Must(k.on(t, k.backend, 2))
+		released(t, a, commit(t, a, noted.New(docID(1), note1(1)))) // a new term, without a write of the lease
+		_, _ = k.bucket.Put(t.Context(), "lease", late, tag)
+		if took := opening(t, k, copied); took < term {
+			t.Errorf("another server hands out content after %s", took)
+		}
+		if err := a.Fence(t.Context()); err == nil {
+			t.Error("the first one goes on handing out content")
+		}
+		_ = a.Close()
+	})
+}
+
+// slowAnswers is a way to the bucket on which the answer to a write takes a while, and is the last that comes through.
+type slowAnswers struct {
+	*journaltest.Bucket
+	armed, down atomic.Bool
+}
+
+func (s *slowAnswers) Put(ctx context.Context, name string, data []byte, tag string) (string, error) {
+	if s.down.Load() {
+		return "", journaltest.ErrFault
+	}
+	s.down.Store(s.armed.Load())
+	next, err := s.Bucket.Put(ctx, name, data, tag)
+	if s.armed.Load() {
+		time.Sleep(4 * time.Second)
+	}
+	return next, err
+}
+
+// TestATermBeginsBeforeItsWrite: a slow answer, to a write of the lease or of the head, makes no term longer than
+// another server waits.
+func TestATermBeginsBeforeItsWrite(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(t *testing.T, j *journal.Journal){
+		"the lease": func(t *testing.T, j *journal.Journal) {
+			if err := j.Fence(t.Context()); err != nil {
+				t.Error(err)
+			}
+		},
+		"the head": func(t *testing.T, j *journal.Journal) { commit(t, j, noted.New(docID(1), note1(1))) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			k := begun(t, true)
+			copied := k.backend.Clone()
+			wire := &slowAnswers{Bucket: k.bucket}
+			cfg := k.config(t)
+			cfg.Bucket, cfg.Term, cfg.Tail = wire, 0, 0
+			a := journaltest.Must(journal.Open(t.Context(), cfg))
+			time.Sleep(2 * term / 3) // the next read asks for a new term
+			wire.armed.Store(true)
+			write(t, a)
+			b := journaltest.Must(k.on(t, copied, 2))
+			if s := a.Tenure(); s.Left > 0 {
+				t.Errorf("%s: another server has taken over, and the term lasts %s longer", name, s.Left)
+			}
+			_, _ = a.Close(), b.Close()
+		})
+	}
 }
 
 // TestReadsWhileTheBucketIsAway go on to the end of the term, are refused then, and come back with the bucket. With
