@@ -82,7 +82,7 @@ func depositChange(id journal.ID) (journal.Change, error) {
 		return out
 	}
 	event := vault.DocumentDeposited.New(id, vault.DocumentDepositedData{
-		Series: "default", LockDue: time.Now().UTC(), Size: 10 << 10, Commitment: take(32),
+		Series: "default", LockDue: time.Now().UTC().AddDate(0, 0, 30), Size: 10 << 10, Commitment: take(32),
 		Object: vault.StoredObject{
 			Key: fmt.Sprintf("%s/%x", vault.DefaultTenant, take(16)), Version: "0123456789abcdef0123456789abcdef",
 			Size: 10<<10 + 56, SHA256: take(32), CRC32C: 1,
