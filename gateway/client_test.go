@@ -36,7 +36,7 @@ func TestGeneratedClient(t *testing.T) {
 		len(*d.LedgerRefs) != 2 {
 		t.Errorf("the document is %s", put.Body)
 	}
-	found, err := c.GetDocumentByExternalIDWithResponse(ctx, externalID)
+	found, err := c.GetDocumentByExternalIDWithResponse(ctx, externalID, nil)
 	if err != nil || found.JSON200 == nil || found.JSON200.ID != d.ID {
 		t.Errorf("%v %s", err, found.Body)
 	}

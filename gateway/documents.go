@@ -64,7 +64,11 @@ func (s *Server) find(r *request) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.cfg.Vault.Find(r.Request().Context(), r.who, externalID)
+	series, err := r.text("series")
+	if err != nil {
+		return err
+	}
+	found, err := s.cfg.Vault.Find(r.Request().Context(), r.who, series, externalID)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (s *Server) routes() []route {
 			query: deposited + " external_id", headers: depositHeaders + " Muniment-External-Id"},
 		{method: http.MethodGet, path: "/v1/documents", serve: s.list, query: listed},
 		{method: http.MethodPut, path: externalPath + "*", serve: s.put, query: deposited, headers: depositHeaders},
-		{method: http.MethodGet, path: externalPath + "*", serve: s.find},
+		{method: http.MethodGet, path: externalPath + "*", serve: s.find, query: "series"},
 		{method: http.MethodGet, path: "/v1/documents/:id", serve: s.describe},
 		{method: http.MethodDelete, path: "/v1/documents/:id", serve: s.refuseDelete},
 		{method: http.MethodGet, path: "/v1/documents/:id/content", serve: s.content,

@@ -1001,6 +1001,9 @@ type TitleHeader = string
 // TitleQuery defines model for TitleQuery.
 type TitleQuery = string
 
+// Ambiguous An RFC 9457 problem.
+type Ambiguous = Problem
+
 // Anchors Anchors.
 type Anchors = AnchorList
 
@@ -1175,6 +1178,12 @@ type DepositDocumentParams struct {
 	// database; its receipt has no proof yet, and it is lost if that database is lost before the release, which follows
 	// by itself. The same request again, without `committed`, gives the receipt with its proof.
 	MunimentAcknowledge *AcknowledgeHeader `json:"Muniment-Acknowledge,omitempty"`
+}
+
+// GetDocumentByExternalIDParams defines parameters for GetDocumentByExternalID.
+type GetDocumentByExternalIDParams struct {
+	// Series Only in this record series.
+	Series *string `form:"series,omitempty" json:"series,omitempty"`
 }
 
 // PutDocumentByExternalIDParams defines parameters for PutDocumentByExternalID.

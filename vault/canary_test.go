@@ -131,7 +131,7 @@ func TestCanary(t *testing.T) {
 	if _, err := r.vault.List(ctx, r.who, vault.Query{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.vault.Find(ctx, r.who, d.ExternalID); err != nil {
+	if _, err := r.vault.Find(ctx, r.who, "", d.ExternalID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.vault.Evidence(ctx, r.who, id, true); err != nil {
@@ -151,7 +151,7 @@ func TestCanary(t *testing.T) {
 	again = vault.Deposit{FileName: d.FileName + "/", Length: 3, Content: bytes.NewReader(content)}
 	_, err = r.vault.Deposit(ctx, r.who, again)
 	note(err)
-	_, err = r.vault.Find(ctx, r.principal(access.Grant{Role: access.Depositor}), d.ExternalID)
+	_, err = r.vault.Find(ctx, r.principal(access.Grant{Role: access.Depositor}), "", d.ExternalID)
 	note(err)
 	for info := range r.objects.List(ctx, "", "") {
 		note(r.objects.Delete(ctx, info.Key, info.Version))

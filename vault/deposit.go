@@ -18,7 +18,7 @@ import (
 // Deposit is a document as it comes in.
 type Deposit struct {
 	Series     string // "": the tenant's default one
-	ExternalID string // the caller's own id, 1 to 256 visible characters; "" for none
+	ExternalID string // the caller's own id within the series, 1 to 256 visible characters; "" for none
 	// IdempotencyKey is 1 to 255 visible ASCII characters; "" for none. A document that is there under the external id
 	// already is answered for without a key, or with its own.
 	IdempotencyKey string
@@ -98,9 +98,6 @@ func (v *Vault) deposit(ctx context.Context, who access.Who, d *Deposit) (Deposi
 		return Deposited{}, err
 	}
 	in := &intake{Deposit: d, who: who, indexKey: key}
-	if d.ExternalID != "" {
-		in.external = externalIDToken(key, d.ExternalID)
-	}
 	if d.IdempotencyKey != "" {
 		in.repeat = idempotencyToken(key, who.Principal.String(), d.IdempotencyKey)
 	}
@@ -155,12 +152,17 @@ func (v *Vault) MayDeposit(ctx context.Context, who access.Who) error {
 	})
 }
 
-// admit says before a byte is read whether the deposit may come in, and which earlier one it repeats, if any.
+// admit says before a byte is read whether the deposit may come in, and which earlier one it repeats, if any. From then
+// on the deposit names its series, which external ids belong to.
 func (v *Vault) admit(ctx context.Context, in *intake) (*earlier, error) {
 	var found *earlier
-	err := v.cfg.Door.Look(ctx, in.who, func(r journal.Reader, guard *access.Guard) (err error) {
-		if _, err = v.file(r, guard, in); err != nil {
+	err := v.cfg.Door.Look(ctx, in.who, func(r journal.Reader, guard *access.Guard) error {
+		filing, err := v.file(r, guard, in)
+		if err != nil {
 			return err
+		}
+		if in.Series = filing.Series; in.ExternalID != "" {
+			in.external = externalIDToken(in.indexKey, in.Series, in.ExternalID)
 		}
 		if found, err = in.lookup(r); err == nil && found != nil {
 			err = in.answerable(guard, found)
@@ -195,7 +197,7 @@ func (v *Vault) record(ctx context.Context, in *intake, own *ownKeys, up uploade
 	if err != nil {
 		return Deposited{}, err
 	}
-	row, err := own.seal(in.indexKey, &text)
+	row, err := own.seal(in.indexKey, in.Series, &text)
 	if err != nil {
 		return Deposited{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/invalid"
 	"muniment/vault/rekey"
 )
 
@@ -15,23 +16,30 @@ import (
 // fields; the content's digest needs access.Disclose too. While the journal's disk is full, or the key service down, a
 // document is described without the sealed fields.
 func (v *Vault) Describe(ctx context.Context, who access.Who, id journal.ID) (Document, error) {
-	doc, err := v.describe(ctx, who, func(journal.Reader) (journal.ID, error) { return id, nil })
+	doc, err := v.describe(ctx, who, func(journal.Reader, *access.Guard) (journal.ID, error) {
+		return id, nil
+	})
 	if err != nil {
 		return Document{}, fmt.Errorf("describing a document: %w", err)
 	}
 	return doc, nil
 }
 
-// Find describes the document with the caller's own id. ErrErased when it was erased: the id stays taken.
-func (v *Vault) Find(ctx context.Context, who access.Who, externalID string) (Document, error) {
-	doc, err := v.find(ctx, who, externalID)
+// Find describes the document with the caller's own id, in a series or, where that is "", in any that the principal may
+// describe: what lies in others is not looked at. Of several, the one that is not erased is meant. ErrErased when it was
+// erased: the id stays taken. A *Ambiguous names the series when several have it.
+func (v *Vault) Find(ctx context.Context, who access.Who, series, externalID string) (Document, error) {
+	doc, err := v.find(ctx, who, series, externalID)
 	if err != nil {
 		return Document{}, fmt.Errorf("finding a document: %w", err)
 	}
 	return doc, nil
 }
 
-func (v *Vault) find(ctx context.Context, who access.Who, externalID string) (Document, error) {
+func (v *Vault) find(ctx context.Context, who access.Who, series, externalID string) (Document, error) {
+	if reason := seriesFault(series); reason != "" {
+		return Document{}, &invalid.Field{Name: "series", Reason: reason}
+	}
 	if reason := externalIDFault(externalID); reason != "" || externalID == "" {
 		return Document{}, ErrNotFound // nothing can have been deposited under it
 	}
@@ -39,10 +47,8 @@ func (v *Vault) find(ctx context.Context, who access.Who, externalID string) (Do
 	if err != nil {
 		return Document{}, err
 	}
-	token := externalIDToken(key, externalID)
-	doc, err := v.describe(ctx, who, func(r journal.Reader) (journal.ID, error) {
-		id, _, err := resolve(r, token) // the zero ID is nobody's
-		return id, err
+	doc, err := v.describe(ctx, who, func(r journal.Reader, guard *access.Guard) (journal.ID, error) {
+		return withExternalID(r, guard, key, series, externalID)
 	})
 	if err == nil && doc.State == Erased {
 		return Document{}, ErrErased
@@ -51,8 +57,8 @@ func (v *Vault) find(ctx context.Context, who access.Who, externalID string) (Do
 }
 
 // describe commits that the document was described, then opens its sealed row.
-func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal.Reader) (journal.ID, error)) (Document,
-	error) {
+func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal.Reader, *access.Guard) (journal.ID,
+	error)) (Document, error) {
 	var (
 		id     journal.ID
 		row    document
@@ -62,7 +68,7 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 		disclose bool
 	)
 	look := func(r journal.Reader, guard *access.Guard) (err error) {
-		if id, err = which(r); err != nil {
+		if id, err = which(r, guard); err != nil {
 			return err
 		}
 		if row, sealed, err = visible(r, guard, access.Describe, id); err != nil {

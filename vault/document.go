@@ -3,6 +3,7 @@ package vault
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"muniment/anchor/journal"
@@ -140,7 +141,7 @@ var documents = journal.NewRows("documents",
 	journal.RowIndex[document]{Name: "ledger", Keys: func(_ []byte, d document) [][]byte {
 		keys := make([][]byte, len(d.Refs))
 		for i, ref := range d.Refs {
-			keys[i] = append(ledgerPrefix(d.Tenant, ref.Chain, ref.Transaction), d.place()...)
+			keys[i] = slices.Concat(ledgerPrefix(d.Tenant, ref.Chain, ref.Transaction), join(d.Series), d.place())
 		}
 		return keys
 	}},

@@ -72,7 +72,7 @@ func TestKeysDown(t *testing.T) {
 			doc.ContentSHA256 != nil || doc.Size != 7 {
 			t.Errorf("describing: %+v, %v", doc, err)
 		}
-		if doc, err = r.vault.Find(ctx, r.who, "EXT"); err != nil || !doc.Withheld || doc.ID != done.ID {
+		if doc, err = r.vault.Find(ctx, r.who, "", "EXT"); err != nil || !doc.Withheld || doc.ID != done.ID {
 			t.Errorf("finding: %+v, %v", doc, err)
 		}
 		page, err := r.vault.List(ctx, r.who, vault.Query{Limit: 1})

@@ -172,9 +172,9 @@ func (v *Vault) prepareErasure(ctx context.Context, x *erasure) error {
 			x.newest, err = v.newestThereIs(ctx, x.who.Tenant)
 		}
 	case err == nil:
-		x.tokens = opened.text.tokens(key, x.id)
+		x.tokens = opened.text.tokens(key, row.Series, x.id)
 		if opened.text.ExternalID != "" && !x.ExternalID {
-			x.tombstone, err = v.newTombstone(ctx, x, key, opened.text.ExternalID)
+			x.tombstone, err = v.newTombstone(ctx, x, key, row.Series, opened.text.ExternalID)
 		}
 	}
 	if err != nil {

@@ -47,7 +47,7 @@ func TestErase(t *testing.T) {
 	if n := l.tokens(); n != 1 {
 		t.Errorf("%d tokens are left, want the tombstone's", n)
 	}
-	_, err := l.vault.Find(ctx, l.who, "x/1")
+	_, err := l.vault.Find(ctx, l.who, "", "x/1")
 	l.wants("finding it", err, vault.ErrErased)
 	_, err = l.read(doc.ID)
 	l.wants("reading it", err, vault.ErrErased)
@@ -68,7 +68,7 @@ func TestErase(t *testing.T) {
 	if n := l.tokens(); n != 0 {
 		t.Errorf("%d tokens are left after the order", n)
 	}
-	_, err = l.vault.Find(ctx, l.who, "x/1")
+	_, err = l.vault.Find(ctx, l.who, "", "x/1")
 	l.wants("finding what was forgotten", err, vault.ErrNotFound)
 	fresh := l.deposit(vault.Deposit{ExternalID: "x/1"}, []byte("other content"))
 	if fresh.ID == doc.ID {
@@ -90,7 +90,7 @@ func TestEraseExternalID(t *testing.T) {
 	if n := l.tokens(); n != 0 {
 		t.Errorf("%d tokens are left", n)
 	}
-	_, err := l.vault.Find(context.Background(), l.who, "x/1")
+	_, err := l.vault.Find(context.Background(), l.who, "", "x/1")
 	l.wants("finding it", err, vault.ErrNotFound)
 }
 

@@ -18,16 +18,16 @@ type tombstoneText struct {
 	ExternalID string `json:"external_id"`
 }
 
-// newTombstone seals the row that keeps an external id taken when its document is erased. It stands under the
-// document's id.
-func (v *Vault) newTombstone(ctx context.Context, x *erasure, index keys.Secret, externalID string) (journal.Row,
+// newTombstone seals the row that keeps an external id of a series taken when its document is erased. It stands under
+// the document's id.
+func (v *Vault) newTombstone(ctx context.Context, x *erasure, index keys.Secret, series, externalID string) (journal.Row,
 	error) {
 	raw, err := json.Marshal(tombstoneText{V: textVersion, ExternalID: externalID})
 	if err != nil {
 		return journal.Row{}, errors.New("writing a tombstone: its text cannot be written as JSON")
 	}
 	value, err := v.sealText(ctx, x.who.Tenant, seal.RowBinding(x.who.Tenant, tombstoneBinding, x.id[:]), raw)
-	token := externalIDToken(index, externalID)
+	token := externalIDToken(index, series, externalID)
 	return journal.Row{Key: sealedKey(sealedTombstone, x.id), Value: value, Tokens: [][]byte{token}}, err
 }
 
@@ -68,7 +68,7 @@ func (v *Vault) prepareForgetting(ctx context.Context, x *erasure, row document)
 		return err
 	}
 	key, err := v.indexKey(ctx, x.who.Tenant)
-	x.tokens = [][]byte{externalIDToken(key, text.ExternalID)}
+	x.tokens = [][]byte{externalIDToken(key, row.Series, text.ExternalID)}
 	return err
 }
 

@@ -44,7 +44,7 @@ func TestFullDisk(t *testing.T) {
 	if err != nil || !doc.Withheld || doc.Title != "" || doc.ContentSHA256 != nil || doc.Size != 7 {
 		t.Errorf("describing: %+v, %v", doc, err)
 	}
-	doc, err = r.vault.Find(ctx, r.who, "EXT")
+	doc, err = r.vault.Find(ctx, r.who, "", "EXT")
 	if err != nil || !doc.Withheld || doc.ID != done.ID || doc.ExternalID != "" {
 		t.Errorf("finding: %+v, %v", doc, err)
 	}

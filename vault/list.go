@@ -170,44 +170,23 @@ func (l *listing) choose(ctx context.Context) error {
 		if err != nil || permission.None() {
 			return err // decide puts the refusal on record
 		}
-		index, prefix := l.index()
-		scanned, more := 0, false
-		err = documents.ScanBy(r, index, l.bounds(prefix), func(_, key []byte, d document) error {
-			if more = len(l.chosen) == l.query.Limit || scanned == maxScan; more {
-				return journal.Stop
-			}
-			scanned++
-			l.next = d.place()
-			if d.Tenant != l.who.Tenant {
-				return fmt.Errorf("an index leads to another tenant's document: %w", journal.ErrDamaged)
-			}
-			if !l.query.fits(d) || !permission.Covers(access.Scope{Series: d.Series}) {
-				return nil
-			}
-			sealed, err := sealedOf(r, journal.ID(key), d)
+		index, prefixes, err := l.sources(r, permission)
+		if err != nil {
+			return err
+		}
+		var page []listed
+		if page, l.next, err = l.merge(r, index, prefixes); err != nil {
+			return err
+		}
+		for _, d := range page {
+			sealed, err := sealedOf(r, d.id, d.row)
 			if err != nil && !errors.Is(err, errRow) {
 				return err
 			}
-			l.chosen, l.rows, l.sealed = append(l.chosen, journal.ID(key)), append(l.rows, d), append(l.sealed, sealed)
-			return nil
-		})
-		if !more {
-			l.next = nil
+			l.chosen, l.rows, l.sealed = append(l.chosen, d.id), append(l.rows, d.row), append(l.sealed, sealed)
 		}
-		return err
+		return nil
 	})
-}
-
-// index names the index that suits the query, and the prefix in it.
-func (l *listing) index() (string, []byte) {
-	switch q := l.query; {
-	case q.Ledger != nil:
-		return "ledger", ledgerPrefix(l.who.Tenant, q.Ledger.Chain, q.Ledger.Transaction)
-	case q.Series != "":
-		return "series", seriesPrefix(l.who.Tenant, q.Series)
-	default:
-		return "order", orderPrefix(l.who.Tenant)
-	}
 }
 
 // bounds is the range of the index from the cursor, or the earliest time, to the latest.

@@ -180,7 +180,7 @@ func TestDescribeAndFind(t *testing.T) {
 	r := newRig(t)
 	done := r.deposit(vault.Deposit{ExternalID: "a/b?c", Title: "T"}, []byte("content"))
 	ctx := context.Background()
-	found, err := r.vault.Find(ctx, r.who, "a/b?c")
+	found, err := r.vault.Find(ctx, r.who, "", "a/b?c")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestDescribeAndFind(t *testing.T) {
 		t.Errorf("on record: %s", rec.Body)
 	}
 	for _, id := range []string{"", "a", "a/b?c ", "\x00"} {
-		if _, err := r.vault.Find(ctx, r.who, id); !errors.Is(err, vault.ErrNotFound) {
+		if _, err := r.vault.Find(ctx, r.who, "", id); !errors.Is(err, vault.ErrNotFound) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
@@ -202,7 +202,7 @@ func TestDescribeAndFind(t *testing.T) {
 	// Who may describe nothing learns nothing: the answer is the same whether there is such a document or not.
 	who := r.principal(access.Grant{Role: access.Depositor})
 	for _, id := range []string{"a/b?c", "nothing"} {
-		if _, err := r.vault.Find(ctx, who, id); !errors.Is(err, access.ErrDenied) {
+		if _, err := r.vault.Find(ctx, who, "", id); !errors.Is(err, access.ErrDenied) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}

@@ -46,7 +46,7 @@ func (m *model) want(d kept) (*kept, error) {
 		}
 	}
 	for i := range m.docs {
-		if old := &m.docs[i]; d.external != "" && old.external == d.external {
+		if old := &m.docs[i]; d.external != "" && old.external == d.external && old.series == d.series {
 			if old.erased {
 				return nil, vault.ErrErased
 			}
@@ -126,21 +126,39 @@ func (m *model) describe(t *rapid.T) {
 		if err != nil || doc.State != vault.Erased || doc.Title != "" || doc.Size != int64(len(d.content)) {
 			t.Fatalf("describing what is erased: got %+v, error %v", doc, err)
 		}
-		if _, err := m.r.vault.Find(context.Background(), m.r.who, d.external); d.external != "" &&
-			!errors.Is(err, vault.ErrErased) {
-			t.Fatalf("finding what is erased: %v", err)
-		}
+		m.find(t, d)
 		return
 	}
 	if err != nil || doc.Title != d.title || doc.ExternalID != d.external || doc.Size != int64(len(d.content)) ||
 		doc.Series != d.series {
 		t.Fatalf("describing: got %+v, error %v, want %+v", doc, err, d)
 	}
+	m.find(t, d)
+}
+
+// find finds a document under its external id, in its series and in any.
+func (m *model) find(t *rapid.T, d kept) {
 	if d.external == "" {
 		return
 	}
-	if found, err := m.r.vault.Find(context.Background(), m.r.who, d.external); err != nil || found.ID != d.id {
-		t.Fatalf("finding: got %s, error %v, want %s", found.ID, err, d.id)
+	for _, series := range []string{d.series, ""} {
+		var want []journal.ID
+		wrong := vault.ErrErased // there is one at least: d
+		for _, other := range m.docs {
+			if other.external == d.external && (series == "" || other.series == series) && !other.erased {
+				want, wrong = append(want, other.id), nil
+			}
+		}
+		if len(want) > 1 {
+			wrong = vault.ErrAmbiguous
+		}
+		found, err := m.r.vault.Find(context.Background(), m.r.who, series, d.external)
+		if !errors.Is(err, wrong) || (err == nil) != (wrong == nil) {
+			t.Fatalf("finding in %q: error %v, want %v", series, err, wrong)
+		}
+		if err == nil && found.ID != want[0] {
+			t.Fatalf("finding in %q: got %s, want %s", series, found.ID, want[0])
+		}
 	}
 }
 

@@ -73,8 +73,8 @@ func (o *ownKeys) forget() {
 	o.envelope.Discard()
 }
 
-// seal makes the document's sealed row.
-func (o *ownKeys) seal(indexKey keys.Secret, text *sealedText) (journal.Row, error) {
+// seal makes the sealed row of the document, which is filed in a series.
+func (o *ownKeys) seal(indexKey keys.Secret, series string, text *sealedText) (journal.Row, error) {
 	raw, err := text.marshal()
 	if err != nil {
 		return journal.Row{}, err
@@ -83,5 +83,6 @@ func (o *ownKeys) seal(indexKey keys.Secret, text *sealedText) (journal.Row, err
 	if err != nil {
 		return journal.Row{}, err
 	}
-	return journal.Row{Key: sealedKey(sealedDocument, o.id), Value: value, Tokens: text.tokens(indexKey, o.id)}, nil
+	return journal.Row{Key: sealedKey(sealedDocument, o.id), Value: value,
+		Tokens: text.tokens(indexKey, series, o.id)}, nil
 }

@@ -171,7 +171,7 @@ func TestOtherTenant(t *testing.T) {
 			t.Errorf("%s: something was recorded", name)
 		}
 	}
-	if _, err := r.vault.Find(ctx, who, "EXT"); !errors.Is(err, vault.ErrNotFound) {
+	if _, err := r.vault.Find(ctx, who, "", "EXT"); !errors.Is(err, vault.ErrNotFound) {
 		t.Errorf("finding another tenant's: %v", err)
 	}
 	if page, err := r.vault.List(ctx, who, vault.Query{}); err != nil || len(page.Documents) != 0 {

@@ -27,7 +27,7 @@ func NewIndexer(view func(context.Context, func(journal.Reader) error) error, sv
 func (x Indexer) Tokens(ctx context.Context, rows []journal.SealedRowAt) ([]journal.TokensOf, error) {
 	out := make([]journal.TokensOf, len(rows))
 	places := map[string][]int{}
-	bindings := make([][]byte, len(rows))
+	bound := make([]boundRow, len(rows))
 	err := x.view(ctx, func(r journal.Reader) error {
 		for i, row := range rows {
 			tenant, binding, err := bindingOf(r, row.Key)
@@ -38,7 +38,14 @@ func (x Indexer) Tokens(ctx context.Context, rows []journal.SealedRowAt) ([]jour
 			if err != nil {
 				return err
 			}
-			bindings[i] = binding
+			bound[i] = boundRow{SealedRowAt: row, binding: binding}
+			if bound[i].series, err = seriesOf(r, row.Key); errors.Is(err, ErrNotFound) {
+				out[i].Problem = "the table of documents has no row for it"
+				continue
+			}
+			if err != nil {
+				return err
+			}
 			places[tenant] = append(places[tenant], i)
 		}
 		return nil
@@ -47,11 +54,30 @@ func (x Indexer) Tokens(ctx context.Context, rows []journal.SealedRowAt) ([]jour
 		return nil, fmt.Errorf("computing tokens: %w", err)
 	}
 	for tenant, at := range places {
-		if err := x.tenantTokens(ctx, tenant, at, rows, bindings, out); err != nil {
+		if err := x.tenantTokens(ctx, tenant, at, bound, out); err != nil {
 			return nil, fmt.Errorf("computing tokens: %w", err)
 		}
 	}
 	return out, nil
+}
+
+// boundRow is a sealed row with what it must be bound to, and the series of its document, if it is one's.
+type boundRow struct {
+	journal.SealedRowAt
+	binding []byte
+	series  string
+}
+
+// seriesOf is the series of the document that a sealed row, or tombstone, belongs to; "" for other rows.
+func seriesOf(r journal.Reader, key []byte) (string, error) {
+	if key[0] != sealedDocument && key[0] != sealedTombstone {
+		return "", nil
+	}
+	row, ok, err := documents.Get(r, key[1:])
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	return row.Series, err
 }
 
 // bindingOf is what a sealed row must be bound to. Its tenant is that of the event that binds it.
@@ -83,11 +109,11 @@ func bindingOf(r journal.Reader, key []byte) (tenant string, binding []byte, err
 }
 
 // tenantTokens unwraps the rows of one tenant and fills in their results.
-func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows []journal.SealedRowAt,
-	bindings [][]byte, out []journal.TokensOf) error {
+func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows []boundRow,
+	out []journal.TokensOf) error {
 	sealed := make([]seal.Sealed, len(at))
 	for i, place := range at {
-		sealed[i] = seal.Sealed{Binding: bindings[place], Value: rows[place].Value}
+		sealed[i] = seal.Sealed{Binding: rows[place].binding, Value: rows[place].Value}
 	}
 	opened, err := x.openSealed(ctx, tenant, sealed)
 	if err != nil {
@@ -103,7 +129,7 @@ func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows
 			out[place].Problem = "it cannot be unwrapped, or is not the row of this place"
 			continue
 		}
-		tokens, err := tokensIn(rows[place].Key, opened[i].Text)
+		tokens, err := tokensIn(rows[place], opened[i].Text)
 		if err != nil {
 			out[place].Problem = err.Error()
 			continue
@@ -121,20 +147,22 @@ func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows
 }
 
 // tokensIn reads the text of a sealed row for what its tokens are computed from; nil if it has none.
-func tokensIn(key, raw []byte) (func(index keys.Secret) [][]byte, error) {
-	switch key[0] {
+func tokensIn(row boundRow, raw []byte) (func(index keys.Secret) [][]byte, error) {
+	switch row.Key[0] {
 	case sealedDocument:
 		text, err := parseText(raw)
 		if err != nil {
 			return nil, err
 		}
-		return func(index keys.Secret) [][]byte { return text.tokens(index, journal.ID(key[1:])) }, nil
+		return func(index keys.Secret) [][]byte { return text.tokens(index, row.series, journal.ID(row.Key[1:])) }, nil
 	case sealedTombstone:
 		text, err := parseTombstone(raw)
 		if err != nil {
 			return nil, err
 		}
-		return func(index keys.Secret) [][]byte { return [][]byte{externalIDToken(index, text.ExternalID)} }, nil
+		return func(index keys.Secret) [][]byte {
+			return [][]byte{externalIDToken(index, row.series, text.ExternalID)}
+		}, nil
 	}
 	return nil, nil
 }

@@ -317,10 +317,10 @@ func testKeyLife(t *testing.T, h house) {
 	cfg := l.config(func(c *vault.Config) { c.Journal = now })
 	second, err := vault.Open(ctx, cfg)
 	l.must(err)
-	if doc, err := second.Find(ctx, l.who, "kept"); err != nil || doc.Title != "kept" {
+	if doc, err := second.Find(ctx, l.who, "", "kept"); err != nil || doc.Title != "kept" {
 		t.Errorf("after a restore the living document is %+v, error %v", doc, err)
 	}
-	_, err = second.Find(ctx, l.who, "doomed")
+	_, err = second.Find(ctx, l.who, "", "doomed")
 	l.wants("after a restore, the erased external id", err, vault.ErrErased)
 	l.must(second.Close())
 

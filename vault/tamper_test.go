@@ -166,7 +166,7 @@ func TestDigestDisclosed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := r.vault.Find(ctx, who, "EXT")
+		found, err := r.vault.Find(ctx, who, "", "EXT")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -103,8 +103,15 @@ func keyed(key keys.Secret, label string, parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-// externalIDToken leads to the one document with the external id.
-func externalIDToken(key keys.Secret, externalID string) []byte {
+// externalIDToken leads to the one document of a series with the external id. Each series has external ids of its own,
+// so that a deposit into one is never answered by what another one holds. The series' code at the end lets a principal
+// of several find all documents with an external id.
+func externalIDToken(key keys.Secret, series, externalID string) []byte {
+	return append(externalIDPrefix(key, externalID), series...)
+}
+
+// externalIDPrefix is what the tokens of an external id in all series begin with.
+func externalIDPrefix(key keys.Secret, externalID string) []byte {
 	return keyed(key, labelExternalID, []byte(externalID))
 }
 
@@ -118,11 +125,11 @@ func contentToken(key keys.Secret, digest []byte, id journal.ID) []byte {
 	return append(keyed(key, labelContent, digest), id[:]...)
 }
 
-// tokens are all that lead to a document with the text.
-func (t *sealedText) tokens(key keys.Secret, id journal.ID) [][]byte {
+// tokens are all that lead to a document of a series with the text.
+func (t *sealedText) tokens(key keys.Secret, series string, id journal.ID) [][]byte {
 	out := [][]byte{contentToken(key, t.ContentSHA256, id)}
 	if t.ExternalID != "" {
-		out = append(out, externalIDToken(key, t.ExternalID))
+		out = append(out, externalIDToken(key, series, t.ExternalID))
 	}
 	if t.Idempotency != nil {
 		out = append(out, idempotencyToken(key, t.Idempotency.Principal, t.Idempotency.Key))

@@ -58,7 +58,7 @@ func TestVectors(t *testing.T) {
 	}
 	got := vectors{
 		IndexKey: hex.EncodeToString(index), Document: doc, Principal: who.Principal, Text: raw,
-		External:    hex.EncodeToString(externalIDToken(index, d.ExternalID)),
+		External:    hex.EncodeToString(externalIDToken(index, d.Series, d.ExternalID)),
 		Idempotency: hex.EncodeToString(idempotencyToken(index, who.Principal.String(), d.IdempotencyKey)),
 		Content:     hex.EncodeToString(contentToken(index, text.ContentSHA256, doc)),
 		SealedKey:   hex.EncodeToString(sealedKey(sealedDocument, doc)),

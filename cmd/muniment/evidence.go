@@ -10,7 +10,7 @@ import (
 )
 
 func evidenceCommand(p *cli.Program) *cobra.Command {
-	var external string
+	var doc external
 	var disclose bool
 	c := &cobra.Command{
 		Use:   "evidence ID",
@@ -19,13 +19,13 @@ func evidenceCommand(p *cli.Program) *cobra.Command {
 It proves the document's record; with --disclose it also ties a copy of the content to it,
 which needs a permission of its own and is on record.`,
 		Example: "  muniment evidence --disclose 0190b5a0-7c1e-7000-8000-000000000001 > evidence.json",
-		Args:    idOrExternal(&external),
+		Args:    doc.args,
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			id, err := documentID(c.Context(), r, args, external)
+			id, err := doc.documentID(c.Context(), r, args)
 			if err != nil {
 				return err
 			}
@@ -39,7 +39,7 @@ which needs a permission of its own and is on record.`,
 			return nil
 		},
 	}
-	externalFlag(c.Flags(), &external)
+	doc.flags(c.Flags())
 	c.Flags().BoolVar(&disclose, "disclose", false, "add the content's digest and salt")
 	return c
 }

@@ -14,7 +14,8 @@ import (
 )
 
 func getCommand(p *cli.Program) *cobra.Command {
-	var external, to string
+	var doc external
+	var to string
 	var g remote.ReadOptions
 	c := &cobra.Command{
 		Use:   "get ID --purpose CODE",
@@ -24,7 +25,7 @@ purpose, a code of your house, and is on record before the first byte leaves the
 file appears under its name when all of it is there.`,
 		Example: "  muniment get 0190b5a0-7c1e-7000-8000-000000000001 --purpose audit --to plan.pdf",
 		Args: func(c *cobra.Command, args []string) error {
-			if err := idOrExternal(&external)(c, args); err != nil {
+			if err := doc.args(c, args); err != nil {
 				return err
 			}
 			if g.Purpose == "" {
@@ -37,7 +38,7 @@ file appears under its name when all of it is there.`,
 			if err != nil {
 				return err
 			}
-			id, err := documentID(c.Context(), r, args, external)
+			id, err := doc.documentID(c.Context(), r, args)
 			if err != nil {
 				return err
 			}
@@ -51,7 +52,7 @@ file appears under its name when all of it is there.`,
 		},
 	}
 	f := c.Flags()
-	externalFlag(f, &external)
+	doc.flags(f)
 	f.StringVar(&g.Purpose, "purpose", "", "why it is read, as a code: letters a to z, digits and dashes")
 	f.StringVar(&g.Note, "note", "", "the purpose in words")
 	f.StringVar(&g.Range, "range", "", "a byte range, such as bytes=0-1023")

@@ -14,18 +14,18 @@ import (
 )
 
 func historyCommand(p *cli.Program) *cobra.Command {
-	var external string
+	var doc external
 	var limit int
 	c := &cobra.Command{
 		Use:   "history ID",
 		Short: "Tell a document's story: every event about it, oldest first",
-		Args:  idOrExternal(&external),
+		Args:  doc.args,
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := remote.Connect(p)
 			if err != nil {
 				return err
 			}
-			id, err := documentID(c.Context(), r, args, external)
+			id, err := doc.documentID(c.Context(), r, args)
 			if err != nil {
 				return err
 			}
@@ -44,7 +44,7 @@ func historyCommand(p *cli.Program) *cobra.Command {
 			})
 		},
 	}
-	externalFlag(c.Flags(), &external)
+	doc.flags(c.Flags())
 	c.Flags().IntVar(&limit, "limit", 0, "at most so many, the newest (default: all)")
 	return c
 }

@@ -37,6 +37,7 @@ func causes() []cause {
 		{budget.ErrTooMuch, TooLarge},
 		{vault.ErrNotFound, NotFound},
 		{vault.ErrErased, Erased},
+		{vault.ErrAmbiguous, Ambiguous},
 		{approval.ErrOwnRequest, SecondPerson},
 		{rekey.ErrNoTrim, NotFound},
 		{rekey.ErrNotStarted, TrimNotStarted},
@@ -111,7 +112,8 @@ func detailOf(err error) string {
 	if field := new(invalid.Field); errors.As(err, &field) {
 		return field.Name + " " + field.Reason
 	}
-	if told := new(vault.PurposeUnlisted); errors.As(err, &told) {
+	var told interface{ Detail() string } // a *vault.PurposeUnlisted or a *vault.Ambiguous
+	if errors.As(err, &told) {
 		return told.Detail()
 	}
 	return ""

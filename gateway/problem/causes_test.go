@@ -38,6 +38,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 	}{
 		"authn.ErrUnauthenticated":   {authn.ErrUnauthenticated, 401, "unauthenticated"},
 		"access.ErrDenied":           {access.ErrDenied, 403, "denied"},
+		"vault.ErrAmbiguous":         {vault.ErrAmbiguous, 409, "ambiguous-external-id"},
 		"vault.ErrNotFound":          {vault.ErrNotFound, 404, "not-found"},
 		"vault.ErrErased":            {vault.ErrErased, 410, "erased"},
 		"approval.ErrOwnRequest":     {approval.ErrOwnRequest, 403, "second-person"},

@@ -44,6 +44,9 @@ var (
 		"Nothing was kept. Send it again over a faster connection."}
 	Conflict = Kind{"conflict", http.StatusConflict, "Other content is kept under this external id", false,
 		"Deposits are never overwritten. Use another external id for other content."}
+	Ambiguous = Kind{"ambiguous-external-id", http.StatusConflict, "Several series have this external id", false,
+		"Each series has external ids of its own. Name the series with the query parameter series; the detail says which " +
+			"have it."}
 	KeyCustody = Kind{"key-custody", http.StatusConflict, "The key custodian acts first", false,
 		"This gateway does not hold the tenants' keys. Rotate in the key service with the key custodian's own " +
 			"credentials, then repeat the request: muniment key rotate does both."}

@@ -5,7 +5,7 @@ func Kinds() []Kind {
 	return []Kind{
 		BadRequest, UnknownParameter, BadBody, BadID, BadDigest, BadCursor, PurposeMissing, BadPurpose, Interrupted,
 		Unauthenticated, Denied, SecondPerson, NotFound, NoSuchRoute, MethodNotAllowed, DispositionRequired, TooSlow,
-		Conflict, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, TrimOpen, TrimOver, Unapproved,
+		Conflict, Ambiguous, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, TrimOpen, TrimOver, Unapproved,
 		WaitingPeriod,
 		Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange, ContentMismatch, BadMetadata,
 		PurposeUnlisted, UnknownSeries, KeyReused, TooManyRequests, TooManyUploads,

@@ -206,10 +206,11 @@ type ClientInterface interface {
 
 	// GetDocumentByExternalID Find a document by the caller's own id
 	//
-	// The same answer as describing the document by its id.
+	// The same answer as describing the document by its id. It is looked for in the series that is named, or in those that the
+	// caller may describe; where several of these have it, the one that is not destroyed is meant.
 	//
 	// Corresponds with GET /v1/documents/by-external-id/{external_id} (the `GetDocumentByExternalID` operationId).
-	GetDocumentByExternalID(ctx context.Context, externalID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetDocumentByExternalID(ctx context.Context, externalID string, params *GetDocumentByExternalIDParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutDocumentByExternalIDWithBody Deposit under the caller's own id
 	//
@@ -217,6 +218,8 @@ type ClientInterface interface {
 	// receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
 	// deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
 	// `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
+	//
+	// Each series has ids of its own: what another series holds under this id changes nothing.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -229,6 +232,8 @@ type ClientInterface interface {
 	// receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
 	// deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
 	// `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
+	//
+	// Each series has ids of its own: what another series holds under this id changes nothing.
 	//
 	// Takes a body of the `application/vnd.muniment.deposit+json` content type.
 	//
@@ -723,11 +728,12 @@ func (c *Client) DepositDocumentWithApplicationVndMunimentDepositPlusJSONBody(ct
 
 // GetDocumentByExternalID Find a document by the caller's own id
 //
-// The same answer as describing the document by its id.
+// The same answer as describing the document by its id. It is looked for in the series that is named, or in those that the
+// caller may describe; where several of these have it, the one that is not destroyed is meant.
 //
 // Corresponds with GET /v1/documents/by-external-id/{external_id} (the `GetDocumentByExternalID` operationId).
-func (c *Client) GetDocumentByExternalID(ctx context.Context, externalID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetDocumentByExternalIDRequest(c.Server, externalID)
+func (c *Client) GetDocumentByExternalID(ctx context.Context, externalID string, params *GetDocumentByExternalIDParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDocumentByExternalIDRequest(c.Server, externalID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -744,6 +750,8 @@ func (c *Client) GetDocumentByExternalID(ctx context.Context, externalID string,
 // receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
 // deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
 // `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
+//
+// Each series has ids of its own: what another series holds under this id changes nothing.
 //
 // Takes any type of body and a specified content type.
 //
@@ -766,6 +774,8 @@ func (c *Client) PutDocumentByExternalIDWithBody(ctx context.Context, externalID
 // receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
 // deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
 // `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
+//
+// Each series has ids of its own: what another series holds under this id changes nothing.
 //
 // Takes a body of the `application/vnd.muniment.deposit+json` content type.
 //
@@ -2008,7 +2018,7 @@ func NewDepositDocumentRequestWithBody(server string, params *DepositDocumentPar
 }
 
 // NewGetDocumentByExternalIDRequest constructs an http.Request for the GetDocumentByExternalID method
-func NewGetDocumentByExternalIDRequest(server string, externalID string) (*http.Request, error) {
+func NewGetDocumentByExternalIDRequest(server string, externalID string, params *GetDocumentByExternalIDParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2031,6 +2041,33 @@ func NewGetDocumentByExternalIDRequest(server string, externalID string) (*http.
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Series != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "series", *params.Series, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -3489,12 +3526,13 @@ type ClientWithResponsesInterface interface {
 
 	// GetDocumentByExternalIDWithResponse Find a document by the caller's own id
 	//
-	// The same answer as describing the document by its id.
+	// The same answer as describing the document by its id. It is looked for in the series that is named, or in those that the
+	// caller may describe; where several of these have it, the one that is not destroyed is meant.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/documents/by-external-id/{external_id} (the `GetDocumentByExternalID` operationId).
-	GetDocumentByExternalIDWithResponse(ctx context.Context, externalID string, reqEditors ...RequestEditorFn) (*GetDocumentByExternalIDResponse, error)
+	GetDocumentByExternalIDWithResponse(ctx context.Context, externalID string, params *GetDocumentByExternalIDParams, reqEditors ...RequestEditorFn) (*GetDocumentByExternalIDResponse, error)
 
 	// PutDocumentByExternalIDWithBodyWithResponse Deposit under the caller's own id
 	//
@@ -3502,6 +3540,8 @@ type ClientWithResponsesInterface interface {
 	// receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
 	// deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
 	// `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
+	//
+	// Each series has ids of its own: what another series holds under this id changes nothing.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3514,6 +3554,8 @@ type ClientWithResponsesInterface interface {
 	// receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
 	// deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
 	// `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
+	//
+	// Each series has ids of its own: what another series holds under this id changes nothing.
 	//
 	// Takes a body of the `application/vnd.muniment.deposit+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4823,8 +4865,12 @@ type GetDocumentByExternalIDResponse struct {
 	ApplicationProblemJSON403 *Denied
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Ambiguous
 	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
 	ApplicationProblemJSON410 *Erased
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooMany
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4866,9 +4912,19 @@ func (r GetDocumentByExternalIDResponse) GetApplicationProblemJSON404() *NotFoun
 	return r.ApplicationProblemJSON404
 }
 
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r GetDocumentByExternalIDResponse) GetApplicationProblemJSON409() *Ambiguous {
+	return r.ApplicationProblemJSON409
+}
+
 // GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
 func (r GetDocumentByExternalIDResponse) GetApplicationProblemJSON410() *Erased {
 	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetDocumentByExternalIDResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -8171,13 +8227,14 @@ func (c *ClientWithResponses) DepositDocumentWithApplicationVndMunimentDepositPl
 
 // GetDocumentByExternalIDWithResponse Find a document by the caller's own id
 //
-// The same answer as describing the document by its id.
+// The same answer as describing the document by its id. It is looked for in the series that is named, or in those that the
+// caller may describe; where several of these have it, the one that is not destroyed is meant.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/documents/by-external-id/{external_id} (the `GetDocumentByExternalID` operationId).
-func (c *ClientWithResponses) GetDocumentByExternalIDWithResponse(ctx context.Context, externalID string, reqEditors ...RequestEditorFn) (*GetDocumentByExternalIDResponse, error) {
-	rsp, err := c.GetDocumentByExternalID(ctx, externalID, reqEditors...)
+func (c *ClientWithResponses) GetDocumentByExternalIDWithResponse(ctx context.Context, externalID string, params *GetDocumentByExternalIDParams, reqEditors ...RequestEditorFn) (*GetDocumentByExternalIDResponse, error) {
+	rsp, err := c.GetDocumentByExternalID(ctx, externalID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -8190,6 +8247,8 @@ func (c *ClientWithResponses) GetDocumentByExternalIDWithResponse(ctx context.Co
 // receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
 // deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
 // `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
+//
+// Each series has ids of its own: what another series holds under this id changes nothing.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8208,6 +8267,8 @@ func (c *ClientWithResponses) PutDocumentByExternalIDWithBodyWithResponse(ctx co
 // receipt, other content is `409`, and after destruction it is `410`. On an id under which another principal has
 // deposited it is `403`, for right and wrong content alike, unless the caller may also describe and disclose. An
 // `Idempotency-Key` that is new goes with an id that is new; with one that is known it is `422`.
+//
+// Each series has ids of its own: what another series holds under this id changes nothing.
 //
 // Takes a body of the `application/vnd.muniment.deposit+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9729,12 +9790,26 @@ func ParseGetDocumentByExternalIDResponse(rsp *http.Response) (*GetDocumentByExt
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Ambiguous
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
 		var dest Erased
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooMany

@@ -44,9 +44,13 @@ func (r *Client) List(ctx context.Context, f Filter) ([]openapi.Document, error)
 	}
 }
 
-// Find is the id of the document that has an id of the depositor's.
-func (r *Client) Find(ctx context.Context, external string) (string, error) {
-	d, err := decode[openapi.Document](r.body(r.api.GetDocumentByExternalID(ctx, external)))
+// Find is the id of the document that has an id of the depositor's, in a series or in any that the caller may see.
+func (r *Client) Find(ctx context.Context, series, external string) (string, error) {
+	var params openapi.GetDocumentByExternalIDParams
+	if series != "" {
+		params.Series = &series
+	}
+	d, err := decode[openapi.Document](r.body(r.api.GetDocumentByExternalID(ctx, external, &params)))
 	if err != nil {
 		return "", err
 	}
