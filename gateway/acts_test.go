@@ -42,30 +42,29 @@ func TestActsOfAuthority(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRigWaiting(t, 100*time.Millisecond)
+			r.found()
 			custodian := r.principal(access.Grant{Role: access.KeyCustodian})
 			wants(t, "rotating", r.call(http.MethodPost, "/v1/keys/rotations", "", custodian), 200, "")
 			wants(t, "rewrapping", r.call(http.MethodPost, "/v1/keys/rewraps", "", custodian), 202, "")
 			r.awaitRewrap(custodian)
 			r.recordBackup()
-			const auditor, approver = `{"grants":[{"role":"auditor"}]}`, `{"grants":[{"role":"approver"}]}`
-			gone := r.created(auditor, http.StatusCreated)
-			keysOf := "/v1/principals/" + gone.ID + "/keys"
+			gone, goneKey := r.person("Gone", access.Grant{Role: access.Auditor})
+			keysOf := "/v1/principals/" + gone + "/keys"
 
 			switched(r, true)
-			added := r.created(approver, http.StatusAccepted)
-			wants(t, "using a key", r.call(http.MethodGet, "/v1/keys", "", added.Key), 200, "")
-			a := r.call(http.MethodDelete, keysOf, "", r.token)
+			added := r.widened(http.StatusAccepted)
+			a := r.call(http.MethodDelete, keysOf, "", r.administrator)
 			wants(t, "revoking", a, 202, "")
 			if !strings.Contains(string(a.body), `"revoked":1`) || a.header.Get("Retry-After") != "" {
 				t.Errorf("revoking: %v %s", a.header, a.body)
 			}
-			wants(t, "using a revoked key", r.call(http.MethodGet, "/v1/keys", "", gone.Key), 401, "unauthenticated")
+			wants(t, "using a revoked key", r.call(http.MethodGet, "/v1/keys", "", goneKey), 401, "unauthenticated")
 			a = r.call(http.MethodPost, "/v1/keys/trims", "{}", custodian)
 			wants(t, "proposing", a, 202, "")
 			var trim openapi.Trim
 			a.json(t, &trim)
 			at := "/v1/keys/trims/" + trim.ID
-			a = r.call(http.MethodPost, at+"/approval", "", added.Key)
+			a = r.call(http.MethodPost, at+"/approval", "", added)
 			wants(t, "approving", a, 202, "")
 			if a.json(t, &trim); trim.State != openapi.TrimStateApproved {
 				t.Errorf("the trim is %+v", trim)
@@ -78,13 +77,13 @@ func TestActsOfAuthority(t *testing.T) {
 
 			switched(r, false)
 			r.until("revoking again", http.StatusOK, func() answer {
-				return r.call(http.MethodDelete, keysOf, "", r.token)
+				return r.call(http.MethodDelete, keysOf, "", r.administrator)
 			})
 			r.until("approving again", http.StatusOK, func() answer {
-				return r.call(http.MethodPost, at+"/approval", "", added.Key)
+				return r.call(http.MethodPost, at+"/approval", "", added)
 			})
 			r.until("creating", http.StatusCreated, func() answer {
-				return r.call(http.MethodPost, "/v1/principals", auditor, r.token)
+				return r.call(http.MethodPost, "/v1/principals", newAuditor, r.administrator)
 			})
 			a = r.until("carrying out", http.StatusOK, func() answer {
 				return r.call(http.MethodPost, at+"/execution", "", custodian)
@@ -96,16 +95,45 @@ func TestActsOfAuthority(t *testing.T) {
 	}
 }
 
-// created makes a principal, which must be answered with that status.
-func (r *rig) created(grants string, status int) (out openapi.Principal) {
+// newAuditor creates an auditor.
+const newAuditor = `{"name":"An Auditor","grants":[{"role":"auditor"}]}`
+
+// widened makes an approver, step by step: each is answered with that status, or 200 in the place of 201, and is in
+// force. It returns the approver's token.
+func (r *rig) widened(status int) string {
 	r.t.Helper()
-	a := r.call(http.MethodPost, "/v1/principals", grants, r.token)
+	const second = `{"name":"A Second","grants":[{"role":"approver"}]}`
+	a := r.call(http.MethodPost, "/v1/principals", second, r.administrator)
 	wants(r.t, "creating", a, status, "")
-	a.json(r.t, &out)
-	if out.Key == "" || out.ID == "" || len(out.Grants) != 1 {
+	var created openapi.CreatedPrincipal
+	if a.json(r.t, &created); created.Code == nil || created.Proposal == nil || created.Proposal.ID == nil {
 		r.t.Fatalf("the answer is %s", a.body)
 	}
-	return out
+	a = r.call(http.MethodPost, "/v1/principals/"+created.ID+"/codes", "", r.administrator)
+	wants(r.t, "issuing a code", a, status, "")
+	var issued openapi.OneTimeCode
+	a.json(r.t, &issued)
+	a = r.call(http.MethodPost, "/v1/claims", asText(openapi.NewClaim{Code: issued.Code}), "")
+	wants(r.t, "claiming", a, status, "")
+	var claimed openapi.Claim
+	a.json(r.t, &claimed)
+	wants(r.t, "using an unapproved key", r.call(http.MethodGet, "/v1/keys", "", claimed.Key), 401, "key-unapproved")
+	if a = r.approve(*created.Proposal.ID); a.status != status && (a.status != 200 || status != 201) {
+		r.t.Errorf("approving: %d %s", a.status, a.body)
+	}
+	wants(r.t, "using a key", r.call(http.MethodGet, "/v1/keys", "", claimed.Key), 200, "")
+	return claimed.Key
+}
+
+// created makes a principal on trial, which must be answered with that status.
+func (r *rig) created(status int) {
+	r.t.Helper()
+	a := r.call(http.MethodPost, "/v1/principals", newAuditor, r.token)
+	wants(r.t, "creating", a, status, "")
+	var out openapi.CreatedPrincipal
+	if a.json(r.t, &out); out.Key == nil || len(out.Grants) != 1 {
+		r.t.Fatalf("the answer is %s", a.body)
+	}
 }
 
 // versions are those of the default tenant's key that there are in the key service.
@@ -134,14 +162,14 @@ func TestReadinessTellsOfTheLockedCheckpoint(t *testing.T) {
 	t.Parallel()
 	r, clock := newClockedRig(t)
 	r.want(clock, http.StatusOK, "locked checkpoint", "ok=true needed=false")
-	r.created(`{"grants":[{"role":"auditor"}]}`, http.StatusCreated)
+	r.created(http.StatusCreated)
 	r.want(clock, http.StatusOK, "locked checkpoint", "ok=true needed=false", "the newest is of", "locked until")
 	r.locked.Arm(objectstest.Fault{Op: objectstest.Put, Times: -1, Err: errors.New("no lock is taken")})
-	r.created(`{"grants":[{"role":"auditor"}]}`, http.StatusAccepted)
+	r.created(http.StatusAccepted)
 	r.want(clock, http.StatusOK, "locked checkpoint", "ok=false needed=false", "no lock is taken",
 		"→ see that the documents' store takes objects under a lock")
 	r.locked.Disarm()
-	r.created(`{"grants":[{"role":"auditor"}]}`, http.StatusCreated)
+	r.created(http.StatusCreated)
 	r.want(clock, http.StatusOK, "locked checkpoint", "ok=true needed=false", "the newest is of")
 	clock.Advance(36 * 24 * time.Hour)
 	r.want(clock, http.StatusOK, "locked checkpoint", "ok=false needed=false", "its lock has run out")

@@ -29,9 +29,14 @@ func (s *Server) listBackups(r *request) error {
 	if err != nil {
 		return err
 	}
+	ids := make([]string, len(list))
+	for i, one := range list {
+		ids[i] = one.Actor
+	}
+	names := s.names(r, ids...)
 	out := openapi.BackupList{Backups: make([]openapi.Backup, len(list))}
 	for i, one := range list {
-		out.Backups[i] = backup(one)
+		out.Backups[i] = backup(names, one)
 	}
 	return r.reply(http.StatusOK, out)
 }
@@ -53,11 +58,12 @@ func (s *Server) recordBackup(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.reply(http.StatusCreated, backup(recorded))
+	return r.reply(http.StatusCreated, backup(s.names(r, recorded.Actor), recorded))
 }
 
-func backup(b rekey.Backup) openapi.Backup {
+func backup(names names, b rekey.Backup) openapi.Backup {
 	return openapi.Backup{
 		Index: b.Index, Size: b.Size, Root: b.Root.String(), Label: optional(b.Label), At: b.At, Actor: b.Actor,
+		ActorName: names.of(b.Actor),
 	}
 }

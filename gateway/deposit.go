@@ -153,6 +153,6 @@ func (r *request) deposited(d vault.Deposited) error {
 	}
 	return r.reply(status, openapi.Deposit{
 		ID: d.ID.String(), Created: d.Created, Acknowledged: acknowledged, Receipt: receipt(d.Receipt),
-		Document: document(d.Document),
+		Document: document(nil, d.Document),
 	})
 }

@@ -224,6 +224,7 @@ func TestNobodyIsReadInVain(t *testing.T) {
 		}
 	}
 	// Somebody who may deposit in one series only is refused another before the file is read.
+	wants(t, "creating a series", r.call(http.MethodPost, "/v1/series", `{"code":"permits"}`, r.token), 201, "")
 	clerk := r.principal(access.Grant{Role: access.Depositor, Series: "permits"})
 	conn := r.dial()
 	r.write(conn, "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer "+clerk+

@@ -21,7 +21,7 @@ func (s *Server) list(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.reply(http.StatusOK, documentPage(page))
+	return r.reply(http.StatusOK, documentPage(s.depositors(r, page), page))
 }
 
 // documentQuery reads the parameters of a listing.
@@ -72,7 +72,7 @@ func (s *Server) find(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.reply(http.StatusOK, document(found))
+	return r.reply(http.StatusOK, document(s.names(r, found.Depositor), found))
 }
 
 func (s *Server) describe(r *request) error {
@@ -84,7 +84,7 @@ func (s *Server) describe(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.reply(http.StatusOK, document(found))
+	return r.reply(http.StatusOK, document(s.names(r, found.Depositor), found))
 }
 
 func (s *Server) refuseDelete(*request) error {
@@ -108,7 +108,9 @@ func (s *Server) history(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.reply(http.StatusOK, openapi.History{Entries: entries(page.Records), Next: optional(page.Next)})
+	return r.reply(http.StatusOK, openapi.History{
+		Entries: entries(s.actors(r, page.Records), page.Records), Next: optional(page.Next),
+	})
 }
 
 // evidenceMemory is the memory that making evidence takes, and sending it to a client that is slow, in bytes.

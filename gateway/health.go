@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"muniment/anchor/journal"
+	"muniment/vault/access"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
 )
@@ -164,21 +165,36 @@ func (h *health) cautions(ctx context.Context) []caution {
 	}
 	// A journal that cannot be read is told of as a dependency.
 	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		found, err := h.cfg.Door.Authority().Tenancies(r)
-		for _, t := range found {
-			if !t.Trial {
-				continue
+		tenancies, err := h.cfg.Door.Authority().Tenancies(r)
+		for _, one := range tenancies {
+			if name, detail, fix := TenancyCaution(one); name != "" {
+				out = append(out, caution{Name: name, Detail: detail, Fix: fix})
 			}
-			out = append(out, caution{
-				Name: "trial",
-				Detail: "tenant " + t.Tenant + " is on trial: one person is enough to let others in, " +
-					"and its first principal may deposit, read, file, audit and administer",
-				Fix: "have two people found it before records are kept: muniment principal found",
-			})
 		}
 		return err
 	})
 	return out
+}
+
+// TenancyCaution says what an operator should know, and do, of how a tenant is founded; nothing of one that two people
+// have founded.
+func TenancyCaution(t access.Tenancy) (name, detail, fix string) {
+	switch {
+	case t.Recovery():
+		return "recovery", fmt.Sprintf("the operator puts two other people in the place of the administrator and the "+
+				"approver of tenant %s, from %s on: %s and %s", t.Tenant,
+				t.Founding.NotBefore.UTC().Format(time.RFC3339), t.Founding.Administrator, t.Founding.Approver),
+			"make sure that this is wanted: any administrator or approver who is still there can stop it"
+	case t.Founding != nil:
+		return "founding", "tenant " + t.Tenant + " is being founded, and not both of its founders have claimed " +
+				"their keys", "each of the two runs muniment principal claim with their code; codes that were lost " +
+				"are made anew by muniment principal found on trial, else by starting the server again"
+	case t.Trial:
+		return "trial", "tenant " + t.Tenant + " is on trial: one API key may nearly everything, one person gives " +
+				"out roles, and nothing that takes two people can be done",
+			"before records are kept here, have two people found it: muniment principal found"
+	}
+	return "", "", ""
 }
 
 // fixOf is the advice about a dependency that fails: the error's own, or the one for its kind.

@@ -76,7 +76,7 @@ func TestReadiness(t *testing.T) {
 	if status != http.StatusOK || !got.Ready || got.Version != "test" || got.Origin != "muniment/test" {
 		t.Errorf("%d %+v", status, got)
 	}
-	if len(got.Cautions) != 1 || !strings.Contains(got.Cautions[0].Detail, "the first principal of tenant default") {
+	if len(got.Cautions) != 1 || !strings.Contains(got.Cautions[0].Detail, "tenant default is on trial") {
 		t.Errorf("cautions: %+v", got.Cautions)
 	}
 	for name, want := range map[string]string{

@@ -78,7 +78,7 @@ func (s *Server) entries(r *request) error {
 	if len(records) > 0 {
 		next = records[len(records)-1].Seq
 	}
-	return r.reply(http.StatusOK, openapi.EntryPage{Entries: entries(records), Next: next})
+	return r.reply(http.StatusOK, openapi.EntryPage{Entries: entries(s.actors(r, records), records), Next: next})
 }
 
 // feed reads until there is an entry or ctx ends. The journal's size is taken before each reading, so that nothing can

@@ -33,8 +33,13 @@ func (s *Server) keyStatus(r *request) error {
 	if status.Rewrap != nil {
 		out.Rewrap = optional(rewrap(*status.Rewrap))
 	}
+	var people []string
+	for _, one := range status.Trims {
+		people = append(people, one.Proposer, one.Approver)
+	}
+	names := s.names(r, people...)
 	for i, one := range status.Trims {
-		out.Trims[i] = trim(one)
+		out.Trims[i] = trim(names, one)
 	}
 	return r.reply(http.StatusOK, out)
 }
@@ -73,7 +78,7 @@ func (s *Server) proposeTrim(r *request) error {
 		oldest = *in.Oldest
 	}
 	proposed, err := s.cfg.Keys.ProposeTrim(r.Request().Context(), r.who, oldest)
-	return r.acted(http.StatusCreated, trim(proposed), err)
+	return r.acted(http.StatusCreated, s.trim(r, proposed), err)
 }
 
 func (s *Server) approveTrim(r *request) error {
@@ -82,7 +87,7 @@ func (s *Server) approveTrim(r *request) error {
 		return err
 	}
 	approved, err := s.cfg.Keys.ApproveTrim(r.Request().Context(), r.who, id)
-	return r.acted(http.StatusOK, trim(approved), err)
+	return r.acted(http.StatusOK, s.trim(r, approved), err)
 }
 
 func (s *Server) runTrim(r *request) error {
@@ -98,7 +103,7 @@ func (s *Server) runTrim(r *request) error {
 	if done.State == approval.Begun {
 		status = http.StatusAccepted
 	}
-	return r.acted(status, trim(done), err)
+	return r.acted(status, s.trim(r, done), err)
 }
 
 // named is an id in the path that is not a document's. A malformed id is answered 404: it names nothing.
@@ -130,11 +135,19 @@ func rewrap(w rekey.Rewrap) openapi.Rewrap {
 	return out
 }
 
-func trim(t rekey.Trim) openapi.Trim {
+// trim is a trim with the names of those who have acted in it.
+func (s *Server) trim(r *request, t rekey.Trim) openapi.Trim {
+	return trim(s.names(r, t.Proposer, t.Approver), t)
+}
+
+func trim(names names, t rekey.Trim) openapi.Trim {
 	return openapi.Trim{
 		ID: t.ID.String(), State: openapi.TrimState(t.State), Oldest: t.Oldest, Proposer: t.Proposer,
-		ProposedAt: t.Proposed,
-		NotBefore:  t.NotBefore, LapsesAt: t.Lapses, Approver: optional(t.Approver), ApprovedAt: moment(t.Approved),
+		ProposerName: names.of(t.Proposer),
+		ProposedAt:   t.Proposed,
+		NotBefore:    t.NotBefore, LapsesAt: t.Lapses,
+		Approver: optional(t.Approver), ApproverName: names.of(t.Approver),
+		ApprovedAt:       moment(t.Approved),
 		ApprovalLapsesAt: moment(t.Until), BegunAt: moment(t.Begun), DoneAt: moment(t.Done),
 	}
 }

@@ -19,11 +19,12 @@ func optional[T comparable](v T) *T {
 	return &v
 }
 
-func document(d vault.Document) openapi.Document {
+func document(names names, d vault.Document) openapi.Document {
 	out := openapi.Document{
 		ID: d.ID.String(), Series: d.Series, State: openapi.DocumentState(d.State), Size: d.Size,
 		DepositedAt: d.Deposited,
-		Depositor:   d.Depositor, Index: d.Index, RecordDate: optional(d.RecordDate),
+		Depositor:   d.Depositor, DepositorName: names.of(d.Depositor), Index: d.Index,
+		RecordDate:       optional(d.RecordDate),
 		Commitment:       base64.StdEncoding.EncodeToString(d.Commitment),
 		CiphertextSHA256: hex.EncodeToString(d.CiphertextSHA256), Withheld: optional(d.Withheld),
 		WithheldBecause: optional(openapi.WithheldBecause(d.WithheldBecause)),
@@ -50,10 +51,10 @@ func document(d vault.Document) openapi.Document {
 	return out
 }
 
-func documentPage(p vault.Page) openapi.DocumentPage {
+func documentPage(names names, p vault.Page) openapi.DocumentPage {
 	out := openapi.DocumentPage{Documents: make([]openapi.Document, len(p.Documents)), Next: optional(p.Next)}
 	for i, d := range p.Documents {
-		out.Documents[i] = document(d)
+		out.Documents[i] = document(names, d)
 	}
 	return out
 }
@@ -71,11 +72,12 @@ func receipt(r journal.Receipt) openapi.Receipt {
 	return out
 }
 
-func entries(records []journal.Record) []openapi.Entry {
+func entries(names names, records []journal.Record) []openapi.Entry {
 	out := make([]openapi.Entry, len(records))
 	for i, r := range records {
 		out[i] = openapi.Entry{
-			Index: r.Index, Seq: r.Seq, At: r.At, Type: r.Type, Actor: r.Actor, Nonce: r.Nonce[:], Body: string(r.Body),
+			Index: r.Index, Seq: r.Seq, At: r.At, Type: r.Type, Actor: r.Actor, ActorName: names.of(r.Actor),
+			Nonce: r.Nonce[:], Body: string(r.Body),
 		}
 		if !r.Doc.IsZero() {
 			out[i].Document = optional(r.Doc.String())

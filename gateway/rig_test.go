@@ -55,25 +55,27 @@ func notShort(t *testing.T, why string) {
 // rig is a gateway on loopback before a real vault: a journal in memory, objects in a folder, keys in a file, a local
 // ledger.
 type rig struct {
-	t        testing.TB
-	url      string
-	addr     string
-	server   *gateway.Server
-	http     *http.Server
-	vault    *vault.Vault
-	journal  *journal.Journal
-	backend  *memory.Store       // the journal's
-	bucket   *journaltest.Bucket // what the journal is released to
-	signer   *signer
-	locked   *objectstest.Faulty // where the checkpoints are kept under their lock
-	folder   string              // of the objects
-	token    string              // of the bootstrap principal, who may do everything
-	who      access.Who
-	contract *openapitest.Contract
-	client   *http.Client
-	log      *logs
-	keys     *faultyKeys
-	policy   *evidence.Policy
+	t       testing.TB
+	url     string
+	addr    string
+	server  *gateway.Server
+	http    *http.Server
+	vault   *vault.Vault
+	journal *journal.Journal
+	backend *memory.Store       // the journal's
+	bucket  *journaltest.Bucket // what the journal is released to
+	signer  *signer
+	locked  *objectstest.Faulty // where the checkpoints are kept under their lock
+	folder  string              // of the objects
+	token   string              // of the first principal, who may do nearly everything; see newFoundedRig
+	who     access.Who
+	// administrator and approver are the tokens of the founders; "" while the tenant is on trial.
+	administrator, approver string
+	contract                *openapitest.Contract
+	client                  *http.Client
+	log                     *logs
+	keys                    *faultyKeys
+	policy                  *evidence.Policy
 
 	releaseWait time.Duration // of the door
 }
@@ -325,7 +327,7 @@ func with(name, value string) func(*http.Request) {
 	}
 }
 
-// do sends a request as the bootstrap principal, reads the answer whole, and holds it against the contract.
+// do sends a request as the rig's principal, reads the answer whole, and holds it against the contract.
 func (r *rig) do(method, target string, body io.Reader, change ...func(*http.Request)) answer {
 	r.t.Helper()
 	req, err := http.NewRequest(method, r.url+target, body)
@@ -391,11 +393,15 @@ func (r *rig) deposit(content []byte, change ...func(*http.Request)) openapi.Dep
 // principal makes a principal of the default tenant and returns its token.
 func (r *rig) principal(grants ...access.Grant) string {
 	r.t.Helper()
-	out, err := r.vault.CreatePrincipal(context.Background(), r.who, vault.NewPrincipal{Grants: grants})
+	if r.administrator != "" {
+		_, token := r.person("A person of the test", grants...)
+		return token
+	}
+	created, err := r.vault.CreatePrincipal(context.Background(), r.who, vault.NewPrincipal{Grants: grants})
 	if err != nil && !errors.Is(err, access.ErrUnreleased) { // which leaves it in force
 		r.t.Fatal(err)
 	}
-	return out.Key.Reveal()
+	return created.Key.Reveal()
 }
 
 // stored are the paths of all files that hold objects.

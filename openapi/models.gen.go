@@ -106,6 +106,36 @@ func (e GrantRole) Valid() bool {
 	}
 }
 
+// Defines values for GrantProposalState.
+const (
+	GrantProposalStateApproved   GrantProposalState = "approved"
+	GrantProposalStateBegun      GrantProposalState = "begun"
+	GrantProposalStateDone       GrantProposalState = "done"
+	GrantProposalStateLapsed     GrantProposalState = "lapsed"
+	GrantProposalStateProposed   GrantProposalState = "proposed"
+	GrantProposalStateSuperseded GrantProposalState = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the GrantProposalState enum.
+func (e GrantProposalState) Valid() bool {
+	switch e {
+	case GrantProposalStateApproved:
+		return true
+	case GrantProposalStateBegun:
+		return true
+	case GrantProposalStateDone:
+		return true
+	case GrantProposalStateLapsed:
+		return true
+	case GrantProposalStateProposed:
+		return true
+	case GrantProposalStateSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyStatusCustody.
 const (
 	Elsewhere KeyStatusCustody = "elsewhere"
@@ -306,6 +336,10 @@ type Backup struct {
 	// Actor A UUIDv7 in its canonical form.
 	Actor ID `json:"actor"`
 
+	// ActorName That principal's display name, given to callers who may see names, where it has one. It is of today, and no part of
+	// the body.
+	ActorName *string `json:"actor_name,omitempty"`
+
 	// At When it was put on record, in UTC.
 	At time.Time `json:"at"`
 
@@ -323,6 +357,52 @@ type Backup struct {
 // BackupList Backups.
 type BackupList struct {
 	Backups []Backup `json:"backups"`
+}
+
+// Claim What a claim came to.
+type Claim struct {
+	// Fingerprint Of an API key, for people to compare: the first 16 hexadecimal digits of its SHA-256, in groups of four. The key cannot
+	// be told from it.
+	Fingerprint Fingerprint `json:"fingerprint"`
+
+	// Founded Whether this claim ended the founding of the tenant.
+	Founded bool `json:"founded"`
+
+	// InForce Whether the key opens anything yet.
+	InForce bool `json:"in_force"`
+
+	// Key The API key, `mun_…`. It is shown this once.
+	Key string `json:"key"`
+
+	// Principal Somebody, or a system, who may act in a tenant.
+	Principal Principal `json:"principal"`
+}
+
+// CreatedPrincipal A principal that was just created.
+type CreatedPrincipal struct {
+	// Code Else a one-time code, `mun_once_…`, which is shown this once.
+	Code *string `json:"code,omitempty"`
+
+	// CodeLapsesAt When the code is void, in UTC.
+	CodeLapsesAt *time.Time `json:"code_lapses_at,omitempty"`
+
+	// Grants The roles that are in force.
+	Grants []Grant `json:"grants"`
+
+	// ID A UUIDv7 in its canonical form.
+	ID ID `json:"id"`
+
+	// Key On trial: its API key, `mun_…`, which is shown this once.
+	Key *string `json:"key,omitempty"`
+
+	// Name What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Name *DisplayName `json:"name,omitempty"`
+
+	// Proposal A proposal to widen what a principal may do, or which keys speak for it, and what has become of it. `digest` covers the
+	// tenant, the principal, its name, its roles before and after, and its keys, as they are now. Without an id it is none:
+	// on trial nobody has to approve.
+	Proposal *GrantProposal `json:"proposal,omitempty"`
 }
 
 // Date A civil date, as in RFC 3339.
@@ -404,6 +484,10 @@ type DigestQuestion struct {
 	Document ID `json:"document"`
 }
 
+// DisplayName What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+// names, and stands in no log.
+type DisplayName = string
+
 // Document What is known of a document besides its content. `file_name`, `title`, `media_type`, `external_id`, `attributes` and
 // `content_sha256` come from its sealed row and are absent once it is erased. `content_sha256` is given to principals
 // only whose role covers disclosure: who has it can confirm a guess of the content.
@@ -431,6 +515,9 @@ type Document struct {
 
 	// Depositor A UUIDv7 in its canonical form.
 	Depositor ID `json:"depositor"`
+
+	// DepositorName The depositor's display name, given to callers who may see names, where it has one.
+	DepositorName *string `json:"depositor_name,omitempty"`
 
 	// ErasedAt When an erased document was erased, in UTC.
 	ErasedAt *time.Time `json:"erased_at,omitempty"`
@@ -490,6 +577,10 @@ type Entry struct {
 	// Actor The principal who acted.
 	Actor string `json:"actor"`
 
+	// ActorName That principal's display name, given to callers who may see names, where it has one. It is of today, and no part of
+	// the body.
+	ActorName *string `json:"actor_name,omitempty"`
+
 	// At When it was committed, in UTC.
 	At time.Time `json:"at"`
 
@@ -527,6 +618,35 @@ type Evidence struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// Fingerprint Of an API key, for people to compare: the first 16 hexadecimal digits of its SHA-256, in groups of four. The key cannot
+// be told from it.
+type Fingerprint = string
+
+// FounderCode A founder, and the code that makes their key.
+type FounderCode struct {
+	// Code `mun_once_…`. It is shown this once.
+	Code string `json:"code"`
+
+	// LapsesAt When it is void, in UTC.
+	LapsesAt time.Time `json:"lapses_at"`
+
+	// Name What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Name *DisplayName `json:"name,omitempty"`
+
+	// Principal A UUIDv7 in its canonical form.
+	Principal ID `json:"principal"`
+}
+
+// Founding A founding that waits for two claims.
+type Founding struct {
+	// Administrator A founder, and the code that makes their key.
+	Administrator FounderCode `json:"administrator"`
+
+	// Approver A founder, and the code that makes their key.
+	Approver FounderCode `json:"approver"`
+}
+
 // Grant A role, for the whole tenant or for one series.
 type Grant struct {
 	Role GrantRole `json:"role"`
@@ -537,6 +657,75 @@ type Grant struct {
 
 // GrantRole defines model for Grant.Role.
 type GrantRole string
+
+// GrantProposal A proposal to widen what a principal may do, or which keys speak for it, and what has become of it. `digest` covers the
+// tenant, the principal, its name, its roles before and after, and its keys, as they are now. Without an id it is none:
+// on trial nobody has to approve.
+type GrantProposal struct {
+	// After Its roles with it.
+	After []Grant `json:"after"`
+
+	// ApprovedAt In UTC.
+	ApprovedAt *time.Time `json:"approved_at,omitempty"`
+
+	// Approver A UUIDv7 in its canonical form.
+	Approver *ID `json:"approver,omitempty"`
+
+	// ApproverName That principal's display name, given to callers who may see names, where it has one. It is of today, and no part of
+	// the body.
+	ApproverName *string `json:"approver_name,omitempty"`
+
+	// Before Its roles without it.
+	Before []Grant `json:"before"`
+
+	// Digest 32 bytes in standard base64, as checkpoints and bodies write them.
+	Digest Hash `json:"digest"`
+
+	// ID A UUIDv7 in its canonical form.
+	ID *ID `json:"id,omitempty"`
+
+	// Keys The keys that speak for the principal with it.
+	Keys []Fingerprint `json:"keys"`
+
+	// LapsesAt When it cannot be approved any more, in UTC.
+	LapsesAt *time.Time `json:"lapses_at,omitempty"`
+
+	// Name What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Name *DisplayName `json:"name,omitempty"`
+
+	// Principal A UUIDv7 in its canonical form.
+	Principal ID `json:"principal"`
+
+	// ProposedAt In UTC.
+	ProposedAt *time.Time `json:"proposed_at,omitempty"`
+
+	// Proposer A UUIDv7 in its canonical form.
+	Proposer *ID `json:"proposer,omitempty"`
+
+	// ProposerName That principal's display name, given to callers who may see names, where it has one. It is of today, and no part of
+	// the body.
+	ProposerName *string `json:"proposer_name,omitempty"`
+
+	// State `proposed`: it waits for somebody's approval. `done`: it is in force. `superseded`: it was declined, or a later
+	// proposal has taken its place.
+	State GrantProposalState `json:"state"`
+}
+
+// GrantProposalState `proposed`: it waits for somebody's approval. `done`: it is in force. `superseded`: it was declined, or a later
+// proposal has taken its place.
+type GrantProposalState string
+
+// GrantProposalList Proposals of grants.
+type GrantProposalList struct {
+	Proposals []GrantProposal `json:"proposals"`
+}
+
+// Grants Roles.
+type Grants struct {
+	// Grants 1 to 64.
+	Grants []Grant `json:"grants"`
+}
 
 // Hash 32 bytes in standard base64, as checkpoints and bodies write them.
 type Hash = string
@@ -656,6 +845,12 @@ type LedgerRef struct {
 	Transaction string `json:"transaction"`
 }
 
+// NewApproval What is approved.
+type NewApproval struct {
+	// Digest 32 bytes in standard base64, as checkpoints and bodies write them.
+	Digest Hash `json:"digest"`
+}
+
 // NewBackup A backup that was read back whole.
 type NewBackup struct {
 	// Label Where it lies, in a word of 1 to 64 of `a-z 0-9 -`. It stands in the log for ever.
@@ -668,10 +863,51 @@ type NewBackup struct {
 	Size uint64 `json:"size"`
 }
 
-// NewPrincipal A principal to be created.
-type NewPrincipal struct {
-	// Grants 1 to 64.
+// NewClaim A code, and whoever claims with it.
+type NewClaim struct {
+	// Code `mun_once_…`, as it was received.
+	Code string `json:"code"`
+
+	// Name What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Name *DisplayName `json:"name,omitempty"`
+}
+
+// NewFounding Who founds the tenant.
+type NewFounding struct {
+	// Administrator What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Administrator DisplayName `json:"administrator"`
+
+	// Approver What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Approver DisplayName `json:"approver"`
+}
+
+// NewGrants What to propose.
+type NewGrants struct {
+	// Grants Roles to be added, at most 64. None: the keys alone are to be approved.
 	Grants []Grant `json:"grants"`
+
+	// Principal A UUIDv7 in its canonical form.
+	Principal ID `json:"principal"`
+}
+
+// NewName A display name.
+type NewName struct {
+	// Name What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Name DisplayName `json:"name"`
+}
+
+// NewPrincipal A principal to be created. On trial the name may be left out.
+type NewPrincipal struct {
+	// Grants Its roles, 1 to 64.
+	Grants []Grant `json:"grants"`
+
+	// Name What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Name *DisplayName `json:"name,omitempty"`
 }
 
 // NewSeries A record series to be created.
@@ -689,15 +925,59 @@ type NewTrim struct {
 	Oldest *int `json:"oldest,omitempty"`
 }
 
-// Principal A principal that was just created.
+// OneTimeCode A code for one claim.
+type OneTimeCode struct {
+	// Code `mun_once_…`. It is shown this once.
+	Code string `json:"code"`
+
+	// LapsesAt When it is void, in UTC.
+	LapsesAt time.Time `json:"lapses_at"`
+
+	// Principal A UUIDv7 in its canonical form.
+	Principal ID `json:"principal"`
+}
+
+// Principal Somebody, or a system, who may act in a tenant.
 type Principal struct {
+	// CreatedAt When, in UTC.
+	CreatedAt time.Time `json:"created_at"`
+
+	// Grants The roles that are in force.
 	Grants []Grant `json:"grants"`
 
 	// ID A UUIDv7 in its canonical form.
 	ID ID `json:"id"`
 
-	// Key Its API key, `mun_…`. It is shown this once.
-	Key string `json:"key"`
+	// Keys Those that are not revoked.
+	Keys []PrincipalKey `json:"keys"`
+
+	// Name What people call a person or a system: 1 to 200 bytes of printable text. It is sealed, shown to those who may see
+	// names, and stands in no log.
+	Name *DisplayName `json:"name,omitempty"`
+
+	// Origin How it came to be: bootstrap, founding or created.
+	Origin string `json:"origin"`
+
+	// Revoked Whether it had keys, and the last of them was revoked.
+	Revoked bool `json:"revoked"`
+}
+
+// PrincipalKey An API key that speaks for a principal.
+type PrincipalKey struct {
+	// AddedAt When it was claimed, in UTC.
+	AddedAt time.Time `json:"added_at"`
+
+	// Approved Whether it is in force: until it is approved, it opens nothing.
+	Approved bool `json:"approved"`
+
+	// Fingerprint Of an API key, for people to compare: the first 16 hexadecimal digits of its SHA-256, in groups of four. The key cannot
+	// be told from it.
+	Fingerprint Fingerprint `json:"fingerprint"`
+}
+
+// PrincipalList Principals.
+type PrincipalList struct {
+	Principals []Principal `json:"principals"`
 }
 
 // Problem An RFC 9457 problem.
@@ -845,6 +1125,16 @@ type Rotation struct {
 // SHA256 A SHA-256 digest in lower-case hexadecimal, as sha256sum prints it.
 type SHA256 = string
 
+// Self The caller.
+type Self struct {
+	// Principal Somebody, or a system, who may act in a tenant.
+	Principal Principal `json:"principal"`
+	Tenant    string    `json:"tenant"`
+
+	// Trial Whether the tenant is on trial: nothing that takes two people can be done.
+	Trial bool `json:"trial"`
+}
+
 // Series A record series.
 type Series struct {
 	Code string `json:"code"`
@@ -898,9 +1188,13 @@ type Trim struct {
 	ApprovedAt       *time.Time `json:"approved_at,omitempty"`
 
 	// Approver A UUIDv7 in its canonical form.
-	Approver *ID        `json:"approver,omitempty"`
-	BegunAt  *time.Time `json:"begun_at,omitempty"`
-	DoneAt   *time.Time `json:"done_at,omitempty"`
+	Approver *ID `json:"approver,omitempty"`
+
+	// ApproverName That principal's display name, given to callers who may see names, where it has one. It is of today, and no part of
+	// the body.
+	ApproverName *string    `json:"approver_name,omitempty"`
+	BegunAt      *time.Time `json:"begun_at,omitempty"`
+	DoneAt       *time.Time `json:"done_at,omitempty"`
 
 	// ID A UUIDv7 in its canonical form.
 	ID ID `json:"id"`
@@ -915,6 +1209,10 @@ type Trim struct {
 
 	// Proposer A UUIDv7 in its canonical form.
 	Proposer ID `json:"proposer"`
+
+	// ProposerName That principal's display name, given to callers who may see names, where it has one. It is of today, and no part of
+	// the body.
+	ProposerName *string `json:"proposer_name,omitempty"`
 
 	// State `approved` while the approval holds, and `proposed` again once that has lapsed. `begun`: the versions may be gone
 	// already. `superseded`: a later proposal has taken its place.
@@ -1039,6 +1337,9 @@ type KeyConflict = Problem
 
 // NotFound An RFC 9457 problem.
 type NotFound = Problem
+
+// PeopleConflict An RFC 9457 problem.
+type PeopleConflict = Problem
 
 // RangeNotSatisfiable An RFC 9457 problem.
 type RangeNotSatisfiable = Problem
@@ -1304,6 +1605,18 @@ type ListEntriesParams struct {
 	Wait *int `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// ListPrincipalsParams defines parameters for ListPrincipals.
+type ListPrincipalsParams struct {
+	// At As it was at this time, by what was on record then; in UTC. Left out: now. Names are those of today.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// GetPrincipalParams defines parameters for GetPrincipal.
+type GetPrincipalParams struct {
+	// At As it was at this time, by what was on record then; in UTC. Left out: now. Names are those of today.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
 // VerifyJSONBody defines parameters for Verify.
 type VerifyJSONBody struct {
 	union json.RawMessage
@@ -1311,6 +1624,9 @@ type VerifyJSONBody struct {
 
 // RecordBackupJSONRequestBody defines body for RecordBackup for application/json ContentType.
 type RecordBackupJSONRequestBody = NewBackup
+
+// ClaimKeyJSONRequestBody defines body for ClaimKey for application/json ContentType.
+type ClaimKeyJSONRequestBody = NewClaim
 
 // DepositDocumentApplicationVndMunimentDepositPlusJSONRequestBody defines body for DepositDocument for application/vnd.muniment.deposit+json ContentType.
 type DepositDocumentApplicationVndMunimentDepositPlusJSONRequestBody = InlineDeposit
@@ -1324,11 +1640,26 @@ type PutDocumentByExternalIDApplicationVndMunimentDepositPlusJSONRequestBody = I
 // PutDocumentByExternalIDMultipartRequestBody defines body for PutDocumentByExternalID for multipart/form-data ContentType.
 type PutDocumentByExternalIDMultipartRequestBody = DepositForm
 
+// FoundTenantJSONRequestBody defines body for FoundTenant for application/json ContentType.
+type FoundTenantJSONRequestBody = NewFounding
+
+// ProposeGrantsJSONRequestBody defines body for ProposeGrants for application/json ContentType.
+type ProposeGrantsJSONRequestBody = NewGrants
+
+// ApproveGrantsJSONRequestBody defines body for ApproveGrants for application/json ContentType.
+type ApproveGrantsJSONRequestBody = NewApproval
+
 // ProposeTrimJSONRequestBody defines body for ProposeTrim for application/json ContentType.
 type ProposeTrimJSONRequestBody = NewTrim
 
 // CreatePrincipalJSONRequestBody defines body for CreatePrincipal for application/json ContentType.
 type CreatePrincipalJSONRequestBody = NewPrincipal
+
+// RevokeGrantsJSONRequestBody defines body for RevokeGrants for application/json ContentType.
+type RevokeGrantsJSONRequestBody = Grants
+
+// RenamePrincipalJSONRequestBody defines body for RenamePrincipal for application/json ContentType.
+type RenamePrincipalJSONRequestBody = NewName
 
 // SetPurposesJSONRequestBody defines body for SetPurposes for application/json ContentType.
 type SetPurposesJSONRequestBody = PurposeList

@@ -18,13 +18,15 @@ func TestActsNotConfirmed(t *testing.T) {
 	t.Parallel()
 	const trim = `{"id":"b1","state":"approved","oldest":2,"proposer":"a","proposed_at":"2026-11-22T10:00:00Z",` +
 		`"not_before":"2026-12-22T10:00:00Z","lapses_at":"2027-03-22T10:00:00Z"}`
+	const grants = `{"id":"g1","principal":"p1","before":[],"after":[],"keys":[],"digest":"","state":"proposed"}`
 	const keys = `{"tenant":"default","custody":"gateway","newest":2,"oldest":1,"rewrapped":2,"trims":[]}`
 	for _, test := range []struct {
 		args, answer, printed string
 		told                  bool // when it is 202
 	}{
-		{"principal create --role auditor", `{"id":"p1","key":"mun_once","grants":[{"role":"auditor"}]}`, "mun_once",
+		{"principal create --name A --role auditor", `{"id":"p1","key":"mun_x","grants":[{"role":"auditor"}]}`, "mun_x",
 			true},
+		{"principal decline g1", grants, "g1", true},
 		{"principal revoke p1", `{"revoked":7}`, "7", true},
 		{"key trim propose", trim, "b1", true},
 		{"key trim approve b1", trim, "approved", true},

@@ -37,9 +37,9 @@ func historyCommand(p *cli.Program) *cobra.Command {
 				_, _ = fmt.Fprintf(p.Stderr, "the newest %d events; there are older ones\n", len(story.Entries))
 			}
 			return p.Emit(story, func(t *cli.Table) {
-				t.Row("INDEX>", "AT", "TYPE", "ACTOR", "DETAIL")
+				t.Row("INDEX>", "AT", "TYPE", "ACTOR~", "DETAIL")
 				for _, e := range story.Entries {
-					t.Row(e.Index, e.At.Format(time.DateTime), e.Type, e.Actor, detail(e))
+					t.Row(e.Index, e.At.Format(time.DateTime), e.Type, actor(e), detail(e))
 				}
 			})
 		},
@@ -49,11 +49,15 @@ func historyCommand(p *cli.Program) *cobra.Command {
 	return c
 }
 
+// actor is who caused an event, for people to read.
+func actor(e openapi.Entry) string { return cli.Actor(remote.Text(e.ActorName), e.Actor) }
+
 // entryRows are events as a table.
 func entryRows(t *cli.Table, entries []openapi.Entry) {
-	t.Row("INDEX>", "SEQ>", "AT", "TYPE", "ACTOR", "DOCUMENT", "DETAIL")
+	t.Row("INDEX>", "SEQ>", "AT", "TYPE", "ACTOR~", "DOCUMENT", "DETAIL")
 	for _, e := range entries {
-		t.Row(e.Index, e.Seq, e.At.Format(time.DateTime), e.Type, e.Actor, remote.Text(e.Document), detail(e))
+		t.Row(e.Index, e.Seq, e.At.Format(time.DateTime), e.Type, actor(e), remote.Text(e.Document),
+			detail(e))
 	}
 }
 

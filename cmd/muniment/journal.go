@@ -110,8 +110,8 @@ func writeEntries(p *cli.Program, entries []openapi.Entry) error {
 			}
 			continue
 		}
-		_, err := fmt.Fprintf(p.Stdout, "%8d  %s  %-28s %s %s\n", e.Seq, e.At.Format("2006-01-02 15:04:05.000"), e.Type,
-			e.Actor, remote.Text(e.Document))
+		_, err := fmt.Fprintf(p.Stdout, "%8d  %s  %-28s %-14s %s\n", e.Seq,
+			e.At.Format("2006-01-02 15:04:05.000"), e.Type, cli.Visible(actor(e)), remote.Text(e.Document))
 		if err != nil {
 			return fmt.Errorf("writing an entry: %w", err)
 		}

@@ -36,9 +36,9 @@ func (k keeper) run(into any, args ...string) (string, bool) {
 // principal makes a principal with a role, and is the person who has its key.
 func (k keeper) principal(role string) keeper {
 	k.t.Helper()
-	var made openapi.Principal
-	if said, ok := k.run(&made, "principal", "create", "--role", role); !ok {
+	var made openapi.CreatedPrincipal
+	if said, ok := k.run(&made, "principal", "create", "--name", "A "+role, "--role", role); !ok || made.Key == nil {
 		k.t.Fatal(said)
 	}
-	return keeper{k.t, map[string]string{"MUNIMENT_URL": k.env["MUNIMENT_URL"], "MUNIMENT_TOKEN": made.Key}}
+	return keeper{k.t, map[string]string{"MUNIMENT_URL": k.env["MUNIMENT_URL"], "MUNIMENT_TOKEN": *made.Key}}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,10 +33,10 @@ on record. Dates are taken as midnight UTC.`,
 			if err != nil {
 				return err
 			}
-			if f.After, err = parseTime("--after", after); err != nil {
+			if f.After, err = cli.ParseTime("--after", after); err != nil {
 				return err
 			}
-			if f.Before, err = parseTime("--before", before); err != nil {
+			if f.Before, err = cli.ParseTime("--before", before); err != nil {
 				return err
 			}
 			docs, err := r.List(c.Context(), f)
@@ -45,10 +44,10 @@ on record. Dates are taken as midnight UTC.`,
 				return err
 			}
 			return p.Emit(openapi.DocumentPage{Documents: docs}, func(t *cli.Table) {
-				t.Row("ID", "STATE", "SIZE>", "DEPOSITED", "SERIES", "NAME~", "TITLE~")
+				t.Row("ID", "STATE", "SIZE>", "DEPOSITED", "BY~", "SERIES", "NAME~", "TITLE~")
 				for _, d := range docs {
-					t.Row(d.ID, d.State, cli.Size(d.Size), d.DepositedAt.Format(time.DateTime), d.Series,
-						remote.Text(d.FileName),
+					t.Row(d.ID, d.State, cli.Size(d.Size), d.DepositedAt.Format(time.DateTime),
+						cli.Actor(remote.Text(d.DepositorName), d.Depositor), d.Series, remote.Text(d.FileName),
 						remote.Text(d.Title))
 				}
 			})
@@ -64,17 +63,4 @@ on record. Dates are taken as midnight UTC.`,
 	flags.StringVar(&before, "before", "", "only those deposited before this time or date")
 	flags.IntVar(&f.Limit, "limit", 0, "at most so many (default: all)")
 	return c
-}
-
-// parseTime reads a time or a date.
-func parseTime(flag, s string) (*time.Time, error) {
-	if s == "" {
-		return nil, nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(layout, s); err == nil {
-			return &at, nil
-		}
-	}
-	return nil, fmt.Errorf("%s %q: write it like 2026-11-22 or 2026-11-22T10:00:00Z", flag, s)
 }

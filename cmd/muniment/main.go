@@ -18,6 +18,7 @@ import (
 	"muniment/cmd/muniment/fsck"
 	"muniment/cmd/muniment/key"
 	"muniment/cmd/muniment/node"
+	"muniment/cmd/muniment/principal"
 	"muniment/cmd/muniment/put"
 )
 
@@ -50,7 +51,8 @@ completes commands, flags, files and series; its --help says where to put it.`,
 	root.AddCommand(
 		demo.Command(p), serveCommand(p, open),
 		put.Command(p), getCommand(p), lsCommand(p), evidenceCommand(p), historyCommand(p),
-		anchorCommand(p), journalCommand(p), seriesCommand(p), purposeCommand(p), key.Command(p), principalCommand(p),
+		anchorCommand(p), journalCommand(p), seriesCommand(p), purposeCommand(p), key.Command(p), principal.Command(p),
+		principal.WhoAmICommand(p),
 		doctor.Command(p), fsck.Command(p), backup.Command(p), backup.RestoreCommand(p), bench.Command(p),
 		versionCommand(p),
 	)

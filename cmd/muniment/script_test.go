@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"muniment/cmd/muniment/remote"
+	"muniment/openapi"
 )
 
 // TestScripts runs the program itself, as a user would. A -short run has the whole way of a document alone.
@@ -29,7 +33,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": startServer, "halt": haltServer, "jsonfield": jsonField, "flip": flip, "spoilfree": spoilFree,
-			"repeat": repeat, "verify": verifyEvidence,
+			"repeat": repeat, "verify": verifyEvidence, "found": foundTenant, "person": addPerson,
 		},
 		RequireExplicitExec: true,
 	}
@@ -43,6 +47,7 @@ type serverKey struct{}
 
 // server is the one server that a script may have running.
 type server struct {
+	pair   *remote.Pair // the founders of its tenant, after the command found
 	cmd    *exec.Cmd
 	stderr *strings.Builder
 }
@@ -98,6 +103,40 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Setenv("MUNIMENT_TOKEN", lines.Text())
 	}
+}
+
+// foundTenant has two people of the script found the tenant of the server, which is on trial. MUNIMENT_TOKEN is the
+// administrator's from then on, FOUNDING_APPROVER the approver's.
+func foundTenant(ts *testscript.TestScript, _ bool, _ []string) {
+	ctx, url := context.Background(), ts.Getenv("MUNIMENT_URL")
+	trial, err := remote.New(url, ts.Getenv("MUNIMENT_TOKEN"), remote.NewTransport(1))
+	ts.Check(err)
+	defer trial.Close()
+	begun, err := trial.FoundTenant(ctx, "Administrator of the script", "Approver of the script")
+	ts.Check(err)
+	pair, err := remote.FoundAsPair(ctx, url, begun.Administrator.Code, begun.Approver.Code, remote.NewTransport(1))
+	ts.Check(err)
+	ts.Defer(pair.Close)
+	ts.Value(serverKey{}).(*server).pair = pair
+	ts.Setenv("MUNIMENT_TOKEN", pair.AdministratorKey)
+	ts.Setenv("FOUNDING_APPROVER", pair.ApproverKey)
+}
+
+// addPerson makes a principal, which the founders approve: person VARIABLE NAME ROLE …. The variable gets the API key,
+// VARIABLE_ID the id.
+func addPerson(ts *testscript.TestScript, _ bool, args []string) {
+	pair := ts.Value(serverKey{}).(*server).pair
+	if pair == nil || len(args) < 3 {
+		ts.Fatalf("usage: person VARIABLE NAME ROLE …, after found")
+	}
+	var grants []openapi.Grant
+	for _, role := range args[2:] {
+		grants = append(grants, openapi.Grant{Role: openapi.GrantRole(role)})
+	}
+	added, err := pair.Add(context.Background(), args[1], grants)
+	ts.Check(err)
+	ts.Setenv(args[0], added.Key)
+	ts.Setenv(args[0]+"_ID", added.ID)
 }
 
 // haltServer ends the server: "halt" with SIGTERM, after which it must exit 0, "halt kill" with SIGKILL.

@@ -26,6 +26,8 @@ var (
 		"The body ended before its announced length, or its chunks are malformed. Nothing was kept; send it again."}
 	Unauthenticated = Kind{"unauthenticated", http.StatusUnauthorized, "No valid credential", false,
 		"Send Authorization: Bearer and a valid API key."}
+	KeyUnapproved = Kind{"key-unapproved", http.StatusUnauthorized, "The API key waits for its approval", false,
+		"Read the key's fingerprint to an approver, who compares it and approves: muniment principal approve."}
 	Denied = Kind{"denied", http.StatusForbidden, "You may not do this", false,
 		"The principal has no role that permits it. The denial is on record."}
 	SecondPerson = Kind{"second-person", http.StatusForbidden, "This takes a second person", false,
@@ -60,10 +62,26 @@ var (
 		"The trim destroys key versions that earlier backups need. Make a backup first: muniment backup."}
 	ForeignBackup = Kind{"foreign-backup", http.StatusConflict, "The backup is not one of this journal", false,
 		"The journal has another root at that size, or fewer entries. Nothing was recorded."}
-	TrimOpen = Kind{"trim-open", http.StatusConflict, "Another trim is under way", false,
-		"A trim that has begun, or one for more versions, comes first: muniment key status shows it."}
-	TrimOver = Kind{"trim-over", http.StatusConflict, "The proposal is not open any more", false,
-		"It has lapsed, or a later one has taken its place. Propose again: muniment key trim propose."}
+	Trial = Kind{"trial", http.StatusConflict, "The tenant is on trial", false,
+		"What takes two people cannot be done on trial. Two people found the tenant first: muniment principal found."}
+	NotTrial = Kind{"not-trial", http.StatusConflict, "The tenant is not on trial", false,
+		"It has been founded by two people, and is founded only once."}
+	FoundingOpen = Kind{"founding", http.StatusConflict, "The tenant is being founded", false,
+		"A founder has the code of the founding, and gets no other: repeat the founding for new codes (muniment " +
+			"principal found), or start the server again."}
+	Unclaimed = Kind{"unclaimed", http.StatusConflict, "The person has not claimed a key yet", false,
+		"Approve once they have, and have read its fingerprint to you: muniment principal claim."}
+	Changed = Kind{"changed", http.StatusConflict, "It is not what it was when you looked", false,
+		"The roles or the keys of the principal have changed since the digest was read. Nothing was approved. Look " +
+			"at the proposal again: muniment principal approve."}
+	ForbiddenRoles = Kind{"forbidden-roles", http.StatusConflict, "These roles do not go together", false,
+		"No principal is administrator and reader, records officer, key custodian or approver, or key custodian and " +
+			"approver. Give one of them to another principal."}
+	ProposalOpen = Kind{"proposal-open", http.StatusConflict, "Another proposal is under way", false,
+		"It comes first: muniment key status shows trims, of which one that has begun, or is for more versions, " +
+			"takes precedence; muniment principal approve shows roles that wait for their approval."}
+	ProposalOver = Kind{"proposal-over", http.StatusConflict, "The proposal is not open any more", false,
+		"It has lapsed, was declined, or a later one has taken its place. Propose again."}
 	Unapproved = Kind{"unapproved", http.StatusConflict, "Nobody has approved it", false,
 		"Somebody other than the proposer has to approve, at most 90 days before it is carried out: " +
 			"muniment key trim approve."}

@@ -4,11 +4,11 @@ package problem
 func Kinds() []Kind {
 	return []Kind{
 		BadRequest, UnknownParameter, BadBody, BadID, BadDigest, BadCursor, PurposeMissing, BadPurpose, Interrupted,
-		Unauthenticated, Denied, SecondPerson, NotFound, NoSuchRoute, MethodNotAllowed, DispositionRequired, TooSlow,
-		Conflict, Ambiguous, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, TrimOpen, TrimOver, Unapproved,
-		WaitingPeriod,
-		Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange, ContentMismatch, BadMetadata,
-		PurposeUnlisted, UnknownSeries, KeyReused, TooManyRequests, TooManyUploads,
+		Unauthenticated, KeyUnapproved, Denied, SecondPerson, NotFound, NoSuchRoute, MethodNotAllowed,
+		DispositionRequired, TooSlow, Conflict, Ambiguous, Trial, NotTrial, FoundingOpen, Unclaimed, Changed,
+		ForbiddenRoles, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, ProposalOpen, ProposalOver, Unapproved,
+		WaitingPeriod, Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange,
+		ContentMismatch, BadMetadata, PurposeUnlisted, UnknownSeries, KeyReused, TooManyRequests, TooManyUploads,
 
 		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,
 		StoreNotImmutable, LedgerUnavailable, LedgerRefuses, JournalFull, JournalStopped, LeaseOver, Unreleased,

@@ -148,7 +148,7 @@ var permitted = map[access.Role][]access.Action{
 		access.ManageFile, access.ViewFile, access.AttestStore, access.Erase, access.ViewUsers,
 	},
 	access.Approver: {access.Describe, access.History, access.ViewFile, access.ViewKeys, access.ApproveTrim,
-		access.ApproveGrants, access.ViewUsers, access.ViewBackups},
+		access.ApproveGrants, access.ViewUsers, access.ViewBackups, access.AcknowledgeTime},
 	access.Auditor: {
 		access.Describe, access.History, access.Evidence, access.Disclose, access.Feed, access.AnchorNow,
 		access.ViewAnchors, access.ViewFile, access.ViewKeys, access.ViewBackups, access.ViewUsers,
@@ -166,13 +166,6 @@ var permitted = map[access.Role][]access.Action{
 func TestAuthorize(t *testing.T) {
 	t.Parallel()
 	j := open(t)
-	acts := []access.Action{
-		access.Deposit, access.Describe, access.Read, access.History, access.Evidence, access.Disclose, access.Feed,
-		access.AnchorNow, access.ViewAnchors, access.ManageFile, access.ManageUsers, access.ViewFile,
-		access.AttestStore, access.Erase, access.ViewUsers, access.ApproveGrants,
-		access.ViewKeys, access.RotateKey, access.RewrapKeys, access.TrimKey, access.ReshipKey, access.ApproveTrim,
-		access.RecordBackup, access.ViewBackups,
-	}
 	n := byte(0)
 	authority := access.NewAuthority(j, nil)
 	for role, allowed := range permitted {
@@ -187,7 +180,7 @@ func TestAuthorize(t *testing.T) {
 			access.PrincipalCreated.New(journal.ID{},
 				access.PrincipalCreatedData{Principal: one, Grants: []access.Grant{{Role: role, Series: "a"}}}))
 		view(t, j, func(r journal.Reader) {
-			for _, act := range acts {
+			for _, act := range access.Acts() {
 				want := map[bool]error{true: nil, false: access.ErrDenied}
 				may := false
 				for _, a := range allowed {

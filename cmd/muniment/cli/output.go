@@ -159,13 +159,26 @@ func YesNo(b bool) string {
 	return "no"
 }
 
+// Actor writes who has done something: by name or, where there is none to show, by the id, shortened where it is a
+// principal's. Both ends are kept: ids of one day begin alike.
+func Actor(name, id string) string {
+	const uuid = 36
+	switch {
+	case name != "":
+		return name
+	case len(id) == uuid:
+		return id[:8] + ellipsis + id[uuid-4:]
+	}
+	return id
+}
+
 // IsTerminal says whether w is one, and how wide.
 func IsTerminal(w io.Writer) (width int, ok bool) {
-	f, ok := w.(interface{ Fd() uintptr })
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	fd, ok := terminalOf(w)
+	if !ok {
 		return 0, false
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
+	width, _, err := term.GetSize(fd)
 	if err != nil || width <= 0 {
 		width = 80
 	}

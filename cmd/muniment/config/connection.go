@@ -25,12 +25,7 @@ type Connection struct {
 
 // Resolve fills in from the environment what flags have left open, reads the token's file, and checks the result.
 func (c *Connection) Resolve(getenv func(string) string) error {
-	if c.URL == "" {
-		c.URL = getenv(Prefix + "URL")
-	}
-	if c.URL == "" {
-		c.URL = DefaultURL
-	}
+	c.resolveURL(getenv)
 	if c.Token.IsZero() && c.TokenFile == "" {
 		c.Token, c.TokenFile = NewSecret(getenv(Prefix+"TOKEN")), getenv(Prefix+"TOKEN_FILE")
 	}
@@ -50,11 +45,29 @@ func (c *Connection) Resolve(getenv func(string) string) error {
 	if strings.ContainsAny(c.Token.Reveal(), " \t\r\n") {
 		return errors.New("the token has a space or a line break in it; give the API key alone")
 	}
-	return c.checkURL()
+	return c.checkURL(!c.Token.IsZero())
 }
 
-// checkURL refuses what is no URL, and a key sent in the clear to another machine.
-func (c *Connection) checkURL() error {
+// ResolveWithoutKey is Resolve for a call that sends no API key, and is answered with one. A token file that is named
+// may not be there yet.
+func (c *Connection) ResolveWithoutKey(getenv func(string) string) error {
+	c.resolveURL(getenv)
+	c.Token, c.TokenFile = Secret{}, ""
+	return c.checkURL(true)
+}
+
+func (c *Connection) resolveURL(getenv func(string) string) {
+	if c.URL == "" {
+		c.URL = getenv(Prefix + "URL")
+	}
+	if c.URL == "" {
+		c.URL = DefaultURL
+	}
+}
+
+// checkURL refuses what is no URL and, where an API key goes one way or the other, to send it in the clear to another
+// machine.
+func (c *Connection) checkURL(key bool) error {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("%q is no server's URL; write it like %s", c.URL, DefaultURL)
@@ -63,7 +76,7 @@ func (c *Connection) checkURL() error {
 		return errors.New("the server's URL holds a user, a query or a fragment; give scheme, host and port only")
 	}
 	ip := net.ParseIP(u.Hostname())
-	if u.Scheme == "http" && !c.Token.IsZero() && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if u.Scheme == "http" && key && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return fmt.Errorf("%s would carry the API key in the clear; use https, or a tunnel that ends on this machine",
 			c.URL)
 	}

@@ -14,6 +14,7 @@ import (
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
+	"muniment/gateway"
 	"muniment/vault/access"
 	"muniment/vault/objects"
 )
@@ -42,7 +43,7 @@ func (d *doctor) journal(ctx context.Context, r *report) {
 	}
 	if backend != nil {
 		defer func() { _ = backend.Close() }() // it was only read from
-		d.readTrials(ctx, backend, r)
+		d.readTenancies(ctx, backend, r)
 	}
 	release, err := d.openRelease(ctx)
 	if err != nil {
@@ -107,20 +108,20 @@ func (d *doctor) openRelease(ctx context.Context) (node.Store, error) {
 	return node.OpenRelease(ctx, d.cfg, slog.New(slog.DiscardHandler), false)
 }
 
-// readTrials warns of tenants on trial. A running server tells by its cautions.
-func (d *doctor) readTrials(ctx context.Context, backend journal.Backend, r *report) {
+// readTenancies warns of tenants that are on trial, or that two people have not founded yet. A running server tells by
+// its cautions.
+func (d *doctor) readTenancies(ctx context.Context, backend journal.Backend, r *report) {
 	err := backend.View(ctx, func(read journal.Reader) error {
-		found, err := access.Tenancies(read)
-		for _, t := range found {
-			if t.Trial {
-				r.warn("trial", "have two people found it before records are kept: muniment principal found",
-					"tenant %s is on trial: one person is enough to let others in", t.Tenant)
+		tenancies, err := access.Tenancies(read)
+		for _, one := range tenancies {
+			if name, detail, fix := gateway.TenancyCaution(one); name != "" {
+				r.warn(name, fix, "%s", detail)
 			}
 		}
 		return err
 	})
 	if err != nil {
-		r.refused("trial", fmt.Errorf("reading the journal: %w", err),
+		r.refused("founding", fmt.Errorf("reading the journal: %w", err),
 			"move journal.db away and run muniment restore")
 	}
 }

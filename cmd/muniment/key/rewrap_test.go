@@ -39,12 +39,12 @@ func TestRewrapIsLeft(t *testing.T) {
 		t.Cleanup(r.Close)
 		return r
 	}
-	custodian, err := client(s.Node.Bootstrap.Reveal()).CreatePrincipal(t.Context(),
+	custodian, err := client(s.Node.Bootstrap.Reveal()).CreatePrincipal(t.Context(), "",
 		[]openapi.Grant{{Role: "key_custodian"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := client(custodian.Key)
+	r := client(*custodian.Key)
 	p := &cli.Program{Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

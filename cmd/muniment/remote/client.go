@@ -27,6 +27,19 @@ func Connect(p *cli.Program) (*Client, error) {
 	if err := p.Connection.Resolve(p.Getenv); err != nil {
 		return nil, err
 	}
+	return connect(p)
+}
+
+// ConnectWithoutKey is a client of the server that the flags and the environment name, for calls that need no API key.
+func ConnectWithoutKey(p *cli.Program) (*Client, error) {
+	if err := p.Connection.ResolveWithoutKey(p.Getenv); err != nil {
+		return nil, err
+	}
+	return connect(p)
+}
+
+// connect is a client of the server that a program's connection names.
+func connect(p *cli.Program) (*Client, error) {
 	r, err := New(p.Connection.URL, p.Connection.Token.Reveal(), http.DefaultTransport)
 	if err == nil {
 		r.notices = p.Stderr

@@ -26,13 +26,3 @@ func (r *Client) SetPurposes(ctx context.Context, codes []string) (*openapi.Purp
 	return decode[openapi.PurposeList](r.body(r.api.SetPurposes(ctx,
 		openapi.PurposeList{Purposes: append([]string{}, codes...)})))
 }
-
-// CreatePrincipal makes a principal with these grants, and its API key.
-func (r *Client) CreatePrincipal(ctx context.Context, grants []openapi.Grant) (*openapi.Principal, error) {
-	return decode[openapi.Principal](r.acted(r.api.CreatePrincipal(ctx, openapi.NewPrincipal{Grants: grants})))
-}
-
-// RevokeKeys revokes every API key of a principal.
-func (r *Client) RevokeKeys(ctx context.Context, id string) (*openapi.Revocation, error) {
-	return decode[openapi.Revocation](r.acted(r.api.RevokeKeys(ctx, id)))
-}
