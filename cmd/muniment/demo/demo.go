@@ -50,7 +50,7 @@ that is caught. It changes none of the files given.`,
 // demo is one demonstration.
 type demo struct {
 	out       io.Writer
-	dir       string // holds data/, evidence/, token
+	dir       string // holds data/, evidence/, and the API keys: token, administrator.token, approver.token
 	sources   []source
 	documents []*document
 	service   *node.Server
@@ -95,8 +95,7 @@ func demonstrate(ctx context.Context, p *cli.Program, sources []source, dir stri
 	d.say("Muniment, everything on this machine, over HTTP\n")
 	d.line("data", d.data())
 	d.line("server", d.service.URL())
-	d.say("")
-	for _, step := range []func(context.Context) error{d.deposit, d.anchor, d.read, d.verify, d.tamper} {
+	for _, step := range []func(context.Context) error{d.found, d.deposit, d.anchor, d.read, d.verify, d.tamper} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -139,7 +138,9 @@ func (d *demo) checkFolder() error {
 	if found, err := f.State(have); err != nil || found != node.Fresh {
 		return err
 	}
-	for _, path := range []string{d.data(), d.tokenFile(), d.proofs()} {
+	for _, path := range []string{
+		d.data(), d.tokenFile(), d.founderFile("administrator"), d.founderFile("approver"), d.proofs(),
+	} {
 		if _, err := os.Lstat(path); err == nil {
 			return cli.Hint(fmt.Errorf("%s is there already, and no demonstration has made it", path),
 				"give demo a folder of its own with --dir")
@@ -151,6 +152,9 @@ func (d *demo) checkFolder() error {
 func (d *demo) data() string      { return filepath.Join(d.dir, "data") }
 func (d *demo) proofs() string    { return filepath.Join(d.dir, "evidence") }
 func (d *demo) tokenFile() string { return filepath.Join(d.dir, "token") }
+
+// founderFile holds the API key of one of the two founders.
+func (d *demo) founderFile(role string) string { return filepath.Join(d.dir, role+".token") }
 
 // say writes a line of text, line one of the table that the demonstration is.
 func (d *demo) say(text string)        { fmt.Fprintln(d.out, text) }
@@ -190,8 +194,8 @@ func (d *demo) stop() error {
 func (d *demo) token(s *node.Server) (string, error) {
 	if s.Node.Storage.Found == node.Fresh {
 		key := s.Node.Bootstrap.Reveal()
-		if err := os.WriteFile(d.tokenFile(), []byte(key+"\n"), 0o600); err != nil {
-			return "", fmt.Errorf("keeping the API key: %w", err)
+		if err := keepKey(d.tokenFile(), key); err != nil {
+			return "", err
 		}
 		return key, s.EndFirstStart()
 	}
@@ -201,6 +205,13 @@ func (d *demo) token(s *node.Server) (string, error) {
 			"give demo a folder of its own with --dir")
 	}
 	return strings.TrimSpace(string(key)), nil
+}
+
+func keepKey(path, key string) error {
+	if err := os.WriteFile(path, []byte(key+"\n"), 0o600); err != nil {
+		return fmt.Errorf("keeping the API key: %w", err)
+	}
+	return nil
 }
 
 // next says what to try when the demonstration has ended.
@@ -227,6 +238,7 @@ func (d *demo) try(url string, temporary bool) {
 	d.say("  muniment ls")
 	d.say("  muniment get " + first.id + " --purpose demo")
 	d.say("  muniment history " + first.id)
+	d.say("  muniment principal list")
 	d.say("  muniment-verify " + first.proofFile(d) + " --policy " + node.Folder(d.data()).Policy())
 	d.say("  muniment put README.md && muniment anchor now")
 	if temporary {

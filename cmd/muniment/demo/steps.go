@@ -110,7 +110,7 @@ func (d *demo) anchor(ctx context.Context) error {
 
 // read compares what comes back with the source, byte by byte.
 func (d *demo) read(ctx context.Context) error {
-	return d.each(ctx, "read", func(ctx context.Context, i int) error {
+	err := d.each(ctx, "read", func(ctx context.Context, i int) error {
 		p := d.documents[i]
 		back := sha256.New()
 		if err := d.remote.Read(ctx, p.id, remote.ReadOptions{Purpose: "demo"}, back); err != nil {
@@ -123,6 +123,10 @@ func (d *demo) read(ctx context.Context) error {
 	}, func(took time.Duration) string {
 		return fmt.Sprintf("%d read back identical, each read on record, in %.2f s", len(d.documents), took.Seconds())
 	})
+	if err != nil {
+		return err
+	}
+	return d.readBy(ctx)
 }
 
 // verify gets each document's evidence and judges it with the verifier's own code, which asks no server.
