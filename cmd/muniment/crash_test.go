@@ -27,6 +27,7 @@ import (
 
 	"muniment/anchor/evidence"
 	"muniment/anchor/processtest"
+	"muniment/cmd/muniment/remote"
 )
 
 // victim is a server that a test kills, and what its clients know.
@@ -36,6 +37,7 @@ type victim struct {
 	config  string // the configuration file; may be empty
 	program string
 	token   string
+	pair    *remote.Pair // the founders, where the tenant does not begin on trial
 	url     string
 	cmd     *exec.Cmd
 	stderr  *logBuffer
@@ -116,11 +118,11 @@ func (v *victim) start(behind []string, env ...string) bool {
 	}
 	v.url = strings.TrimSpace(url)
 	if v.token == "" {
-		token, err := lines.ReadString('\n')
+		first, err := remote.FirstStart(v.t.Context(), v.url, lines, remote.NewTransport(1))
 		if err != nil {
 			v.t.Fatalf("no API key: %v\n%s", err, v.stderr)
 		}
-		v.token = strings.TrimSpace(token)
+		v.token, v.pair = first.Key, first.Pair
 	}
 	return true
 }

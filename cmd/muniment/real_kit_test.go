@@ -14,6 +14,7 @@ import (
 	"muniment/anchor/proxytest"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
+	"muniment/cmd/muniment/remote"
 	"muniment/vault/keys/transit"
 	"muniment/vault/objects"
 	"muniment/vault/objects/s3"
@@ -212,6 +213,22 @@ func (r *real) config(name string) config.Config {
 		r.t.Fatal(err)
 	}
 	return cfg
+}
+
+// foundNode founds the tenant of a server that has just been made, by two persons of the test.
+func foundNode(t *testing.T, s *node.Server) *remote.Pair {
+	t.Helper()
+	f := s.Node.Founding
+	if f == nil {
+		t.Fatal("the server begins on trial")
+	}
+	pair, err := remote.FoundAsPair(t.Context(), s.URL(), f.Administrator.Code.Reveal(), f.Approver.Code.Reveal(),
+		remote.NewTransport(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pair.Close)
+	return pair
 }
 
 // victim is a server over all this that a test may kill.

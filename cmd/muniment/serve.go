@@ -13,6 +13,8 @@ import (
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
+	"muniment/cmd/muniment/remote"
+	"muniment/vault"
 )
 
 func serveCommand(p *cli.Program, open node.Opener) *cobra.Command {
@@ -21,8 +23,10 @@ func serveCommand(p *cli.Program, open node.Opener) *cobra.Command {
 		Use:   "serve",
 		Short: "Serve a data folder over HTTP",
 		Long: `Serves a data folder, and makes it if there is none. It needs no configuration. Standard
-output has the URL, and on the first start a second line with the bootstrap API key, which
-is shown this once. The log goes to standard error.`,
+output has the URL, and on the first start what the first people need, shown this once: by
+itself, the vault is on trial, and a second line has its one API key. Where the
+configuration names S3 or Vault, two people found it: a line for each has a one-time code,
+with which they make keys of their own. The log goes to standard error.`,
 		Example: "  muniment serve --data /srv/muniment\n  muniment serve --config /etc/muniment/muniment.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -62,7 +66,7 @@ func serve(ctx context.Context, p *cli.Program, open node.Opener, cfg config.Con
 	if err != nil {
 		return err
 	}
-	err = announce(p, s)
+	err = announce(p, s, log)
 	if err == nil {
 		err = s.Run(ctx)
 	}
@@ -70,16 +74,43 @@ func serve(ctx context.Context, p *cli.Program, open node.Opener, cfg config.Con
 	return errors.Join(err, s.Stop(time.Duration(cfg.Shutdown)))
 }
 
-// announce prints the URL and, of a folder that was just made, the bootstrap API key.
-func announce(p *cli.Program, s *node.Server) error {
+// announce prints the URL and then, this once, the API key of a tenant that was just made on trial, or what the two
+// people run who are to found one. The log says what that is, without the secrets.
+func announce(p *cli.Program, s *node.Server, log *slog.Logger) error {
 	out := s.URL() + "\n"
-	if s.Node.Created {
+	if !s.Node.Bootstrap.IsZero() {
 		out += s.Node.Bootstrap.Reveal() + "\n"
+		log.Info("the vault is on trial: the API key on standard output may nearly everything, and nothing that " +
+			"takes two people can be done; two people end the trial: muniment principal found")
+	}
+	if f := s.Node.Founding; f != nil {
+		out += founderLine(remote.AdministratorLine, f.Administrator) + founderLine(remote.ApproverLine, f.Approver)
+		log.Info("the vault waits for its founding: two people run what standard output has for each, on terminals "+
+			"of their own, with MUNIMENT_URL set to where this server is reached; a start before both have makes "+
+			"new codes",
+			"administrator", f.Administrator.Principal, "approver", f.Approver.Principal, "lapses", lapse(f))
 	}
 	if _, err := io.WriteString(p.Stdout, out); err != nil {
 		return fmt.Errorf("printing the URL: %w", err)
 	}
 	return s.EndFirstStart()
+}
+
+// founderLine is what a founder runs; nothing for one who has claimed their key.
+func founderLine(begins string, f vault.FounderCode) string {
+	if f.Code.IsZero() {
+		return ""
+	}
+	return begins + "muniment principal claim " + f.Code.Reveal() + "\n"
+}
+
+// lapse is when the first of the codes lapses.
+func lapse(f *vault.Founding) time.Time {
+	first := f.Administrator.Lapses
+	if first.IsZero() || !f.Approver.Lapses.IsZero() && f.Approver.Lapses.Before(first) {
+		first = f.Approver.Lapses
+	}
+	return first.UTC()
 }
 
 // newLogger makes the log.

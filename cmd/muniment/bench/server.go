@@ -63,16 +63,30 @@ func startServer(ctx context.Context, data, token string) (*serverProcess, error
 	}
 	lines := bufio.NewReader(out)
 	url, err := lines.ReadString('\n')
+	url = strings.TrimSpace(url)
 	if err == nil && token == "" {
-		c.token, err = lines.ReadString('\n')
+		err = c.firstKey(ctx, url, lines)
 	}
 	if err != nil {
+		_ = c.cmd.Process.Kill() // it may serve, with nobody to call it
 		err = errors.Join(err, c.cmd.Wait())
 		return nil, fmt.Errorf("starting a server: it printed no URL or key: %w\n%s", err, c.log.text)
 	}
-	c.token = strings.TrimSpace(c.token)
-	c.remote, err = remote.New(strings.TrimSpace(url), c.token, remote.NewTransport(benchClients))
+	c.remote, err = remote.New(url, c.token, remote.NewTransport(benchClients))
 	return c, err
+}
+
+// firstKey gets a key of a vault that was just made. A tenant that starts with a founding is founded by this program.
+func (c *serverProcess) firstKey(ctx context.Context, url string, lines *bufio.Reader) error {
+	first, err := remote.FirstStart(ctx, url, lines, remote.NewTransport(1))
+	if err != nil {
+		return err
+	}
+	if first.Pair != nil {
+		first.Pair.Close()
+	}
+	c.token = first.Key
+	return nil
 }
 
 // stop ends the server and waits for it.

@@ -31,7 +31,9 @@ type Node struct {
 	Keys      *rekey.Keys
 	Locked    *checkpoints.Keeper // of the newest checkpoint, in the documents' store
 	Created   bool                // the vault was just made
-	Bootstrap access.APIKey       // of a vault that was just made, else zero
+	Bootstrap access.APIKey       // of a vault that was just made on trial, else zero
+	// Founding has the one-time codes of founders who have not claimed their keys, while they are not founders yet.
+	Founding *vault.Founding
 
 	door      *access.Door
 	publisher *anchor.Publisher
@@ -132,8 +134,7 @@ func (n *Node) checkOwner() error {
 	return nil
 }
 
-// openVault opens the vault, and makes the default tenant where there is none: at the first start, or at the one after
-// a first start that was broken off and has left its beginning in the release bucket.
+// openVault opens the vault, with its default tenant.
 func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	ahead := 0
 	if cfg.Keys.Kind == config.KeysVault { // a key file answers at once
@@ -159,18 +160,10 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
 		Custodian: n.Storage.Keys.Custodian, TrimWait: time.Duration(cfg.Keys.TrimAfter),
 	})
-	if err != nil || n.Storage.Found == Whole {
+	if err != nil {
 		return err
 	}
-	there, err := n.Vault.Bootstrapped(ctx)
-	if err != nil || there {
-		return err
-	}
-	n.Created = true
-	if n.Bootstrap, err = n.Vault.Bootstrap(ctx); err != nil {
-		return fmt.Errorf("creating the default tenant: %w", err)
-	}
-	return nil
+	return n.openTenant(ctx, cfg)
 }
 
 // startWorkers starts what goes on behind the requests.
