@@ -25,8 +25,8 @@ import (
 // not moved by it: what began to wait after the gap must not end the sooner. So whoever compares with settled time and
 // forgets WaitEnds waits too long, never too short.
 //
-// When nothing waits any more, and what has waited has lapsed, settled time follows the wall clock again: what begins to
-// wait later is reckoned from where it stands then. It never goes back.
+// When nothing waits any more, and what has waited has lapsed, settled time follows the wall clock again: what begins
+// to wait later is reckoned from where it stands then. It never goes back.
 //
 // Each body carries its settled time, where that is not its time, and the head has what follows from the events, open
 // gaps included: so a restart goes on from what the head's HMAC authenticates, a replay comes to the same, and no table
@@ -34,8 +34,8 @@ import (
 // remains is the monotonic one, which the machine's root can make run fast by about a tenth.
 type SettledTime struct {
 	At time.Time `json:"at"`
-	// Waits is until when, in settled time, something may wait, and Follows from when on settled time follows the clock,
-	// which is not before the last lapse; zero when it does.
+	// Waits is until when, in settled time, something may wait, and Follows from when on settled time follows the
+	// clock, which is not before the last lapse; zero when it does.
 	Waits   time.Time `json:"waits,omitzero"`
 	Follows time.Time `json:"follows,omitzero"`
 	// Longest is the longest of the waiting periods that have begun since nothing waited.
@@ -73,7 +73,8 @@ type waitRow struct {
 var errSettledBack = fmt.Errorf("its settled time is before that of an earlier event: %w", ErrDamaged)
 
 // Wait says that from this event on something waits until a settled time, so that its actor can be stopped, and lapses
-// at another: what is the name of an act, such as "trim". Until then settled time does not follow the clock.
+// at another: what is the name of an act, such as "trim". Until then settled time does not follow the clock. A reducer
+// names the sealed rows of its event before.
 func (w *Writer) Wait(what string, until, lapses time.Time) error {
 	from := w.entry.Settled
 	if !until.After(from) {
