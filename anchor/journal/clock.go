@@ -78,7 +78,7 @@ func (k *timekeeper) read(head Head) (reading, moment) {
 	if !first {
 		// Round strips the monotonic reading: the first difference is the clock's, the second is time itself.
 		if step := m.wall.Round(0).Sub(k.last.wall.Round(0)) - k.since(m); step.Abs() > stepSize {
-			r.step = step
+			r.step = step.Truncate(time.Second)
 		}
 	}
 	if lag := head.At.Sub(r.wall); r.step == 0 && lag > stepSize && !k.behind {
@@ -90,7 +90,7 @@ func (k *timekeeper) read(head Head) (reading, moment) {
 		return r, m
 	}
 	if stopped := r.wall.Sub(head.Wall); first && stopped > stepSize {
-		r.stopped = stopped
+		r.stopped = stopped.Truncate(time.Second) // so that people can type it
 	}
 	if r.stopped > 0 || r.step > 0 {
 		r.settled = r.settled.Add(time.Microsecond) // so the gap comes after what began to wait before it
