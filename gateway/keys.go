@@ -40,6 +40,12 @@ func (s *Server) keyStatus(r *request) error {
 	names := s.names(r, people...)
 	for i, one := range status.Trims {
 		out.Trims[i] = trim(names, one)
+		if one.State.Open() {
+			out.Trims[i].ClockNotBefore = moment(status.Time.Clock(one.NotBefore))
+		}
+	}
+	if behind := status.Time.Behind(); behind > 0 {
+		out.Unacknowledged = optional(behind.String())
 	}
 	return r.reply(http.StatusOK, out)
 }

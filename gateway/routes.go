@@ -61,6 +61,8 @@ func (s *Server) routes() []route {
 		{method: http.MethodPost, path: "/v1/keys/trims", serve: s.proposeTrim},
 		{method: http.MethodPost, path: "/v1/keys/trims/:trim_id/approval", serve: s.approveTrim},
 		{method: http.MethodPost, path: "/v1/keys/trims/:trim_id/execution", serve: s.runTrim},
+		{method: http.MethodGet, path: "/v1/time", serve: s.settledTime},
+		{method: http.MethodPost, path: "/v1/time/acknowledgements", serve: s.acknowledgeTime},
 		{method: http.MethodGet, path: "/v1/backups", serve: s.listBackups, query: "before limit"},
 		{method: http.MethodPost, path: "/v1/backups", serve: s.recordBackup},
 		{method: http.MethodGet, path: "/v1/principals", serve: s.listPrincipals, query: "at"},

@@ -199,6 +199,24 @@ func (e StepState) Valid() bool {
 	}
 }
 
+// Defines values for TimeGapKind.
+const (
+	Step TimeGapKind = "step"
+	Stop TimeGapKind = "stop"
+)
+
+// Valid indicates whether the value is a known member of the TimeGapKind enum.
+func (e TimeGapKind) Valid() bool {
+	switch e {
+	case Step:
+		return true
+	case Stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TrimState.
 const (
 	TrimStateApproved   TrimState = "approved"
@@ -816,6 +834,10 @@ type KeyStatus struct {
 
 	// Trims The last ten, newest first.
 	Trims []Trim `json:"trims"`
+
+	// Unacknowledged How much time nobody has acknowledged that only the clock has measured: so much longer do trims wait than the clock
+	// says. Absent for none. See `/v1/time`.
+	Unacknowledged *string `json:"unacknowledged,omitempty"`
 }
 
 // KeyStatusCustody Who rotates and trims. This gateway, or somebody with credentials of their own for the key service.
@@ -843,6 +865,15 @@ type LedgerRef struct {
 
 	// Transaction The transaction, as its chain writes it.
 	Transaction string `json:"transaction"`
+}
+
+// NewAcknowledgement A gap of the settled time, as it was shown.
+type NewAcknowledgement struct {
+	// Gap Its index.
+	Gap uint64 `json:"gap"`
+
+	// Length Its length, as `60h0m12s`.
+	Length string `json:"length"`
 }
 
 // NewApproval What is approved.
@@ -1182,8 +1213,44 @@ type StorageTrial struct {
 	Version string `json:"version"`
 }
 
+// TimeGap A time of which only the clock says that it has passed.
+type TimeGap struct {
+	// Index Of its event in the log.
+	Index uint64 `json:"index"`
+
+	// Kind `stop`: the server did not run. `step`: the clock was put forward, or the machine slept; what was waiting has begun
+	// anew.
+	Kind TimeGapKind `json:"kind"`
+
+	// Length Hours, minutes and seconds, as `60h0m12s`.
+	Length string `json:"length"`
+
+	// Settled The settled time when it was noticed.
+	Settled time.Time `json:"settled"`
+}
+
+// TimeGapKind `stop`: the server did not run. `step`: the clock was put forward, or the machine slept; what was waiting has begun
+// anew.
+type TimeGapKind string
+
+// TimeStatus Where the settled time stands. Times are in UTC.
+type TimeStatus struct {
+	// Clock What the server's clock shows.
+	Clock time.Time `json:"clock"`
+
+	// Gaps What counts only when somebody acknowledges it, oldest first.
+	Gaps []TimeGap `json:"gaps"`
+
+	// Settled The settled time now.
+	Settled time.Time `json:"settled"`
+
+	// Waits What waits, in the order of its ends; the first thousand.
+	Waits []Wait `json:"waits"`
+}
+
 // Trim A proposal to destroy the versions of the key before `oldest`, and what has become of it. Times are in UTC.
 type Trim struct {
+	// ApprovalLapsesAt In settled time.
 	ApprovalLapsesAt *time.Time `json:"approval_lapses_at,omitempty"`
 	ApprovedAt       *time.Time `json:"approved_at,omitempty"`
 
@@ -1194,15 +1261,18 @@ type Trim struct {
 	// the body.
 	ApproverName *string    `json:"approver_name,omitempty"`
 	BegunAt      *time.Time `json:"begun_at,omitempty"`
-	DoneAt       *time.Time `json:"done_at,omitempty"`
+
+	// ClockNotBefore What the server's clock shows then, if the server runs until then. In a key's status, while the trim waits.
+	ClockNotBefore *time.Time `json:"clock_not_before,omitempty"`
+	DoneAt         *time.Time `json:"done_at,omitempty"`
 
 	// ID A UUIDv7 in its canonical form.
 	ID ID `json:"id"`
 
-	// LapsesAt When the proposal lapses, unless it has begun.
+	// LapsesAt When the proposal lapses, in settled time, unless it has begun.
 	LapsesAt time.Time `json:"lapses_at"`
 
-	// NotBefore When the waiting period ends.
+	// NotBefore When the waiting period ends, in settled time, by all that has become of the clock: see `/v1/time`.
 	NotBefore  time.Time `json:"not_before"`
 	Oldest     int       `json:"oldest"`
 	ProposedAt time.Time `json:"proposed_at"`
@@ -1236,6 +1306,24 @@ type Version struct {
 
 	// Version Of the program.
 	Version string `json:"version"`
+}
+
+// Wait Something that waits.
+type Wait struct {
+	// Actor Who has begun it.
+	Actor string `json:"actor"`
+
+	// ClockEnds What the server's clock shows then, if the server runs until then.
+	ClockEnds time.Time `json:"clock_ends"`
+
+	// Ends When its waiting period ends, in settled time.
+	Ends time.Time `json:"ends"`
+
+	// Index Of the event that it began with.
+	Index uint64 `json:"index"`
+
+	// What What is to happen, such as `trim`.
+	What string `json:"what"`
 }
 
 // WithheldBecause Why the sealed fields are left out: opening them could not be put on record (journal-full), the key service is down or
@@ -1346,6 +1434,9 @@ type RangeNotSatisfiable = Problem
 
 // SeriesExists An RFC 9457 problem.
 type SeriesExists = Problem
+
+// TimeConflict An RFC 9457 problem.
+type TimeConflict = Problem
 
 // Timeout An RFC 9457 problem.
 type Timeout = Problem
@@ -1666,6 +1757,9 @@ type SetPurposesJSONRequestBody = PurposeList
 
 // CreateSeriesJSONRequestBody defines body for CreateSeries for application/json ContentType.
 type CreateSeriesJSONRequestBody = NewSeries
+
+// AcknowledgeTimeJSONRequestBody defines body for AcknowledgeTime for application/json ContentType.
+type AcknowledgeTimeJSONRequestBody = NewAcknowledgement
 
 // VerifyJSONRequestBody defines body for Verify for application/json ContentType.
 type VerifyJSONRequestBody VerifyJSONBody

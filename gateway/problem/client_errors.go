@@ -86,7 +86,14 @@ var (
 		"Somebody other than the proposer has to approve, at most 90 days before it is carried out: " +
 			"muniment key trim approve."}
 	WaitingPeriod = Kind{"waiting-period", http.StatusConflict, "The waiting period has not ended", false,
-		"not_before says when it ends: muniment key status shows it."}
+		"not_before says when it ends: muniment key status shows it. A stop of the server, or a step of its clock, puts " +
+			"that off until an approver acknowledges it: muniment journal time."}
+	NoGap = Kind{"no-gap", http.StatusConflict, "There is no such gap of the settled time", false,
+		"No open gap is of that index and length. Look at what there is before anything is acknowledged: " +
+			"muniment journal time."}
+	NotPassed = Kind{"not-passed", http.StatusConflict, "So much time has not passed", false,
+		"By the server's clock so much time has not passed since what waits began: the clock was put forward and back. " +
+			"Leave the gap as it is; it does not count."}
 	Retained = Kind{"retained", http.StatusConflict, "The document must be kept", false,
 		"A schedule or a hold keeps it, or its series has no schedule."}
 	SeriesExists = Kind{"series-exists", http.StatusConflict, "There is such a series already", false,

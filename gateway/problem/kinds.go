@@ -6,8 +6,9 @@ func Kinds() []Kind {
 		BadRequest, UnknownParameter, BadBody, BadID, BadDigest, BadCursor, PurposeMissing, BadPurpose, Interrupted,
 		Unauthenticated, KeyUnapproved, Denied, SecondPerson, NotFound, NoSuchRoute, MethodNotAllowed,
 		DispositionRequired, TooSlow, Conflict, Ambiguous, Trial, NotTrial, FoundingOpen, Unclaimed, Changed,
-		ForbiddenRoles, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, ProposalOpen, ProposalOver, Unapproved,
-		WaitingPeriod, Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange,
+		ForbiddenRoles, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, ProposalOpen,
+		ProposalOver, Unapproved,
+		WaitingPeriod, NoGap, NotPassed, Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange,
 		ContentMismatch, BadMetadata, PurposeUnlisted, UnknownSeries, KeyReused, TooManyRequests, TooManyUploads,
 
 		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,

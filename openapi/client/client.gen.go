@@ -661,6 +661,37 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/series (the `CreateSeries` operationId).
 	CreateSeries(ctx context.Context, body CreateSeriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetTime Show the settled time, what waits, and what somebody should acknowledge
+	//
+	// Waiting periods and lapses go by settled time, which the clock alone cannot move forward while something waits: it
+	// goes by what passes while the server runs. A stop of the server does not count, and after a forward step of the clock
+	// what was waiting begins anew, unless somebody acknowledges that the time did pass. Each such gap is on record.
+	//
+	// Corresponds with GET /v1/time (the `GetTime` operationId).
+	GetTime(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcknowledgeTimeWithBody Acknowledge that a time did pass which only the clock has measured
+	//
+	// Lets a gap count for what had begun to wait before it. Needs the role approver, and somebody who has begun nothing that
+	// waits. Index and length are those of the gap as `GET /v1/time` shows it, so that nobody acknowledges another gap than
+	// the one that they were shown. The same again, after a `202`, says whether a locked checkpoint covers it by then.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/time/acknowledgements (the `AcknowledgeTime` operationId).
+	AcknowledgeTimeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcknowledgeTime Acknowledge that a time did pass which only the clock has measured
+	//
+	// Lets a gap count for what had begun to wait before it. Needs the role approver, and somebody who has begun nothing that
+	// waits. Index and length are those of the gap as `GET /v1/time` shows it, so that nobody acknowledges another gap than
+	// the one that they were shown. The same again, after a `202`, says whether a locked checkpoint covers it by then.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/time/acknowledgements (the `AcknowledgeTime` operationId).
+	AcknowledgeTime(ctx context.Context, body AcknowledgeTimeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// VerifyWithBody Check an evidence file, or a digest
 	//
 	// Either an evidence file as it is, judged by this server's own policy, or a document id with the SHA-256 of what the
@@ -1818,6 +1849,67 @@ func (c *Client) CreateSeriesWithBody(ctx context.Context, contentType string, b
 // Corresponds with POST /v1/series (the `CreateSeries` operationId).
 func (c *Client) CreateSeries(ctx context.Context, body CreateSeriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateSeriesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTime Show the settled time, what waits, and what somebody should acknowledge
+//
+// Waiting periods and lapses go by settled time, which the clock alone cannot move forward while something waits: it
+// goes by what passes while the server runs. A stop of the server does not count, and after a forward step of the clock
+// what was waiting begins anew, unless somebody acknowledges that the time did pass. Each such gap is on record.
+//
+// Corresponds with GET /v1/time (the `GetTime` operationId).
+func (c *Client) GetTime(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTimeRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcknowledgeTimeWithBody Acknowledge that a time did pass which only the clock has measured
+//
+// Lets a gap count for what had begun to wait before it. Needs the role approver, and somebody who has begun nothing that
+// waits. Index and length are those of the gap as `GET /v1/time` shows it, so that nobody acknowledges another gap than
+// the one that they were shown. The same again, after a `202`, says whether a locked checkpoint covers it by then.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/time/acknowledgements (the `AcknowledgeTime` operationId).
+func (c *Client) AcknowledgeTimeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcknowledgeTimeRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcknowledgeTime Acknowledge that a time did pass which only the clock has measured
+//
+// Lets a gap count for what had begun to wait before it. Needs the role approver, and somebody who has begun nothing that
+// waits. Index and length are those of the gap as `GET /v1/time` shows it, so that nobody acknowledges another gap than
+// the one that they were shown. The same again, after a `202`, says whether a locked checkpoint covers it by then.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/time/acknowledgements (the `AcknowledgeTime` operationId).
+func (c *Client) AcknowledgeTime(ctx context.Context, body AcknowledgeTimeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcknowledgeTimeRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4309,6 +4401,73 @@ func NewCreateSeriesRequestWithBody(server string, contentType string, body io.R
 	return req, nil
 }
 
+// NewGetTimeRequest constructs an http.Request for the GetTime method
+func NewGetTimeRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/time")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAcknowledgeTimeRequest calls the generic AcknowledgeTime builder with application/json body
+func NewAcknowledgeTimeRequest(server string, body AcknowledgeTimeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAcknowledgeTimeRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAcknowledgeTimeRequestWithBody constructs an http.Request for the AcknowledgeTime method, with any body, and a specified content type
+func NewAcknowledgeTimeRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/time/acknowledgements")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewVerifyRequest calls the generic Verify builder with application/json body
 func NewVerifyRequest(server string, body VerifyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5076,6 +5235,39 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/series (the `CreateSeries` operationId).
 	CreateSeriesWithResponse(ctx context.Context, body CreateSeriesJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSeriesResponse, error)
+
+	// GetTimeWithResponse Show the settled time, what waits, and what somebody should acknowledge
+	//
+	// Waiting periods and lapses go by settled time, which the clock alone cannot move forward while something waits: it
+	// goes by what passes while the server runs. A stop of the server does not count, and after a forward step of the clock
+	// what was waiting begins anew, unless somebody acknowledges that the time did pass. Each such gap is on record.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/time (the `GetTime` operationId).
+	GetTimeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetTimeResponse, error)
+
+	// AcknowledgeTimeWithBodyWithResponse Acknowledge that a time did pass which only the clock has measured
+	//
+	// Lets a gap count for what had begun to wait before it. Needs the role approver, and somebody who has begun nothing that
+	// waits. Index and length are those of the gap as `GET /v1/time` shows it, so that nobody acknowledges another gap than
+	// the one that they were shown. The same again, after a `202`, says whether a locked checkpoint covers it by then.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/time/acknowledgements (the `AcknowledgeTime` operationId).
+	AcknowledgeTimeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcknowledgeTimeResponse, error)
+
+	// AcknowledgeTimeWithResponse Acknowledge that a time did pass which only the clock has measured
+	//
+	// Lets a gap count for what had begun to wait before it. Needs the role approver, and somebody who has begun nothing that
+	// waits. Index and length are those of the gap as `GET /v1/time` shows it, so that nobody acknowledges another gap than
+	// the one that they were shown. The same again, after a `202`, says whether a locked checkpoint covers it by then.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/time/acknowledgements (the `AcknowledgeTime` operationId).
+	AcknowledgeTimeWithResponse(ctx context.Context, body AcknowledgeTimeJSONRequestBody, reqEditors ...RequestEditorFn) (*AcknowledgeTimeResponse, error)
 
 	// VerifyWithBodyWithResponse Check an evidence file, or a digest
 	//
@@ -10606,6 +10798,263 @@ func (r CreateSeriesResponse) ContentType() string {
 	return ""
 }
 
+// GetTimeResponse401Headers the declared response headers of an HTTP 401 response for GetTime
+type GetTimeResponse401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetTimeResponse429Headers the declared response headers of an HTTP 429 response for GetTime
+type GetTimeResponse429Headers struct {
+	RetryAfter *int
+}
+
+// GetTimeResponse503Headers the declared response headers of an HTTP 503 response for GetTime
+type GetTimeResponse503Headers struct {
+	RetryAfter *int
+}
+
+type GetTimeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TimeStatus
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Denied
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *Full
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetTimeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetTimeResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetTimeResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTimeResponse) GetJSON200() *TimeStatus {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetTimeResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetTimeResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetTimeResponse) GetApplicationProblemJSON403() *Denied {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetTimeResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetTimeResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetTimeResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r GetTimeResponse) GetApplicationProblemJSON507() *Full {
+	return r.ApplicationProblemJSON507
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTimeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTimeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTimeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTimeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AcknowledgeTimeResponse401Headers the declared response headers of an HTTP 401 response for AcknowledgeTime
+type AcknowledgeTimeResponse401Headers struct {
+	WWWAuthenticate *string
+}
+
+// AcknowledgeTimeResponse429Headers the declared response headers of an HTTP 429 response for AcknowledgeTime
+type AcknowledgeTimeResponse429Headers struct {
+	RetryAfter *int
+}
+
+// AcknowledgeTimeResponse503Headers the declared response headers of an HTTP 503 response for AcknowledgeTime
+type AcknowledgeTimeResponse503Headers struct {
+	RetryAfter *int
+}
+
+type AcknowledgeTimeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TimeStatus
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *TimeStatus
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Denied
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Timeout
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *TimeConflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedEncoding
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooMany
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *Full
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AcknowledgeTimeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AcknowledgeTimeResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AcknowledgeTimeResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AcknowledgeTimeResponse) GetJSON200() *TimeStatus {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r AcknowledgeTimeResponse) GetJSON202() *TimeStatus {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON403() *Denied {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON408() *Timeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON409() *TimeConflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON415() *UnsupportedEncoding {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON429() *TooMany {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON500() *Internal {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r AcknowledgeTimeResponse) GetApplicationProblemJSON507() *Full {
+	return r.ApplicationProblemJSON507
+}
+
+// GetBody returns the raw response body bytes
+func (r AcknowledgeTimeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AcknowledgeTimeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AcknowledgeTimeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AcknowledgeTimeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // VerifyResponse401Headers the declared response headers of an HTTP 401 response for Verify
 type VerifyResponse401Headers struct {
 	WWWAuthenticate *string
@@ -11896,6 +12345,57 @@ func (c *ClientWithResponses) CreateSeriesWithResponse(ctx context.Context, body
 		return nil, err
 	}
 	return ParseCreateSeriesResponse(rsp)
+}
+
+// GetTimeWithResponse Show the settled time, what waits, and what somebody should acknowledge
+//
+// Waiting periods and lapses go by settled time, which the clock alone cannot move forward while something waits: it
+// goes by what passes while the server runs. A stop of the server does not count, and after a forward step of the clock
+// what was waiting begins anew, unless somebody acknowledges that the time did pass. Each such gap is on record.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/time (the `GetTime` operationId).
+func (c *ClientWithResponses) GetTimeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetTimeResponse, error) {
+	rsp, err := c.GetTime(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTimeResponse(rsp)
+}
+
+// AcknowledgeTimeWithBodyWithResponse Acknowledge that a time did pass which only the clock has measured
+//
+// Lets a gap count for what had begun to wait before it. Needs the role approver, and somebody who has begun nothing that
+// waits. Index and length are those of the gap as `GET /v1/time` shows it, so that nobody acknowledges another gap than
+// the one that they were shown. The same again, after a `202`, says whether a locked checkpoint covers it by then.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/time/acknowledgements (the `AcknowledgeTime` operationId).
+func (c *ClientWithResponses) AcknowledgeTimeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcknowledgeTimeResponse, error) {
+	rsp, err := c.AcknowledgeTimeWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcknowledgeTimeResponse(rsp)
+}
+
+// AcknowledgeTimeWithResponse Acknowledge that a time did pass which only the clock has measured
+//
+// Lets a gap count for what had begun to wait before it. Needs the role approver, and somebody who has begun nothing that
+// waits. Index and length are those of the gap as `GET /v1/time` shows it, so that nobody acknowledges another gap than
+// the one that they were shown. The same again, after a `202`, says whether a locked checkpoint covers it by then.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/time/acknowledgements (the `AcknowledgeTime` operationId).
+func (c *ClientWithResponses) AcknowledgeTimeWithResponse(ctx context.Context, body AcknowledgeTimeJSONRequestBody, reqEditors ...RequestEditorFn) (*AcknowledgeTimeResponse, error) {
+	rsp, err := c.AcknowledgeTime(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcknowledgeTimeResponse(rsp)
 }
 
 // VerifyWithBodyWithResponse Check an evidence file, or a digest
@@ -17452,6 +17952,257 @@ func ParseCreateSeriesResponse(rsp *http.Response) (*CreateSeriesResponse, error
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateSeriesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTimeResponse parses an HTTP response from a GetTimeWithResponse call
+func ParseGetTimeResponse(rsp *http.Response) (*GetTimeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTimeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TimeStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Denied
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest Full
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetTimeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetTimeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetTimeResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAcknowledgeTimeResponse parses an HTTP response from a AcknowledgeTimeWithResponse call
+func ParseAcknowledgeTimeResponse(rsp *http.Response) (*AcknowledgeTimeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AcknowledgeTimeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TimeStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest TimeStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Denied
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Timeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest TimeConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedEncoding
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest Full
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers AcknowledgeTimeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers AcknowledgeTimeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers AcknowledgeTimeResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
