@@ -23,6 +23,8 @@ func (s *Server) keyStatus(r *request) error {
 		RotatedAt: moment(status.Rotated), Rewrapped: status.Rewrapped, BackupCovers: status.Covered,
 		BackupSize: optional(status.Backup), TrimWaitSeconds: int64(status.TrimWait / time.Second),
 		Trims: make([]openapi.Trim, len(status.Trims)),
+		Shipping: openapi.ShippingKey{Number: status.Shipping.Number, Shipped: status.Shipping.Shipped,
+			Done: optional(status.Shipping.Done), Of: optional(status.Shipping.Of)},
 	}
 	if status.Custodian {
 		out.Custody = openapi.Gateway

@@ -827,7 +827,10 @@ type KeyStatus struct {
 
 	// RotatedAt When the newest version was put on record, in UTC.
 	RotatedAt *time.Time `json:"rotated_at,omitempty"`
-	Tenant    string     `json:"tenant"`
+
+	// Shipping The key that authenticates what the journal ships. It is the journal's own, and no tenant's.
+	Shipping ShippingKey `json:"shipping"`
+	Tenant   string      `json:"tenant"`
 
 	// TrimWaitSeconds How long a trim waits after it was proposed.
 	TrimWaitSeconds int64 `json:"trim_wait_seconds"`
@@ -1183,6 +1186,21 @@ type Series struct {
 // SeriesList Record series.
 type SeriesList struct {
 	Series []Series `json:"series"`
+}
+
+// ShippingKey The key that authenticates what the journal ships. It is the journal's own, and no tenant's.
+type ShippingKey struct {
+	// Done How many entries are shipped again, while some are to be. Nothing newer is released until all are.
+	Done *uint64 `json:"done,omitempty"`
+
+	// Number Its number, from 1.
+	Number int `json:"number"`
+
+	// Of Of how many.
+	Of *uint64 `json:"of,omitempty"`
+
+	// Shipped The number of the key that the release bucket is under; less while the history is shipped again.
+	Shipped int `json:"shipped"`
 }
 
 // StepState What can be said of one step.

@@ -111,3 +111,29 @@ func benchTokens(_ context.Context, rows []journal.SealedRowAt) ([]journal.Token
 	}
 	return out, nil
 }
+
+// BenchmarkReship measures how fast a history of as many leaves is shipped again under another shipping key, into a
+// bucket in memory.
+func BenchmarkReship(b *testing.B) {
+	k := newKit(b)
+	k.tail = 0
+	fillForRestore(b, k)
+	store, err := bolt.Open(bolt.Config{Path: filepath.Join(b.TempDir(), "journal.db"), Create: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	cfg := k.config(b)
+	cfg.Backend = store
+	j, err := journal.Open(context.Background(), cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		event := journaltest.Must(j.NextShippingKey(context.Background()))
+		released(b, j, commit(b, j, event))
+	}
+	b.ReportMetric(restoredLeaves*float64(b.N)/b.Elapsed().Seconds(), "leaves/s")
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -455,7 +455,8 @@ type ClientInterface interface {
 	// ReshipKey Change the shipping key
 	//
 	// Draws a new shipping key, which authenticates all that the journal ships, and ships the history again under it: for when
-	// the present one may be known to others. Needs the role key custodian. Each call changes the key once more.
+	// the present one may be known to others. Needs the role key custodian. Each call changes the key once more. Nothing new is
+	// released until that is done: `GET /v1/keys` says how far it has come.
 	//
 	// Corresponds with POST /v1/keys/shipping (the `ReshipKey` operationId).
 	ReshipKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1443,7 +1444,8 @@ func (c *Client) RotateKey(ctx context.Context, reqEditors ...RequestEditorFn) (
 // ReshipKey Change the shipping key
 //
 // Draws a new shipping key, which authenticates all that the journal ships, and ships the history again under it: for when
-// the present one may be known to others. Needs the role key custodian. Each call changes the key once more.
+// the present one may be known to others. Needs the role key custodian. Each call changes the key once more. Nothing new is
+// released until that is done: `GET /v1/keys` says how far it has come.
 //
 // Corresponds with POST /v1/keys/shipping (the `ReshipKey` operationId).
 func (c *Client) ReshipKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5012,7 +5014,8 @@ type ClientWithResponsesInterface interface {
 	// ReshipKeyWithResponse Change the shipping key
 	//
 	// Draws a new shipping key, which authenticates all that the journal ships, and ships the history again under it: for when
-	// the present one may be known to others. Needs the role key custodian. Each call changes the key once more.
+	// the present one may be known to others. Needs the role key custodian. Each call changes the key once more. Nothing new is
+	// released until that is done: `GET /v1/keys` says how far it has come.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11997,7 +12000,8 @@ func (c *ClientWithResponses) RotateKeyWithResponse(ctx context.Context, reqEdit
 // ReshipKeyWithResponse Change the shipping key
 //
 // Draws a new shipping key, which authenticates all that the journal ships, and ships the history again under it: for when
-// the present one may be known to others. Needs the role key custodian. Each call changes the key once more.
+// the present one may be known to others. Needs the role key custodian. Each call changes the key once more. Nothing new is
+// released until that is done: `GET /v1/keys` says how far it has come.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -35,10 +35,19 @@ type Status struct {
 	// for none.
 	Covered  bool
 	Backup   uint64
+	Shipping ShippingKey
 	TrimWait time.Duration
 	Trims    []Trim // the last ten, newest first
 	// Time is where the settled time stands that they wait by.
 	Time journal.TimeStatus
+}
+
+// ShippingKey is the key that authenticates what the journal ships, which is no tenant's.
+type ShippingKey struct {
+	Number  int // from 1
+	Shipped int // the number of the key that the release bucket is under; less while the history is shipped again
+	// Done of Of entries are shipped again; both are 0 when none are to be.
+	Done, Of uint64
 }
 
 // Status describes the key of who's tenant; access.ViewKeys is needed. It answers while the key service is down too.
@@ -51,6 +60,8 @@ func (k *Keys) Status(ctx context.Context, who access.Who) (Status, error) {
 		Rewrap:   k.lastRewrap(who.Tenant),
 		TrimWait: k.cfg.TrimWait,
 	}
+	out.Shipping.Number, out.Shipping.Shipped = k.cfg.Journal.ShippingKey()
+	out.Shipping.Done, out.Shipping.Of = k.cfg.Journal.Reshipping()
 	var err error
 	if out.Time, err = k.cfg.Journal.Time(ctx); err != nil {
 		return Status{}, fmt.Errorf("describing the tenant's key: %w", err)

@@ -83,9 +83,29 @@ func keyTable(t *cli.Table, s *openapi.KeyStatus) {
 	}
 	t.Row("backup covers that", covers)
 	t.Row("waiting period", config.Duration(time.Duration(s.TrimWaitSeconds)*time.Second).String())
+	t.Row("shipping key", shippingText(s.Shipping))
 	for _, trim := range s.Trims {
 		t.Row("trim "+trim.ID, trimText(trim))
 	}
+}
+
+func shippingText(s openapi.ShippingKey) string {
+	text := fmt.Sprintf("number %d", s.Number)
+	if s.Done != nil || s.Of != nil {
+		var done, of uint64
+		if s.Done != nil {
+			done = *s.Done
+		}
+		if s.Of != nil {
+			of = *s.Of
+		}
+		return text + fmt.Sprintf("; the history is shipped again under it, %d of %d entries: nothing newer is "+
+			"released until then", done, of)
+	}
+	if s.Shipped != s.Number {
+		text += fmt.Sprintf("; the release bucket is still under number %d", s.Shipped)
+	}
+	return text
 }
 
 func rewrappedText(s *openapi.KeyStatus) string {

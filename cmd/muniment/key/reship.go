@@ -13,7 +13,8 @@ func keyReshipCommand(p *cli.Program) *cobra.Command {
 		Short: "Change the key that authenticates what the journal ships",
 		Long: `Draws a new shipping key, has the key service wrap it, and ships all of the history again
 under it, in the background: for when the present one may be known to others. Needs the
-role key custodian. It is on record, and each call changes the key once more.`,
+role key custodian. It is on record, and each call changes the key once more. Nothing new is
+released until all is shipped again: "muniment key status" says how far that has come.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := remote.Connect(p)
