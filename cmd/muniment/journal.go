@@ -13,7 +13,7 @@ import (
 
 func journalCommand(p *cli.Program) *cobra.Command {
 	c := &cobra.Command{Use: "journal", Short: "The log of everything that happened"}
-	c.AddCommand(checkpointCommand(p), entriesCommand(p), tailCommand(p))
+	c.AddCommand(checkpointCommand(p), entriesCommand(p), tailCommand(p), timeCommand(p), acknowledgeCommand(p))
 	return cli.Group(c)
 }
 

@@ -84,6 +84,10 @@ func keyTable(t *cli.Table, s *openapi.KeyStatus) {
 	t.Row("backup covers that", covers)
 	t.Row("waiting period", config.Duration(time.Duration(s.TrimWaitSeconds)*time.Second).String())
 	t.Row("shipping key", shippingText(s.Shipping))
+	if s.Unacknowledged != nil {
+		t.Row("not acknowledged", *s.Unacknowledged+" that only the clock has measured; trims do not count it: "+
+			"muniment journal time")
+	}
 	for _, trim := range s.Trims {
 		t.Row("trim "+trim.ID, trimText(trim))
 	}

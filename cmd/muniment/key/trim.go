@@ -101,13 +101,17 @@ func trimText(t openapi.Trim) string {
 		}
 		return when.Format(time.DateTime)
 	}
+	notBefore := at(&t.NotBefore)
+	if clock := t.ClockNotBefore; clock != nil && clock.Sub(t.NotBefore).Abs() > time.Minute {
+		notBefore += " in settled time, " + at(clock) + " by the clock"
+	}
 	switch t.State {
 	case openapi.TrimStateProposed:
 		return fmt.Sprintf("proposed: versions before %d; waits for somebody else's approval; not before %s",
-			t.Oldest, at(&t.NotBefore))
+			t.Oldest, notBefore)
 	case openapi.TrimStateApproved:
 		return fmt.Sprintf("approved: versions before %d; not before %s, approval lapses %s",
-			t.Oldest, at(&t.NotBefore), at(t.ApprovalLapsesAt))
+			t.Oldest, notBefore, at(t.ApprovalLapsesAt))
 	case openapi.TrimStateBegun:
 		return fmt.Sprintf("begun: versions before %d; muniment key trim run brings it to its end", t.Oldest)
 	case openapi.TrimStateDone:

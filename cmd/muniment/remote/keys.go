@@ -47,3 +47,14 @@ func (r *Client) RunTrim(ctx context.Context, id string) (*openapi.Trim, error) 
 	}
 	return out, err
 }
+
+// Time says where the settled time stands that trims wait by.
+func (r *Client) Time(ctx context.Context) (*openapi.TimeStatus, error) {
+	return decode[openapi.TimeStatus](r.body(r.api.GetTime(ctx)))
+}
+
+// AcknowledgeTime lets a gap of the settled time count, which is named by the index of its event and its length.
+func (r *Client) AcknowledgeTime(ctx context.Context, gap uint64, length string) (*openapi.TimeStatus, error) {
+	in := openapi.NewAcknowledgement{Gap: gap, Length: length}
+	return decode[openapi.TimeStatus](r.acted(r.api.AcknowledgeTime(ctx, in)))
+}
