@@ -449,6 +449,31 @@ func TestCrashAtSyscalls(t *testing.T) {
 	}
 }
 
+// TestTheEndOfAFirstStartIsDurable: the folder is synced after the marker has been removed from it, as strace shows.
+func TestTheEndOfAFirstStartIsDurable(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		processtest.Missing(t, "strace is missing", "apt-get install strace")
+	}
+	v := newVictim(t, "muniment")
+	calls := filepath.Join(t.TempDir(), "calls")
+	if !v.start([]string{strace, "-f", "-qq", "-y", "-o", calls, "-e", "trace=unlinkat,fsync"}) {
+		t.Fatalf("the server did not start\n%s", v.stderr)
+	}
+	v.load("first", 1)
+	v.end(syscall.SIGTERM)
+	said, err := os.ReadFile(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, removed := strings.Cut(string(said), "/first-start\"")
+	if !removed || !strings.Contains(after, v.dir+">") {
+		t.Errorf("the marker was removed: %v; no sync of %s follows", removed, v.dir)
+	}
+}
+
 // crashAt lets the server die at its n-th call of one kind, for several n, and checks what the next one has.
 func (v *victim) crashAt(strace, call string) {
 	v.t.Helper()

@@ -51,26 +51,12 @@ func (f Folder) begin(b beginning) error {
 	}
 	raw, err := json.Marshal(b)
 	if err == nil {
-		err = writeSynced(f.starting(), raw)
+		err = writeDurably(f.starting(), raw)
 	}
 	if err != nil {
 		return fmt.Errorf("marking the first start: %w", err)
 	}
 	return nil
-}
-
-// writeSynced puts a file in its place as a whole, on stable storage.
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	return err
 }
 
 // clearBeginning removes what a first start that broke off has left, in the folder and in the release bucket, so that

@@ -185,9 +185,14 @@ func (f Folder) refuseStrangers() error {
 			"or run muniment restore")
 }
 
-// EndFirstStart says that the first start is done and its API key has been shown.
+// EndFirstStart says that the first start is done and its API key has been shown. The marker does not come back with a
+// crash of the machine: a start that found it would take what was served since for what a broken start has left.
 func (f Folder) EndFirstStart() error {
-	if err := os.Remove(f.starting()); err != nil {
+	err := os.Remove(f.starting())
+	if err == nil {
+		err = syncFolder(string(f))
+	}
+	if err != nil {
 		return fmt.Errorf("ending the first start: %w", err)
 	}
 	return nil
