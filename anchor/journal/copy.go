@@ -40,7 +40,7 @@ const copyTries = 100
 func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 	c := &Copied{to: cfg.To}
 	from := openShipped(cfg.From, cfg.ShippingKeys)
-	old, err := readReleased(ctx, openShipped(cfg.To, cfg.ShippingKeys))
+	old, err := readCopy(ctx, cfg, from)
 	if err != nil {
 		return nil, fmt.Errorf("copying what was released: the copy: %w", err)
 	}
@@ -60,7 +60,7 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 		if err != nil {
 			return nil, fmt.Errorf("copying what was released: listing the shipped batches: %w", err)
 		}
-		if err := copyKeys(ctx, cfg.From, cfg.To); err != nil {
+		if err := copyKeys(ctx, from, cfg.To, c.Head.object.Key); err != nil {
 			return nil, fmt.Errorf("copying what was released: %w", err)
 		}
 		_, err = chainTo(ctx, shipped{&fetchingBucket{CopyConfig: cfg, copied: c}, from.keys}, c.Head.object, 0)
@@ -78,11 +78,29 @@ func CopyReleased(ctx context.Context, cfg CopyConfig) (*Copied, error) {
 		copyTries)
 }
 
-// copyKeys copies the wrapped shipping keys, without which nothing in the copy can be authenticated.
-func copyKeys(ctx context.Context, from, to Bucket) error {
+// readCopy reads the head of the copy. The keys of the bucket that is copied authenticate it: the copy's own may have
+// been exchanged, and are put right later.
+func readCopy(ctx context.Context, cfg CopyConfig, from shipped) (*releasedHead, error) {
+	old, err := readReleased(ctx, shipped{cfg.To, from.keys})
+	if errors.Is(err, errUnauthentic) { // the bucket may have no copy of the key that it was under then
+		return readReleased(ctx, openShipped(cfg.To, cfg.ShippingKeys))
+	}
+	return old, err
+}
+
+// copyKeys copies the wrapped shipping keys, without which nothing in the copy can be authenticated. The one that the
+// head is under replaces another that the copy has in its place, if it has authenticated the head.
+func copyKeys(ctx context.Context, from shipped, to Bucket, number int) error {
 	names, err := from.List(ctx, keyPrefix)
 	if err != nil {
 		return fmt.Errorf("listing the wrapped shipping keys: %w", err)
+	}
+	if from.keys != nil {
+		copies := &keyring{bucket: to}
+		if _, err := copies.keepInBucket(ctx, number, []byte(from.keys.copyOf(number))); err != nil {
+			return fmt.Errorf("a wrapped shipping key: %w", err)
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return name == keyObject(number) })
 	}
 	for _, name := range names {
 		raw, _, err := from.Get(ctx, name)

@@ -78,13 +78,16 @@ func (j *Journal) tendBatches() {
 
 // LookAfterBatches compares the release bucket's batches with the released head: by their names, and where these leave
 // a doubt, and for a few others each time, by their content. Leaves that no whole batch holds are shipped again from
-// the database. The leftovers of merges are deleted, and the batches of earlier processes are merged. The
-// journal does so by itself at the start, in the background, and every hour. An error says that it could not be done or
-// that something stays lost; ShippedHealth has it too. While the journal is provisional nothing is shipped or judged:
-// ErrKeysUnavailable.
+// the database, and copies of the wrapped shipping key that are gone or exchanged are put back. The leftovers of merges
+// are deleted, and the batches of earlier processes are merged. The journal does so by itself at the start, in the
+// background, and every hour. An error says that it could not be done or that something stays lost; ShippedHealth has
+// it too. While the journal is provisional nothing is shipped or judged: ErrKeysUnavailable.
 func (j *Journal) LookAfterBatches(ctx context.Context) error {
 	if j.Provisional() {
 		return fmt.Errorf("looking after the shipped batches: %w", ErrKeysUnavailable)
+	}
+	if err := j.bucket.keys.keepCopies(ctx, j.cfg.Log); err != nil && ctx.Err() == nil {
+		j.cfg.Log.Warn("the copies of the wrapped shipping key could not be looked at", "error", err)
 	}
 	j.batches.mu.Lock()
 	defer j.batches.mu.Unlock()
