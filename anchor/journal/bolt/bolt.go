@@ -36,11 +36,16 @@ type Config struct {
 	// Create permits to make the file if there is none. Without it, a missing file is an error that wraps
 	// fs.ErrNotExist. An existing file is never replaced.
 	Create bool
+	// ReadOnly opens the file to be read only, as on a read-only medium. Several processes may read it so at once.
+	ReadOnly bool
 	// Timeout is how long to wait for another process to let go of the file; 2 seconds if it is not above zero.
 	Timeout time.Duration
 	// Log gets warnings about a file that can be used. It may be nil.
 	Log *slog.Logger
 }
+
+// ErrInUse says that another process has the file open.
+var ErrInUse = errors.New("another process has it open, and must end first")
 
 // Store is an open bbolt file. It implements [journal.Backend].
 //
@@ -81,10 +86,10 @@ func open(c Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{path: c.Path, writer: make(chan struct{}, 1)}
-	err := s.openDB(c.Timeout)
+	err := s.openDB(c)
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		err = fmt.Errorf("another process has it open, and must end first: %w", err)
+		err = fmt.Errorf("%w: %w", ErrInUse, err)
 	case errors.Is(err, journal.ErrDamaged):
 		err = fmt.Errorf("%w; %s", err, remedy)
 	case errors.Is(err, syscall.ENOMEM):
@@ -98,7 +103,7 @@ func open(c Config) (*Store, error) {
 }
 
 // openDB opens the bbolt file. A panic of bbolt's over a damaged page becomes an error, and the file is let go.
-func (s *Store) openDB(timeout time.Duration) (err error) {
+func (s *Store) openDB(c Config) (err error) {
 	defer panicOnFault()()
 	defer func() {
 		if p := recover(); p != nil {
@@ -109,7 +114,8 @@ func (s *Store) openDB(timeout time.Duration) (err error) {
 		}
 	}()
 	s.db, err = bbolt.Open(s.path, fileMode, &bbolt.Options{
-		Timeout:         timeout,
+		Timeout:         c.Timeout,
+		ReadOnly:        c.ReadOnly,
 		InitialMmapSize: mapSize,
 		// With 50,000 scattered free pages the two types cost the same; this one does not get slower with more.
 		FreelistType: bbolt.FreelistMapType,

@@ -80,6 +80,15 @@ func OpenKeys(ctx context.Context, cfg config.Config, log *slog.Logger, create b
 	return &Keys{Service: s, Closer: s, Signer: signers(s.Signer), Custodian: s}, nil
 }
 
+// readKeys reads the key file as it is, beside a process that may have it open.
+func readKeys(f Folder) (*Keys, error) {
+	s, err := local.Read(f.Keys())
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{Service: s, Closer: s, Signer: signers(s.Signer)}, nil
+}
+
 // TransitConfig is how the keys in Vault are reached.
 func TransitConfig(v config.Vault, f Folder, log *slog.Logger) transit.Config {
 	return transit.Config{

@@ -35,6 +35,7 @@ type Storage struct {
 	keysThere bool      // the key file
 
 	readsWithoutLease bool
+	readOnly          bool // nothing is written, not even a lock
 }
 
 // Opener opens storage: [OpenStorage], but for tests that put faults between.
@@ -66,9 +67,11 @@ func OpenStorage(ctx context.Context, cfg config.Config, log *slog.Logger) (*Sto
 	})
 }
 
-// OpenExisting opens what is configured and makes nothing.
+// OpenExisting opens what is configured, to be read only: it makes and writes nothing in the folder, not even a lock, so
+// that the folder may lie on a read-only medium.
 func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error) {
-	return OpenStorageIf(ctx, cfg, log, func(found State) error {
+	s := &Storage{readOnly: true}
+	return s.open(ctx, cfg, log, func(found State) error {
 		switch found {
 		case Fresh:
 			return cli.Hint(fmt.Errorf("there is no vault in %s", cfg.Data),
@@ -83,18 +86,24 @@ func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*St
 
 // OpenStorageIf opens the parts one by one, once it is known what there is and permit agrees. Services come before
 // anything is made in a fresh folder, so that a first start that one of them refuses can simply be repeated.
-func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(State) error) (s *Storage,
-	err error) {
-	s = &Storage{Folder: Folder(cfg.Data), readsWithoutLease: cfg.Release.ReadsWithoutLease}
+func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, permit func(State) error) (*Storage,
+	error) {
+	return (&Storage{}).open(ctx, cfg, log, permit)
+}
+
+// open is OpenStorageIf over what the storage says already.
+func (s *Storage) open(ctx context.Context, cfg config.Config, log *slog.Logger,
+	permit func(State) error) (opened *Storage, err error) {
+	s.Folder, s.readsWithoutLease = Folder(cfg.Data), cfg.Release.ReadsWithoutLease
 	defer func() {
 		if err != nil {
-			locked := errors.Is(err, local.ErrLocked)
+			locked := errors.Is(err, local.ErrLocked) || errors.Is(err, bolt.ErrInUse)
 			err = errors.Join(fmt.Errorf("opening the data folder: %w", err), s.Close())
 			if locked {
 				err = cli.Hint(err, "a muniment process serves or checks this folder; one process at a time: stop "+
 					"it first")
 			}
-			s = nil
+			opened = nil
 		}
 	}()
 	if err = checkSecrets(cfg); err != nil {
@@ -112,7 +121,8 @@ func OpenStorageIf(ctx context.Context, cfg config.Config, log *slog.Logger, per
 	if err = s.openParts(ctx, cfg, log); err != nil {
 		return s, err
 	}
-	backend, err := bolt.Open(bolt.Config{Path: s.Folder.Journal(), Create: s.Found != Whole, Log: log})
+	backend, err := bolt.Open(bolt.Config{Path: s.Folder.Journal(), Create: s.Found != Whole,
+		ReadOnly: s.readOnly, Log: log})
 	if err != nil {
 		return s, cli.Hint(err, backendAdvice(err))
 	}
@@ -203,7 +213,12 @@ func (s *Storage) openServices(ctx context.Context, cfg config.Config, log *slog
 // openFolder opens what is in the folder instead of with a service, or makes it.
 func (s *Storage) openFolder(ctx context.Context, cfg config.Config, log *slog.Logger, create bool) (err error) {
 	if s.Keys == nil {
-		if s.Keys, err = OpenKeys(ctx, cfg, log, create && !s.keysThere); err != nil {
+		if s.readOnly {
+			s.Keys, err = readKeys(s.Folder)
+		} else {
+			s.Keys, err = OpenKeys(ctx, cfg, log, create && !s.keysThere)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,9 @@ import (
 // versions have been looked at. It returns how many were copied, and their bytes.
 func (s *Store) CopyTo(ctx context.Context, to *Store, skip func(key string) bool,
 	progress func(seen int)) (versions int, bytes int64, err error) {
+	if to.session == nil {
+		return 0, 0, errReadOnly
+	}
 	if !s.versioned || !to.versioned {
 		return 0, 0, fmt.Errorf("copying an object folder without versions: %w", errors.ErrUnsupported)
 	}

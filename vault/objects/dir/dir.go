@@ -32,6 +32,9 @@ import (
 // ErrMissing says that the folder holds no object store, and that Config.Create did not permit to start one.
 var ErrMissing = errors.New("there is no object store here")
 
+// errReadOnly says that the store was opened to be read only.
+var errReadOnly = errors.New("the store is open for reading only")
+
 // Clock tells the time: locks end, and versions are dated, by it.
 type Clock interface {
 	Now() time.Time
@@ -42,8 +45,11 @@ type Config struct {
 	Dir       string
 	Versioned bool // keeps every version of a key, with locks; fixed when the store is created
 	Create    bool // permits to start an empty store where there is none; without it Open returns ErrMissing
-	Clock     Clock
-	Rand      io.Reader // version ids; need not be safe for concurrent use
+	// ReadOnly opens a store that is only read, as on a read-only medium, and writes nothing at all: what dead
+	// processes have left stays, and every change is refused.
+	ReadOnly bool
+	Clock    Clock
+	Rand     io.Reader // version ids; need not be safe for concurrent use
 }
 
 // Store is an open folder of objects. Several processes may have one folder open at once.
@@ -51,7 +57,7 @@ type Store struct {
 	root      string
 	versioned bool
 	clock     Clock
-	session   *session
+	session   *session  // nil: it is only read
 	buffers   sync.Pool // *[]byte of bufferSize
 	durable   sync.Map  // folder → struct{}: its entry in its parent is known to be synced
 
@@ -75,6 +81,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := openFormat(s.root, cfg.Versioned, cfg.Create); err != nil {
 		return nil, fmt.Errorf("opening object folder %s: %w", s.root, err)
 	}
+	if cfg.ReadOnly {
+		return s, nil
+	}
 	if err := s.begin(); err != nil {
 		return nil, fmt.Errorf("opening object folder %s: %w", s.root, classify(err))
 	}
@@ -83,6 +92,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // Close gives the folder back. No call may be under way.
 func (s *Store) Close() error {
+	if s.session == nil {
+		return nil
+	}
 	if err := s.session.end(); err != nil {
 		return fmt.Errorf("closing object folder: %w", err)
 	}
@@ -93,6 +105,9 @@ func (s *Store) Close() error {
 func (s *Store) Check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fail("checking", err)
+	}
+	if s.session == nil {
+		return fail("checking", errReadOnly)
 	}
 	id, err := s.draw()
 	if err != nil {

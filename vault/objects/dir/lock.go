@@ -27,6 +27,9 @@ func (s *Store) remove(ctx context.Context, key, id string) error {
 	if id != "" && (!s.versioned || !isVersion(id)) {
 		return objects.CheckKey(key) // there never was such a version
 	}
+	if s.session == nil {
+		return errReadOnly
+	}
 	return s.inFolder(ctx, key, func(p location, f folder) error {
 		rec, _, err := readRecord(p)
 		if err != nil {
@@ -94,6 +97,9 @@ func (s *Store) Hold(ctx context.Context, key, id string, on bool) error {
 func (s *Store) change(ctx context.Context, key, id string, edit func(*version) error) error {
 	if !s.versioned {
 		return fmt.Errorf("locks in a store without versions: %w", errors.ErrUnsupported)
+	}
+	if s.session == nil {
+		return errReadOnly
 	}
 	found := false
 	err := s.inFolder(ctx, key, func(p location, f folder) error {

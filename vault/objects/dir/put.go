@@ -37,6 +37,9 @@ func (s *Store) put(ctx context.Context, key string, body io.Reader, opt objects
 	if !s.versioned && !opt.RetainUntil.IsZero() {
 		return objects.Info{}, fmt.Errorf("a retention lock in a store without versions: %w", errors.ErrUnsupported)
 	}
+	if s.session == nil {
+		return objects.Info{}, errReadOnly
+	}
 	p := s.locationOf(key)
 	rec, base, err := readRecord(p)
 	if err != nil {
