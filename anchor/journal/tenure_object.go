@@ -16,6 +16,9 @@ const (
 // tenureObject is the lease as it stands in the release bucket. It says who may write there, not until when: the one
 // who waits for its end measures a whole term by a clock of its own, during which neither this object nor the head has
 // changed.
+//
+// It has no HMAC: who can write it can halt a server, as the bucket's owner can anyway, or let a copy begin within the
+// server's last term, for which an earlier lease that was given back, put back under its HMAC, would serve as well.
 type tenureObject struct {
 	V       int `json:"v"`
 	Journal ID  `json:"journal"`
