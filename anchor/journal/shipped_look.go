@@ -19,6 +19,8 @@ const (
 	// lookReads and lookBytes bound what one look reads of batches whose names leave no doubt.
 	lookReads = 64
 	lookBytes = 256 << 20
+	// lookSpeed is how many bytes a second it reads at most, so that the requests after a start are not behind it.
+	lookSpeed = 50 << 20
 	// maxFailures is after how many reads that fail in a row the whole bucket is taken to be away.
 	maxFailures = 3
 )
@@ -307,12 +309,25 @@ func (r *batchReader) readSome(ctx context.Context, path []listed) bool {
 		if r.tried[b.name] {
 			continue
 		}
+		if r.pause(ctx, min(max(b.size, 0), maxBatchFile)); ctx.Err() != nil {
+			break
+		}
 		r.reads++
 		r.bytes += max(b.size, 0)
 		k.cursor = b.end
 		sound = r.read(ctx, b) && sound
 	}
 	return sound
+}
+
+// pause waits for as long as so many bytes may take, unless ctx ends.
+func (r *batchReader) pause(ctx context.Context, bytes int64) {
+	timer := time.NewTimer(time.Duration(bytes) * time.Second / lookSpeed)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // randomBelow draws a number. Nothing depends on it but the order in which batches are read.

@@ -33,14 +33,15 @@ func (b bucket) Get(ctx context.Context, name string) ([]byte, string, error) {
 		return nil, "", bucketError("reading", fmt.Errorf("%w: %d bytes are more than the journal ships in one object",
 			ErrDamaged, info.Size))
 	}
-	data, err := io.ReadAll(io.LimitReader(body, maxReleased+1))
-	if err == nil && int64(len(data)) != info.Size {
-		err = fmt.Errorf("%w: %d bytes of %d", ErrDamaged, len(data), info.Size)
+	data := bytes.NewBuffer(make([]byte, 0, info.Size+bytes.MinRead)) // so that it need not grow
+	_, err = data.ReadFrom(io.LimitReader(body, maxReleased+1))
+	if err == nil && int64(data.Len()) != info.Size {
+		err = fmt.Errorf("%w: %d bytes of %d", ErrDamaged, data.Len(), info.Size)
 	}
 	if err != nil {
 		return nil, "", bucketError("reading", err)
 	}
-	return data, info.Tag, nil
+	return data.Bytes(), info.Tag, nil
 }
 
 // Put writes an object over the content that has the tag, or over nothing.
