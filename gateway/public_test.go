@@ -75,6 +75,11 @@ func TestAllAddressesTogether(t *testing.T) {
 	if served != 16*2*5 {
 		t.Errorf("%d requests were served at once, want %d", served, 16*2*5)
 	}
+	for range 10 {
+		if admit("192.0.2.1", 1) == nil {
+			t.Error("one more was served")
+		}
+	}
 	clock.advance(time.Second)
 	for i := range 10 { // the burst of one address is whole: it was refused for the others' sake
 		if err := admit("192.0.2.1", 1); err != nil {

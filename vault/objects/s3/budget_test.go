@@ -89,7 +89,7 @@ func TestOthersAreServedWithoutMemory(t *testing.T) {
 	t.Parallel()
 	server := shared.Versitygw(t)
 	cfg := config(t, server, server.BucketName(), true)
-	cfg.StreamSize, cfg.Memory = 0, onePart(time.Minute)
+	cfg.StreamSize, cfg.Memory = 0, onePart(20*time.Second)
 	store := open(t, cfg)
 	put := func(key string, body io.Reader, length int64, owner string) error {
 		_, err := store.Put(t.Context(), key, body, objects.PutOptions{Length: length, Owner: owner})
@@ -161,6 +161,7 @@ func TestSlowPartGivesUp(t *testing.T) {
 	if err != nil {
 		t.Errorf("another owner's upload: %v", err)
 	}
+	_ = slow.to.CloseWithError(errors.New("it went on for ever"))
 	if err := <-ended; !errors.Is(err, budget.ErrSlow) || errors.Is(err, objects.ErrUnavailable) {
 		t.Errorf("the upload that trickled: %v", err)
 	}
