@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/evidence"
 )
 
@@ -88,7 +89,7 @@ unreadable file.`,
 func input(policyFile string, args []string) (evidence.Input, error) {
 	var in evidence.Input
 	if policyFile != "" {
-		data, err := os.ReadFile(policyFile)
+		data, err := bounded.ReadFile(policyFile, bounded.Small)
 		if err != nil {
 			return in, fmt.Errorf("reading the policy: %w", err)
 		}

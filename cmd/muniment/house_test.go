@@ -137,3 +137,42 @@ func imports(t *testing.T) map[string]bool {
 	}
 	return all
 }
+
+// TestWhatIsReadWholeHasABound: files, objects and answers are read whole by package bounded alone, or from a reader
+// that ends. What the tests read is their own, and the generated client is not used for answers (package remote is).
+func TestWhatIsReadWholeHasABound(t *testing.T) {
+	t.Parallel()
+	whole := regexp.MustCompile(`\bio\.ReadAll\(|\bos\.ReadFile\(`)
+	ends := regexp.MustCompile(`io\.ReadAll\(io\.LimitReader\(|os\.ReadFile\(fmt\.Sprintf\("/proc/`)
+	own := regexp.MustCompile(`_test\.go$|/(bounded|servertest|objectstest|processtest|proxytest)/|^openapi/client/`)
+	looked := 0
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, root+"/"))
+		if e.IsDir() && (e.Name() == "testdata" || path != root && strings.HasPrefix(e.Name(), ".")) {
+			return filepath.SkipDir
+		}
+		if e.IsDir() || filepath.Ext(path) != ".go" || own.MatchString(name) {
+			return nil
+		}
+		looked++
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if whole.MatchString(line) && !ends.MatchString(line) {
+				t.Errorf("%s:%d reads something whole without a bound: use package bounded", name, i+1)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if looked < 100 {
+		t.Errorf("only %d files were found", looked)
+	}
+}

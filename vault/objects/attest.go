@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"muniment/anchor/bounded"
 )
 
 const (
@@ -173,7 +175,7 @@ func (p prober) reads(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer body.Close()
-	got, err := io.ReadAll(body)
+	got, err := bounded.ReadAll(body, int64(len(p.content)))
 	return bytes.Equal(got, p.content), err
 }
 

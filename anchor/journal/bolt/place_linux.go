@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"muniment/anchor/bounded"
 )
 
 // bootID is drawn by the kernel each time it starts.
@@ -23,7 +25,7 @@ func Place(path string) (string, error) {
 	if !ok {
 		return "", errors.New("finding out where a file lies: its file system has no inodes")
 	}
-	boot, err := os.ReadFile(bootID)
+	boot, err := bounded.ReadFile(bootID, bounded.Small)
 	if err != nil {
 		return "", fmt.Errorf("finding out which boot of the machine this is: %w", err)
 	}

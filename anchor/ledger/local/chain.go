@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"muniment/anchor/bounded"
 )
 
 const (
@@ -105,7 +107,7 @@ func (c *chain) path(height uint64) string {
 
 // read returns the block of a height, or fs.ErrNotExist. All else that can be wrong with it is ErrDamaged.
 func (c *chain) read(height uint64) ([]byte, Block, error) {
-	data, err := os.ReadFile(c.path(height))
+	data, err := bounded.ReadFile(c.path(height), bounded.Small)
 	if err != nil {
 		return nil, Block{}, err
 	}
@@ -167,7 +169,7 @@ func (c *chain) add(height uint64, data []byte) error {
 	if err := c.files.link(temp.Name(), c.path(height)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	there, err := os.ReadFile(c.path(height))
+	there, err := bounded.ReadFile(c.path(height), bounded.Small)
 	if err != nil {
 		return err
 	}

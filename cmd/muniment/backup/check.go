@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"muniment/anchor"
+	"muniment/anchor/bounded"
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
@@ -148,7 +149,7 @@ func (b *backupRun) readPolicy() (*evidence.Policy, error) {
 	if path == "" {
 		path = b.at.Policy()
 	}
-	data, err := os.ReadFile(path)
+	data, err := bounded.ReadFile(path, bounded.Small)
 	if errors.Is(err, fs.ErrNotExist) && b.policy == "" {
 		return nil, nil
 	}
@@ -168,7 +169,7 @@ func (b *backupRun) checkpoints(signed ...[]byte) (all [][]byte, err error) {
 	if b.kept == "" {
 		return all, nil
 	}
-	data, err := os.ReadFile(b.kept)
+	data, err := bounded.ReadFile(b.kept, bounded.Small)
 	if err != nil {
 		return nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
@@ -195,7 +196,7 @@ func copyBlocks(files []string, to node.Folder) error {
 
 // copyWhole copies a small file, or leaves what is there as it was.
 func copyWhole(from, to string, mode fs.FileMode) error {
-	data, err := os.ReadFile(from)
+	data, err := bounded.ReadFile(from, bounded.Large)
 	if err != nil {
 		return err
 	}

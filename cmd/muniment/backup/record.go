@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"muniment/anchor"
+	"muniment/anchor/bounded"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/remote"
@@ -40,7 +40,7 @@ func (b *backupRun) signedNow(ctx context.Context) ([]byte, error) {
 
 // signedBefore is the checkpoint that an earlier backup was held against; nil when there is none.
 func (b *backupRun) signedBefore() ([]byte, error) {
-	signed, err := os.ReadFile(b.at.Checkpoint())
+	signed, err := bounded.ReadFile(b.at.Checkpoint(), bounded.Small)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

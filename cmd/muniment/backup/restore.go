@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muniment/anchor"
+	"muniment/anchor/bounded"
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
@@ -261,7 +262,7 @@ func (r *restoreRun) readPolicy() (*evidence.Policy, error) {
 	if path == "" {
 		path = r.store.Folder.Policy()
 	}
-	data, err := os.ReadFile(path)
+	data, err := bounded.ReadFile(path, bounded.Small)
 	if errors.Is(err, os.ErrNotExist) && r.policy == "" {
 		return r.store.ConfiguredPolicy(r.report.Origin)
 	}

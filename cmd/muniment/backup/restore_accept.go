@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
 	"muniment/anchor/ledger"
@@ -189,7 +190,7 @@ func (r *restoreRun) survivors() (journal.Config, error) {
 	if err != nil {
 		return journal.Config{}, err
 	}
-	remembered, err := os.ReadFile(r.store.Folder.Checkpoint())
+	remembered, err := bounded.ReadFile(r.store.Folder.Checkpoint(), bounded.Small)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return journal.Config{}, fmt.Errorf("reading the newest checkpoint: %w", err)
 	}

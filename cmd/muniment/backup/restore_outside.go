@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"muniment/anchor"
+	"muniment/anchor/bounded"
 	"muniment/anchor/journal"
 	"muniment/anchor/ledger"
 	"muniment/cmd/muniment/cli"
@@ -33,7 +34,7 @@ func (r *restoreRun) prove(ctx context.Context) error {
 		return err
 	}
 	for _, path := range []string{f.Checkpoint(), r.kept} {
-		signed, err := os.ReadFile(path)
+		signed, err := bounded.ReadFile(path, bounded.Small)
 		if path == "" || errors.Is(err, os.ErrNotExist) && path != r.kept {
 			continue
 		}

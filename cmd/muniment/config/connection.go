@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strings"
+
+	"muniment/anchor/bounded"
 )
 
 // DefaultURL is where a server that nothing was said to listens.
@@ -33,7 +34,7 @@ func (c *Connection) Resolve(getenv func(string) string) error {
 		return errors.New("there are both a token and a token file; give one of them")
 	}
 	if c.TokenFile != "" {
-		data, err := os.ReadFile(c.TokenFile)
+		data, err := bounded.ReadFile(c.TokenFile, bounded.Small)
 		if err != nil {
 			return fmt.Errorf("reading the token file, which --token-file or MUNIMENT_TOKEN_FILE names: %w", err)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -14,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"muniment/anchor/bounded"
 )
 
 // Prefix begins the names of the environment variables.
@@ -26,7 +27,7 @@ const Prefix = "MUNIMENT_"
 func Load(path string, getenv func(string) string) (Config, error) {
 	c := Default()
 	if path != "" {
-		data, err := os.ReadFile(path)
+		data, err := bounded.ReadFile(path, bounded.Small)
 		if err != nil {
 			return c, fmt.Errorf("reading the configuration: %w", err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/evidence"
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/config"
@@ -113,7 +114,7 @@ func (d *demo) serveOn(ctx context.Context, temporary bool) error {
 		return err
 	}
 	d.try("MUNIMENT_URL="+d.service.URL(), temporary)
-	token, err := os.ReadFile(d.tokenFile())
+	token, err := bounded.ReadFile(d.tokenFile(), bounded.Small)
 	if err != nil {
 		return fmt.Errorf("reading the API key: %w", err)
 	}
@@ -199,7 +200,7 @@ func (d *demo) token(s *node.Server) (string, error) {
 		}
 		return key, s.EndFirstStart()
 	}
-	key, err := os.ReadFile(d.tokenFile())
+	key, err := bounded.ReadFile(d.tokenFile(), bounded.Small)
 	if err != nil {
 		return "", cli.Hint(fmt.Errorf("reading the API key of the vault in %s: %w", d.dir, err),
 			"give demo a folder of its own with --dir")

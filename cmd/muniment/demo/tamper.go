@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/fsck"
@@ -130,7 +131,7 @@ func indexes(a, b *document) (keyA, keyB []byte, err error) {
 }
 
 func flipMiddle(path string) error {
-	content, err := os.ReadFile(path)
+	content, err := bounded.ReadFile(path, bounded.Small)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
@@ -101,7 +102,7 @@ func (d *doctor) vaultToken(ctx context.Context, p peer, r *report) {
 	if c.Auth != config.AuthToken {
 		return
 	}
-	text, err := os.ReadFile(c.TokenFile)
+	text, err := bounded.ReadFile(c.TokenFile, bounded.Small)
 	if err != nil {
 		return // the configuration's lines say so
 	}

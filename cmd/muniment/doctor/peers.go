@@ -12,10 +12,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
+	"muniment/anchor/bounded"
 	"muniment/cmd/muniment/config"
 )
 
@@ -74,7 +74,7 @@ func (p peer) ask(ctx context.Context) (peerAnswer, error) { return p.get(ctx, p
 func (p peer) get(ctx context.Context, path string, header http.Header) (peerAnswer, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: p.server}
 	if p.ca != "" {
-		text, err := os.ReadFile(p.ca)
+		text, err := bounded.ReadFile(p.ca, bounded.Small)
 		if err != nil {
 			return peerAnswer{}, fmt.Errorf("reading %s.ca: %w", p.key, err)
 		}

@@ -1,10 +1,10 @@
 package doctor
 
 import (
-	"os"
 	"slices"
 	"strings"
 
+	"muniment/anchor/bounded"
 	"muniment/cmd/muniment/node"
 )
 
@@ -19,7 +19,7 @@ func (d *doctor) ownOrigins() []string {
 			own = append(own, one.Origin)
 		}
 	}
-	if note, err := os.ReadFile(f.Checkpoint()); err == nil {
+	if note, err := bounded.ReadFile(f.Checkpoint(), bounded.Small); err == nil {
 		if origin, _, ok := strings.Cut(string(note), "\n"); ok && !slices.Contains(own, origin) {
 			own = append(own, origin)
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/journal"
 	"muniment/cmd/muniment/cli"
 	"muniment/vault/checkpoints"
@@ -30,7 +31,7 @@ func (b beginning) has(id journal.ID) bool { return slices.Contains(b.Journals, 
 
 // readBeginning reads the marker of a first start; the zero value when there is none.
 func (f Folder) readBeginning() (b beginning, err error) {
-	raw, err := os.ReadFile(f.starting())
+	raw, err := bounded.ReadFile(f.starting(), bounded.Small)
 	if errors.Is(err, fs.ErrNotExist) {
 		return b, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/journal"
 )
 
@@ -26,12 +27,12 @@ const localKeySize = 32
 
 // Secret reads the key, and draws it if there is none yet.
 func (k localKey) Secret() ([]byte, error) {
-	raw, err := os.ReadFile(k.folder.LocalKey())
+	raw, err := bounded.ReadFile(k.folder.LocalKey(), bounded.Small)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := k.Renew(); err != nil {
 			return nil, err
 		}
-		raw, err = os.ReadFile(k.folder.LocalKey())
+		raw, err = bounded.ReadFile(k.folder.LocalKey(), bounded.Small)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the local key: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/evidence"
 	"muniment/anchor/journal"
 	ledgerlocal "muniment/anchor/ledger/local"
@@ -112,7 +113,7 @@ func (s *Storage) ConfiguredPolicy(origin string) (*evidence.Policy, error) {
 
 // ReadPolicy reads a folder's policy as an auditor would.
 func ReadPolicy(f Folder) (*evidence.Policy, error) {
-	data, err := os.ReadFile(f.Policy())
+	data, err := bounded.ReadFile(f.Policy(), bounded.Small)
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy: %w", err)
 	}

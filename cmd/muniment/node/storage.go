@@ -10,6 +10,7 @@ import (
 	"os"
 	"syscall"
 
+	"muniment/anchor/bounded"
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/bolt"
 	"muniment/cmd/muniment/cli"
@@ -257,7 +258,7 @@ func (s *Storage) OpenJournal(ctx context.Context, origin string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	remembered, err := os.ReadFile(s.Folder.Checkpoint())
+	remembered, err := bounded.ReadFile(s.Folder.Checkpoint(), bounded.Small)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading the newest checkpoint: %w", err)
 	}

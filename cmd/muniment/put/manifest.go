@@ -17,6 +17,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"muniment/anchor/bounded"
 	"muniment/cmd/muniment/cli"
 	"muniment/vault"
 )
@@ -75,9 +76,12 @@ func (f faults) err(name string) error {
 		"nothing was deposited; correct the manifest and repeat the command")
 }
 
+// maxManifest is more than a manifest of some million rows has, in bytes.
+const maxManifest = 1 << 30
+
 // readManifest reads a manifest and checks every row of it, the files included. Its error lists all faults.
 func readManifest(name string) ([]manifestRow, error) {
-	raw, err := os.ReadFile(name)
+	raw, err := bounded.ReadFile(name, maxManifest)
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"muniment/anchor/bounded"
 	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
@@ -30,6 +31,9 @@ const (
 func receiptColumns() []string {
 	return []string{"line", "path", "external_id", "document_id", "index", "leaf", "status", "error", "time", "row"}
 }
+
+// maxReceipts is more than some million receipts take, in bytes.
+const maxReceipts = 16 << 30
 
 // receipts is a receipts file, open for more lines. Each line is one record, since nothing in it has a line break, so a
 // line that a crash has torn is known by its missing end.
@@ -55,7 +59,7 @@ func openReceipts(name string) (r *receipts, err error) {
 		return nil, cli.Hint(fmt.Errorf("opening the receipts: %s is in use: %w", name, err),
 			"wait until the other put has ended")
 	}
-	raw, err := io.ReadAll(f)
+	raw, err := bounded.ReadAll(f, maxReceipts)
 	if err != nil {
 		return nil, fmt.Errorf("reading the receipts: %w", err)
 	}

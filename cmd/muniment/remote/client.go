@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 
+	"muniment/anchor/bounded"
 	"muniment/cmd/muniment/cli"
 	"muniment/openapi/client"
 )
@@ -114,7 +115,7 @@ func (r *Client) body(res *http.Response, err error) ([]byte, error) {
 
 // readAll reads the body of an answer, which the caller closes.
 func readAll(res *http.Response) ([]byte, error) {
-	body, err := io.ReadAll(res.Body)
+	body, err := bounded.ReadAll(res.Body, bounded.Large)
 	if err != nil {
 		return nil, fmt.Errorf("reading the server's answer: %w", err)
 	}

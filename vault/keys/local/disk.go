@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"muniment/anchor/bounded"
 )
 
 func mustBeAbsent(path string) error {
@@ -40,7 +42,7 @@ func readFile(path string) ([]byte, error) {
 	if err := mustBePrivate(path); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(path)
+	return bounded.ReadFile(path, bounded.Large)
 }
 
 func mustBeUnchanged(path string, raw []byte) error {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"muniment/anchor/bounded"
 	"muniment/vault/keys"
 )
 
@@ -46,7 +46,7 @@ func newClient(cfg Config) (*client, error) {
 		return nil, err
 	}
 	c := &client{cfg: cfg, base: base, http: &http.Client{
-		Transport:     transport,
+		Transport:     bounded.Transport{Next: transport, Most: bounded.Large},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	config := &api.Config{Address: cfg.Address, HttpClient: c.http, Timeout: cfg.RequestTimeout, MaxRetries: 0}
@@ -86,7 +86,7 @@ func roots(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(path)
+	pem, err := bounded.ReadFile(path, bounded.Small)
 	if err != nil {
 		return nil, fmt.Errorf("%w: reading the certificates of the authorities: %w", ErrConfig, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/api/auth/approle"
 	"github.com/hashicorp/vault/api/auth/kubernetes"
 
+	"muniment/anchor/bounded"
 	"muniment/vault/keys"
 )
 
@@ -49,7 +50,7 @@ func (c *client) method() (api.AuthMethod, error) {
 		return approle.NewAppRoleAuth(auth.RoleID, &approle.SecretID{FromString: secret},
 			approle.WithMountPath(auth.Mount))
 	case Kubernetes:
-		token, err := os.ReadFile(auth.JWTFile)
+		token, err := bounded.ReadFile(auth.JWTFile, bounded.Small)
 		if err != nil {
 			return nil, fmt.Errorf("reading the service account's token: %w", err)
 		}
@@ -163,7 +164,7 @@ func readSecret(path string) (string, error) {
 		return "", fmt.Errorf("reading a credential: "+
 			"others than its owner and group may read or write %s (chmod o= it)", path)
 	}
-	content, err := os.ReadFile(path)
+	content, err := bounded.ReadFile(path, bounded.Small)
 	if err != nil {
 		return "", fmt.Errorf("reading a credential: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"muniment/anchor/bounded"
 )
 
 // pins are the public keys that a file remembers, by mount, key and version.
@@ -32,7 +34,7 @@ func readPins(path string) (pins, error) {
 	if path == "" {
 		return out, nil
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := bounded.ReadFile(path, bounded.Large)
 	if errors.Is(err, fs.ErrNotExist) {
 		return out, nil
 	}

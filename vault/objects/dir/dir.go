@@ -26,6 +26,7 @@ import (
 	"sync"
 	"time"
 
+	"muniment/anchor/bounded"
 	"muniment/vault/objects"
 )
 
@@ -118,7 +119,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err := writeSynced(path, []byte(id)); err != nil {
 		return fail("checking", err)
 	}
-	back, err := os.ReadFile(path)
+	back, err := bounded.ReadFile(path, bounded.Small)
 	if err == nil && string(back) != id {
 		err = fmt.Errorf("%w: a file reads back otherwise than it was written", objects.ErrUnavailable)
 	}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"muniment/anchor/bounded"
 )
 
 // formatFile names the file that says what a folder is, and formatVersion the newest layout that this program knows.
@@ -23,7 +25,7 @@ type format struct {
 // openFormat checks that root is a store of this kind, or makes it one.
 func openFormat(root string, versioned, create bool) error {
 	path := filepath.Join(root, formatFile)
-	raw, err := os.ReadFile(path)
+	raw, err := bounded.ReadFile(path, bounded.Small)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !create {
 			return ErrMissing
@@ -31,7 +33,7 @@ func openFormat(root string, versioned, create bool) error {
 		if err := createFormat(root, format{V: formatVersion, Versioned: versioned}); err != nil {
 			return fmt.Errorf("starting a store: %w", classify(err))
 		}
-		raw, err = os.ReadFile(path)
+		raw, err = bounded.ReadFile(path, bounded.Small)
 	}
 	if err != nil {
 		return classify(err)

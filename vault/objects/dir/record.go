@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"muniment/anchor/bounded"
 	"muniment/vault/objects"
 )
 
@@ -36,7 +37,7 @@ type version struct {
 
 // readRecord returns the key's record and its exact bytes, or an empty one and nil when there is none.
 func readRecord(p location) (record, []byte, error) {
-	raw, err := os.ReadFile(p.record())
+	raw, err := bounded.ReadFile(p.record(), bounded.Large)
 	if errors.Is(err, fs.ErrNotExist) {
 		return record{V: recordFormat, Key: p.key}, nil, nil
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"muniment/anchor/bounded"
 )
 
 // stagedRecord ends the name, in a session's folder, of a record that waits to be published; its version's id precedes
@@ -93,7 +95,7 @@ func (s *Store) clear(path string) error {
 
 // undo removes the content of a version whose record was staged and never published.
 func (s *Store) undo(path, id string) error {
-	raw, err := os.ReadFile(path)
+	raw, err := bounded.ReadFile(path, bounded.Large)
 	if err != nil {
 		return err
 	}

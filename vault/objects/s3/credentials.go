@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"muniment/anchor/bounded"
 )
 
 // errCredentials says that there are no credentials to sign a request with.
@@ -64,7 +66,7 @@ func WebIdentity(service, role, tokenFile string) Credentials {
 		return &credentials.STSWebIdentity{
 			STSEndpoint: service, RoleARN: role,
 			GetWebIDTokenExpiry: func() (*credentials.WebIdentityToken, error) {
-				token, err := os.ReadFile(tokenFile)
+				token, err := bounded.ReadFile(tokenFile, bounded.Small)
 				if err != nil {
 					return nil, err
 				}
@@ -136,11 +138,11 @@ func (p *fileProvider) RetrieveWithCredContext(cc *credentials.CredContext) (cre
 	if p.shared != nil {
 		return p.shared.RetrieveWithCredContext(cc)
 	}
-	access, err := os.ReadFile(p.access)
+	access, err := bounded.ReadFile(p.access, bounded.Small)
 	if err != nil {
 		return credentials.Value{}, err
 	}
-	secret, err := os.ReadFile(p.secret)
+	secret, err := bounded.ReadFile(p.secret, bounded.Small)
 	if err != nil {
 		return credentials.Value{}, err
 	}

@@ -9,9 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
+
+	"muniment/anchor/bounded"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 func newTransport(cfg Config) (*http.Transport, error) {
 	roots := cfg.RootCAs
 	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
+		pem, err := bounded.ReadFile(cfg.CAFile, bounded.Small)
 		if err != nil {
 			return nil, setup("the CA file", "give the path of a PEM file that can be read", err)
 		}
@@ -97,9 +98,15 @@ type attemptKey struct{}
 // observer notes what minio-go does not hand on: when the store wants to be asked again, and what time it has.
 type observer struct{ next *http.Transport }
 
-// RoundTrip makes a request.
+// maxAnswer is more than any answer has that is not an object's bytes, in bytes: a page of a list has 1,000 keys.
+const maxAnswer = 16 << 20
+
+// RoundTrip makes a request. An answer that minio-go reads whole has a bound: all but the bytes of an object.
 func (o observer) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := o.next.RoundTrip(r)
+	if err == nil && !isContent(r, resp) {
+		resp.Body = bounded.Body(resp.Body, maxAnswer)
+	}
 	a, ok := r.Context().Value(attemptKey{}).(*attempt)
 	if !ok || err != nil {
 		return resp, err
@@ -114,6 +121,13 @@ func (o observer) RoundTrip(r *http.Request) (*http.Response, error) {
 		a.date = date
 	}
 	return resp, nil
+}
+
+// isContent says whether an answer holds the bytes of an object.
+func isContent(r *http.Request, resp *http.Response) bool {
+	query := r.URL.Query()
+	query.Del("versionId")
+	return r.Method == http.MethodGet && len(query) == 0 && resp.StatusCode/100 == 2
 }
 
 // tee is a body that is copied as it is read.

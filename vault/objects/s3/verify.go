@@ -15,6 +15,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"muniment/anchor/bounded"
 	"muniment/vault/objects"
 )
 
@@ -179,7 +180,7 @@ func (s *Store) Check(ctx context.Context) error {
 	b, _, err := s.get(ctx, key, info.Version, nil)
 	if err == nil {
 		var got []byte
-		got, err = io.ReadAll(b)
+		got, err = bounded.ReadAll(b, bounded.Small)
 		b.Close()
 		if err == nil && !bytes.Equal(got, want) {
 			err = fmt.Errorf("%w: an object reads back otherwise than it was written", objects.ErrUnavailable)
