@@ -67,6 +67,8 @@ type rig struct {
 	signer  *signer
 	locked  *objectstest.Faulty // where the checkpoints are kept under their lock
 	folder  string              // of the objects
+	objects *countedStore
+	door    *access.Door
 	token   string              // of the first principal, who may do nearly everything; see newFoundedRig
 	who     access.Who
 	// administrator and approver are the tokens of the founders; "" while the tenant is on trial.
@@ -203,6 +205,7 @@ func newRigWaiting(t testing.TB, wait time.Duration, change ...func(*gateway.Con
 	store, err := dir.Open(ctx, dir.Config{Dir: r.folder, Versioned: true, Create: true, Clock: clock,
 		Rand: rand.Reader})
 	must(err)
+	r.objects = &countedStore{Store: store}
 	definitions := append(vault.Definitions(), retention.Definitions()...)
 	r.journal, err = journal.Open(ctx, journal.Config{
 		Backend: r.backend, Bucket: r.bucket, Signer: r.signer, Clock: clock,
@@ -214,9 +217,9 @@ func newRigWaiting(t testing.TB, wait time.Duration, change ...func(*gateway.Con
 	door := access.NewDoor(access.DoorConfig{Journal: r.journal, Clock: clock, ReleaseWait: r.releaseWait})
 	keeper, locked := checkpointstest.Keeper(t, r.journal, clock)
 	door.KeepWith(keeper)
-	r.locked = locked
+	r.locked, r.door = locked, door
 	r.vault, err = vault.Open(ctx, vault.Config{
-		Journal: r.journal, Door: door, Keys: r.keys, Objects: store, Rules: retention.Rules{}, Clock: clock,
+		Journal: r.journal, Door: door, Keys: r.keys, Objects: r.objects, Rules: retention.Rules{}, Clock: clock,
 		Rand: rand.Reader,
 		Log:  log,
 	})

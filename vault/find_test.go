@@ -57,11 +57,17 @@ func TestExternalIDsOfSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	find("of a, erased", ofA, "", none, vault.ErrErased)
+	find("of another, erased", ofDefault, "", none, vault.ErrNotFound)
 	find("of both, one erased", ofBoth, "", inB, nil)
 	find("of both, in a", ofBoth, "a", none, vault.ErrErased)
 	_, err := r.vault.Deposit(ctx, r.who, vault.Deposit{ExternalID: "x", Series: "a"})
 	if !errors.Is(err, vault.ErrErased) {
 		t.Errorf("depositing under an external id that was erased: %v", err)
+	}
+	depositor := r.principal(access.Grant{Role: access.Depositor, Series: "default"})
+	out, err := r.vault.Deposit(ctx, depositor, vault.Deposit{ExternalID: "x"})
+	if err != nil || !out.Created {
+		t.Errorf("depositing under it into another series: %v", err)
 	}
 }
 
