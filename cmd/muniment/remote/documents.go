@@ -2,9 +2,12 @@ package remote
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 	"time"
 
+	"muniment/cmd/muniment/cli"
 	"muniment/openapi"
 )
 
@@ -51,6 +54,9 @@ func (r *Client) Find(ctx context.Context, series, external string) (string, err
 		params.Series = &series
 	}
 	d, err := decode[openapi.Document](r.body(r.api.GetDocumentByExternalID(ctx, external, &params)))
+	if refused := new(ProblemError); errors.As(err, &refused) && refused.Status == http.StatusConflict {
+		err = cli.Hint(err, "name it with --series")
+	}
 	if err != nil {
 		return "", err
 	}
