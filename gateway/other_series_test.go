@@ -181,8 +181,8 @@ var harmless = map[string]string{
 	"GET /v1/grants":         "about principals",
 	"POST /v1/grants":        "the same",
 	"POST /v1/founding":      "the same",
-	"GET /v1/clock":          "about the machine's clock",
-	"POST /v1/clock":         "the same",
+	"GET /v1/time":           "about the machine's clock",
+	"POST /v1/time/":         "the same",
 }
 
 // TestOtherSeriesIsUnknown asks for a document of another series, and for one that there is not, on every route: the

@@ -69,7 +69,7 @@ type rig struct {
 	folder  string              // of the objects
 	objects *countedStore
 	door    *access.Door
-	token   string              // of the first principal, who may do nearly everything; see newFoundedRig
+	token   string // of the first principal, who may do nearly everything; see newFoundedRig
 	who     access.Who
 	// administrator and approver are the tokens of the founders; "" while the tenant is on trial.
 	administrator, approver string

@@ -264,15 +264,15 @@ func TestSmuggling(t *testing.T) {
 	const hidden = "GET /smuggled HTTP/1.1\nHost: x\n\n"
 	post := "POST /v1/documents HTTP/1.1\nHost: x\nAuthorization: Bearer {token}\n"
 	for name, request := range map[string]string{
-		"two lengths":         post + "Content-Length: 4\nContent-Length: 38\n\nbody" + hidden,
-		"length and chunks":   post + "Content-Length: 4\nTransfer-Encoding: chunked\n\n23\n" + hidden + "\n0\n\n",
+		"two lengths":          post + "Content-Length: 4\nContent-Length: 38\n\nbody" + hidden,
+		"length and chunks":    post + "Content-Length: 4\nTransfer-Encoding: chunked\n\n23\n" + hidden + "\n0\n\n",
 		"length, empty chunks": post + "Content-Length: 4\nTransfer-Encoding: chunked\n\n0\n\n" + hidden,
-		"chunks obfuscated":   post + "Content-Length: 4\nTransfer-Encoding: xchunked\n\nbody" + hidden,
-		"chunks twice":        post + "Transfer-Encoding: chunked\nTransfer-Encoding: identity\n\n0\n\n" + hidden,
-		"space before colon":  post + "Content-Length : 4\n\nbody" + hidden,
-		"plus sign":           post + "Content-Length: +4\n\nbody" + hidden,
-		"list of lengths":     post + "Content-Length: 4, 4\n\nbody" + hidden,
-		"bare CR in a header": post + "X: a\rContent-Length: 4\n\nbody" + hidden,
+		"chunks obfuscated":    post + "Content-Length: 4\nTransfer-Encoding: xchunked\n\nbody" + hidden,
+		"chunks twice":         post + "Transfer-Encoding: chunked\nTransfer-Encoding: identity\n\n0\n\n" + hidden,
+		"space before colon":   post + "Content-Length : 4\n\nbody" + hidden,
+		"plus sign":            post + "Content-Length: +4\n\nbody" + hidden,
+		"list of lengths":      post + "Content-Length: 4, 4\n\nbody" + hidden,
+		"bare CR in a header":  post + "X: a\rContent-Length: 4\n\nbody" + hidden,
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := r.dial()

@@ -137,6 +137,7 @@ func databaseAttacks() []attack {
 		do:      func(s *site) { s.database(s.exchangeRows(documentTable)) },
 		noticed: map[observer]string{
 			atRead:   "What is stored is not what was recorded",
+			inProofs: "What is stored is not what was recorded",
 			onRecord: "object.damaged/1",
 			inHealth: "on record as damaged",
 			byFsck:   "it is not what the log makes of it",

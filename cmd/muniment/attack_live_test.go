@@ -60,7 +60,9 @@ func liveAttacks() []attack {
 	}, {
 		act: "exchanges the rows of two documents", outcome: "neither is served: content is bound to its document",
 		live:    change(func(s *site, tx journal.Txn) error { return s.exchangeRows(documentTable)(tx) }),
-		noticed: damaged,
+		noticed: map[observer]string{
+			atRead: damaged[atRead], inProofs: damaged[atRead], onRecord: damaged[onRecord], inHealth: damaged[inHealth],
+		},
 	}}
 	for i := range all {
 		all[i].component = "database, while the server runs"
