@@ -167,10 +167,10 @@ func (h *health) cautions(ctx context.Context) []caution {
 	if status, err := h.cfg.Journal.Time(ctx); err == nil && len(status.Gaps) > 0 && len(status.Waits) > 0 {
 		out = append(out, caution{
 			Name: "settled time",
-			Detail: fmt.Sprintf("nobody has acknowledged %s that only the clock has measured, and what waits (%d in all) "+
-				"does not count it, or has begun anew", status.Behind(), len(status.Waits)),
-			Fix: "find out whether the server was stopped for so long, or its machine slept; if so, have an approver who " +
-				"has begun nothing that waits acknowledge it: muniment journal time",
+			Detail: fmt.Sprintf("nobody has acknowledged %s that only the clock has measured, and what waits (%d in "+
+				"all) does not count it, or has begun anew", status.Behind(), len(status.Waits)),
+			Fix: "find out whether the server was stopped for so long, or its machine slept; if so, have an approver " +
+				"who has begun nothing that waits acknowledge it: muniment journal time",
 		})
 	}
 	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error {

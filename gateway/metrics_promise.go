@@ -53,8 +53,8 @@ func promiseMetricsOf() []promiseMetric {
 				n, err := c.Vault.DamagedDocuments(ctx)
 				return float64(n), err == nil
 			}},
-		{desc("muniment_settled_unacknowledged_seconds", "Time that only the clock has measured, and that what waits does "+
-			"not count until somebody acknowledges it."),
+		{desc("muniment_settled_unacknowledged_seconds", "Time that only the clock has measured, and that what waits "+
+			"does not count until somebody acknowledges it."),
 			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
 				status, err := c.Journal.Time(ctx)
 				return status.Behind().Seconds(), err == nil

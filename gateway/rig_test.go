@@ -79,6 +79,7 @@ type rig struct {
 	keys                    *faultyKeys
 	policy                  *evidence.Policy
 
+	clock       steppedClock  // of everything but the gateway, where a test gives it another
 	releaseWait time.Duration // of the door
 }
 
@@ -198,7 +199,7 @@ func newRigWaiting(t testing.TB, wait time.Duration, change ...func(*gateway.Con
 	r := &rig{t: t, log: &logs{}, backend: memory.New(memory.Config{}), bucket: journaltest.NewBucket(t),
 		folder: filepath.Join(t.TempDir(), "objects"), signer: &signer{Signer: journaltest.Signer()}, releaseWait: wait}
 	log := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	clock := journal.SystemClock{}
+	clock := &r.clock
 	service, err := keyslocal.Create(filepath.Join(t.TempDir(), "keys.json"))
 	must(err)
 	r.keys = &faultyKeys{Service: service}

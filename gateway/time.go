@@ -14,7 +14,7 @@ func (s *Server) settledTime(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.reply(http.StatusOK, timeStatus(status))
+	return r.reply(http.StatusOK, s.timeStatus(r, status))
 }
 
 func (s *Server) acknowledgeTime(r *request) error {
@@ -27,24 +27,29 @@ func (s *Server) acknowledgeTime(r *request) error {
 		return problem.New(problem.BadRequest, "length wants hours, minutes and seconds, as 60h0m12s.")
 	}
 	status, err := s.cfg.Vault.AcknowledgeTime(r.Request().Context(), r.who, in.Gap, length)
-	return r.acted(http.StatusOK, timeStatus(status), err)
+	return r.acted(http.StatusOK, s.timeStatus(r, status), err)
 }
 
-func timeStatus(s journal.TimeStatus) openapi.TimeStatus {
+func (s *Server) timeStatus(r *request, status journal.TimeStatus) openapi.TimeStatus {
 	out := openapi.TimeStatus{
-		Settled: s.Settled.UTC(), Clock: s.Wall.UTC(),
-		Gaps: make([]openapi.TimeGap, len(s.Gaps)), Waits: make([]openapi.Wait, len(s.Waits)),
+		Settled: status.Settled.UTC(), Clock: status.Wall.UTC(),
+		Gaps: make([]openapi.TimeGap, len(status.Gaps)), Waits: make([]openapi.Wait, len(status.Waits)),
 	}
-	for i, g := range s.Gaps {
+	for i, g := range status.Gaps {
 		kind := openapi.Stop
 		if g.Step {
 			kind = openapi.Step
 		}
 		out.Gaps[i] = openapi.TimeGap{Index: g.Index, Length: g.Length.String(), Kind: kind, Settled: g.Settled.UTC()}
 	}
-	for i, w := range s.Waits {
-		out.Waits[i] = openapi.Wait{What: w.What, Index: w.Index, Actor: w.Actor, Ends: w.Until.UTC(),
-			ClockEnds: s.Clock(w.Until).UTC()}
+	actors := make([]string, len(status.Waits))
+	for i, w := range status.Waits {
+		actors[i] = w.Actor
+	}
+	names := s.names(r, actors...)
+	for i, w := range status.Waits {
+		out.Waits[i] = openapi.Wait{What: w.What, Index: w.Index, Actor: w.Actor, ActorName: names.of(w.Actor),
+			Ends: w.Until.UTC(), ClockEnds: status.Clock(w.Until).UTC()}
 	}
 	return out
 }

@@ -1331,6 +1331,10 @@ type Wait struct {
 	// Actor Who has begun it.
 	Actor string `json:"actor"`
 
+	// ActorName That principal's display name, given to callers who may see names, where it has one. It is of today, and no part of
+	// the body.
+	ActorName *string `json:"actor_name,omitempty"`
+
 	// ClockEnds What the server's clock shows then, if the server runs until then.
 	ClockEnds time.Time `json:"clock_ends"`
 

@@ -75,8 +75,9 @@ func timeTable(t *cli.Table, s *openapi.TimeStatus) {
 	t.Row("settled time", s.Settled.Format(time.DateTime))
 	t.Row("clock", s.Clock.Format(time.DateTime))
 	for _, w := range s.Waits {
-		t.Row(w.What+" "+strconv.FormatUint(w.Index, 10), fmt.Sprintf("waits until %s in settled time, %s by the clock",
-			w.Ends.Format(time.DateTime), w.ClockEnds.Format(time.DateTime)))
+		who := cli.Actor(remote.Text(w.ActorName), w.Actor)
+		t.Row(w.What+" "+strconv.FormatUint(w.Index, 10), fmt.Sprintf("of %s, waits until %s in settled time, %s by "+
+			"the clock", who, w.Ends.Format(time.DateTime), w.ClockEnds.Format(time.DateTime)))
 	}
 	if len(s.Waits) == 0 {
 		t.Row("waiting", "nothing waits")
@@ -87,7 +88,7 @@ func timeTable(t *cli.Table, s *openapi.TimeStatus) {
 		if g.Kind == openapi.Step {
 			what = "the clock went forward, or the machine slept; what waited has begun anew"
 		}
-		t.Row("gap "+strconv.FormatUint(g.Index, 10), fmt.Sprintf("%s: %s; if so much time did pass, an approver says so: "+
-			"muniment journal acknowledge %d %s", g.Length, what, g.Index, g.Length))
+		t.Row("gap "+strconv.FormatUint(g.Index, 10), fmt.Sprintf("%s: %s; if so much time did pass, an approver "+
+			"says so: muniment journal acknowledge %d %s", g.Length, what, g.Index, g.Length))
 	}
 }
