@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"muniment/anchor/journal"
+	"muniment/anchor/journal/memory"
 )
 
 var bob = journal.Actor{Tenant: "default", ID: "bob"}
@@ -561,4 +563,100 @@ func TestNoWaitEndsEarly(t *testing.T) {
 			rt.Fatalf("fsck: %v", first(found))
 		}
 	})
+}
+
+// TestDatabaseMovesNoTime: who writes to the database, while no process runs or while one does, does not make settled
+// time follow a clock that was put forward: tables are not believed, and the head row is authentic or refused.
+func TestDatabaseMovesNoTime(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	k := newKit(t)
+	j := k.open(t)
+	from, until := wait(t, j, 72*time.Hour, 0)
+	waits := journal.Table{Kind: journal.Projection, Name: "journal.waits"}
+	empty := func() {
+		t.Helper()
+		err := k.backend.Update(ctx, func(tx journal.Txn) error {
+			var keys [][]byte
+			err := tx.Scan(waits, journal.Range{}, func(key, _ []byte) error {
+				keys = append(keys, bytes.Clone(key))
+				return nil
+			})
+			for _, key := range keys {
+				err = errors.Join(err, tx.Delete(waits, key))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty()
+	k.clock.Step(100 * time.Hour)
+	if over(t, j, from, until) {
+		t.Error("without its row the waiting period ends with the clock")
+	}
+	k.close(t, j)
+	empty()
+	k.clock.Advance(100 * time.Hour)
+	j = k.open(t)
+	if over(t, j, from, until) {
+		t.Error("without its row the waiting period ends over a stop")
+	}
+	k.close(t, j)
+	if found := k.fsck(t); len(found) == 0 {
+		t.Error("fsck does not miss the row")
+	}
+	err := k.backend.Update(ctx, func(tx journal.Txn) error {
+		head := journal.Table{Kind: journal.Log, Name: "head"}
+		row, err := tx.Get(head, []byte("head"))
+		if err != nil {
+			return err
+		}
+		changed := bytes.Replace(row, []byte(`"waits":"2026`), []byte(`"waits":"2025`), 1)
+		if bytes.Equal(changed, row) {
+			return errors.New("the head does not say until when something waits")
+		}
+		return tx.Put(head, []byte("head"), changed)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j, err := journal.Open(ctx, k.config(t)); err == nil {
+		k.close(t, j)
+		t.Error("a head that says that nothing waits is believed")
+	}
+}
+
+// TestRestoredTime: on a new machine, from what was released, what waits goes on from where it was, and the time in
+// between is a gap.
+func TestRestoredTime(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	j := k.open(t)
+	from, until := wait(t, j, 72*time.Hour, 0)
+	k.clock.Advance(48 * time.Hour)
+	released(t, j, commit(t, j, looked.New(docID(1), noteData{})))
+	k.close(t, j)
+	k.backend = memory.New(memory.Config{})
+	k.clock.Advance(50 * time.Hour)
+	j = k.open(t)
+	if over(t, j, from, until) {
+		t.Error("the time until the restore has ended the waiting period")
+	}
+	if s := timeOf(t, j); len(s.Gaps) != 1 || s.Gaps[0].Length < 50*time.Hour {
+		t.Errorf("the time until the restore is no gap: %+v", s)
+	}
+	k.clock.Advance(24*time.Hour - time.Second)
+	if over(t, j, from, until) {
+		t.Error("the waiting period has ended early")
+	}
+	k.clock.Advance(time.Second)
+	if !over(t, j, from, until) {
+		t.Error("the waiting period does not end")
+	}
+	k.close(t, j)
+	if found := k.fsck(t); len(found) > 0 {
+		t.Errorf("fsck: %v", first(found))
+	}
 }
