@@ -295,14 +295,14 @@ func TestOutsideTime(t *testing.T) {
 	}
 	gap := timeOf(t, j).Gaps[0]
 	k.clock.Advance(2 * time.Hour)
-	for _, c := range []struct{ since, open time.Duration }{
+	for _, c := range []struct{ since, open int }{ // hours
 		{0, 80}, {2, 80}, {32, 50}, {32, 50}, {81, 1}, {200, 0},
 	} {
-		knows[gap.Index] = c.since * time.Hour
+		knows[gap.Index] = time.Duration(c.since) * time.Hour
 		if err := j.KeepTime(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := timeOf(t, j).Behind().Round(time.Second); got != c.open*time.Hour {
+		if got := timeOf(t, j).Behind().Round(time.Second); got.Hours() != float64(c.open) {
 			t.Errorf("when %d hours are confirmed, %v are open, want %dh", c.since, got, c.open)
 		}
 	}
