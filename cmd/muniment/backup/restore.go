@@ -19,6 +19,7 @@ import (
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/vault"
+	"muniment/vault/keys"
 	"muniment/vault/objects"
 )
 
@@ -54,6 +55,8 @@ none, --no-outside-head goes on record and begins a new origin.
 --from FOLDER first puts the parts of a backup back: the release bucket, which must be
 empty, and what the data folder lacks of ledger, policy, objects and keys. A journal that is
 there is never touched: serve brings one that is behind the bucket up to date by itself.
+While the key service cannot be asked the bucket is checked, not authenticated, nothing is
+restored, and it exits 2.
 --if-missing then does nothing, and exits 0: so it can stand before serve in a unit.
 
 --drill makes a copy for looking at only, which may be older than what is locked; serve
@@ -212,7 +215,13 @@ func (r *restoreRun) run(ctx context.Context) (err error) {
 // rebuild replays the release bucket into the journal's file, and proves the result.
 func (r *restoreRun) rebuild(ctx context.Context) error {
 	bucket := objects.NewBucket(r.store.Release)
-	head, err := journal.ReadReleased(ctx, bucket, node.ShippingKeys{Keys: r.store.Keys})
+	var shipping journal.ShippingKeys = node.ShippingKeys{Keys: r.store.Keys}
+	head, err := journal.ReadReleased(ctx, bucket, shipping)
+	if errors.Is(err, journal.ErrKeysUnavailable) {
+		fmt.Fprintln(r.Stderr, "heads and batches are checked and not authenticated:", err)
+		shipping = nil
+		head, err = journal.ReadReleased(ctx, bucket, nil)
+	}
 	if err != nil {
 		return damagedBucket(err)
 	}
@@ -220,7 +229,7 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 	began, bar := time.Now(), cli.StartProgress(r.Stderr, "replaying", 0)
 	found, err := journal.CheckReleased(ctx, journal.CheckConfig{
 		Bucket: bucket, Head: head, Definitions: node.Definitions(), Scratch: r.store.Backend, Progress: bar.At,
-		ShippingKeys: node.ShippingKeys{Keys: r.store.Keys},
+		ShippingKeys: shipping,
 	})
 	if err == nil && len(found) > 0 {
 		err = fmt.Errorf("sealed rows are not as their events bind them, %s to begin with: %w",
@@ -232,7 +241,12 @@ func (r *restoreRun) rebuild(ctx context.Context) error {
 	r.report.Replayed = time.Since(began).Seconds()
 	bar.End(fmt.Sprintf("%s in %.1f s, %.0f/s",
 		cli.Count(head.Size, "leaf", "leaves"), r.report.Replayed, float64(head.Size)/r.report.Replayed))
-	if err := r.prove(ctx); err != nil {
+	err = r.prove(ctx)
+	if shipping == nil && (err == nil || errors.Is(err, keys.ErrUnavailable)) {
+		return cli.Hint(cli.ErrUnauthenticated, "nothing was restored, since anybody may have written what is in the "+
+			"release bucket; restore when the key service answers")
+	}
+	if err != nil {
 		if _, has := cli.HintOf(err); has {
 			return err
 		}

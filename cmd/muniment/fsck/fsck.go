@@ -22,6 +22,7 @@ import (
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/vault"
+	"muniment/vault/keys"
 	"muniment/vault/objects"
 )
 
@@ -119,7 +120,7 @@ func runFsck(ctx context.Context, p *cli.Program, cfg config.Config, content, ke
 
 // Check opens what is configured and runs the checks over it.
 func Check(ctx context.Context, cfg config.Config, content, keys bool) (result Result, err error) {
-	result.Findings, result.Unknown = []Finding{}, []Unknown{}
+	result.Findings, result.Unknown, result.Authenticated = []Finding{}, []Unknown{}, true
 	s, err := node.OpenExisting(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return result, err
@@ -171,6 +172,10 @@ func checkFiles(ctx context.Context, s *node.Storage, result *Result) error {
 		}
 	}
 	blocks, err := s.CheckLedger()
+	if errors.Is(err, keys.ErrUnavailable) { // it does not say by which key the blocks are to be signed
+		result.Authenticated = false
+		return nil
+	}
 	if errors.Is(err, ledgerlocal.ErrDamaged) {
 		result.Findings = append(result.Findings, Finding{"ledger", fmt.Sprintf("block %d", blocks+1),
 			err.Error() + ": " + node.LedgerAdvice})
@@ -183,7 +188,7 @@ func checkFiles(ctx context.Context, s *node.Storage, result *Result) error {
 const fileTable = "journal.db"
 
 // checkJournal replays the log into a scratch file, and compares the two.
-func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Result) (err error) {
+func checkJournal(ctx context.Context, s *node.Storage, unwrap bool, result *Result) (err error) {
 	scratch, remove, err := Scratch()
 	if err != nil {
 		return err
@@ -191,12 +196,12 @@ func checkJournal(ctx context.Context, s *node.Storage, keys bool, result *Resul
 	defer func() { err = errors.Join(err, remove()) }()
 	bucket := objects.NewBucket(s.Release)
 	shipping := authenticator(ctx, s, bucket)
-	result.Authenticated = shipping != nil
+	result.Authenticated = result.Authenticated && shipping != nil
 	cfg := journal.FsckConfig{
 		Backend: s.Backend, Bucket: bucket, ShippingKeys: shipping, Definitions: node.Definitions(), Scratch: scratch,
 		Progress: func(done, _ uint64) { result.Entries = done }, Allowed: node.EventRules().Allowed(),
 	}
-	if keys {
+	if unwrap {
 		cfg.Tokens = vault.NewIndexer(s.Backend.View, s.Keys).Tokens
 	}
 	found, err := journal.Fsck(ctx, cfg)

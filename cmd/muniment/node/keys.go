@@ -126,7 +126,11 @@ func (s *Storage) openVaultKeys(ctx context.Context, cfg config.Config, log *slo
 		return err
 	}
 	for _, name := range []string{local.Checkpoint, local.Ledger} {
-		if _, err := s.Keys.Signer(name); err != nil {
+		_, err := s.Keys.Signer(name)
+		if errors.Is(err, keys.ErrUnavailable) && s.Found == Unrestored { // what is there can be checked meanwhile
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
