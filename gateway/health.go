@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"muniment/anchor/journal"
+	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
@@ -171,6 +172,15 @@ func (h *health) cautions(ctx context.Context) []caution {
 				"all) does not count it, or has begun anew", status.Behind(), len(status.Waits)),
 			Fix: "find out whether the server was stopped for so long, or its machine slept; if so, have an approver " +
 				"who has begun nothing that waits acknowledge it: muniment journal time",
+		})
+	}
+	if at, err := h.cfg.Keys.TrimRefused(ctx, vault.DefaultTenant); err == nil && !at.IsZero() {
+		out = append(out, caution{
+			Name: "trim",
+			Detail: fmt.Sprintf("a trim was refused on %s, and nothing was destroyed: a row of the tenant does not open "+
+				"with the key that was to be trimmed", at.UTC().Format(time.RFC3339)),
+			Fix: "find out whose key the key service has under the tenant's name, or which key service the custodian " +
+				"named; the caution ends with the next trim that is carried out",
 		})
 	}
 	_ = h.cfg.Journal.View(ctx, func(r journal.Reader) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,8 +13,10 @@ import (
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
 	"muniment/gateway"
+	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/keys"
+	"muniment/vault/rekey"
 )
 
 // readiness is what /readyz answers.
@@ -65,6 +68,32 @@ type fixedError struct{ error }
 
 func (fixedError) Fix() string     { return "turn it on" }
 func (e fixedError) Unwrap() error { return e.error }
+
+// TestARefusedTrimIsACaution: that a trim would have destroyed another's key is told.
+func TestARefusedTrimIsACaution(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	told := func() bool {
+		_, got := r.ready("")
+		return slices.ContainsFunc(got.Cautions, func(c struct{ Name, Detail, Fix string }) bool {
+			return c.Name == "trim" && strings.Contains(c.Detail, "a trim was refused") && c.Fix != ""
+		})
+	}
+	if told() {
+		t.Error("it is told before")
+	}
+	_, err := r.journal.Commit(t.Context(), journal.Actor{Tenant: vault.DefaultTenant, ID: "custodian"},
+		func(journal.View) (journal.Change, error) {
+			event := rekey.KeyTrimRefused.New(journal.ID{}, rekey.KeyTrimRefusedData{ID: journaltest.ID})
+			return journal.Change{Events: []journal.Event{event}}, nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !told() {
+		t.Error("it is not told")
+	}
+}
 
 // TestReadiness: which failure makes a gateway unready, what is said of it, and what to do.
 func TestReadiness(t *testing.T) {

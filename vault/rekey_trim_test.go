@@ -370,7 +370,13 @@ func TestTrimTriesTheKey(t *testing.T) {
 	if n := l.count("key.trim_begun/1"); n != 0 {
 		t.Error("the trim has begun")
 	}
+	if at, err := l.life.TrimRefused(ctx, l.tenant); err != nil || at.IsZero() {
+		t.Errorf("the last refusal was at %s, %v", at, err)
+	}
 	l.runTrim(trim.ID)
+	if at, err := l.life.TrimRefused(ctx, l.tenant); err != nil || !at.IsZero() {
+		t.Errorf("after the trim the last refusal was at %s, %v", at, err)
+	}
 	if got, err := l.read(doc.ID); err != nil || string(got) != "kept" {
 		t.Errorf("after the trim the document reads as %q, error %v", got, err)
 	}

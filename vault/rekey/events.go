@@ -111,7 +111,9 @@ func Definitions() []journal.Definition {
 		KeyTrimProposed.On(reduceTrimProposed),
 		KeyTrimApproved.On(reduceTrimApproved),
 		KeyTrimBegun.On(reduceTrimBegun),
-		KeyTrimRefused.On(func(*journal.Writer, journal.Entry, KeyTrimRefusedData) error { return nil }),
+		KeyTrimRefused.On(func(w *journal.Writer, e journal.Entry, _ KeyTrimRefusedData) error {
+			return changeKey(w, e, func(key *keyRow) { key.Refused = e.At })
+		}),
 		KeyTrimmed.On(reduceTrimmed),
 		ErasedInBackups.On(reduceErasedInBackups),
 		BackupVerified.On(reduceBackupVerified),

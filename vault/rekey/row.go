@@ -26,6 +26,9 @@ type keyRow struct {
 	Oldest int `json:"oldest"`
 	// Trim is the newest proposal to trim; the zero ID when there was none.
 	Trim journal.ID `json:"trim,omitzero"`
+	// Refused is when a trim was refused last because a row of the tenant's did not open with the key that was to be
+	// trimmed; zero if none was, or one has been carried out since.
+	Refused time.Time `json:"refused,omitzero"`
 }
 
 // keyStates is the projection of the tenants' keys.

@@ -83,7 +83,9 @@ func reduceTrimmed(w *journal.Writer, e journal.Entry, d KeyTrimmedData) error {
 	if err := changeTrim(w, e, d.ID, func(row *trimRow) { row.Done = e.At }); err != nil {
 		return err
 	}
-	return changeKey(w, e, func(key *keyRow) { key.Oldest = max(key.Oldest, d.Oldest) })
+	return changeKey(w, e, func(key *keyRow) {
+		key.Oldest, key.Refused = max(key.Oldest, d.Oldest), time.Time{}
+	})
 }
 
 func reduceErasedInBackups(w *journal.Writer, e journal.Entry, d ErasedInBackupsData) error {
