@@ -269,7 +269,7 @@ func TestNeverTwoHandOutContent(t *testing.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		synctest.Test(t, func(t *testing.T) {
 			c := &contest{t: t, k: begun(t, false), calm: calm, open: map[int]*journal.Journal{}}
-			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			var all sync.WaitGroup
 			for n := range machines {
@@ -281,7 +281,7 @@ func TestNeverTwoHandOutContent(t *testing.T) {
 			}
 			for ctx.Err() == nil {
 				c.judge()
-				time.Sleep(77 * time.Millisecond)
+				time.Sleep(250 * time.Millisecond)
 			}
 			all.Wait()
 			c.flying.Wait()
