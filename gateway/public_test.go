@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,13 @@ func TestPublicRequestsArePaced(t *testing.T) {
 	clock.advance(2 * time.Second)
 	if a := ask(bundle, "192.0.2.1"); a.status != http.StatusOK {
 		t.Errorf("two seconds later: %d %s", a.status, a.body)
+	}
+	for i, want := range []string{"not-found", "too-many-requests"} { // an attempt at a code counts as ten requests
+		a := r.do(http.MethodPost, "/v1/claims", strings.NewReader(`{"code":"mun_once_x"}`), with("Authorization", ""),
+			with("X-Forwarded-For", "192.0.2.4"), with("Content-Type", "application/json"))
+		if a.problem() != want {
+			t.Errorf("attempt %d at a code: %d %s", i, a.status, a.body)
+		}
 	}
 	for _, path := range []string{"/v1/version", "/problems/too-many-uploads"} {
 		if a := ask(path, "192.0.2.3"); a.header.Get("Cache-Control") != "public, max-age=60" {

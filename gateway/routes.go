@@ -73,7 +73,7 @@ func (s *Server) routes() []route {
 		{method: http.MethodDelete, path: "/v1/principals/:principal_id/keys", serve: s.revokeKeys},
 		{method: http.MethodDelete, path: "/v1/principals/:principal_id/grants", serve: s.revokeGrants},
 		{method: http.MethodGet, path: "/v1/whoami", serve: s.whoAmI},
-		{method: http.MethodPost, path: "/v1/claims", public: true, serve: s.claimKey},
+		{method: http.MethodPost, path: "/v1/claims", public: true, cost: claimCost, serve: s.claimKey},
 		{method: http.MethodGet, path: "/v1/grants", serve: s.listGrantProposals},
 		{method: http.MethodPost, path: "/v1/grants", serve: s.proposeGrants},
 		{method: http.MethodPost, path: "/v1/grants/:proposal_id/approval", serve: s.approveGrants},
