@@ -64,7 +64,7 @@ type Settled struct {
 	Done [][3]int64 `json:"done"`
 }
 
-func reduceSettled(w *Writer, e Entry, data Settled) error {
+func reduceSettled(w *Writer, _ Entry, data Settled) error {
 	for _, done := range data.Done {
 		d := Duty{Kind: data.Kind, Due: time.UnixMicro(done[0]).UTC(), Index: uint64(done[1])}
 		doc, err := w.Get(dutyTable, d.key())
@@ -81,7 +81,7 @@ func reduceSettled(w *Writer, e Entry, data Settled) error {
 		if done[2] == 0 {
 			continue
 		}
-		d.Due = notBefore(e.At, time.UnixMicro(done[2]))
+		d.Due = time.UnixMicro(done[2]).UTC()
 		if err := w.Put(dutyTable, d.key(), doc); err != nil {
 			return err
 		}
@@ -89,11 +89,11 @@ func reduceSettled(w *Writer, e Entry, data Settled) error {
 	return nil
 }
 
-// notBefore is the time at which a duty is due that an event of a time makes. None is due before the event that makes
-// it, so whoever has looked at all that was due before the head's time need not look there again.
-func notBefore(event, due time.Time) time.Time {
-	if due.Before(event) {
-		due = event
+// notBefore is when a duty is due that is to be so at a time: not before it is made, so whoever has looked at all that
+// was due before need not look there again.
+func notBefore(made, due time.Time) time.Time {
+	if due.Before(made) {
+		due = made
 	}
 	return due.UTC().Truncate(time.Microsecond)
 }
@@ -101,6 +101,7 @@ func notBefore(event, due time.Time) time.Time {
 // settleDuties puts on record which duties were performed, as far as they are still owed: leases expire, and somebody
 // else may have settled some.
 func (j *Journal) settleDuties(ctx context.Context, kind string, done []Outcome) error {
+	now := j.cfg.Clock.Now()
 	_, err := j.Commit(ctx, Actor{System, "duty"}, func(v View) (Change, error) {
 		owed := Settled{Kind: kind}
 		seen := map[string]bool{}
@@ -116,7 +117,7 @@ func (j *Journal) settleDuties(ctx context.Context, kind string, done []Outcome)
 			seen[string(key)] = true
 			again := int64(0)
 			if !o.Again.IsZero() {
-				again = o.Again.UnixMicro()
+				again = notBefore(now, o.Again).UnixMicro()
 			}
 			owed.Done = append(owed.Done, [3]int64{o.Due.UnixMicro(), int64(o.Index), again})
 		}

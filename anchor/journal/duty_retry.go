@@ -66,7 +66,7 @@ func backoff(tries int) time.Duration {
 func (j *Journal) untried(ctx context.Context, kind string, most int) (due []Duty, err error) {
 	now := j.cfg.Clock.Now()
 	until := Duty{Kind: kind, Due: now, Index: ^uint64(0)}.key()
-	from := j.tried.get(kind)
+	from := j.tried.from(kind, now)
 	next := from
 	err = j.View(ctx, func(r Reader) error {
 		due = nil
@@ -74,11 +74,12 @@ func (j *Journal) untried(ctx context.Context, kind string, most int) (due []Dut
 		if err != nil || bytes.Compare(from, until) >= 0 {
 			return err
 		}
-		// What is owed from now on is due at the time of the head or later.
+		// What is owed from now on is due at the time of the head or later, and what is due again, after now.
+		passed := now
 		if head.At.Before(now) {
-			now = head.At
+			passed = head.At
 		}
-		next = Duty{Kind: kind, Due: now}.key()
+		next = Duty{Kind: kind, Due: passed}.key()
 		return r.Scan(dutyTable, Range{From: from, To: until}, func(key, row []byte) error {
 			if len(due) == most {
 				return Stop
@@ -97,24 +98,25 @@ func (j *Journal) untried(ctx context.Context, kind string, most int) (due []Dut
 	if len(due) > 0 && bytes.Compare(due[0].key(), next) < 0 {
 		next = due[0].key()
 	}
-	if bytes.Compare(next, from) > 0 {
-		j.tried.set(kind, next)
-	}
+	j.tried.set(kind, milestone{key: next, now: now})
 	return due, nil
 }
 
 // failedBefore reads a batch of duties that have failed and are to be tried again now.
 func (j *Journal) failedBefore(ctx context.Context, kind string, most int) (due []Duty, err error) {
 	prefix := append([]byte(kind), 0)
-	until := retryKey(Duty{Kind: kind, Due: time.UnixMicro(0)}, j.cfg.Clock.Now().Add(time.Microsecond))
-	var settled []Outcome // by somebody who did not come to say so here
+	after := func(wait time.Duration) []byte { // the key of the first retry after so long
+		next := j.cfg.Clock.Now().Add(wait + time.Microsecond)
+		return retryKey(Duty{Kind: kind, Due: time.UnixMicro(0)}, next)
+	}
+	var stale [][]byte // of duties that somebody has settled who did not come to say so here
 	err = j.View(ctx, func(r Reader) error {
-		due, settled = nil, nil
-		return r.Scan(retryTable, Range{From: prefix, To: until}, func(key, _ []byte) error {
-			if len(due)+len(settled) == most {
+		due, stale = nil, nil
+		read := func(retry, _ []byte) error {
+			if len(due)+len(stale) == most {
 				return Stop
 			}
-			key, err := dutyOfRetry(kind, key)
+			key, err := dutyOfRetry(kind, retry)
 			if err != nil {
 				return err
 			}
@@ -122,23 +124,38 @@ func (j *Journal) failedBefore(ctx context.Context, kind string, most int) (due 
 			if err != nil {
 				return err
 			}
-			gone := row == nil
-			if gone {
-				row = make([]byte, len(ID{}))
+			if row == nil {
+				stale = append(stale, bytes.Clone(retry))
+				return nil
 			}
 			d, err := parseDuty(kind, key, row)
-			if gone {
-				settled = append(settled, Outcome{Duty: d})
-			} else {
-				due = append(due, d)
-			}
+			due = append(due, d)
 			return err
-		})
+		}
+		// A retry that is further ahead than any can be was set by a clock that has been set back since.
+		return errors.Join(r.Scan(retryTable, Range{From: prefix, To: after(0)}, read),
+			r.Scan(retryTable, Range{From: after(longestWait), To: Prefix(prefix).To}, read))
 	})
-	if err == nil && len(settled) > 0 {
-		err = j.forget(ctx, settled)
+	if err == nil && len(stale) > 0 {
+		err = j.dropStale(ctx, kind, stale)
 	}
 	return due, err
+}
+
+// dropStale removes the rows of duties that are not owed any more.
+func (j *Journal) dropStale(ctx context.Context, kind string, retries [][]byte) error {
+	return j.update(ctx, func(tx Txn) error {
+		for _, retry := range retries {
+			key, err := dutyOfRetry(kind, retry)
+			if err == nil {
+				err = errors.Join(tx.Delete(retryTable, retry), tx.Delete(failedTable, key))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // postpone notes that duties have failed and when each is tried again. Those of a worker that is being stopped have not

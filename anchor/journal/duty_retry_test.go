@@ -160,3 +160,90 @@ func TestWorkerThatStopsHasNotFailed(t *testing.T) {
 	}
 	k.close(t, j)
 }
+
+// TestDutiesByAClockSetBack: what is due again by a clock that was set back is done, though later times were looked at
+// before.
+func TestDutiesByAClockSetBack(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	j := k.open(t)
+	commit(t, j, chore.New(docID(1), noteData{}))
+	begun := k.clock.Now()
+	k.clock.Set(begun.AddDate(0, 0, 30))
+	again := journal.Worker{Kind: "chore", Batch: 10,
+		Do: func(_ context.Context, due []journal.Duty) (out []journal.Outcome, _ error) {
+			for _, d := range due {
+				out = append(out, journal.Outcome{Duty: d, Again: k.clock.Now().Add(time.Hour)})
+			}
+			return out, nil
+		}}
+	work := func(want int) {
+		t.Helper()
+		if n, err := j.WorkOnce(t.Context(), again); n != want || err != nil {
+			t.Errorf("%d duties were done, %v; want %d", n, err, want)
+		}
+	}
+	work(1) // and commits at that time, which the journal keeps
+	work(0)
+	k.clock.Advance(time.Hour)
+	work(1)
+	k.clock.Set(begun.AddDate(0, 0, 2))
+	work(0)
+	k.clock.Set(begun.AddDate(0, 0, 31))
+	work(1)
+	k.clock.Set(begun)
+	commit(t, j, chore.New(docID(2), noteData{}))
+	k.clock.Set(begun.AddDate(0, 0, 32))
+	work(2)
+	k.close(t, j)
+}
+
+// TestRetryByAClockSetBack: a retry does not wait for the time of a clock that has been set back.
+func TestRetryByAClockSetBack(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	j := k.open(t)
+	work := &chores{refuses: docID(1)}
+	commit(t, j, chore.New(docID(1), noteData{}))
+	begun := k.clock.Now()
+	k.clock.Set(begun.AddDate(1, 0, 0))
+	work.work(t, j, 10)
+	k.clock.Set(begun.Add(time.Second))
+	if n := work.work(t, j, 10); n != 1 {
+		t.Errorf("%d duties were tried", n)
+	}
+	if n := work.work(t, j, 10); n != 0 {
+		t.Errorf("then %d were tried at once", n)
+	}
+	k.close(t, j)
+}
+
+// TestRetryOfASettledDuty: what is noted about a duty that somebody else has settled goes away.
+func TestRetryOfASettledDuty(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	j := k.open(t)
+	work := &chores{refuses: docID(1)}
+	commit(t, j, chore.New(docID(1), noteData{}))
+	work.work(t, j, 10)
+	failed := journal.Table{Kind: journal.Volatile, Name: "duty.failed"}
+	retry := journal.Table{Kind: journal.Volatile, Name: "duty.retry"}
+	kept := map[journal.Table][]stored{failed: rowsOf(t, k.backend, failed), retry: rowsOf(t, k.backend, retry)}
+	work.refuses = journal.ID{}
+	k.clock.Advance(time.Minute)
+	work.work(t, j, 10)
+	for table, rows := range kept { // as if it had been settled by a process that broke off then
+		for _, row := range rows {
+			change(t, k.backend, table, row.key, func([]byte) []byte { return row.value })
+		}
+	}
+	if n := work.work(t, j, 10); n != 0 {
+		t.Errorf("%d duties were tried that are not owed", n)
+	}
+	for table := range kept {
+		if rows := rowsOf(t, k.backend, table); len(rows) > 0 {
+			t.Errorf("%d rows of %s are left", len(rows), table)
+		}
+	}
+	k.close(t, j)
+}

@@ -121,26 +121,34 @@ func (j *Journal) workBatch(ctx context.Context, w Worker, q queue) (done int, f
 	return len(performed), len(due) == w.Batch, errors.Join(err, j.postpone(ctx, failed))
 }
 
-// reached is how far into the duties of each kind all have been performed or have failed.
+// reached is how far into the duties of each kind all have been performed or have failed, while the clock goes forward.
 type reached struct {
-	mu sync.Mutex
-	at map[string][]byte
+	mu   sync.Mutex
+	kind map[string]milestone
 }
 
-func (r *reached) get(kind string) []byte {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if at := r.at[kind]; at != nil {
-		return at
-	}
-	return append([]byte(kind), 0)
+type milestone struct {
+	key []byte
+	now time.Time // when it was reached
 }
 
-func (r *reached) set(kind string, at []byte) {
+// from is where a look at a time begins.
+func (r *reached) from(kind string, now time.Time) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.at == nil {
-		r.at = map[string][]byte{}
+	at, ok := r.kind[kind]
+	if !ok || now.Before(at.now) {
+		// Duties may come to lie before the place that was reached: they are due again by a clock that was set back.
+		return append([]byte(kind), 0)
 	}
-	r.at[kind] = at
+	return at.key
+}
+
+func (r *reached) set(kind string, at milestone) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.kind == nil {
+		r.kind = map[string]milestone{}
+	}
+	r.kind[kind] = at
 }
