@@ -177,38 +177,49 @@ func BenchmarkHistory(b *testing.B) {
 	})
 }
 
-// BenchmarkDepositBesideHistories is deposits by four at once, alone and beside eight who read the first page of such a
-// history one time after the other.
+// BenchmarkDepositBesideHistories is deposits by four at once, for half a second alone and for half a second beside
+// eight who read the first page of such a history again and again, by turns, so that both see the same disk and the same
+// load.
 func BenchmarkDepositBesideHistories(b *testing.B) {
-	for _, readers := range []int{0, 8} {
-		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
-			r := newRig(b, onDisk(b))
-			ctx, stop := context.WithCancel(context.Background())
-			id := readOften(b, r, 10_000)
-			var reading sync.WaitGroup
-			var pages atomic.Int64
-			for range readers {
-				reading.Go(func() {
-					for ctx.Err() == nil {
-						if _, err := r.vault.History(ctx, r.who, id, 0, vault.DefaultHistory); err == nil {
-							pages.Add(1)
-						}
-					}
-				})
-			}
-			content := make([]byte, 10<<10)
-			b.ResetTimer()
-			b.SetParallelism(2) // for each of two processors
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
+	r := newRig(b, onDisk(b))
+	id := readOften(b, r, 10_000)
+	content := make([]byte, 10<<10)
+	half := func(readers int) (deposits, pages float64) {
+		ctx, stop := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		defer stop()
+		var all sync.WaitGroup
+		var deposited, read atomic.Int64
+		for range 4 {
+			all.Go(func() {
+				for ctx.Err() == nil {
 					r.deposit(vault.Deposit{FileName: "bench.bin"}, content)
+					deposited.Add(1)
 				}
 			})
-			b.StopTimer()
-			stop()
-			reading.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deposits/s")
-			b.ReportMetric(float64(pages.Load())/b.Elapsed().Seconds(), "pages/s")
-		})
+		}
+		for range readers {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					if _, err := r.vault.History(ctx, r.who, id, 0, vault.DefaultHistory); err == nil {
+						read.Add(1)
+					}
+				}
+			})
+		}
+		begun := time.Now()
+		all.Wait()
+		took := time.Since(begun).Seconds()
+		return float64(deposited.Load()) / took, float64(read.Load()) / took
 	}
+	var alone, beside, pages float64
+	for b.Loop() {
+		d, _ := half(0)
+		alone += d
+		d, n := half(8)
+		beside, pages = beside+d, pages+n
+	}
+	b.ReportMetric(alone/float64(b.N), "alone/s")
+	b.ReportMetric(beside/float64(b.N), "beside/s")
+	b.ReportMetric(beside/alone, "ratio")
+	b.ReportMetric(pages/float64(b.N), "pages/s")
 }

@@ -40,7 +40,7 @@ type StoryPage struct {
 // History returns a page of the events about a document, newest first: at most limit (at most MaxHistory) of those
 // before the event with the index before, or of all when that is 0. Among them, at its place, stands the event that
 // says of an erased document that it is so in every backup. access.History is needed. A page costs what it holds,
-// however long the history is, and all pages together a sixteenth of the processors' time. One journal.consulted event covers all that the actor looks up within an hour.
+// however long the history is, and all pages together a thirty-second of the processors' time. One journal.consulted event covers all that the actor looks up within an hour.
 func (v *Vault) History(ctx context.Context, who access.Who, id journal.ID, before uint64, limit int) (StoryPage,
 	error) {
 	page, err := v.history(ctx, who, id, before, limit)
@@ -121,9 +121,11 @@ func (v *Vault) consult(ctx context.Context, who access.Who, what string,
 	check func(journal.Reader, *access.Guard) error) error {
 	c := consultation{who: who, what: what}
 	hour := v.cfg.Clock.Now().Unix() / 3600
-	known := v.consults.known(c, hour)
+	if v.consults.known(c, hour) {
+		return v.cfg.Door.Look(ctx, who, check)
+	}
 	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
-		if err := check(view, guard); err != nil || known {
+		if err := check(view, guard); err != nil {
 			return journal.Change{}, err
 		}
 		return journal.Change{Events: []journal.Event{JournalConsulted.New(journal.ID{},

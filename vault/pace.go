@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// paceShare is the part of the machine's processor time that the work of a pace may take: a sixteenth.
-	paceShare = 16
+	// paceShare is the part of the machine's processor time that the work of a pace may take: a thirty-second.
+	paceShare = 32
 	// paceBurst is how much of it may be taken at once after a rest.
 	paceBurst = 500 * time.Millisecond
 )
