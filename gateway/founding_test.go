@@ -33,7 +33,11 @@ func TestFounding(t *testing.T) {
 	a := r.call(http.MethodPost, "/v1/founding", names, trial)
 	wants(t, "founding again", a, 201, "")
 	a.json(t, &begun)
+	wants(t, "stopping", r.call(http.MethodDelete, "/v1/founding", "", trial), 200, "")
+	stopped := begun
+	r.call(http.MethodPost, "/v1/founding", names, trial).json(t, &begun)
 	for what, code := range map[string]string{
+		"a code of a founding that was stopped": stopped.Approver.Code,
 		"an earlier code": first.Administrator.Code, "no code": "", "another": "mun_once_" + strings.Repeat("a", 32),
 		"a key": trial,
 	} {
@@ -63,6 +67,7 @@ func TestFounding(t *testing.T) {
 		*self.Principal.Name != ada || len(self.Principal.Grants) != 1 {
 		t.Errorf("the administrator is %+v", self)
 	}
+	wants(t, "stopping what is over", r.call(http.MethodDelete, "/v1/founding", "", two.Key), 404, "not-found")
 	wants(t, "founding once more", r.call(http.MethodPost, "/v1/founding", names, one.Key), 409, "not-trial")
 }
 

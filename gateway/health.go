@@ -203,7 +203,8 @@ func TenancyCaution(t access.Tenancy) (name, detail, fix string) {
 		return "recovery", fmt.Sprintf("the operator puts two other people in the place of the administrator and the "+
 				"approver of tenant %s, from %s on: %s and %s", t.Tenant,
 				t.Founding.NotBefore.UTC().Format(time.RFC3339), t.Founding.Administrator, t.Founding.Approver),
-			"make sure that this is wanted: any administrator or approver who is still there can stop it"
+			"make sure that this is wanted: any administrator or approver who is still there can stop it: muniment " +
+				"principal found --stop"
 	case t.Founding != nil:
 		return "founding", "tenant " + t.Tenant + " is being founded, and not both of its founders have claimed " +
 				"their keys", "each of the two runs muniment principal claim with their code; codes that were lost " +

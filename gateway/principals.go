@@ -179,6 +179,11 @@ func (s *Server) foundTenant(r *request) error {
 	return r.acted(http.StatusCreated, out, err)
 }
 
+func (s *Server) stopFounding(r *request) error {
+	err := s.cfg.Vault.StopFounding(r.Request().Context(), r.who)
+	return r.acted(http.StatusOK, openapi.Stopped{Stopped: true}, err)
+}
+
 func founder(f vault.FounderCode) openapi.FounderCode {
 	return openapi.FounderCode{
 		Principal: f.Principal.String(), Name: optional(f.Name), Code: f.Code.Reveal(), LapsesAt: f.Lapses.UTC(),

@@ -79,6 +79,7 @@ func (s *Server) routes() []route {
 		{method: http.MethodPost, path: "/v1/grants/:proposal_id/approval", serve: s.approveGrants},
 		{method: http.MethodPost, path: "/v1/grants/:proposal_id/refusal", serve: s.declineGrants},
 		{method: http.MethodPost, path: "/v1/founding", serve: s.foundTenant},
+		{method: http.MethodDelete, path: "/v1/founding", serve: s.stopFounding},
 		{method: http.MethodGet, path: "/v1/version", public: true, serve: s.version},
 		{method: http.MethodGet, path: problem.Path + ":code", public: true, serve: s.explain},
 	}

@@ -1206,6 +1206,12 @@ type ShippingKey struct {
 // StepState What can be said of one step.
 type StepState string
 
+// Stopped What stopping came to.
+type Stopped struct {
+	// Stopped Whether what was under way is over.
+	Stopped bool `json:"stopped"`
+}
+
 // StorageTrial A locked object, and how the store took each attempt on it. A folder is not tried: its locks are the program's own
 // rule.
 type StorageTrial struct {

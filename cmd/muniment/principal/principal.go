@@ -34,7 +34,8 @@ widens anybody's power takes two:
 Revoking takes one administrator.`,
 	}
 	c.AddCommand(listCommand(p), showCommand(p), matrixCommand(p), createCommand(p), grantCommand(p), approveCommand(p),
-		declineCommand(p), revokeCommand(p), codeCommand(p), claimCommand(p), renameCommand(p), foundCommand(p))
+		declineCommand(p), revokeCommand(p), codeCommand(p), claimCommand(p), renameCommand(p), foundCommand(p),
+		recoverCommand(p))
 	return cli.Group(c)
 }
 

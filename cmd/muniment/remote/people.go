@@ -81,3 +81,8 @@ func (r *Client) FoundTenant(ctx context.Context, administrator, approver string
 	return decode[openapi.Founding](r.acted(r.api.FoundTenant(ctx,
 		openapi.NewFounding{Administrator: administrator, Approver: approver})))
 }
+
+// StopFounding ends the founding, or the recovery, that is under way.
+func (r *Client) StopFounding(ctx context.Context) (*openapi.Stopped, error) {
+	return decode[openapi.Stopped](r.acted(r.api.StopFounding(ctx)))
+}
