@@ -27,8 +27,8 @@ these steps, by at least two people:
   muniment key rewrap             everything that is kept is wrapped with it
   muniment backup …               a backup is made and verified: earlier ones become unreadable
   muniment key trim propose       a key custodian proposes to destroy the old versions
-  muniment key trim approve ID    another key custodian, or an approver, approves
-  muniment key trim run ID        after the waiting period, a key custodian who has not approved it carries it out
+  muniment key trim approve ID    an approver approves
+  muniment key trim run ID        after the waiting period, a key custodian carries it out
 
 Where the keys are in HashiCorp Vault, rotate and "trim run" act there with your own
 credentials: VAULT_ADDR, VAULT_TOKEN and, where they are needed, VAULT_CACERT and

@@ -35,8 +35,7 @@ waiting period goes by. A proposal for more versions takes the place of one for 
 	approve := &cobra.Command{
 		Use:   "approve ID",
 		Short: "Approve what somebody else has proposed",
-		Long: `Needs the role key custodian or approver. The approval lapses after 90 days. The person
-who approves may not carry it out.`,
+		Long: `Needs the role approver, which no key custodian has. The approval lapses after 90 days.`,
 		Args: cli.OneArgument("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, args []string) (*openapi.Trim, error) {
 			return r.ApproveTrim(ctx, args[0])
@@ -107,11 +106,12 @@ func trimText(t openapi.Trim) string {
 	}
 	switch t.State {
 	case openapi.TrimStateProposed:
-		return fmt.Sprintf("proposed: versions before %d; waits for somebody else's approval; not before %s",
-			t.Oldest, notBefore)
+		return fmt.Sprintf("proposed by %s: versions before %d; waits for an approver; not before %s",
+			cli.Actor(remote.Text(t.ProposerName), t.Proposer), t.Oldest, notBefore)
 	case openapi.TrimStateApproved:
-		return fmt.Sprintf("approved: versions before %d; not before %s, approval lapses %s",
-			t.Oldest, notBefore, at(t.ApprovalLapsesAt))
+		return fmt.Sprintf("approved by %s: versions before %d; not before %s, approval lapses %s",
+			cli.Actor(remote.Text(t.ApproverName), remote.Text(t.Approver)), t.Oldest, notBefore,
+			at(t.ApprovalLapsesAt))
 	case openapi.TrimStateBegun:
 		return fmt.Sprintf("begun: versions before %d; muniment key trim run brings it to its end", t.Oldest)
 	case openapi.TrimStateDone:

@@ -19,7 +19,7 @@ func approveCommand(p *cli.Program) *cobra.Command {
 		Use:   "approve [ID]",
 		Short: "Approve roles and keys that an administrator has proposed; without ID, list what waits",
 		Long: `Shows what is approved: whose roles, before and after, and the fingerprints of the keys that speak
-for them. Compare each fingerprint with the one that the person has read to you. Then it
+for them. Compare that of a new key with the one that the person has read to you. Then it
 asks, unless --yes is given. What has changed since it was shown is not approved. Needs the
 role approver; nobody approves what they have proposed, or what widens their own power.`,
 		Example: "  muniment principal approve\n  muniment principal approve 0190b5a0-7c1e-7000-8000-0000000000c1",
@@ -43,7 +43,11 @@ role approver; nobody approves what they have proposed, or what widens their own
 					"muniment principal approve lists those that wait")
 			}
 			wanted := all.Proposals[at]
-			if err := showProposal(p, wanted); err != nil {
+			about, err := r.Principal(ctx, wanted.Principal, nil)
+			if err != nil {
+				return err
+			}
+			if err := showProposal(p, wanted, about.Keys); err != nil {
 				return err
 			}
 			if !agreed {
@@ -62,8 +66,8 @@ role approver; nobody approves what they have proposed, or what widens their own
 	return c
 }
 
-// showProposal shows what is about to be approved.
-func showProposal(p *cli.Program, one openapi.GrantProposal) error {
+// showProposal shows what is about to be approved, of a principal that has these keys.
+func showProposal(p *cli.Program, one openapi.GrantProposal, has []openapi.PrincipalKey) error {
 	t := &cli.Table{}
 	t.Row("WHAT", "STATE")
 	t.Row("principal", one.Principal)
@@ -71,10 +75,15 @@ func showProposal(p *cli.Program, one openapi.GrantProposal) error {
 	t.Row("roles before", roles(one.Before))
 	t.Row("roles after", roles(one.After))
 	for _, key := range one.Keys {
-		t.Row("key", key)
+		in := slices.ContainsFunc(has, func(k openapi.PrincipalKey) bool { return k.Fingerprint == key && k.Approved })
+		if in {
+			t.Row("key in force", key)
+		} else {
+			t.Row("new key", key)
+		}
 	}
 	if len(one.Keys) == 0 {
-		t.Row("key", "none yet: it can be approved once the person has claimed one")
+		t.Row("new key", "none yet: it can be approved once the person has claimed one")
 	}
 	t.Row("proposed by", nameOf(one.ProposerName, remote.Text(one.Proposer))+", "+shown(one.ProposedAt))
 	return t.Write(p.Stderr)

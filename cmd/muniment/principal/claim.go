@@ -97,7 +97,9 @@ func claim(ctx context.Context, p *cli.Program, r *remote.Client, code, name, to
 		if _, err := file.WriteString(claimed.Key + "\n"); err != nil {
 			return fmt.Errorf("keeping the key: %w", err)
 		}
-		claimed.Key = "in " + to
+		if claimed.Key = ""; !p.JSON() {
+			claimed.Key = "in " + to
+		}
 	}
 	err = p.Emit(claimed, func(t *cli.Table) {
 		t.Row("PRINCIPAL", "NAME~", "FINGERPRINT", "API KEY")

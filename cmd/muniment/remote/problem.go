@@ -55,6 +55,7 @@ func failure(res *http.Response) error {
 		return cli.Hint(&foreignError{status: res.StatusCode, after: after}, otherServer)
 	}
 	switch {
+	case e.Type == "/problems/key-unapproved": // it says what to do
 	case e.Status == http.StatusUnauthorized:
 		return cli.Hint(&e, "give the API key with --token-file, MUNIMENT_TOKEN or --token; "+
 			"serve prints one the first time")
