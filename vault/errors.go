@@ -36,8 +36,8 @@ var (
 	ErrBootstrapped = errors.New("the tenant exists already")
 	// ErrFounded says that the tenant is not on trial: two people have founded it.
 	ErrFounded = errors.New("the tenant was founded already")
-	// ErrFounding says that the principal is a founder who has the code of the founding, and gets no other.
-	ErrFounding = errors.New("the principal is founding the tenant, and has one code only")
+	// ErrFounding says that the principal is a founder, about whom nobody decides before the founding is over.
+	ErrFounding = errors.New("the principal is founding the tenant: nothing about it can be changed before that is over")
 	// ErrRoles says that nobody may hold some roles together.
 	ErrRoles = errors.New("nobody may hold these roles together")
 	// ErrNoProposal says that no proposal of grants with this id is open.

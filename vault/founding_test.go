@@ -50,8 +50,17 @@ func TestFounding(t *testing.T) {
 			t.Errorf("claiming with a code %s: %v", what, err)
 		}
 	}
-	if _, _, err := r.vault.IssueCode(ctx, r.who, two.Approver.Principal); !errors.Is(err, vault.ErrFounding) {
-		t.Errorf("a second code for a founder: %v", err)
+	bobs := []access.Grant{{Role: access.ReaderRole}}
+	for what, prepare := range map[string]func(journal.ID) error{
+		"a second code": func(id journal.ID) error { _, _, err := r.vault.IssueCode(ctx, r.who, id); return err },
+		"grants":        func(id journal.ID) error { _, err := r.vault.ProposeGrants(ctx, r.who, id, bobs); return err },
+		"no grants":     func(id journal.ID) error { _, err := r.vault.RevokeGrants(ctx, r.who, id, bobs); return err },
+		"no keys":       func(id journal.ID) error { _, err := r.vault.RevokeKeys(ctx, r.who, id); return err },
+		"another name":  func(id journal.ID) error { return r.vault.Rename(ctx, r.who, id, "Eve") },
+	} {
+		if err := prepare(two.Approver.Principal); !errors.Is(err, vault.ErrFounding) {
+			t.Errorf("%s for a founder: %v", what, err)
+		}
 	}
 
 	ann, err := r.vault.Claim(ctx, two.Administrator.Code.Reveal(), "Somebody Else")

@@ -102,11 +102,7 @@ func (v *Vault) Rename(ctx context.Context, who access.Who, principal journal.ID
 		if err := guard.Authorize(access.ManageUsers, access.Scope{}, journal.ID{}); err != nil {
 			return journal.Change{}, err
 		}
-		at := access.Who{Tenant: who.Tenant, Principal: principal}
-		s, known, err := v.cfg.Door.Authority().Standing(view, at)
-		if err == nil && !known {
-			err = ErrNotFound
-		}
+		s, err := v.known(view, guard, principal)
 		return sealed.inPlaceOf(s.Name), err
 	}
 	_, err = rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, who, &sealed.row, decide)

@@ -293,12 +293,8 @@ func (v *Vault) IssueCode(ctx context.Context, who access.Who, principal journal
 		if _, err := v.managed(view, guard, principal); err != nil {
 			return journal.Change{}, err
 		}
-		tenancy, err := guard.Tenancy()
-		if err == nil && tenancy.Founding.Has(principal) {
-			err = ErrFounding
-		}
 		lapses = view.Now().Add(codeLapse)
-		return journal.Change{Events: []journal.Event{codeIssued(principal, code, lapses)}}, err
+		return journal.Change{Events: []journal.Event{codeIssued(principal, code, lapses)}}, nil
 	})
 	if err != nil {
 		return access.Code{}, time.Time{}, fmt.Errorf("issuing a one-time code: %w", err)
@@ -310,13 +306,25 @@ func (v *Vault) IssueCode(ctx context.Context, who access.Who, principal journal
 }
 
 // managed finds a principal about which another one, who may manage them, decides: ErrNotFound; approval.ErrOwnRequest
-// for the own.
+// for the own; ErrFounding for a founder, whose power nobody prepares before the founding is over.
 func (v *Vault) managed(view journal.View, guard *access.Guard, id journal.ID) (access.Standing, error) {
 	if err := guard.Authorize(access.ManageUsers, access.Scope{}, journal.ID{}); err != nil {
 		return access.Standing{}, err
 	}
 	if id == guard.Who().Principal {
 		return access.Standing{}, approval.ErrOwnRequest
+	}
+	return v.known(view, guard, id)
+}
+
+// known finds a principal of the tenant: ErrNotFound; ErrFounding.
+func (v *Vault) known(view journal.View, guard *access.Guard, id journal.ID) (access.Standing, error) {
+	tenancy, err := guard.Tenancy()
+	if err == nil && tenancy.Founding.Has(id) {
+		err = ErrFounding
+	}
+	if err != nil {
+		return access.Standing{}, err
 	}
 	s, known, err := v.cfg.Door.Authority().Standing(view, access.Who{Tenant: guard.Who().Tenant, Principal: id})
 	if err == nil && !known {

@@ -26,8 +26,6 @@ func liveAttacks() []attack {
 	}
 	contradicted := map[observer]string{onRecord: "access.contradicted/1", inHealth: "rows are not what the events say"}
 	damaged := map[observer]string{atRead: "What is stored is not what was recorded", onRecord: "object.damaged/1",
-		inHealth: "on record as damaged"}
-	damagedRow := map[observer]string{atRead: "What is stored is not what was recorded", onRecord: "object.damaged/1",
 		inHealth: "on record as damaged", inProofs: "What is stored is not what was recorded"}
 	all := []attack{{
 		act: "adds a row for an API key of his own to a principal", outcome: "it opens nothing, at the next request",
@@ -56,13 +54,11 @@ func liveAttacks() []attack {
 	}, {
 		act: "exchanges the sealed rows of two documents", outcome: "neither opens: each is bound to its document",
 		live:    change(func(s *site, tx journal.Txn) error { return s.exchangeRows(sealedTable)(tx) }),
-		noticed: damagedRow,
+		noticed: damaged,
 	}, {
 		act: "exchanges the rows of two documents", outcome: "neither is served: content is bound to its document",
 		live:    change(func(s *site, tx journal.Txn) error { return s.exchangeRows(documentTable)(tx) }),
-		noticed: map[observer]string{
-			atRead: damaged[atRead], inProofs: damaged[atRead], onRecord: damaged[onRecord], inHealth: damaged[inHealth],
-		},
+		noticed: damaged,
 	}}
 	for i := range all {
 		all[i].component = "database, while the server runs"

@@ -20,15 +20,16 @@ func peopleRules() Rules {
 		string(FoundingStopped):  Either(Needs(ManageUsers), Needs(ApproveGrants)),
 		string(TenantFounded):    founderRule,
 		string(PrincipalCreated): createdRule,
-		string(PrincipalNamed):   Either(All(Needs(ManageUsers), ownTenant(named)), Either(namesItself, foundersRule)),
-		string(CodeIssued):       All(ownTenant(coded), Either(Needs(ManageUsers), toFounder)),
-		string(KeyAdded):         All(addedRule, ownTenant(addedTo)),
-		string(KeyRevoked):       All(Needs(ManageUsers), ownTenant(revokedOf), notOneself),
-		string(GrantsGiven):      All(Needs(ManageUsers), onTrial),
-		string(GrantsProposed):   All(Needs(ManageUsers), proposedRule),
-		string(GrantsApproved):   All(Needs(ApproveGrants), approvedRule),
-		string(GrantsDeclined):   Either(Needs(ManageUsers), Needs(ApproveGrants)),
-		string(GrantsRevoked):    All(Needs(ManageUsers), ownTenant(grantsRevokedOf)),
+		string(PrincipalNamed): Either(All(Needs(ManageUsers), noFounder(named)),
+			Either(namesItself, By("", OperatorActor))),
+		string(CodeIssued):     Either(All(Needs(ManageUsers), codesRule), toFounder),
+		string(KeyAdded):       All(addedRule, ownTenant(addedTo)),
+		string(KeyRevoked):     All(Needs(ManageUsers), noFounder(revokedOf), notOneself(revokedOf)),
+		string(GrantsGiven):    All(Needs(ManageUsers), onTrial, noFounder(grantsGivenTo)),
+		string(GrantsProposed): All(Needs(ManageUsers), noFounder(proposedFor), proposedRule),
+		string(GrantsApproved): All(Needs(ApproveGrants), approvedRule),
+		string(GrantsDeclined): Either(Needs(ManageUsers), Needs(ApproveGrants)),
+		string(GrantsRevoked):  All(Needs(ManageUsers), noFounder(grantsRevokedOf), notOneself(grantsRevokedOf)),
 	}
 }
 
@@ -163,7 +164,7 @@ func addedRule(c *Case) error {
 		return err
 	}
 	if !d.Claimed {
-		return Either(All(Needs(ManageUsers), onTrial), AtBeginning)(c)
+		return Either(All(Needs(ManageUsers), onTrial, noFounder(grantsGivenTo)), AtBeginning)(c)
 	}
 	p, known, err := c.cache.get(c, d.Principal)
 	switch {
@@ -196,14 +197,12 @@ func proposedRule(c *Case) error {
 	if err != nil {
 		return err
 	}
-	p, known, err := c.cache.get(c, d.Principal)
-	switch {
-	case err != nil:
+	p, _, err := c.cache.get(c, d.Principal)
+	if err == nil && d.Principal.String() == c.Actor {
+		err = errors.New("its actor widens its own power")
+	}
+	if err != nil {
 		return err
-	case !known || p.Tenant != c.Tenant:
-		return errNotOurs
-	case d.Principal.String() == c.Actor:
-		return errors.New("its actor widens its own power")
 	}
 	if one, other, bad := Conflict(Union(p.Grants, d.Grants)); bad {
 		return conflictError(one, other)
@@ -226,6 +225,8 @@ func approvedRule(c *Case) error {
 		return errNotOurs
 	case p.Proposed == nil || p.Proposed.ID != d.ID:
 		return errNoProposal
+	case !c.Settled.Before(p.Proposed.Lapses):
+		return errors.New("the proposal had lapsed")
 	case p.Proposed.Proposer == c.Actor || d.Principal.String() == c.Actor:
 		return errors.New("its actor approves what it has proposed, or its own power")
 	}
@@ -288,6 +289,50 @@ func ownTenant(of func(*Case) (journal.ID, error)) Rule {
 	}
 }
 
+// noFounder is the rule that a principal is of the event's tenant, and founds nothing: nobody prepares the power of
+// founders before they have it.
+func noFounder(of func(*Case) (journal.ID, error)) Rule {
+	return All(ownTenant(of), func(c *Case) error {
+		id, err := of(c)
+		if err != nil {
+			return err
+		}
+		row, err := c.tenancy()
+		if err == nil && row.Founding.has(id) {
+			err = errors.New("it is about somebody who founds the tenant")
+		}
+		return err
+	})
+}
+
+// codesRule: an administrator issues codes to everybody but founders, who have theirs from the founding itself: the two
+// codes of a trial's founding come before anybody has claimed.
+func codesRule(c *Case) error {
+	id, err := coded(c)
+	if err != nil {
+		return err
+	}
+	row, err := c.tenancy()
+	if err != nil || !row.Founding.has(id) {
+		return errors.Join(err, ownTenant(coded)(c))
+	}
+	p, known, err := c.cache.get(c, id)
+	if err == nil && (!known || !p.Created.Equal(c.At) || p.Code != nil) {
+		err = errors.New("it is about somebody who founds the tenant, and has a code")
+	}
+	return err
+}
+
+func grantsGivenTo(c *Case) (journal.ID, error) {
+	d, err := ReadData[GrantsGivenData](c)
+	return d.Principal, err
+}
+
+func proposedFor(c *Case) (journal.ID, error) {
+	d, err := ReadData[GrantsProposedData](c)
+	return d.Principal, err
+}
+
 func addedTo(c *Case) (journal.ID, error) {
 	d, err := ReadData[KeyAddedData](c)
 	return d.Principal, err
@@ -313,11 +358,13 @@ func grantsRevokedOf(c *Case) (journal.ID, error) {
 	return d.Principal, err
 }
 
-// notOneself: nobody revokes their own keys.
-func notOneself(c *Case) error {
-	id, err := revokedOf(c)
-	if err == nil && id.String() == c.Actor {
-		err = errors.New("its actor revokes its own API key")
+// notOneself is the rule that nobody revokes what they have themselves.
+func notOneself(of func(*Case) (journal.ID, error)) Rule {
+	return func(c *Case) error {
+		id, err := of(c)
+		if err == nil && id.String() == c.Actor {
+			err = errors.New("its actor revokes its own API key, or its own grants")
+		}
+		return err
 	}
-	return err
 }
