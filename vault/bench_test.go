@@ -215,6 +215,9 @@ func BenchmarkDepositBesideHistories(b *testing.B) {
 	for b.Loop() {
 		d, _ := half(0)
 		alone += d
+		if err := vault.SpendHistories(context.Background(), r.vault); err != nil {
+			b.Fatal(err)
+		}
 		d, n := half(8)
 		beside, pages = beside+d, pages+n
 	}

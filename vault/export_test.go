@@ -24,6 +24,14 @@ func NewPace() *Pace { return newPace() }
 // Paced does a piece of work at its turn.
 func Paced(ctx context.Context, p *Pace, work func() error) error { return p.do(ctx, work) }
 
+// SpendHistories takes from the readers of histories what they have earned while nobody read one.
+func SpendHistories(ctx context.Context, v *Vault) error {
+	return v.stories.do(ctx, func() error {
+		v.stories.left = min(v.stories.left, 0)
+		return nil
+	})
+}
+
 // RecordRead puts a read on record as Read does before it opens anything.
 func RecordRead(ctx context.Context, v *Vault, who access.Who, id journal.ID, purpose string) error {
 	return v.recordRead(ctx, &reading{who: who, id: id, req: ReadRequest{Purpose: purpose}})
