@@ -12,8 +12,8 @@ import (
 	"muniment/gateway"
 )
 
-// timed is a body that comes, or a client that takes, so many bytes at a time, each after a while, and no later than the
-// deadline allows.
+// timed is a body that comes, or a client that takes, so many bytes at a time. Each comes after a while, and no later
+// than the deadline allows.
 type timed struct {
 	http.ResponseWriter
 	after    time.Duration

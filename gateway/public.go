@@ -92,7 +92,7 @@ func (p *public) of(address string) *rate.Limiter {
 	return one
 }
 
-// networkOf is what one customer has: an IPv4 address, or an IPv6 /64. What is no address is one customer's, too.
+// networkOf is what one customer has: an IPv4 address, or an IPv6 /64. All that is no address is one customer's.
 func networkOf(address string) netip.Prefix {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {

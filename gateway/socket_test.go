@@ -296,7 +296,8 @@ func TestSmuggling(t *testing.T) {
 		})
 	}
 	if n := r.documents(); n != 2 {
-		t.Errorf("%d documents are kept; only the one that holds the hidden request in a chunk may be, and the empty one", n)
+		t.Errorf("%d documents are kept; only that which holds the hidden request in a chunk may be, and the empty one",
+			n)
 	}
 }
 

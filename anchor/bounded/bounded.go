@@ -1,5 +1,5 @@
-// Package bounded reads files, objects and answers whole, up to a length that is more than any of them has. What somebody
-// has made longer is refused by name, and does not take the memory.
+// Package bounded reads files, objects and answers whole, up to a length that is more than any of them has. A file that
+// somebody has made longer is refused by name, and does not take the memory.
 package bounded
 
 import (

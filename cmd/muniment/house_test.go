@@ -139,7 +139,7 @@ func imports(t *testing.T) map[string]bool {
 }
 
 // TestWhatIsReadWholeHasABound: files, objects and answers are read whole by package bounded alone, or from a reader
-// that ends. What the tests read is their own, and the generated client is not used for answers (package remote is).
+// that ends. Tests read what is their own, and the program reads no answers with the generated client.
 func TestWhatIsReadWholeHasABound(t *testing.T) {
 	t.Parallel()
 	whole := regexp.MustCompile(`\bio\.ReadAll\(|\bos\.ReadFile\(`)

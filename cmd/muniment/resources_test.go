@@ -21,8 +21,8 @@ import (
 )
 
 // TestPromisesTakeNoMemory: ten uploads that announce as much as there can be, and send 122 MiB each, take no more than
-// 150 MiB of the server's memory in all, and deposits and reads of the same principal go on. One that announces more
-// than there can be is refused before it has sent anything.
+// 150 MiB of the server's memory in all, and deposits and reads of the same principal go on. An upload that announces
+// more than there can be is refused before it has sent anything.
 func TestPromisesTakeNoMemory(t *testing.T) {
 	long(t, realServers)
 	const uploads, each, most = 10, 122, 150 << 20
@@ -140,9 +140,9 @@ func (c *crowd) hold(ctx context.Context, kind int) {
 	}
 }
 
-// TestStrangersLockNobodyOut: four addresses without a credential hold as many connections as they may, and more as soon
-// as some are closed. A client is answered within a second all the same, on connections that are new, and on the one on
-// which it has shown a credential.
+// TestStrangersLockNobodyOut: four addresses without a credential hold as many connections as they may, and more as
+// soon as some are closed. A client is answered within a second all the same, on connections that are new, and on the
+// one on which it has shown a credential.
 func TestStrangersLockNobodyOut(t *testing.T) {
 	long(t, processes)
 	const addresses, each = 4, 1024

@@ -1,5 +1,5 @@
-// Package budget bounds the memory that requests hold together while their bytes come in or go out: one number of bytes,
-// divided between uses, and in each use fairly between those who ask.
+// Package budget bounds the memory that requests hold together while their bytes come in or go out. One number of bytes
+// is divided between uses, and in each use fairly between those who ask.
 //
 // Memory is asked for before it is filled. Who asks for more than is free waits, those whose owner holds the least
 // first. Nobody waits for ever: not the one who asks, who is refused after a while, and not the others, since a holder

@@ -77,16 +77,17 @@ type Limits struct {
 	// answered 429.
 	Uploads int `yaml:"uploads"`
 	// Memory is what uploads, reads and bodies in JSON may hold together while they are under way, at least 64MiB. One
-	// principal has two thirds of it at most. What is over waits, for 30 seconds at most, and is then answered 503.
+	// principal has two thirds of it at most. A request that needs more than is free waits, for limits.patience at most,
+	// and is then answered 503.
 	Memory Size `yaml:"memory"`
 	// Public is how many requests a second one address may send on average without a credential, and five times as many
 	// at once: for the checkpoint, tiles, the version and the like. An entry bundle counts as four. All addresses
 	// together may send sixteen times that. More are answered 429. 0 means any number.
 	Public int `yaml:"public"`
 	// Connections is how many connections are open at a time; three quarters of them may be of callers that have not
-	// shown a credential. One more takes the place of the one that has been idle for the longest, of callers without a
-	// credential first. One address may have a quarter, unless it is in trusted_proxies; what is over is closed at once.
-	// 0 means what the limit of open files allows, but at most 4096.
+	// shown a credential. A new one beyond that takes the place of the one that has been idle for the longest, of
+	// callers without a credential first. One address may have a quarter, unless it is in trusted_proxies; its next one
+	// is closed at once. 0 means what the limit of open files allows, but at most 4096.
 	Connections int `yaml:"connections"`
 }
 

@@ -149,7 +149,8 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 	n.Vault, err = vault.Open(ctx, vault.Config{
 		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Objects: n.Storage.Objects, Rules: retention.Rules{},
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
-		MaxSize: int64(cfg.Limits.Document), Memory: n.Storage.Memory, LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
+		MaxSize: int64(cfg.Limits.Document), Memory: n.Storage.Memory,
+		LockWait: time.Duration(cfg.Limits.Release), FIPS: cfg.FIPS, Ahead: ahead,
 		Store: storeName(cfg.Storage), Attest: Attestor(cfg.Storage, n.Storage.Objects),
 	})
 	if err != nil {

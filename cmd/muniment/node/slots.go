@@ -51,7 +51,7 @@ const (
 )
 
 // limitListener makes a listener of l with limits. A connection that is one too many of its address is closed at once.
-// One that is one too many of all, or of those without a credential, takes the place of another one (victim), and waits
+// Where there are too many in all, or without a credential, the new one takes the place of another (victim), and waits
 // only while there is none.
 func limitListener(l net.Listener, limits connectionLimits) *limitedListener {
 	return &limitedListener{

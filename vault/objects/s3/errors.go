@@ -92,7 +92,8 @@ func isSentinel(err error) bool {
 	for _, sentinel := range []error{
 		objects.ErrNotFound, objects.ErrExists, objects.ErrLocked, objects.ErrFull, objects.ErrUnavailable,
 		objects.ErrSpan,
-		objects.ErrDamaged, objects.ErrKey, objects.ErrShort, objects.ErrTooLarge, context.Canceled, errors.ErrUnsupported,
+		objects.ErrDamaged, objects.ErrKey, objects.ErrShort, objects.ErrTooLarge, context.Canceled,
+		errors.ErrUnsupported,
 	} {
 		if errors.Is(err, sentinel) {
 			return true
