@@ -173,8 +173,8 @@ func (s *site) forgeCheckpoints() {
 		note := stored(ctx, s.t, store, newest)
 		_, rest, _ := strings.Cut(newest, ".")
 		_, theirs, _ := strings.Cut(foreign[0], ".")
-		signed, _, _ := strings.Cut(rest, "/")
-		for i, rest := range []string{"", ".junk", "." + rest, "." + theirs, "." + signed + "/bXVuaW1lbnQvYW5vdGhlcg"} {
+		signed, _, _ := strings.Cut(rest, ".")
+		for i, rest := range []string{"", ".junk", "." + rest, "." + theirs, "." + signed + ".muniment_sanother"} {
 			putOnTop(ctx, s.t, store, s.checkpointAt(uint64(9000+i), rest), note)
 		}
 		putOnTop(ctx, s.t, store, newest, []byte("junk"))

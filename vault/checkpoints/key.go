@@ -17,14 +17,16 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"muniment/anchor/journal"
+	"muniment/vault/objects"
 )
 
 // Key is the key of a journal's signed checkpoint:
 //
-//	<Prefix><journal id>/<reversed size>.<root>.<signature>/<origin>
+//	<Prefix><journal id>/<reversed size>.<root and signature>.<origin>
 //
-// The reversed size has twenty digits; root, signature (Ed25519, without the note's hash of the key) and origin are in
-// base64 for file names (RFC 4648, section 5), without padding.
+// The reversed size has twenty digits. Root and signature (Ed25519, without the note's hash of the key) are in base64
+// for file names (RFC 4648, section 5), without padding. Of the origin's characters, "_", "/", ":" and "." are "__",
+// "_s", "_c" and "_d". What is longer than an element of a key may be goes on in the next one.
 func Key(id journal.ID, c journal.Checkpoint) (string, error) {
 	signature, err := signatureOf(c)
 	if err != nil {
@@ -42,9 +44,19 @@ func markPrefix(id journal.ID, origin string) string {
 }
 
 func name(c journal.Checkpoint, signature []byte) string {
-	return fmt.Sprintf("%020d.%s.%s/%s", math.MaxUint64-c.Size, encoding.EncodeToString(c.Root[:]),
-		encoding.EncodeToString(signature), encoding.EncodeToString([]byte(c.Origin)))
+	all := fmt.Sprintf("%020d.%s.%s", math.MaxUint64-c.Size,
+		encoding.EncodeToString(slices.Concat(c.Root[:], signature)), escaped.Replace(c.Origin))
+	for at := objects.MaxElement; at < len(all); at += objects.MaxElement + 1 {
+		all = all[:at] + "/" + all[at:]
+	}
+	return all
 }
+
+// escaped writes an origin with the characters that an element of a key may have, and unescaped reads it.
+var (
+	escaped   = strings.NewReplacer("_", "__", "/", "_s", ":", "_c", ".", "_d")
+	unescaped = strings.NewReplacer("__", "_", "_s", "/", "_c", ":", "_d", ".")
+)
 
 // encoding has one text for each value.
 var encoding = base64.RawURLEncoding.Strict()
@@ -124,18 +136,16 @@ func (v *verifiers) open(id journal.ID, key string) (Kept, bool) {
 
 // parseName takes the last elements of a key apart; false unless they are what name makes.
 func parseName(in string) (c journal.Checkpoint, signature []byte, ok bool) {
-	first, last, _ := strings.Cut(in, "/")
-	parts := strings.Split(first, ".")
-	if len(parts) != 3 || len(parts[0]) != 20 {
+	parts := strings.Split(strings.ReplaceAll(in, "/", ""), ".")
+	if len(parts) != 3 {
 		return c, nil, false
 	}
 	reversed, err := strconv.ParseUint(parts[0], 10, 64)
-	root, err2 := encoding.DecodeString(parts[1])
-	signature, err3 := encoding.DecodeString(parts[2])
-	origin, err4 := encoding.DecodeString(last)
-	if errors.Join(err, err2, err3, err4) != nil || len(root) != len(c.Root) || len(signature) != ed25519.SignatureSize {
+	raw, err2 := encoding.DecodeString(parts[1])
+	if errors.Join(err, err2) != nil || len(raw) != len(c.Root)+ed25519.SignatureSize {
 		return c, nil, false
 	}
-	c = journal.Checkpoint{Origin: string(origin), Size: math.MaxUint64 - reversed, Root: journal.Hash(root)}
-	return c, signature, c.Size > 0 && c.Size <= math.MaxInt64 && !strings.Contains(c.Origin, "\n")
+	c = journal.Checkpoint{Origin: unescaped.Replace(parts[2]), Size: math.MaxUint64 - reversed}
+	signature = raw[copy(c.Root[:], raw):]
+	return c, signature, c.Size > 0 && c.Size <= math.MaxInt64 && name(c, signature) == in
 }
