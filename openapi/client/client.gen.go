@@ -497,7 +497,7 @@ type ClientInterface interface {
 
 	// ApproveTrim Approve a trim that somebody else has proposed
 	//
-	// Needs key custodian or approver, and another person than the one who proposed it. The approval lapses after 90 days.
+	// Needs the role approver, which no key custodian has. The approval lapses after 90 days.
 	// The same again, after a `202`, says whether a locked checkpoint covers it by then.
 	//
 	// Corresponds with POST /v1/keys/trims/{trim_id}/approval (the `ApproveTrim` operationId).
@@ -1534,7 +1534,7 @@ func (c *Client) ProposeTrim(ctx context.Context, body ProposeTrimJSONRequestBod
 
 // ApproveTrim Approve a trim that somebody else has proposed
 //
-// Needs key custodian or approver, and another person than the one who proposed it. The approval lapses after 90 days.
+// Needs the role approver, which no key custodian has. The approval lapses after 90 days.
 // The same again, after a `202`, says whether a locked checkpoint covers it by then.
 //
 // Corresponds with POST /v1/keys/trims/{trim_id}/approval (the `ApproveTrim` operationId).
@@ -5113,7 +5113,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveTrimWithResponse Approve a trim that somebody else has proposed
 	//
-	// Needs key custodian or approver, and another person than the one who proposed it. The approval lapses after 90 days.
+	// Needs the role approver, which no key custodian has. The approval lapses after 90 days.
 	// The same again, after a `202`, says whether a locked checkpoint covers it by then.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -12265,7 +12265,7 @@ func (c *ClientWithResponses) ProposeTrimWithResponse(ctx context.Context, body 
 
 // ApproveTrimWithResponse Approve a trim that somebody else has proposed
 //
-// Needs key custodian or approver, and another person than the one who proposed it. The approval lapses after 90 days.
+// Needs the role approver, which no key custodian has. The approval lapses after 90 days.
 // The same again, after a `202`, says whether a locked checkpoint covers it by then.
 //
 // Returns a wrapper object for the known response body format(s).

@@ -67,3 +67,22 @@ func TestConnection(t *testing.T) {
 		})
 	}
 }
+
+// TestConnectionWithoutKey: a call that is answered with a key needs no token file, which may not be there yet, and goes
+// in the clear to this machine only.
+func TestConnectionWithoutKey(t *testing.T) {
+	t.Parallel()
+	vars := map[string]string{
+		"MUNIMENT_URL": "https://a.example/", "MUNIMENT_TOKEN": "mun_env", "MUNIMENT_TOKEN_FILE": "nowhere",
+	}
+	var c config.Connection
+	if err := c.ResolveWithoutKey(func(name string) string { return vars[name] }); err != nil || !c.Token.IsZero() ||
+		c.URL != "https://a.example" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c = config.Connection{URL: "http://a.example"}
+	none := func(string) string { return "" }
+	if err := c.ResolveWithoutKey(none); err == nil || !strings.Contains(err.Error(), "use https") {
+		t.Errorf("in the clear: %v", err)
+	}
+}
