@@ -78,6 +78,11 @@ func detail(e openapi.Entry) string {
 			Before    int      `json:"before"`
 			Count     *int64   `json:"count"`
 			Label     string   `json:"label"`
+			Principal string   `json:"principal"`
+			Grants    []struct {
+				Role   string `json:"role"`
+				Series string `json:"series"`
+			} `json:"grants"`
 		} `json:"data"`
 	}
 	if json.Unmarshal([]byte(e.Body), &body) != nil {
@@ -112,6 +117,10 @@ func detail(e openapi.Entry) string {
 	}
 	if d.Count != nil {
 		said = append(said, fmt.Sprintf("%d in all", *d.Count))
+	}
+	add("principal", cli.Actor("", d.Principal))
+	for _, g := range d.Grants {
+		add("role", strings.TrimSuffix(g.Role+":"+g.Series, ":"))
 	}
 	return strings.Join(said, ", ")
 }
