@@ -35,8 +35,8 @@ waiting period goes by. A proposal for more versions takes the place of one for 
 	approve := &cobra.Command{
 		Use:   "approve ID",
 		Short: "Approve what somebody else has proposed",
-		Long: `Needs the role approver, which no key custodian has. The approval lapses after 90 days.`,
-		Args: cli.OneArgument("which trim? give its id, which muniment key status shows"),
+		Long:  `Needs the role approver, which no key custodian has. The approval lapses after 90 days.`,
+		Args:  cli.OneArgument("which trim? give its id, which muniment key status shows"),
 		RunE: trimsOf(p, func(ctx context.Context, r *remote.Client, args []string) (*openapi.Trim, error) {
 			return r.ApproveTrim(ctx, args[0])
 		}),
