@@ -82,19 +82,7 @@ func (v *victim) purposes(id string) (all []string) {
 func TestTwoGateways(t *testing.T) {
 	long(t, "it waits for the end of a lease")
 	t.Parallel()
-	a := newVictim(t, "muniment")
-	if !a.start(nil) {
-		t.Fatalf("the server did not start\n%s", a.stderr)
-	}
-	a.load("before", 1)
-	id := a.acked["before-0-0"].ID
-	if err := a.end(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	b := a.twin()
-	if !a.start(nil) {
-		t.Fatalf("the server did not start again\n%s", a.stderr)
-	}
+	a, b, id := twoGateways(t)
 	var served []string
 	read := func(v *victim, purpose string) int {
 		status := v.readFor(id, purpose)
@@ -124,47 +112,60 @@ func TestTwoGateways(t *testing.T) {
 	if got := a.status(http.MethodPost, "/v1/documents", "content", nil); got == http.StatusCreated {
 		t.Error("the first server takes a deposit")
 	}
-	processtest.Await(t, "the first server says why it ends", func() bool {
-		return strings.Contains(a.stderr.String(), "another server has taken")
-	})
-	if err := a.cmd.Wait(); err == nil {
-		t.Error("the first server has ended as if all were well")
-	}
-	a.cmd = nil
 	onRecord := b.purposes(id)
 	for _, purpose := range served {
 		if !slices.Contains(onRecord, purpose) {
 			t.Errorf("what was read for %s is off the record", purpose)
 		}
 	}
-	if a.start(nil) {
-		t.Error("the first server starts again, though it has entries that nobody will ever see")
-	} else if !strings.Contains(a.stderr.String(), "contradicts the released head") {
-		t.Errorf("it does not say why it does not start\n%s", a.stderr)
-	}
+	a.isOvertaken()
 	if err := b.end(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
 	b.fsck()
 }
 
-// TestABusyServerIsNotOvertaken: a second server on a copy of the data folder gives up while the first one works.
-func TestABusyServerIsNotOvertaken(t *testing.T) {
-	long(t, processes)
-	t.Parallel()
-	a := newVictim(t, "muniment")
+// twoGateways is a server with a document, started again, and one on a copy of its folder, not started yet.
+func twoGateways(t *testing.T) (a, b *victim, id string) {
+	t.Helper()
+	a = newVictim(t, "muniment")
 	if !a.start(nil) {
 		t.Fatalf("the server did not start\n%s", a.stderr)
 	}
 	a.load("before", 1)
-	id := a.acked["before-0-0"].ID
 	if err := a.end(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	b := a.twin()
+	b = a.twin()
 	if !a.start(nil) {
 		t.Fatalf("the server did not start again\n%s", a.stderr)
 	}
+	return a, b, a.acked["before-0-0"].ID
+}
+
+// isOvertaken checks that a server ends because another one has taken over, and does not start again: it has entries
+// that nobody will ever see.
+func (v *victim) isOvertaken() {
+	v.t.Helper()
+	processtest.Await(v.t, "the server says why it ends", func() bool {
+		return strings.Contains(v.stderr.String(), "another server has taken")
+	})
+	if err := v.cmd.Wait(); err == nil {
+		v.t.Error("the server has ended as if all were well")
+	}
+	v.cmd = nil
+	if v.start(nil) {
+		v.t.Error("the server starts again")
+	} else if !strings.Contains(v.stderr.String(), "contradicts the released head") {
+		v.t.Errorf("it does not say why it does not start\n%s", v.stderr)
+	}
+}
+
+// TestABusyServerIsNotOvertaken: a second server on a copy of the data folder gives up while the first one works.
+func TestABusyServerIsNotOvertaken(t *testing.T) {
+	long(t, processes)
+	t.Parallel()
+	a, b, id := twoGateways(t)
 	gaveUp := make(chan bool)
 	go func() { gaveUp <- !b.start(nil) }()
 	tick := time.NewTicker(200 * time.Millisecond)
