@@ -16,7 +16,9 @@ func TestAskWithoutTerminal(t *testing.T) {
 	if next, _ := HintOf(err); err == nil || next != "give --yes" || said.Len() > 0 {
 		t.Errorf("%v, %q, asked %q", err, next, &said)
 	}
-	for piped, want := range map[string]string{"mun_once_x\nmore\n": "mun_once_x", " mun_once_x ": "mun_once_x", "": ""} {
+	for piped, want := range map[string]string{
+		"mun_once_x\nmore\n": "mun_once_x", " mun_once_x ": "mun_once_x", "": "",
+	} {
 		p.Stdin = strings.NewReader(piped)
 		if got, err := p.Secret("One-time code"); err != nil || got != want || said.Len() > 0 {
 			t.Errorf("%q is read as %q, %v, asked %q", piped, got, err, &said)

@@ -68,8 +68,8 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// TestConnectionWithoutKey: a call that is answered with a key needs no token file, which may not be there yet, and goes
-// in the clear to this machine only.
+// TestConnectionWithoutKey: a call that is answered with a key needs no token file, which may not be there yet, and
+// goes in the clear to this machine only.
 func TestConnectionWithoutKey(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{
