@@ -8,6 +8,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/approval"
+	"muniment/vault/invalid"
 	"muniment/vault/rekey"
 )
 
@@ -17,6 +18,8 @@ type Claimed struct {
 	Key       access.APIKey // shown once and stored nowhere
 	Founded   bool          // this claim has ended the founding of the tenant, or a recovery
 	InForce   bool          // the key speaks for the principal; else it waits for an approval, or the other founder
+
+	named bool // the principal had a name before
 }
 
 // Claim draws an API key for the principal that a one-time code is for. The code is spent, and no other credential is
@@ -57,6 +60,8 @@ func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
 	}
 	if !at.Name.IsZero() {
 		name = ""
+	} else if err := v.nameOfFounder(ctx, at, name); err != nil {
+		return Claimed{}, err
 	}
 	key, err := access.NewAPIKey(v.cfg.Rand)
 	if err != nil {
@@ -73,6 +78,9 @@ func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
 		if out, events, err = v.redeem(view, guard, code, key); err != nil {
 			return journal.Change{}, err
 		}
+		if out.named {
+			return journal.Change{Events: events}, nil // somebody has given it a name meanwhile
+		}
 		return sealed.change(events...), nil
 	}
 	_, err = rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, at.Who, &sealed.row, decide)
@@ -82,8 +90,8 @@ func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
 	if err != nil {
 		return Claimed{}, err
 	}
-	if out.Principal.Name = name; name == "" {
-		out.Principal.Name = v.openNames(ctx, at.Tenant, []access.Standing{at})[at.Principal]
+	if out.Principal.Name = name; out.named {
+		out.Principal.Name = v.nameOf(ctx, at.Who)
 	}
 	return out, nil
 }
@@ -91,32 +99,29 @@ func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
 // redeem decides about a claim.
 func (v *Vault) redeem(view journal.View, guard *access.Guard, code access.Code, key access.APIKey) (Claimed,
 	[]journal.Event, error) {
-	s, err := guard.Redeem(code, view.Now())
+	s, err := guard.Redeem(code)
 	if err != nil {
 		return Claimed{}, nil, err
 	}
 	tenancy, err := guard.Tenancy()
+	if err == nil {
+		err = redeemable(view, s, tenancy.Founding)
+	}
 	if err != nil {
 		return Claimed{}, nil, err
-	}
-	founder := tenancy.Founding.Has(s.Principal)
-	if founder && settled(view).Before(tenancy.Founding.NotBefore) {
-		return Claimed{}, nil, approval.ErrWaiting
 	}
 	digest := key.Digest()
 	events := []journal.Event{access.KeyAdded.New(journal.ID{},
 		access.KeyAddedData{Principal: s.Principal, Digest: digest[:], Claimed: true})}
-	out := Claimed{Key: key, InForce: tenancy.Trial && !founder}
-	if founder {
-		other := tenancy.Founding.Administrator
-		if other == s.Principal {
-			other = tenancy.Founding.Approver
-		}
-		first, known, err := v.cfg.Door.Authority().Standing(view, access.Who{Tenant: s.Tenant, Principal: other})
+	out := Claimed{
+		Key: key, InForce: tenancy.Trial && !tenancy.Founding.Has(s.Principal), named: !s.Name.IsZero(),
+	}
+	if tenancy.Founding.Has(s.Principal) {
+		other, _, err := v.cfg.Door.Authority().Standing(view, tenancy.Founding.Other(s.Who))
 		if err != nil {
 			return Claimed{}, nil, err
 		}
-		if known && len(first.Keys) > 0 {
+		if len(other.Keys) > 0 {
 			out.Founded, out.InForce = true, true
 			events = append(events, access.TenantFounded.New(journal.ID{}, access.TenantFoundedData{
 				Administrator: tenancy.Founding.Administrator, Approver: tenancy.Founding.Approver,
@@ -128,4 +133,42 @@ func (v *Vault) redeem(view journal.View, guard *access.Guard, code access.Code,
 		Fingerprint: key.Fingerprint(), Added: view.Now(), Approved: out.InForce,
 	})
 	return out, events, nil
+}
+
+// redeemable says whether the code of a principal can be used now: access.ErrUnknownKey when it has lapsed. The codes
+// of a recovery wait and lapse by settled time, as the recovery waits by it.
+func redeemable(view journal.View, s access.Standing, founding *access.Founding) error {
+	lapsed := !view.Now().Before(s.Code)
+	if founding.Has(s.Principal) && !founding.NotBefore.IsZero() {
+		if view.Settled().Before(founding.NotBefore) {
+			return approval.ErrWaiting
+		}
+		lapsed = !view.Settled().Before(founding.Lapses)
+	}
+	if lapsed {
+		return access.ErrUnknownKey
+	}
+	return nil
+}
+
+// nameOfFounder says whether a founder may be called so: the two have names, and not the same one.
+func (v *Vault) nameOfFounder(ctx context.Context, at access.Standing, name string) error {
+	var other access.Standing
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		tenancy, err := v.cfg.Door.Authority().Tenancy(r, at.Tenant)
+		if err == nil && !tenancy.Founding.Has(at.Principal) {
+			return nil
+		}
+		if err == nil && name == "" {
+			err = &invalid.Field{Name: "name", Reason: "is missing: say what you are called"}
+		}
+		if err == nil {
+			other, _, err = v.cfg.Door.Authority().Standing(r, tenancy.Founding.Other(at.Who))
+		}
+		return err
+	})
+	if err == nil && name != "" && v.openNames(ctx, at.Tenant, []access.Standing{other})[other.Principal] == name {
+		err = &invalid.Field{Name: "name", Reason: "is that of the other founder: a founding takes two people"}
+	}
+	return err
 }

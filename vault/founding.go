@@ -53,13 +53,18 @@ func (v *Vault) newFounders(ctx context.Context, tenant string, administrator, a
 	return out, nil
 }
 
-// change is the beginning of the founding at a time. The codes of a recovery can be used from notBefore on.
+// change is the beginning of the founding at a time. The codes of a recovery can be used from notBefore on, and go by
+// settled time.
 func (f *founders) change(now time.Time, notBefore *time.Time) journal.Change {
 	var out journal.Change
+	begun := access.FoundingBegunData{
+		Administrator: f.Administrator.Principal, Approver: f.Approver.Principal, NotBefore: notBefore,
+	}
 	lapses := now.Add(codeLapse)
 	if notBefore != nil {
 		f.NotBefore = *notBefore
 		lapses = notBefore.Add(codeLapse)
+		begun.Lapses = &lapses
 	}
 	var codes []journal.Event
 	for i, founder := range []*FounderCode{&f.Administrator, &f.Approver} {
@@ -72,9 +77,7 @@ func (f *founders) change(now time.Time, notBefore *time.Time) journal.Change {
 		out.Events, out.Sealed = append(out.Events, one.Events...), append(out.Sealed, one.Sealed...)
 		codes = append(codes, codeIssued(founder.Principal, founder.Code, lapses))
 	}
-	out.Events = append(out.Events, access.FoundingBegun.New(journal.ID{}, access.FoundingBegunData{
-		Administrator: f.Administrator.Principal, Approver: f.Approver.Principal, NotBefore: notBefore,
-	}))
+	out.Events = append(out.Events, access.FoundingBegun.New(journal.ID{}, begun))
 	out.Events = append(out.Events, codes...)
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"muniment/vault/access"
 	"muniment/vault/approval"
 	"muniment/vault/invalid"
+	"muniment/vault/keys"
 	"muniment/vault/vaulttest"
 )
 
@@ -156,6 +157,9 @@ func TestBeginFounding(t *testing.T) {
 	if _, err := r.vault.Claim(ctx, begun.Approver.Code.Reveal(), "Bob"); !errors.Is(err, vault.ErrNotFound) {
 		t.Errorf("claiming with a code that was made anew: %v", err)
 	}
+	if _, err := r.vault.Claim(ctx, again.Approver.Code.Reveal(), ""); !errors.Is(err, invalid.ErrField) {
+		t.Errorf("a founder without a name: %v", err)
+	}
 	_, err = r.vault.Claim(ctx, again.Approver.Code.Reveal(), "Bob Baker")
 	r.must(err)
 	r.clock.Advance(8 * 24 * time.Hour)
@@ -166,6 +170,9 @@ func TestBeginFounding(t *testing.T) {
 	r.must(err)
 	if !open || !third.Approver.Code.IsZero() || third.Administrator.Code.IsZero() {
 		t.Errorf("the third codes are for %t, %t", !third.Administrator.Code.IsZero(), !third.Approver.Code.IsZero())
+	}
+	if _, err := r.vault.Claim(ctx, third.Administrator.Code.Reveal(), "Bob Baker"); !errors.Is(err, invalid.ErrField) {
+		t.Errorf("two founders of one name: %v", err)
 	}
 	ann, err := r.vault.Claim(ctx, third.Administrator.Code.Reveal(), "Ann Archer")
 	r.must(err)
@@ -219,5 +226,65 @@ func TestRecover(t *testing.T) {
 	}
 	if _, err := r.cfg.Door.Authority().AuthenticateNow(ctx, r.key.Reveal()); err != nil {
 		t.Errorf("the keys of others go on: %v", err)
+	}
+}
+
+// TestRecoverOverWeekends: the codes of a recovery lapse by the time that it waits by, so that a server which is off at
+// weekends can be recovered, too.
+func TestRecoverOverWeekends(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	l := newLifeRig(t, localHouse(t))
+	const wait = 30 * 24 * time.Hour
+	two, err := l.vault.Recover(ctx, l.tenant, "Cleo Clark", "Dan Drake", wait)
+	l.must(err)
+	claim := func() error {
+		_, err := l.vault.Claim(ctx, two.Approver.Code.Reveal(), "")
+		return err
+	}
+	weeks := 0
+	for ; errors.Is(claim(), approval.ErrWaiting) && weeks < 10; weeks++ {
+		for range 5 {
+			l.clock.Advance(24 * time.Hour)
+			l.must(l.journal.KeepTime(ctx))
+		}
+		l.restart(48 * time.Hour)
+	}
+	l.fsck()
+	if _, err := l.vault.Claim(ctx, two.Administrator.Code.Reveal(), ""); err != nil || weeks != 6 {
+		t.Errorf("after %d weeks of five days: %v, want six weeks for thirty days", weeks, err)
+	}
+	l.fsck()
+}
+
+// racing is a key service during whose next call something happens.
+type racing struct {
+	keys.Service
+	act func() // nil: nothing
+}
+
+// Wrap implements keys.Service.
+func (s *racing) Wrap(ctx context.Context, tenant string, secrets []keys.Secret) ([]string, error) {
+	if act := s.act; act != nil {
+		s.act = nil
+		act()
+	}
+	return s.Service.Wrap(ctx, tenant, secrets)
+}
+
+// TestClaimCrossesARename: somebody names a principal while its person claims a key and says how they are called.
+func TestClaimCrossesARename(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	service := &racing{}
+	r := newRig(t, func(_ *rig, cfg *vault.Config) { service.Service, cfg.Keys = cfg.Keys, service })
+	made, err := r.vault.CreatePrincipal(ctx, r.who, vault.NewPrincipal{})
+	r.must(err)
+	code, _, err := r.vault.IssueCode(ctx, r.who, made.Principal.ID)
+	r.must(err)
+	service.act = func() { r.must(r.vault.Rename(ctx, r.who, made.Principal.ID, "Jane Miller")) }
+	claimed, err := r.vault.Claim(ctx, code.Reveal(), "Jane Doe")
+	if err != nil || claimed.Principal.Name != "Jane Miller" {
+		t.Errorf("%+v, %v", claimed.Principal, err)
 	}
 }

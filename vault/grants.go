@@ -93,8 +93,10 @@ func (v *Vault) ProposeGrants(ctx context.Context, who access.Who, principal jou
 			return slices.Contains(s.Grants, g)
 		})
 		if tenancy.Trial {
-			s.Grants = access.Union(s.Grants, further)
+			before := s.Grants
+			s.Grants = access.Union(before, further)
 			out = grantProposal(s, settled(view))
+			out.Before = before
 			if len(further) == 0 {
 				return journal.Change{}, nil
 			}
@@ -236,6 +238,10 @@ func eitherAct(guard *access.Guard, one, other access.Action) error {
 func (v *Vault) GrantProposals(ctx context.Context, who access.Who) ([]GrantProposal, error) {
 	var standings []access.Standing
 	err := v.consult(ctx, who, consultedPrincipals, viewsUsers)
+	var now time.Time
+	if err == nil {
+		now, err = v.cfg.Journal.Settled(ctx)
+	}
 	if err == nil {
 		err = v.cfg.Journal.View(ctx, func(r journal.Reader) error {
 			all, err := v.cfg.Door.Authority().Standings(r, who.Tenant)
@@ -249,7 +255,7 @@ func (v *Vault) GrantProposals(ctx context.Context, who access.Who) ([]GrantProp
 	names := v.openNames(ctx, who.Tenant, standings)
 	out := make([]GrantProposal, len(standings))
 	for i, s := range standings {
-		out[i] = grantProposal(s, v.cfg.Clock.Now())
+		out[i] = grantProposal(s, now)
 		out[i].Name = names[s.Principal]
 	}
 	return out, nil

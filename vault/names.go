@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
@@ -14,7 +15,7 @@ import (
 )
 
 // maxName is how long a display name may be, in bytes.
-const maxName = 200
+const maxName = 80
 
 // nameBinding is the kind of sealed rows with display names, in their bindings.
 const nameBinding = "name"
@@ -34,7 +35,11 @@ func nameBindingOf(by journal.Record, name journal.ID) ([]byte, error) {
 }
 
 func checkName(name string) error {
-	if fault := lineFault(name, maxName); fault != "" {
+	fault := lineFault(name, maxName)
+	if strings.TrimSpace(name) != name {
+		fault = "begins or ends with a space"
+	}
+	if fault != "" {
 		return &invalid.Field{Name: "name", Reason: fault}
 	}
 	return nil
@@ -153,6 +158,19 @@ func (v *Vault) Names(ctx context.Context, who access.Who, actors []string) (map
 		names[id.String()] = name
 	}
 	return names, nil
+}
+
+// nameOf opens the display name of one principal, as it is now; "" for none, or for one that cannot be opened now.
+func (v *Vault) nameOf(ctx context.Context, who access.Who) string {
+	var s access.Standing
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		s, _, err = v.cfg.Door.Authority().Standing(r, who)
+		return err
+	})
+	if err != nil {
+		return ""
+	}
+	return v.openNames(ctx, who.Tenant, []access.Standing{s})[who.Principal]
 }
 
 // openNames opens the display names of principals in one batch. A name that cannot be opened is left out and logged: it

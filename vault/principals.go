@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"muniment/anchor/journal"
@@ -208,43 +209,66 @@ func (v *Vault) grantable(r journal.Reader, tenant string, has, add []access.Gra
 }
 
 // Principals describes the principals of who's tenant as they stood at a time, or stand now if it is zero, in the order
-// of their creation; access.ViewUsers is needed.
+// of their creation; access.ViewUsers is needed. Names are those of today: earlier ones were erased.
 func (v *Vault) Principals(ctx context.Context, who access.Who, at time.Time) ([]Principal, error) {
-	var standings []access.Standing
-	err := v.consult(ctx, who, consultedPrincipals, viewsUsers)
-	if err == nil {
-		err = v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
-			if at.IsZero() {
-				standings, err = v.cfg.Door.Authority().Standings(r, who.Tenant)
-			} else {
-				standings, err = v.cfg.Door.Authority().StandingsAt(r, who.Tenant, at)
-			}
-			return err
-		})
-	}
+	standings, err := v.standings(ctx, who, at)
 	if err != nil {
 		return nil, fmt.Errorf("listing principals: %w", err)
 	}
-	names := v.openNames(ctx, who.Tenant, standings)
-	out := make([]Principal, len(standings))
-	for i, s := range standings {
-		out[i] = describe(s, names[s.Principal])
-	}
-	return out, nil
+	return v.describeAll(ctx, who.Tenant, standings)
 }
 
 // PrincipalByID describes one principal as Principals does: ErrNotFound.
 func (v *Vault) PrincipalByID(ctx context.Context, who access.Who, id journal.ID, at time.Time) (Principal, error) {
-	all, err := v.Principals(ctx, who, at)
+	standings, err := v.standings(ctx, who, at)
 	if err != nil {
-		return Principal{}, err
+		return Principal{}, fmt.Errorf("describing a principal: %w", err)
 	}
-	for _, p := range all {
-		if p.ID == id {
-			return p, nil
+	i := slices.IndexFunc(standings, func(s access.Standing) bool { return s.Principal == id })
+	if i < 0 {
+		return Principal{}, fmt.Errorf("describing a principal: %w", ErrNotFound)
+	}
+	one, err := v.describeAll(ctx, who.Tenant, standings[i:i+1])
+	if err != nil {
+		return Principal{}, fmt.Errorf("describing a principal: %w", err)
+	}
+	return one[0], nil
+}
+
+// standings are those of all principals of who's tenant at a time, or now if it is zero.
+func (v *Vault) standings(ctx context.Context, who access.Who, at time.Time) (all []access.Standing, err error) {
+	if err := v.consult(ctx, who, consultedPrincipals, viewsUsers); err != nil {
+		return nil, err
+	}
+	err = v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		if at.IsZero() {
+			all, err = v.cfg.Door.Authority().Standings(r, who.Tenant)
+		} else {
+			all, err = v.cfg.Door.Authority().StandingsAt(r, who.Tenant, at)
 		}
+		return err
+	})
+	return all, err
+}
+
+// describeAll describes principals with the names that they have today.
+func (v *Vault) describeAll(ctx context.Context, tenant string, standings []access.Standing) ([]Principal, error) {
+	shown := map[journal.ID]bool{}
+	for _, s := range standings {
+		shown[s.Principal] = true
 	}
-	return Principal{}, fmt.Errorf("describing a principal: %w", ErrNotFound)
+	var today []access.Standing
+	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		today, err = v.cfg.Door.Authority().Standings(r, tenant)
+		return err
+	})
+	today = slices.DeleteFunc(today, func(s access.Standing) bool { return !shown[s.Principal] })
+	names := v.openNames(ctx, tenant, today)
+	out := make([]Principal, len(standings))
+	for i, s := range standings {
+		out[i] = describe(s, names[s.Principal])
+	}
+	return out, err
 }
 
 // WhoAmI tells a principal what it is and may do. Nothing goes on record: it knows that already.

@@ -281,6 +281,7 @@ func TestPrincipalsAt(t *testing.T) {
 	r.clock.Advance(time.Hour)
 	reader := r.people.Principal(t, "Rita Reader", access.Grant{Role: access.ReaderRole})
 	step()
+	r.must(r.vault.Rename(ctx, admin, reader.Principal, "Rita Miller"))
 	_, err := r.vault.RevokeGrants(ctx, admin, reader.Principal, []access.Grant{{Role: access.ReaderRole}})
 	r.must(err)
 	step()
@@ -290,6 +291,9 @@ func TestPrincipalsAt(t *testing.T) {
 	var got []string
 	for _, at := range times {
 		p, err := r.vault.PrincipalByID(ctx, admin, reader.Principal, at)
+		if err == nil && p.Name != "Rita Miller" {
+			t.Errorf("the name then is %q, want today's", p.Name)
+		}
 		got = append(got, fmt.Sprint(len(p.Grants), len(p.Keys), p.Revoked, errors.Is(err, vault.ErrNotFound)))
 	}
 	want := []string{"0 0 false true", "1 1 false false", "0 1 false false", "0 0 true false"}

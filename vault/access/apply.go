@@ -27,9 +27,9 @@ type tables interface {
 	// bind and unbind say that there must be a sealed row from now on, or none any more.
 	bind(sealed []byte) error
 	unbind(sealed []byte) error
-	// wait says that something waits until a settled time, and waited that what an event has made wait does not any
-	// more.
-	wait(what string, until time.Time) error
+	// wait says that something waits until a settled time and lapses at another, and waited that what an event has made
+	// wait does not any more.
+	wait(what string, until, lapses time.Time) error
 	waited(index uint64, until time.Time) error
 }
 
@@ -118,10 +118,10 @@ func beginFounding(t tables, e journal.Entry, d FoundingBegunData) error {
 		return err
 	}
 	tenant.Founding = &founding{Administrator: d.Administrator, Approver: d.Approver}
-	if d.NotBefore != nil {
+	if d.NotBefore != nil && d.Lapses != nil {
 		f := tenant.Founding
-		f.NotBefore, f.From, f.Index = *d.NotBefore, e.Settled, e.Index
-		if err := t.wait("recovery", *d.NotBefore); err != nil {
+		f.NotBefore, f.Lapses, f.From, f.Index = *d.NotBefore, *d.Lapses, e.Settled, e.Index
+		if err := t.wait("recovery", f.NotBefore, f.Lapses); err != nil {
 			return err
 		}
 	}

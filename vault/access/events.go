@@ -45,6 +45,8 @@ type FoundingBegunData struct {
 	// NotBefore is when a recovery can end at the earliest: two people are put in the place of those who are lost, on
 	// the word of the operator alone. It is settled time. Nil for the founding of a tenant, which needs no wait.
 	NotBefore *time.Time `json:"not_before,omitempty"`
+	// Lapses is when the codes of a recovery lapse, in settled time; nil for the founding of a tenant.
+	Lapses *time.Time `json:"lapses,omitempty"`
 }
 
 // FoundingStoppedData says that the founding, or the recovery, that is under way does not go on.

@@ -56,9 +56,10 @@ type tenancy struct {
 type founding struct {
 	Administrator journal.ID `json:"administrator"`
 	Approver      journal.ID `json:"approver"`
-	// Of a recovery: when its waiting period ends, if nothing else counts, when it began, both in settled time, and the
-	// index of its event.
+	// Of a recovery: when its waiting period ends, if nothing else counts, and its codes lapse then, when it began, all
+	// in settled time, and the index of its event.
 	NotBefore time.Time `json:"not_before,omitzero"`
+	Lapses    time.Time `json:"lapses,omitzero"`
 	From      time.Time `json:"from,omitzero"`
 	Index     uint64    `json:"index,omitempty"`
 }

@@ -25,7 +25,7 @@ func peopleRules() Rules {
 		string(CodeIssued):     Either(All(Needs(ManageUsers), codesRule), toFounder),
 		string(KeyAdded):       All(addedRule, ownTenant(addedTo)),
 		string(KeyRevoked):     All(Needs(ManageUsers), noFounder(revokedOf), notOneself(revokedOf)),
-		string(GrantsGiven):    All(Needs(ManageUsers), onTrial, noFounder(grantsGivenTo)),
+		string(GrantsGiven):    All(Needs(ManageUsers), onTrial, noFounder(grantsGivenTo), givenRule),
 		string(GrantsProposed): All(Needs(ManageUsers), noFounder(proposedFor), proposedRule),
 		string(GrantsApproved): All(Needs(ApproveGrants), approvedRule),
 		string(GrantsDeclined): Either(Needs(ManageUsers), Needs(ApproveGrants)),
@@ -133,7 +133,7 @@ func founderRule(c *Case) error {
 	if id, err := journal.ParseID(c.Actor); err != nil || !row.Founding.has(id) {
 		return errors.New("its actor is no founder")
 	}
-	ends, err := row.Founding.ends(c)
+	ends, _, err := row.Founding.ends(c)
 	if err == nil && c.Settled.Before(ends) {
 		err = errors.New("the recovery's waiting period was not over")
 	}
@@ -164,18 +164,34 @@ func addedRule(c *Case) error {
 		return err
 	}
 	if !d.Claimed {
-		return Either(All(Needs(ManageUsers), onTrial, noFounder(grantsGivenTo)), AtBeginning)(c)
+		return Either(All(Needs(ManageUsers), onTrial, noFounder(addedTo)), AtBeginning)(c)
 	}
 	p, known, err := c.cache.get(c, d.Principal)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !known || c.Actor != d.Principal.String():
-		return errors.New("its actor claims a key of somebody else")
-	case p.Code == nil || c.At.After(p.Code.Lapses):
-		return errors.New("there was no code to claim it with")
 	}
-	return nil
+	if !known || c.Actor != d.Principal.String() {
+		return errors.New("its actor claims a key of somebody else")
+	}
+	usable, err := c.usable(d.Principal, p.Code)
+	if err == nil && !usable {
+		err = errors.New("there was no code to claim it with")
+	}
+	return err
+}
+
+// usable says whether a key could be claimed with a principal's code. The codes of a recovery wait and lapse by settled
+// time, as the recovery waits by it.
+func (c *Case) usable(id journal.ID, with *code) (bool, error) {
+	row, err := c.tenancy()
+	if err != nil || with == nil {
+		return false, err
+	}
+	if !row.Founding.has(id) || row.Founding.NotBefore.IsZero() {
+		return c.At.Before(with.Lapses), nil
+	}
+	ends, lapses, err := row.Founding.ends(c)
+	return !c.Settled.Before(ends) && c.Settled.Before(lapses), err
 }
 
 // namesItself: who claims a key may say how they are called, once.
@@ -191,23 +207,37 @@ func namesItself(c *Case) error {
 	return err
 }
 
+// givenRule: on trial, too, nobody widens their own power, and no roles come together that exclude each other.
+func givenRule(c *Case) error {
+	d, err := ReadData[GrantsGivenData](c)
+	if err != nil {
+		return err
+	}
+	return widens(c, d.Principal, d.Grants)
+}
+
+// widens says whether the actor of an event may widen somebody's power by grants.
+func widens(c *Case, id journal.ID, by []Grant) error {
+	p, _, err := c.cache.get(c, id)
+	if err == nil && id.String() == c.Actor {
+		err = errors.New("its actor widens its own power")
+	}
+	if err != nil {
+		return err
+	}
+	if one, other, bad := Conflict(Union(p.Grants, by)); bad {
+		return conflictError(one, other)
+	}
+	return nil
+}
+
 // proposedRule: nobody widens their own power, and no roles come together that exclude each other.
 func proposedRule(c *Case) error {
 	d, err := ReadData[GrantsProposedData](c)
 	if err != nil {
 		return err
 	}
-	p, _, err := c.cache.get(c, d.Principal)
-	if err == nil && d.Principal.String() == c.Actor {
-		err = errors.New("its actor widens its own power")
-	}
-	if err != nil {
-		return err
-	}
-	if one, other, bad := Conflict(Union(p.Grants, d.Grants)); bad {
-		return conflictError(one, other)
-	}
-	return nil
+	return widens(c, d.Principal, d.Grants)
 }
 
 // approvedRule: an approval is of a proposal that is open, by somebody who has not proposed it and is not the one whose
@@ -237,6 +267,13 @@ func approvedRule(c *Case) error {
 	s := standing(d.Principal, p, keys)
 	if !equal(d.Digest, s.Digest()) || !sameKeys(d.Keys, s.Keys) || !sameGrants(d.Grants, s.After()) {
 		return errors.New("it approves something else than was proposed")
+	}
+	row, err := c.tenancy()
+	if err == nil && row.Founded.IsZero() {
+		err = errors.New("the tenant was not founded")
+	}
+	if err != nil {
+		return err
 	}
 	stands, err := c.Permitted(p.Proposed.Proposer, ManageUsers)
 	if err == nil && !stands {
@@ -313,6 +350,9 @@ func codesRule(c *Case) error {
 		return err
 	}
 	row, err := c.tenancy()
+	if err == nil && id.String() == c.Actor {
+		err = errors.New("its actor gives a code to itself")
+	}
 	if err != nil || !row.Founding.has(id) {
 		return errors.Join(err, ownTenant(coded)(c))
 	}

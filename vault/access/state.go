@@ -108,7 +108,7 @@ func (memoryTables) bind([]byte) error { return nil }
 
 func (memoryTables) unbind([]byte) error { return nil }
 
-func (memoryTables) wait(string, time.Time) error { return nil }
+func (memoryTables) wait(string, time.Time, time.Time) error { return nil }
 
 func (memoryTables) waited(uint64, time.Time) error { return nil }
 

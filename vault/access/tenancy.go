@@ -21,13 +21,22 @@ type Tenancy struct {
 type Founding struct {
 	Administrator journal.ID
 	Approver      journal.ID
-	// NotBefore is when the founders of a recovery can claim their keys at the earliest, in settled time; zero for the
-	// founding of a tenant.
+	// NotBefore is when the founders of a recovery can claim their keys at the earliest, and Lapses from when on they
+	// cannot, both in settled time; zero for the founding of a tenant.
 	NotBefore time.Time
+	Lapses    time.Time
 }
 
 // Recovery says that a founding puts two people in the place of those who are lost.
 func (t Tenancy) Recovery() bool { return t.Founding != nil && !t.Founded.IsZero() }
+
+// Other is the founder who who is not.
+func (f *Founding) Other(who Who) Who {
+	if who.Principal == f.Administrator {
+		return Who{Tenant: who.Tenant, Principal: f.Approver}
+	}
+	return Who{Tenant: who.Tenant, Principal: f.Administrator}
+}
 
 // Has says whether a principal is one of the two founders.
 func (f *Founding) Has(id journal.ID) bool {
@@ -39,19 +48,21 @@ func (t tenancy) describe(r journal.Reader, tenant string) (Tenancy, error) {
 	if t.Founding == nil {
 		return out, nil
 	}
-	ends, err := t.Founding.ends(r)
+	ends, lapses, err := t.Founding.ends(r)
 	out.Founding = &Founding{
-		Administrator: t.Founding.Administrator, Approver: t.Founding.Approver, NotBefore: ends,
+		Administrator: t.Founding.Administrator, Approver: t.Founding.Approver, NotBefore: ends, Lapses: lapses,
 	}
 	return out, err
 }
 
-// ends is the settled time at which the waiting period of a recovery ends; zero for a founding.
-func (f *founding) ends(r journal.Reader) (time.Time, error) {
+// ends is the settled time at which the waiting period of a recovery ends, and at which its codes lapse; zero for a
+// founding.
+func (f *founding) ends(r journal.Reader) (ends, lapses time.Time, err error) {
 	if f.NotBefore.IsZero() {
-		return time.Time{}, nil
+		return ends, lapses, nil
 	}
-	return journal.WaitEnds(r, f.From, f.NotBefore)
+	ends, err = journal.WaitEnds(r, f.From, f.NotBefore)
+	return ends, ends.Add(f.Lapses.Sub(f.NotBefore)), err
 }
 
 func (s *state) describeTenancies(r journal.Reader) (out []Tenancy, err error) {
