@@ -114,21 +114,20 @@ func serveConfigured(cfg config.Config, work func(context.Context, *node.Server)
 // firstHalf founds two readers and deposits until there are batches.
 func (f *siteFacts) firstHalf(ctx context.Context, n *node.Server) error {
 	f.journal, f.origin = n.Node.Journal.ID(), n.Node.Journal.Origin()
-	who, err := n.Node.Authority().AuthenticateNow(ctx, n.Node.Bootstrap.Reveal())
+	people, err := foundersOf(ctx, n.Node)
 	if err != nil {
 		return err
 	}
-	f.founder = n.Node.Bootstrap
+	f.founder = people.key
 	for _, one := range []struct {
 		id  *journal.ID
 		key *access.APIKey
 	}{{&f.readerID, &f.reader}, {&f.revokedID, &f.revoked}} {
-		roles := []access.Grant{{Role: access.ReaderRole}, {Role: access.Auditor}}
-		created, err := n.Node.Vault.CreatePrincipal(ctx, who, vault.NewPrincipal{Grants: roles})
+		who, key, err := people.add(ctx, access.Grant{Role: access.ReaderRole}, access.Grant{Role: access.Auditor})
 		if err != nil {
 			return err
 		}
-		*one.id, *one.key = created.Principal.ID, created.Key
+		*one.id, *one.key = who.Principal, key
 	}
 	if f.forged, err = access.NewAPIKey(rand.Reader); err != nil {
 		return err
@@ -136,7 +135,11 @@ func (f *siteFacts) firstHalf(ctx context.Context, n *node.Server) error {
 	if f.intruderID, err = journal.NewID(time.Now(), rand.Reader); err != nil {
 		return err
 	}
-	return f.depositInto(ctx, n.Node.Vault, who, &f.documents)
+	depositor, _, err := people.add(ctx, access.Grant{Role: access.Depositor})
+	if err != nil {
+		return err
+	}
+	return f.depositInto(ctx, n.Node.Vault, depositor, &f.documents)
 }
 
 // secondHalf revokes one of the readers, deposits more, anchors and proves.
