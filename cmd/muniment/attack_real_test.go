@@ -43,6 +43,13 @@ func realAttacks() []attack {
 		},
 		noticed: refused("not authenticated by this journal's shipping key"),
 	}, {
+		component: "configuration, with S3 and Vault",
+		act:       "lowers the locks' mode to governance",
+		outcome: "what was locked in compliance mode stays so; locks set from then on can be shortened or lifted by " +
+			"whoever has the store's right to bypass them",
+		real:    func(_ *realSite, cfg *config.Config) { cfg.Storage.S3.Lock = config.LockGovernance },
+		noticed: map[observer]string{inHealth: "storage.s3.lock is governance"},
+	}, {
 		component: "documents' bucket, on S3",
 		act:       "deletes the locked checkpoints",
 		outcome:   "the store refuses, as long as its own operator does not lend a hand",
@@ -140,6 +147,7 @@ func TestRealAttackerInOneComponent(t *testing.T) {
 			}
 			a.says(t, atStart, "")
 			a.says(t, atRead, s.checkServed(n))
+			a.checkHealth(t, n)
 			s.stop(n)
 		})
 	}
