@@ -50,8 +50,8 @@ func TestFailedDutyBacksOff(t *testing.T) {
 	if n := work.work(t, j, 10); n != 1 {
 		t.Fatalf("%d duties were tried, want the one", n)
 	}
-	for i, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
-		wait *= time.Minute
+	for i, minutes := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
+		wait := time.Duration(minutes) * time.Minute
 		k.clock.Advance(wait - time.Second)
 		if n := work.work(t, j, 10); n != 0 {
 			t.Errorf("retry %d comes within %v", i+1, wait)

@@ -29,8 +29,7 @@ func (j *Journal) Work(ctx context.Context, w Worker) error {
 	ended := make(chan error)
 	go func() { ended <- j.workOn(ctx, w, j.retries(w.Kind)) }()
 	err := j.workOn(ctx, w, j.firsts(w.Kind))
-	<-ended
-	return err
+	return errors.Join(err, <-ended)
 }
 
 // WorkOnce performs one batch of what is due now for the first time, and one of what has failed before and is to be
