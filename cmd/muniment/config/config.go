@@ -77,8 +77,8 @@ type Limits struct {
 	// answered 429.
 	Uploads int `yaml:"uploads"`
 	// Memory is what uploads, reads and bodies in JSON may hold together while they are under way, at least 64MiB. One
-	// principal has two thirds of it at most. A request that needs more than is free waits, for limits.patience at most,
-	// and is then answered 503.
+	// principal has two thirds of it at most. A request that needs more than is free waits, as long as limits.patience
+	// says at most, and is then answered 503.
 	Memory Size `yaml:"memory"`
 	// Public is how many requests a second one address may send on average without a credential, and five times as many
 	// at once: for the checkpoint, tiles, the version and the like. An entry bundle counts as four. All addresses

@@ -76,9 +76,9 @@ func (s *Store) put(ctx context.Context, key string, body io.Reader, opt objects
 	}
 }
 
-// fill reads part number n and says whether the body ends with it. It reads atHand, and waits for memory before it reads
-// more: a client that announces and does not send holds nothing. Where a body can be sent as it comes, nothing waits:
-// without memory the part is what came to hand.
+// fill reads part number n and says whether the body ends with it. It reads atHand, and waits for memory before it
+// reads more: a client that announces and does not send holds nothing. Where a body can be sent as it comes, nothing
+// waits: without memory the part is what came to hand.
 func (p *put) fill(into *part, n int, streams bool) (last bool, err error) {
 	size := p.store.partSize(n)
 	if last, err = p.body.fill(into, min(atHand, size)); err != nil || last || size <= atHand {
