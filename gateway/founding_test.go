@@ -38,7 +38,7 @@ func TestFounding(t *testing.T) {
 	r.call(http.MethodPost, "/v1/founding", names, trial).json(t, &begun)
 	for what, code := range map[string]string{
 		"a code of a founding that was stopped": stopped.Approver.Code,
-		"an earlier code": first.Administrator.Code, "no code": "", "another": "mun_once_" + strings.Repeat("a", 32),
+		"an earlier code":                       first.Administrator.Code, "no code": "", "another": "mun_once_" + strings.Repeat("a", 32),
 		"a key": trial,
 	} {
 		wants(t, what, r.call(http.MethodPost, "/v1/claims", asText(openapi.NewClaim{Code: code}), ""), 404,

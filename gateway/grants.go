@@ -7,11 +7,11 @@ import (
 	"muniment/anchor/journal"
 	"muniment/gateway/problem"
 	"muniment/openapi"
-	"muniment/vault"
+	"muniment/vault/people"
 )
 
 func (s *Server) listGrantProposals(r *request) error {
-	all, err := s.cfg.Vault.GrantProposals(r.Request().Context(), r.who)
+	all, err := s.cfg.People.GrantProposals(r.Request().Context(), r.who)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (s *Server) proposeGrants(r *request) error {
 	if err != nil {
 		return err
 	}
-	proposed, err := s.cfg.Vault.ProposeGrants(r.Request().Context(), r.who, id, grants)
+	proposed, err := s.cfg.People.ProposeGrants(r.Request().Context(), r.who, id, grants)
 	return s.proposal(r, http.StatusCreated, proposed, err)
 }
 
@@ -57,7 +57,7 @@ func (s *Server) approveGrants(r *request) error {
 	if err != nil || len(digest) != len(journal.Hash{}) {
 		return problem.New(problem.BadRequest, "digest wants 32 bytes in standard base64.")
 	}
-	approved, err := s.cfg.Vault.ApproveGrants(r.Request().Context(), r.who, id, digest)
+	approved, err := s.cfg.People.ApproveGrants(r.Request().Context(), r.who, id, digest)
 	return s.proposal(r, http.StatusOK, approved, err)
 }
 
@@ -66,12 +66,12 @@ func (s *Server) declineGrants(r *request) error {
 	if err != nil {
 		return err
 	}
-	declined, err := s.cfg.Vault.DeclineGrants(r.Request().Context(), r.who, id)
+	declined, err := s.cfg.People.DeclineGrants(r.Request().Context(), r.who, id)
 	return s.proposal(r, http.StatusOK, declined, err)
 }
 
 // proposal answers an act that came to a proposal and err.
-func (s *Server) proposal(r *request, status int, p vault.GrantProposal, err error) error {
+func (s *Server) proposal(r *request, status int, p people.GrantProposal, err error) error {
 	if !happened(err) {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *Server) proposal(r *request, status int, p vault.GrantProposal, err err
 	return r.acted(status, grantProposal(names, p), err)
 }
 
-func grantProposal(names names, p vault.GrantProposal) openapi.GrantProposal {
+func grantProposal(names names, p people.GrantProposal) openapi.GrantProposal {
 	out := openapi.GrantProposal{
 		Principal: p.Principal.String(), Name: optional(p.Name),
 		Before: grantsOut(p.Before), After: grantsOut(p.After), Keys: make([]openapi.Fingerprint, len(p.Keys)),

@@ -98,7 +98,7 @@ func (s *Server) names(r *request, actors ...string) names {
 	if len(actors) == 0 {
 		return nil
 	}
-	known, err := s.cfg.Vault.Names(r.Request().Context(), r.who, actors)
+	known, err := s.cfg.People.Names(r.Request().Context(), r.who, actors)
 	if err != nil {
 		s.cfg.Log.WarnContext(r.Request().Context(), "display names are left out of an answer", "error", err)
 	}

@@ -6,8 +6,8 @@ import (
 
 	"muniment/gateway/problem"
 	"muniment/openapi"
-	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/people"
 )
 
 // maxGrants is how many grants one request may name.
@@ -18,7 +18,7 @@ func (s *Server) listPrincipals(r *request) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.cfg.Vault.Principals(r.Request().Context(), r.who, at)
+	all, err := s.cfg.People.Principals(r.Request().Context(), r.who, at)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (s *Server) getPrincipal(r *request) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.cfg.Vault.PrincipalByID(r.Request().Context(), r.who, id, at)
+	found, err := s.cfg.People.PrincipalByID(r.Request().Context(), r.who, id, at)
 	if err != nil {
 		return err
 	}
@@ -54,11 +54,11 @@ func (s *Server) createPrincipal(r *request) error {
 	if err != nil {
 		return err
 	}
-	wanted := vault.NewPrincipal{Grants: grants}
+	wanted := people.NewPrincipal{Grants: grants}
 	if in.Name != nil {
 		wanted.Name = *in.Name
 	}
-	created, err := s.cfg.Vault.CreatePrincipal(r.Request().Context(), r.who, wanted)
+	created, err := s.cfg.People.CreatePrincipal(r.Request().Context(), r.who, wanted)
 	out := openapi.CreatedPrincipal{
 		ID: created.Principal.ID.String(), Name: in.Name, Grants: grantsOut(created.Principal.Grants),
 		Key: optional(created.Key.Reveal()), Code: optional(created.Code.Reveal()),
@@ -80,7 +80,7 @@ func (s *Server) renamePrincipal(r *request) error {
 	if err := s.json(r, &in); err != nil {
 		return err
 	}
-	err = s.cfg.Vault.Rename(r.Request().Context(), r.who, id, in.Name)
+	err = s.cfg.People.Rename(r.Request().Context(), r.who, id, in.Name)
 	return r.acted(http.StatusOK, in, err)
 }
 
@@ -89,7 +89,7 @@ func (s *Server) issueCode(r *request) error {
 	if err != nil {
 		return err
 	}
-	code, lapses, err := s.cfg.Vault.IssueCode(r.Request().Context(), r.who, id)
+	code, lapses, err := s.cfg.People.IssueCode(r.Request().Context(), r.who, id)
 	out := openapi.OneTimeCode{Principal: id.String(), Code: code.Reveal(), LapsesAt: lapses.UTC()}
 	return r.acted(http.StatusCreated, out, err)
 }
@@ -99,7 +99,7 @@ func (s *Server) revokeKeys(r *request) error {
 	if err != nil {
 		return err
 	}
-	revoked, err := s.cfg.Vault.RevokeKeys(r.Request().Context(), r.who, id)
+	revoked, err := s.cfg.People.RevokeKeys(r.Request().Context(), r.who, id)
 	return r.acted(http.StatusOK, openapi.Revocation{Revoked: revoked}, err)
 }
 
@@ -116,12 +116,12 @@ func (s *Server) revokeGrants(r *request) error {
 	if err != nil {
 		return err
 	}
-	left, err := s.cfg.Vault.RevokeGrants(r.Request().Context(), r.who, id, grants)
+	left, err := s.cfg.People.RevokeGrants(r.Request().Context(), r.who, id, grants)
 	return r.acted(http.StatusOK, principal(left), err)
 }
 
 func (s *Server) whoAmI(r *request) error {
-	self, err := s.cfg.Vault.WhoAmI(r.Request().Context(), r.who)
+	self, err := s.cfg.People.WhoAmI(r.Request().Context(), r.who)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func grantsOut(grants []access.Grant) []openapi.Grant {
 	return out
 }
 
-func principal(p vault.Principal) openapi.Principal {
+func principal(p people.Principal) openapi.Principal {
 	out := openapi.Principal{
 		ID: p.ID.String(), Name: optional(p.Name), Origin: p.Origin, CreatedAt: p.Created.UTC(),
 		Grants: grantsOut(p.Grants), Keys: make([]openapi.PrincipalKey, len(p.Keys)), Revoked: p.Revoked,
@@ -174,17 +174,17 @@ func (s *Server) foundTenant(r *request) error {
 	if err := s.json(r, &in); err != nil {
 		return err
 	}
-	begun, err := s.cfg.Vault.Found(r.Request().Context(), r.who, in.Administrator, in.Approver)
+	begun, err := s.cfg.People.Found(r.Request().Context(), r.who, in.Administrator, in.Approver)
 	out := openapi.Founding{Administrator: founder(begun.Administrator), Approver: founder(begun.Approver)}
 	return r.acted(http.StatusCreated, out, err)
 }
 
 func (s *Server) stopFounding(r *request) error {
-	err := s.cfg.Vault.StopFounding(r.Request().Context(), r.who)
+	err := s.cfg.People.StopFounding(r.Request().Context(), r.who)
 	return r.acted(http.StatusOK, openapi.Stopped{Stopped: true}, err)
 }
 
-func founder(f vault.FounderCode) openapi.FounderCode {
+func founder(f people.FounderCode) openapi.FounderCode {
 	return openapi.FounderCode{
 		Principal: f.Principal.String(), Name: optional(f.Name), Code: f.Code.Reveal(), LapsesAt: f.Lapses.UTC(),
 	}
@@ -200,7 +200,7 @@ func (s *Server) claimKey(r *request) error {
 	if in.Name != nil {
 		name = *in.Name
 	}
-	claimed, err := s.cfg.Vault.Claim(r.Request().Context(), in.Code, name)
+	claimed, err := s.cfg.People.Claim(r.Request().Context(), in.Code, name)
 	out := openapi.Claim{
 		Key: claimed.Key.Reveal(), Fingerprint: string(claimed.Key.Fingerprint()), InForce: claimed.InForce,
 		Founded: claimed.Founded, Principal: principal(claimed.Principal),

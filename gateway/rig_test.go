@@ -41,6 +41,7 @@ import (
 	keyslocal "muniment/vault/keys/local"
 	"muniment/vault/objects/dir"
 	"muniment/vault/objects/objectstest"
+	"muniment/vault/people"
 	"muniment/vault/rekey"
 )
 
@@ -61,6 +62,7 @@ type rig struct {
 	server  *gateway.Server
 	http    *http.Server
 	vault   *vault.Vault
+	people  *people.People
 	journal *journal.Journal
 	backend *memory.Store       // the journal's
 	bucket  *journaltest.Bucket // what the journal is released to
@@ -225,6 +227,11 @@ func newRigWaiting(t testing.TB, wait time.Duration, change ...func(*gateway.Con
 		Log:  log,
 	})
 	must(err)
+	r.people, err = people.New(people.Config{
+		Journal: r.journal, Door: door, Keys: r.keys, Series: retention.HasSeries, Clock: clock, Rand: rand.Reader,
+		Log: log,
+	})
+	must(err)
 	life, err := rekey.Open(rekey.Config{
 		Journal: r.journal, Door: door, Keys: r.keys, Rows: r.vault.SealedRows(), Clock: clock, Rand: rand.Reader,
 		Log: log, Custodian: service, TrimWait: time.Nanosecond,
@@ -252,7 +259,7 @@ func newRigWaiting(t testing.TB, wait time.Duration, change ...func(*gateway.Con
 		Ledgers: []evidence.Pin{{Kind: "local", ID: "local/test", Pin: chain.VerifierKey()}},
 	}
 	cfg := gateway.Config{
-		Vault: r.vault, Keys: life, Journal: r.journal, Door: door, Locked: keeper,
+		Vault: r.vault, People: r.people, Keys: life, Journal: r.journal, Door: door, Locked: keeper,
 		Publisher: publisher,
 		Authn:     authn.APIKeys{Authority: door.Authority()},
 		Policy:    r.policy,
@@ -401,7 +408,7 @@ func (r *rig) principal(grants ...access.Grant) string {
 		_, token := r.person("A person of the test", grants...)
 		return token
 	}
-	created, err := r.vault.CreatePrincipal(context.Background(), r.who, vault.NewPrincipal{Grants: grants})
+	created, err := r.people.CreatePrincipal(context.Background(), r.who, people.NewPrincipal{Grants: grants})
 	if err != nil && !errors.Is(err, access.ErrUnreleased) { // which leaves it in force
 		r.t.Fatal(err)
 	}

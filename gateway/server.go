@@ -21,6 +21,7 @@ import (
 	"muniment/vault/access"
 	"muniment/vault/budget"
 	"muniment/vault/checkpoints"
+	"muniment/vault/people"
 	"muniment/vault/rekey"
 )
 
@@ -51,6 +52,7 @@ type Limits struct {
 // Config is what a gateway needs. Every field is required unless it says otherwise.
 type Config struct {
 	Vault   *vault.Vault
+	People  *people.People
 	Keys    *rekey.Keys
 	Journal *journal.Journal
 	// Door is the one that the vault was given, for the acts of other packages.
@@ -91,11 +93,11 @@ type Server struct {
 
 // New makes a server. It does not listen yet.
 func New(cfg Config) (*Server, error) {
-	if cfg.Vault == nil || cfg.Keys == nil || cfg.Journal == nil || cfg.Door == nil || cfg.Locked == nil ||
-		cfg.Publisher == nil || cfg.Authn == nil ||
-		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("opening the gateway: vault, keys, journal, door, keeper of checkpoints, publisher, " +
-			"authn, clock, randomness and log are all required")
+	if cfg.Vault == nil || cfg.People == nil || cfg.Keys == nil || cfg.Journal == nil || cfg.Door == nil ||
+		cfg.Locked == nil || cfg.Publisher == nil || cfg.Authn == nil || cfg.Clock == nil || cfg.Rand == nil ||
+		cfg.Log == nil {
+		return nil, errors.New("opening the gateway: vault, people, keys, journal, door, keeper of checkpoints, " +
+			"publisher, authn, clock, randomness and log are all required")
 	}
 	if cfg.Limits.Requests < 0 || cfg.Limits.Public < 0 || cfg.Limits.Uploads < 0 {
 		return nil, errors.New("opening the gateway: less than no requests a second, or than no uploads")

@@ -77,6 +77,12 @@ func (Rules) File(r journal.Reader, tenant, code string) (vault.Filing, error) {
 	return vault.Filing{Series: row.Code, Immutable: row.Immutable}, nil
 }
 
+// HasSeries says whether a tenant has a series: vault.ErrNoSeries if not.
+func HasSeries(r journal.Reader, tenant, code string) error {
+	_, err := Rules{}.File(r, tenant, code)
+	return err
+}
+
 // NewTenant returns the event that gives a new tenant its default series.
 func (Rules) NewTenant() []journal.Event {
 	return []journal.Event{SeriesCreated.New(journal.ID{}, SeriesCreatedData{Code: DefaultSeries, Default: true})}
@@ -96,7 +102,7 @@ type NewSeries struct {
 func CreateSeries(ctx context.Context, door *access.Door, who access.Who, wanted NewSeries) (Series, error) {
 	created := Series{Code: wanted.Code, Immutable: wanted.Immutable}
 	_, err := door.Act(ctx, who, access.ManageFile, func(view journal.View) (journal.Change, error) {
-		if !vault.ValidSeries(wanted.Code) { // after the permission, so that an act without it is always on record
+		if !invalid.ValidSeries(wanted.Code) { // after the permission, so that an act without it is always on record
 			reason := "is not 1 to 64 of [a-z0-9._-] with a letter or digit first"
 			return journal.Change{}, &invalid.Field{Name: "code", Reason: reason}
 		}

@@ -37,7 +37,7 @@ func (v *Vault) Find(ctx context.Context, who access.Who, series, externalID str
 }
 
 func (v *Vault) find(ctx context.Context, who access.Who, series, externalID string) (Document, error) {
-	if reason := seriesFault(series); reason != "" {
+	if reason := invalid.Series(series); reason != "" {
 		return Document{}, &invalid.Field{Name: "series", Reason: reason}
 	}
 	if reason := externalIDFault(externalID); reason != "" || externalID == "" {

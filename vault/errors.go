@@ -34,18 +34,6 @@ var (
 	ErrDamagedContent = errors.New("the stored content is not what was recorded")
 	// ErrBootstrapped says that the tenant exists already.
 	ErrBootstrapped = errors.New("the tenant exists already")
-	// ErrFounded says that the tenant is not on trial: two people have founded it.
-	ErrFounded = errors.New("the tenant was founded already")
-	// ErrFounding says that the principal is a founder, about whom nobody decides before the founding is over.
-	ErrFounding = errors.New("the principal is founding the tenant: nothing about it can be changed before that is over")
-	// ErrRoles says that nobody may hold some roles together.
-	ErrRoles = errors.New("nobody may hold these roles together")
-	// ErrNoProposal says that no proposal of grants with this id is open.
-	ErrNoProposal = errors.New("no such proposal")
-	// ErrChanged says that a proposal is not any more what its approver has seen: look at it again.
-	ErrChanged = errors.New("the proposal is not any more what was looked at")
-	// ErrNoKey says that the person whom a proposal is about has not claimed a key yet: there is none to approve.
-	ErrNoKey = errors.New("the person has not claimed an API key yet")
 	// ErrRetained says that the rules of retention do not let a document be destroyed now. Rules return it.
 	ErrRetained = errors.New("the rules do not let the document be destroyed")
 	// ErrPurpose says that a purpose is not a code of 1 to 64 of [a-z0-9-], or its note too long.

@@ -28,7 +28,6 @@ func EventRules() access.Rules {
 		string(DocumentDescribed): in(access.Describe),
 		string(DocumentsListed):   access.NeedsSomewhere(access.Describe),
 		string(DocumentCompared):  in(access.Deposit),
-		string(JournalConsulted):  consulted,
 		string(EvidenceIssued):    issued,
 		string(ObjectDamaged):     access.Principal,
 		string(ObjectsAbandoned):  access.By("", sweepActor),
@@ -88,19 +87,6 @@ func afterRead(c *access.Case) error {
 		err = errors.New("it is the outcome of no read of its actor's")
 	}
 	return err
-}
-
-func consulted(c *access.Case) error {
-	d, err := access.ReadData[JournalConsultedData](c)
-	switch {
-	case err != nil:
-		return err
-	case d.What == consultedHistory:
-		return access.NeedsSomewhere(access.History)(c)
-	case d.What == consultedPrincipals:
-		return access.Needs(access.ViewUsers)(c)
-	}
-	return access.Needs(access.Feed)(c)
 }
 
 func issued(c *access.Case) error {

@@ -131,7 +131,7 @@ func TestForbiddenEvents(t *testing.T) {
 				access.ContradictedData{Table: "t", Row: "00"})
 		}, "not the part of the program"},
 		"one's own key revoked": {func(s *scene) (journal.Actor, journal.Event) {
-			digest := s.people.Administrator.Key.Digest()
+			digest := s.founders.Administrator.Key.Digest()
 			return s.operator.Actor(), access.KeyRevoked.New(journal.ID{},
 				access.KeyRevokedData{Principal: s.operator.Principal, Digest: digest[:]})
 		}, "its own API key"},
@@ -146,7 +146,7 @@ func TestForbiddenEvents(t *testing.T) {
 			s.officer = s.principal(access.Grant{Role: access.RecordsOfficer})
 			s.other = s.principal(access.Grant{Role: access.ReaderRole, Series: "other"})
 			s.revoked = s.principal(access.Grant{Role: access.ReaderRole})
-			if _, err := s.vault.RevokeKeys(ctx, s.operator, s.revoked.Principal); err != nil {
+			if _, err := s.people.RevokeKeys(ctx, s.operator, s.revoked.Principal); err != nil {
 				t.Fatal(err)
 			}
 			s.doc = s.deposit(vault.Deposit{}, []byte("content")).ID

@@ -21,7 +21,6 @@ const (
 	DocumentDescribed journal.Type[DocumentDescribedData] = "document.described/1"
 	DocumentsListed   journal.Type[DocumentsListedData]   = "documents.listed/1"
 	DocumentCompared  journal.Type[DocumentComparedData]  = "document.compared/1"
-	JournalConsulted  journal.Type[JournalConsultedData]  = "journal.consulted/1"
 	EvidenceIssued    journal.Type[EvidenceIssuedData]    = "evidence.issued/1"
 	ObjectDamaged     journal.Type[ObjectDamagedData]     = "object.damaged/1"
 	ObjectsAbandoned  journal.Type[ObjectsAbandonedData]  = "object.abandoned/2"
@@ -86,12 +85,6 @@ type DocumentComparedData struct {
 	Same bool `json:"same"`
 }
 
-// JournalConsultedData says that the actor was given bodies of the tenant's events within this hour. It is quiet, and
-// about no document.
-type JournalConsultedData struct {
-	What string `json:"what"` // "feed", "history" or "principals"
-}
-
 // EvidenceIssuedData says that the actor was given an evidence file about the document.
 type EvidenceIssuedData struct {
 	Disclosed bool `json:"disclosed"` // with content digest and salt
@@ -148,7 +141,6 @@ func Definitions() []journal.Definition {
 		DocumentDescribed.On(nothing[DocumentDescribedData]),
 		DocumentsListed.On(nothing[DocumentsListedData]),
 		DocumentCompared.On(nothing[DocumentComparedData]),
-		JournalConsulted.On(nothing[JournalConsultedData]).Quiet(),
 		EvidenceIssued.On(nothing[EvidenceIssuedData]),
 		ObjectDamaged.On(reduceDamaged),
 		ObjectsAbandoned.On(reduceAbandoned),

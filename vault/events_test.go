@@ -70,7 +70,7 @@ func golden() map[string]any {
 		"document.described/1": vault.DocumentDescribedData{},
 		"documents.listed/1":   vault.DocumentsListedData{Count: 2, Root: digest, Nonce: digest[:16]},
 		"document.compared/1":  vault.DocumentComparedData{Same: true},
-		"journal.consulted/1":  vault.JournalConsultedData{What: "feed"},
+		"journal.consulted/1":  access.ConsultedData{What: "feed"},
 		"evidence.issued/1":    vault.EvidenceIssuedData{Disclosed: true},
 		"object.damaged/1":     vault.ObjectDamagedData{Key: "default/ab", Version: "1", Found: "segment"},
 		"object.abandoned/2":   vault.ObjectsAbandonedData{Keys: []string{"default/ab", "default/cd"}},

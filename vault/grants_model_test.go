@@ -22,7 +22,8 @@ import (
 	"muniment/vault/access"
 	"muniment/vault/approval"
 	"muniment/vault/invalid"
-	"muniment/vault/vaulttest"
+	"muniment/vault/people"
+	"muniment/vault/people/peopletest"
 )
 
 // standing is what the model knows of a person.
@@ -101,12 +102,12 @@ type grantModel struct {
 
 func newGrantModel(t *testing.T, r *rig, tenant string) *grantModel {
 	ctx := context.Background()
-	begun, err := r.vault.BeginFounding(ctx, tenant)
+	begun, err := r.people.BeginFounding(ctx, tenant, r.vault.BeginTenant)
 	r.must(err)
-	two := vaulttest.Claim(t, r.vault, tenant, begun)
+	two := peopletest.Claim(t, r.people, tenant, begun)
 	m := &grantModel{r: r, tenant: tenant}
 	for _, one := range []struct {
-		vaulttest.Person
+		peopletest.Person
 		role access.Role
 	}{
 		{two.Administrator, access.Administrator}, {two.Approver, access.Approver},
@@ -143,11 +144,11 @@ func (m *grantModel) propose(t *rapid.T, by, target int, roles []access.Role) {
 	case by == target:
 		want = approval.ErrOwnRequest
 	case excluded(union):
-		want = vault.ErrRoles
+		want = people.ErrRoles
 	case len(further) == 0 && !waits:
 		want = invalid.ErrField
 	}
-	got, err := m.r.vault.ProposeGrants(context.Background(), a.who, p.who.Principal, grants)
+	got, err := m.r.people.ProposeGrants(context.Background(), a.who, p.who.Principal, grants)
 	check(t, "proposing", err, want)
 	if want == nil {
 		p.open = &opened{id: got.ID, proposer: by, lapses: m.r.clock.Now().Add(90 * 24 * time.Hour), grants: further}
@@ -159,7 +160,7 @@ func (m *grantModel) look(t *rapid.T, target int) {
 	if p.open == nil {
 		return
 	}
-	all, err := m.r.vault.GrantProposals(context.Background(), m.viewer().who)
+	all, err := m.r.people.GrantProposals(context.Background(), m.viewer().who)
 	check(t, "looking", err, nil)
 	for _, one := range all {
 		if one.Principal == p.who.Principal {
@@ -187,20 +188,20 @@ func (m *grantModel) approve(t *rapid.T, by int, what seen) {
 	case !a.may(access.Approver):
 		want = access.ErrDenied
 	case p.open == nil || p.open.id != what.id:
-		want = vault.ErrNoProposal
+		want = people.ErrNoProposal
 	case p.open.proposer == by, by == what.target:
 		want = approval.ErrOwnRequest
 	case !m.r.clock.Now().Before(p.open.lapses), !m.people[p.open.proposer].may(access.Administrator):
 		want = approval.ErrOver
 	case len(p.keys) == 0:
-		want = vault.ErrNoKey
+		want = people.ErrNoKey
 	case excluded(p.after()):
-		want = vault.ErrRoles
+		want = people.ErrRoles
 	case p.fingerprint() != what.model:
-		want = vault.ErrChanged
+		want = people.ErrChanged
 	}
-	_, err := m.r.vault.ApproveGrants(context.Background(), a.who, what.id, what.digest)
-	if want == vault.ErrNoProposal && err == nil && m.approvedLast(what) {
+	_, err := m.r.people.ApproveGrants(context.Background(), a.who, what.id, what.digest)
+	if want == people.ErrNoProposal && err == nil && m.approvedLast(what) {
 		return // it was approved, and nothing is put on record again
 	}
 	check(t, "approving", err, want)
@@ -232,7 +233,7 @@ func (m *grantModel) revokeGrants(t *rapid.T, by, target int, role access.Role) 
 	case by == target:
 		want = approval.ErrOwnRequest
 	}
-	_, err := m.r.vault.RevokeGrants(context.Background(), a.who, p.who.Principal, []access.Grant{{Role: role}})
+	_, err := m.r.people.RevokeGrants(context.Background(), a.who, p.who.Principal, []access.Grant{{Role: role}})
 	check(t, "revoking grants", err, want)
 	if want == nil {
 		delete(p.grants, role)
@@ -248,7 +249,7 @@ func (m *grantModel) revokeKeys(t *rapid.T, by, target int) {
 	case by == target:
 		want = approval.ErrOwnRequest
 	}
-	_, err := m.r.vault.RevokeKeys(context.Background(), a.who, p.who.Principal)
+	_, err := m.r.people.RevokeKeys(context.Background(), a.who, p.who.Principal)
 	check(t, "revoking keys", err, want)
 	if want == nil {
 		p.withoutKeys()
@@ -264,12 +265,12 @@ func (m *grantModel) claim(t *rapid.T, by, target int) {
 	case by == target:
 		want = approval.ErrOwnRequest
 	}
-	code, _, err := m.r.vault.IssueCode(context.Background(), a.who, p.who.Principal)
+	code, _, err := m.r.people.IssueCode(context.Background(), a.who, p.who.Principal)
 	check(t, "issuing a code", err, want)
 	if want != nil {
 		return
 	}
-	claimed, err := m.r.vault.Claim(context.Background(), code.Reveal(), "")
+	claimed, err := m.r.people.Claim(context.Background(), code.Reveal(), "")
 	check(t, "claiming", err, nil)
 	p.keys[claimed.Key.Fingerprint()] = false
 }
@@ -365,19 +366,19 @@ func TestGrantsRaces(t *testing.T) {
 			for i := range 12 {
 				target := m.people[(by+i)%len(m.people)].who.Principal
 				role := grantRoles[(by+i*i)%len(grantRoles)]
-				_, _ = r.vault.ProposeGrants(ctx, who, target, []access.Grant{{Role: role}})
-				if code, _, err := r.vault.IssueCode(ctx, who, target); err == nil && i%3 == 0 {
-					_, _ = r.vault.Claim(ctx, code.Reveal(), "")
+				_, _ = r.people.ProposeGrants(ctx, who, target, []access.Grant{{Role: role}})
+				if code, _, err := r.people.IssueCode(ctx, who, target); err == nil && i%3 == 0 {
+					_, _ = r.people.Claim(ctx, code.Reveal(), "")
 				}
-				open, _ := r.vault.GrantProposals(ctx, who)
+				open, _ := r.people.GrantProposals(ctx, who)
 				for _, p := range open {
-					_, _ = r.vault.ApproveGrants(ctx, who, p.ID, p.Digest)
+					_, _ = r.people.ApproveGrants(ctx, who, p.ID, p.Digest)
 				}
 				switch i % 4 {
 				case 1:
-					_, _ = r.vault.RevokeGrants(ctx, who, target, []access.Grant{{Role: role}})
+					_, _ = r.people.RevokeGrants(ctx, who, target, []access.Grant{{Role: role}})
 				case 3:
-					_, _ = r.vault.RevokeKeys(ctx, who, target)
+					_, _ = r.people.RevokeKeys(ctx, who, target)
 				}
 			}
 		})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
@@ -17,12 +16,10 @@ import (
 // MaxFeed is the most bodies that one call of Feed returns.
 const MaxFeed = 1000
 
-// The values of JournalConsultedData.What.
+// The values of access.ConsultedData.What for who is given bodies.
 const (
 	consultedFeed    = "feed"
 	consultedHistory = "history"
-
-	consultedPrincipals = "principals"
 )
 
 // Pages of a history, in events.
@@ -55,7 +52,7 @@ func (v *Vault) history(ctx context.Context, who access.Who, id journal.ID, befo
 	if limit < 1 || limit > MaxHistory {
 		return page, &invalid.Field{Name: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxHistory)}
 	}
-	err = v.consult(ctx, who, consultedHistory, func(r journal.Reader, guard *access.Guard) error {
+	err = v.cfg.Door.Consult(ctx, who, consultedHistory, func(r journal.Reader, guard *access.Guard) error {
 		_, _, err := visible(r, guard, access.History, id)
 		return err
 	})
@@ -102,7 +99,7 @@ func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit in
 		return nil, fmt.Errorf("reading the feed: %w",
 			&invalid.Field{Name: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxFeed)})
 	}
-	err := v.consult(ctx, who, consultedFeed, func(_ journal.Reader, guard *access.Guard) error {
+	err := v.cfg.Door.Consult(ctx, who, consultedFeed, func(_ journal.Reader, guard *access.Guard) error {
 		return guard.Authorize(access.Feed, access.Scope{}, journal.ID{})
 	})
 	if err != nil {
@@ -113,56 +110,4 @@ func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit in
 		return nil, fmt.Errorf("reading the feed: %w", err)
 	}
 	return records, nil
-}
-
-// consult puts on record that the actor is given bodies, once an hour, if check permits it. Bodies hold nothing sealed,
-// so they are given even while the journal's disk is full.
-func (v *Vault) consult(ctx context.Context, who access.Who, what string,
-	check func(journal.Reader, *access.Guard) error) error {
-	c := consultation{who: who, what: what}
-	hour := v.cfg.Clock.Now().Unix() / 3600
-	if v.consults.known(c, hour) {
-		return v.cfg.Door.Look(ctx, who, check)
-	}
-	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
-		if err := check(view, guard); err != nil {
-			return journal.Change{}, err
-		}
-		return journal.Change{Events: []journal.Event{JournalConsulted.New(journal.ID{},
-			JournalConsultedData{What: what})}}, nil
-	})
-	if errors.Is(err, journal.ErrFull) {
-		return v.cfg.Door.View(ctx, who, check)
-	}
-	if err == nil {
-		v.consults.note(c, hour)
-	}
-	return err
-}
-
-func (t *consultations) known(c consultation, hour int64) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.hour == hour && t.seen[c]
-}
-
-func (t *consultations) note(c consultation, hour int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.hour != hour || t.seen == nil {
-		t.hour, t.seen = hour, map[consultation]bool{}
-	}
-	t.seen[c] = true
-}
-
-// consultations remembers who was given bodies within the present hour, so that one event covers them.
-type consultations struct {
-	mu   sync.Mutex
-	hour int64
-	seen map[consultation]bool
-}
-
-type consultation struct {
-	who  access.Who
-	what string
 }

@@ -14,6 +14,7 @@ import (
 	"muniment/vault/checkpoints"
 	"muniment/vault/objects"
 	"muniment/vault/objects/objectstest"
+	"muniment/vault/people"
 	"muniment/vault/rekey"
 )
 
@@ -66,28 +67,28 @@ func TestActsRuleFromTheirCommit(t *testing.T) {
 			ctx := context.Background()
 			l := newLifeRig(t, localHouse(t), func(r *rig, _ *vault.Config) { r.releaseWait = 500 * time.Millisecond })
 			trim := l.readyToTrim()
-			gone := l.people.Principal(t, "Una Auditor", access.Grant{Role: access.Auditor})
+			gone := l.founders.Principal(t, "Una Auditor", access.Grant{Role: access.Auditor})
 			authority := l.cfg.Door.Authority()
 			_, err := authority.AuthenticateNow(ctx, gone.Key.Reveal())
 			l.must(err)
 
 			switched(l.rig, true)
-			created, err := l.vault.CreatePrincipal(ctx, l.operator,
-				vault.NewPrincipal{Name: "Abe Approver", Grants: []access.Grant{{Role: access.Approver}}})
+			created, err := l.people.CreatePrincipal(ctx, l.operator,
+				people.NewPrincipal{Name: "Abe Approver", Grants: []access.Grant{{Role: access.Approver}}})
 			l.wants("creating", err, access.ErrUnreleased)
-			claimed, err := l.vault.Claim(ctx, created.Code.Reveal(), "")
+			claimed, err := l.people.Claim(ctx, created.Code.Reveal(), "")
 			l.wants("claiming", err, access.ErrUnreleased)
 			who := access.Who{Tenant: l.tenant, Principal: created.Principal.ID}
 			_, err = authority.AuthenticateNow(ctx, claimed.Key.Reveal())
 			l.wants("authenticating before the approval", err, access.ErrKeyUnapproved)
-			open, err := l.vault.GrantProposals(ctx, l.people.Approver.Who)
+			open, err := l.people.GrantProposals(ctx, l.founders.Approver.Who)
 			l.must(err)
-			_, err = l.vault.ApproveGrants(ctx, l.people.Approver.Who, open[0].ID, open[0].Digest)
+			_, err = l.people.ApproveGrants(ctx, l.founders.Approver.Who, open[0].ID, open[0].Digest)
 			l.wants("approving grants", err, access.ErrUnreleased)
 			if got, err := authority.AuthenticateNow(ctx, claimed.Key.Reveal()); err != nil || got != who {
 				t.Errorf("the new key speaks for %v, %v; want %v", got, err, who)
 			}
-			n, err := l.vault.RevokeKeys(ctx, l.operator, gone.Principal)
+			n, err := l.people.RevokeKeys(ctx, l.operator, gone.Principal)
 			l.wants("revoking", err, access.ErrUnreleased)
 			if got, err := authority.AuthenticateNow(ctx, gone.Key.Reveal()); err == nil || n != 1 {
 				t.Errorf("%d keys are revoked, and one speaks for %v", n, got)
@@ -101,13 +102,13 @@ func TestActsRuleFromTheirCommit(t *testing.T) {
 			}
 
 			switched(l.rig, false)
-			l.again(func() error { _, err := l.vault.RevokeKeys(ctx, l.operator, gone.Principal); return err })
+			l.again(func() error { _, err := l.people.RevokeKeys(ctx, l.operator, gone.Principal); return err })
 			_, err = l.life.ProposeTrim(ctx, l.custodian, trim)
 			l.must(err)
 			_, err = l.life.ApproveTrim(ctx, who, proposed.ID)
 			l.must(err)
 			l.again(func() error {
-				_, err := l.vault.CreatePrincipal(ctx, l.operator, vault.NewPrincipal{Name: "Nobody Yet"})
+				_, err := l.people.CreatePrincipal(ctx, l.operator, people.NewPrincipal{Name: "Nobody Yet"})
 				return err
 			})
 			l.covered()

@@ -93,8 +93,8 @@ func (q *Query) check() error {
 		return &invalid.Field{Name: "state", Reason: "is neither kept nor erased"}
 	case q.Limit < 0 || q.Limit > MaxPage:
 		return &invalid.Field{Name: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxPage)}
-	case seriesFault(q.Series) != "":
-		return &invalid.Field{Name: "series", Reason: seriesFault(q.Series)}
+	case invalid.Series(q.Series) != "":
+		return &invalid.Field{Name: "series", Reason: invalid.Series(q.Series)}
 	case q.Ledger != nil && refsFault([]LedgerRef{*q.Ledger}) != "":
 		return &invalid.Field{Name: "ledger_refs", Reason: refsFault([]LedgerRef{*q.Ledger})}
 	}

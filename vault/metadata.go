@@ -30,7 +30,6 @@ var (
 	transactionPattern = regexp.MustCompile(`^[-A-Za-z0-9._:/]{1,128}$`)
 	rolePattern        = regexp.MustCompile(`^[-a-z0-9_.]{0,64}$`)
 	attributePattern   = regexp.MustCompile(`^[-A-Za-z0-9._]{1,64}$`)
-	seriesPattern      = regexp.MustCompile(`^[a-z0-9][-a-z0-9._]{0,63}$`)
 )
 
 // check refuses a deposit whose metadata is not what it must be. No error holds a value.
@@ -47,14 +46,14 @@ func (d *Deposit) Faults() []invalid.Field {
 	var out []invalid.Field
 	for _, f := range []struct{ field, reason string }{
 		{"file_name", fileNameFault(d.FileName)},
-		{"title", lineFault(d.Title, maxTitle)},
+		{"title", invalid.Line(d.Title, maxTitle)},
 		{"media_type", mediaTypeFault(d.MediaType)},
 		{"attributes", attributesFault(d.Attributes)},
 		{"external_id", externalIDFault(d.ExternalID)},
 		{"idempotency_key", idempotencyFault(d.IdempotencyKey)},
 		{"ledger_refs", refsFault(d.LedgerRefs)},
 		{"record_date", dateFault(d.RecordDate)},
-		{"series", seriesFault(d.Series)},
+		{"series", invalid.Series(d.Series)},
 		{"digest", digestFault(d.Digest)},
 		{"length", lengthFault(d.Length)},
 	} {
@@ -72,28 +71,7 @@ func fileNameFault(name string) string {
 	case name == "." || name == "..":
 		return "names a folder"
 	}
-	return lineFault(name, maxFileName)
-}
-
-// lineFault says what is wrong with one line of text for people.
-func lineFault(s string, longest int) string {
-	switch {
-	case len(s) > longest:
-		return "is too long"
-	case !utf8.ValidString(s):
-		return "is not UTF-8"
-	case strings.ContainsFunc(s, unicode.IsControl):
-		return "has a control character"
-	case strings.ContainsFunc(s, misleading):
-		return "has a character that reverses the direction of text"
-	}
-	return ""
-}
-
-// misleading says whether a character overrides, embeds or isolates the direction of text (Unicode UAX #9), by which
-// "invoice\u202efdp.exe" reads like a PDF; or ends a line where nobody expects one.
-func misleading(c rune) bool {
-	return c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069 || c == 0x2028 || c == 0x2029
+	return invalid.Line(name, maxFileName)
 }
 
 func mediaTypeFault(s string) string {
@@ -104,7 +82,7 @@ func mediaTypeFault(s string) string {
 		return "is too long"
 	}
 	kind, _, err := mime.ParseMediaType(s)
-	if err != nil || strings.Count(kind, "/") != 1 || lineFault(s, maxMediaType) != "" {
+	if err != nil || strings.Count(kind, "/") != 1 || invalid.Line(s, maxMediaType) != "" {
 		return "is not a media type"
 	}
 	return ""
@@ -192,16 +170,6 @@ func dateFault(date string) string {
 	}
 	return ""
 }
-
-func seriesFault(series string) string {
-	if series == "" || ValidSeries(series) {
-		return ""
-	}
-	return "is not 1 to 64 of [a-z0-9._-] with a letter or digit first"
-}
-
-// ValidSeries says whether a code can name a series: 1 to 64 of [a-z0-9._-], with a letter or digit first.
-func ValidSeries(code string) bool { return seriesPattern.MatchString(code) }
 
 func digestFault(digest []byte) string {
 	if digest == nil || len(digest) == sha256.Size {

@@ -8,6 +8,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/keys"
+	"muniment/vault/people"
 	"muniment/vault/seal"
 )
 
@@ -99,7 +100,7 @@ func bindingOf(r journal.Reader, key []byte) (tenant string, binding []byte, err
 	case sealedNote:
 		return by.Tenant, seal.RowBinding(by.Tenant, noteBinding, id[:]), nil
 	case access.SealedName:
-		binding, err := nameBindingOf(by, id)
+		binding, err := people.NameBinding(by, id)
 		return by.Tenant, binding, err
 	case sealedIndexKey:
 		of, err := journal.ReadID(r)

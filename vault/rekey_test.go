@@ -86,7 +86,7 @@ func newLifeRig(t testing.TB, h house, options ...option) *lifeRig {
 	l.custodian = l.principal(access.Grant{Role: access.KeyCustodian})
 	l.second = l.principal(access.Grant{Role: access.KeyCustodian})
 	l.approver = l.principal(access.Grant{Role: access.Approver})
-	l.operator = l.people.Administrator.Who
+	l.operator = l.founders.Administrator.Who
 	return l
 }
 

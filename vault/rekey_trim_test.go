@@ -120,7 +120,7 @@ func TestTrimLapses(t *testing.T) {
 	l.clock.Set(start.AddDate(0, 0, 90))
 	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
 	l.wants("running with an approval that has lapsed", err, approval.ErrUnapproved)
-	_, err = l.life.ApproveTrim(ctx, l.people.Approver.Who, trim.ID)
+	_, err = l.life.ApproveTrim(ctx, l.founders.Approver.Who, trim.ID)
 	l.must(err)
 	l.clock.Set(start.AddDate(0, 0, 121))
 	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
@@ -286,19 +286,19 @@ func TestRevokeKeys(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	l := newLifeRig(t, localHouse(t))
-	auditor := l.people.Principal(t, "Una Auditor", access.Grant{Role: access.Auditor})
+	auditor := l.founders.Principal(t, "Una Auditor", access.Grant{Role: access.Auditor})
 	who, key := auditor.Who, auditor.Key
 	knows := func() error {
 		_, err := l.cfg.Door.Authority().AuthenticateNow(ctx, key.Reveal())
 		return err
 	}
 	l.must(knows())
-	_, err := l.vault.RevokeKeys(ctx, l.custodian, who.Principal)
+	_, err := l.people.RevokeKeys(ctx, l.custodian, who.Principal)
 	l.wants("revoking without the role", err, access.ErrDenied)
-	_, err = l.vault.RevokeKeys(ctx, l.operator, l.operator.Principal)
+	_, err = l.people.RevokeKeys(ctx, l.operator, l.operator.Principal)
 	l.wants("revoking one's own keys", err, approval.ErrOwnRequest)
 	for _, want := range []int{1, 0} {
-		if n, err := l.vault.RevokeKeys(ctx, l.operator, who.Principal); err != nil || n != want {
+		if n, err := l.people.RevokeKeys(ctx, l.operator, who.Principal); err != nil || n != want {
 			t.Errorf("%d keys revoked, error %v, want %d", n, err, want)
 		}
 	}
@@ -393,16 +393,16 @@ func TestTrimOfTheDismissed(t *testing.T) {
 	_, err := l.life.ApproveTrim(ctx, l.approver, trim.ID)
 	l.must(err)
 	l.clock.Advance(trimWait)
-	_, err = l.vault.RevokeGrants(ctx, l.operator, l.approver.Principal, []access.Grant{{Role: access.Approver}})
+	_, err = l.people.RevokeGrants(ctx, l.operator, l.approver.Principal, []access.Grant{{Role: access.Approver}})
 	l.must(err)
 	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
 	l.wants("running what a dismissed approver has approved", err, approval.ErrUnapproved)
-	again, err := l.life.ApproveTrim(ctx, l.people.Approver.Who, trim.ID)
+	again, err := l.life.ApproveTrim(ctx, l.founders.Approver.Who, trim.ID)
 	l.must(err)
-	if again.State != approval.Approved || again.Approver != l.people.Approver.Actor().ID {
+	if again.State != approval.Approved || again.Approver != l.founders.Approver.Actor().ID {
 		t.Errorf("approved again: %+v", again)
 	}
-	_, err = l.vault.RevokeKeys(ctx, l.operator, l.custodian.Principal)
+	_, err = l.people.RevokeKeys(ctx, l.operator, l.custodian.Principal)
 	l.must(err)
 	_, err = l.life.RunTrim(ctx, l.second, trim.ID)
 	l.wants("running what a dismissed custodian has proposed", err, approval.ErrOver)

@@ -26,29 +26,31 @@ import (
 	"muniment/vault/objects"
 	"muniment/vault/objects/dir"
 	"muniment/vault/objects/objectstest"
+	"muniment/vault/people"
+	"muniment/vault/people/peopletest"
 	"muniment/vault/rekey"
-	"muniment/vault/vaulttest"
 )
 
 // rig is a vault on a journal in memory, with objects in a folder and keys in a file.
 type rig struct {
-	t       testing.TB
-	clock   *journaltest.Clock
-	backend journal.Backend
-	bucket  *journaltest.Bucket
-	journal *journal.Journal
-	keys    keys.Service
-	objects objects.Store
-	locked  *objectstest.Faulty // where the checkpoints are kept under their lock
-	signer  *signer
-	vault   *vault.Vault
-	life    *rekey.Keys
-	log     *logs
-	tenant  string
-	people  *vaulttest.People // who have founded the tenant; nil while it is on trial
-	who     access.Who        // the bootstrap principal, as long as the tenant is on trial
-	key     access.APIKey
-	cfg     vault.Config
+	t        testing.TB
+	clock    *journaltest.Clock
+	backend  journal.Backend
+	bucket   *journaltest.Bucket
+	journal  *journal.Journal
+	keys     keys.Service
+	objects  objects.Store
+	locked   *objectstest.Faulty // where the checkpoints are kept under their lock
+	signer   *signer
+	vault    *vault.Vault
+	life     *rekey.Keys
+	log      *logs
+	tenant   string
+	people   *people.People
+	founders *peopletest.People // of the tenant; nil while it is on trial
+	who      access.Who         // the bootstrap principal, as long as the tenant is on trial
+	key      access.APIKey
+	cfg      vault.Config
 
 	releaseWait time.Duration // of the door
 	lifeConfig  rekey.Config  // of life; what is not set follows from the rest
@@ -83,6 +85,22 @@ func (r *rig) keyLife(change func(*rekey.Config)) *rekey.Keys {
 	return life
 }
 
+// keeps opens what keeps the principals.
+func (r *rig) keeps() *people.People {
+	r.t.Helper()
+	p, err := people.New(people.Config{
+		Journal: r.journal, Door: r.cfg.Door, Keys: r.cfg.Keys, Clock: r.cfg.Clock, Rand: r.cfg.Rand, Log: r.cfg.Log,
+		Series: func(read journal.Reader, tenant, code string) error {
+			_, err := r.cfg.Rules.File(read, tenant, code)
+			return err
+		},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
 // door is a door of a journal, whose checkpoints are kept in r.locked.
 func (r *rig) door(j *journal.Journal) *access.Door {
 	r.t.Helper()
@@ -114,10 +132,10 @@ func (r *rig) wants(what string, err, want error) {
 // principal makes a principal of the default tenant.
 func (r *rig) principal(grants ...access.Grant) access.Who {
 	r.t.Helper()
-	if r.people != nil {
-		return r.people.Principal(r.t, "somebody", grants...).Who
+	if r.founders != nil {
+		return r.founders.Principal(r.t, "somebody", grants...).Who
 	}
-	out, err := r.vault.CreatePrincipal(context.Background(), r.who, vault.NewPrincipal{Grants: grants})
+	out, err := r.people.CreatePrincipal(context.Background(), r.who, people.NewPrincipal{Grants: grants})
 	if err != nil && !errors.Is(err, access.ErrUnreleased) { // which leaves it in force
 		r.t.Fatal(err)
 	}
@@ -128,8 +146,8 @@ func (r *rig) principal(grants ...access.Grant) access.Who {
 // principal could, but for making others.
 func (r *rig) found() {
 	r.t.Helper()
-	r.people = vaulttest.Found(r.t, r.vault, r.who)
-	worker := r.people.Principal(r.t, "Wim Worker", access.Grant{Role: access.Depositor},
+	r.founders = peopletest.Found(r.t, r.people, r.who)
+	worker := r.founders.Principal(r.t, "Wim Worker", access.Grant{Role: access.Depositor},
 		access.Grant{Role: access.ReaderRole}, access.Grant{Role: access.RecordsOfficer},
 		access.Grant{Role: access.Auditor})
 	r.who, r.key = worker.Who, worker.Key
@@ -221,6 +239,7 @@ func newRig(t testing.TB, options ...option) *rig {
 	r.vault, err = vault.Open(ctx, cfg)
 	must(err)
 	r.life = r.keyLife(func(*rekey.Config) {})
+	r.people = r.keeps()
 	t.Cleanup(func() {
 		if err := r.vault.Close(); err != nil {
 			t.Errorf("closing the vault: %v", err)

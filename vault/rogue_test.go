@@ -11,7 +11,8 @@ import (
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/approval"
-	"muniment/vault/vaulttest"
+	"muniment/vault/people"
+	"muniment/vault/people/peopletest"
 )
 
 // rogue is an administrator alone: with the own API key, and with every key that can be claimed by it.
@@ -25,8 +26,8 @@ type rogue struct {
 // newRogue is a tenant in which a trim could be carried out, but for people.
 func newRogue(t *testing.T) *rogue {
 	l := newLifeRig(t, localHouse(t))
-	g := &rogue{lifeRig: l, who: l.people.Administrator.Who,
-		held: map[access.APIKey]bool{l.people.Administrator.Key: true}}
+	g := &rogue{lifeRig: l, who: l.founders.Administrator.Who,
+		held: map[access.APIKey]bool{l.founders.Administrator.Key: true}}
 	g.doc = l.deposit(vault.Deposit{Title: "a title"}, []byte("content")).ID
 	l.readyToTrim()
 	return g
@@ -35,30 +36,30 @@ func newRogue(t *testing.T) *rogue {
 // code gets a one-time code for somebody, and claims a key with it.
 func (g *rogue) code(of access.Who) access.APIKey {
 	g.t.Helper()
-	code, _, err := g.vault.IssueCode(context.Background(), g.who, of.Principal)
+	code, _, err := g.people.IssueCode(context.Background(), g.who, of.Principal)
 	g.must(err)
 	return g.claim(code)
 }
 
 func (g *rogue) claim(code access.Code) access.APIKey {
 	g.t.Helper()
-	claimed, err := g.vault.Claim(context.Background(), code.Reveal(), "")
+	claimed, err := g.people.Claim(context.Background(), code.Reveal(), "")
 	g.must(err)
 	g.held[claimed.Key] = true
 	return claimed.Key
 }
 
 // puppet makes a principal of the rogue's own, whose key it claims.
-func (g *rogue) puppet(name string, roles ...access.Role) (vaulttest.Person, *vault.GrantProposal) {
+func (g *rogue) puppet(name string, roles ...access.Role) (peopletest.Person, *people.GrantProposal) {
 	g.t.Helper()
 	var grants []access.Grant
 	for _, role := range roles {
 		grants = append(grants, access.Grant{Role: role})
 	}
-	made, err := g.vault.CreatePrincipal(context.Background(), g.who, vault.NewPrincipal{Name: name, Grants: grants})
+	made, err := g.people.CreatePrincipal(context.Background(), g.who, people.NewPrincipal{Name: name, Grants: grants})
 	g.must(err)
 	who := access.Who{Tenant: g.tenant, Principal: made.Principal.ID}
-	return vaulttest.Person{Who: who, Key: g.claim(made.Code)}, made.Proposal
+	return peopletest.Person{Who: who, Key: g.claim(made.Code)}, made.Proposal
 }
 
 // powers are the acts that an administrator must not get at, by name: each says how it went.
@@ -80,7 +81,7 @@ func (g *rogue) powers(who access.Who) map[string]error {
 	out["rotating the key"] = err
 	_, err = g.life.ProposeTrim(ctx, who, 0)
 	out["proposing a trim"] = err
-	_, err = g.vault.ApproveGrants(ctx, who, journal.ID{1}, nil)
+	_, err = g.people.ApproveGrants(ctx, who, journal.ID{1}, nil)
 	out["approving grants"] = err
 	return out
 }
@@ -118,18 +119,18 @@ func TestRogueAdministrator(t *testing.T) {
 		"a custodian and an approver of its own": {func(g *rogue) {
 			g.puppet("Cleo Custodian", access.KeyCustodian)
 			approver, proposal := g.puppet("Abe Approver", access.Approver)
-			_, err := g.vault.ApproveGrants(ctx, approver.Who, proposal.ID, proposal.Digest)
+			_, err := g.people.ApproveGrants(ctx, approver.Who, proposal.ID, proposal.Digest)
 			g.wants("approving one's own approver", err, access.ErrDenied)
 		}, []string{"principal.created/1", "grants.proposed/1", "principal.key_added/1"}},
 		"grants for itself": {func(g *rogue) {
 			for _, role := range []access.Role{access.ReaderRole, access.Approver, access.Auditor} {
-				_, err := g.vault.ProposeGrants(ctx, g.who, g.who.Principal, []access.Grant{{Role: role}})
+				_, err := g.people.ProposeGrants(ctx, g.who, g.who.Principal, []access.Grant{{Role: role}})
 				g.wants("proposing for oneself", err, approval.ErrOwnRequest)
 			}
 		}, nil},
 		"approving what it has proposed": {func(g *rogue) {
 			_, proposal := g.puppet("Rita Reader", access.ReaderRole)
-			_, err := g.vault.ApproveGrants(ctx, g.who, proposal.ID, proposal.Digest)
+			_, err := g.people.ApproveGrants(ctx, g.who, proposal.ID, proposal.Digest)
 			g.wants("approving as an administrator", err, access.ErrDenied)
 		}, []string{"grants.proposed/1", "access.denied/1"}},
 		"further keys for those who have power": {func(g *rogue) {
@@ -140,56 +141,56 @@ func TestRogueAdministrator(t *testing.T) {
 			}
 		}, []string{"principal.code_issued/1", "principal.key_added/1"}},
 		"a key that takes the place of a revoked one": {func(g *rogue) {
-			_, err := g.vault.RevokeKeys(ctx, g.who, g.lifeRig.who.Principal)
+			_, err := g.people.RevokeKeys(ctx, g.who, g.lifeRig.who.Principal)
 			g.must(err)
 			g.code(g.lifeRig.who)
 		}, []string{"principal.key_revoked/1", "principal.code_issued/1", "principal.key_added/1"}},
 		"another key while the approver looks": {func(g *rogue) {
-			honest := vaulttest.Person{}
-			made, err := g.vault.CreatePrincipal(ctx, g.who,
-				vault.NewPrincipal{Name: "Jane Doe", Grants: []access.Grant{{Role: access.ReaderRole}}})
+			honest := peopletest.Person{}
+			made, err := g.people.CreatePrincipal(ctx, g.who,
+				people.NewPrincipal{Name: "Jane Doe", Grants: []access.Grant{{Role: access.ReaderRole}}})
 			g.must(err)
-			claimed, err := g.vault.Claim(ctx, made.Code.Reveal(), "")
+			claimed, err := g.people.Claim(ctx, made.Code.Reveal(), "")
 			g.must(err)
 			honest.Who, honest.Key = access.Who{Tenant: g.tenant, Principal: made.Principal.ID}, claimed.Key
-			open, err := g.vault.GrantProposals(ctx, g.approver)
+			open, err := g.people.GrantProposals(ctx, g.approver)
 			g.must(err)
-			_, err = g.vault.RevokeKeys(ctx, g.who, honest.Principal)
+			_, err = g.people.RevokeKeys(ctx, g.who, honest.Principal)
 			g.must(err)
 			g.code(honest.Who)
-			_, err = g.vault.ApproveGrants(ctx, g.approver, open[0].ID, open[0].Digest)
-			g.wants("approving another key than was looked at", err, vault.ErrChanged)
+			_, err = g.people.ApproveGrants(ctx, g.approver, open[0].ID, open[0].Digest)
+			g.wants("approving another key than was looked at", err, people.ErrChanged)
 		}, []string{"principal.key_revoked/1", "principal.key_added/1"}},
 		"another name while the approver looks": {func(g *rogue) {
 			puppet, _ := g.puppet("Jane Doe", access.ReaderRole)
-			open, err := g.vault.GrantProposals(ctx, g.approver)
+			open, err := g.people.GrantProposals(ctx, g.approver)
 			g.must(err)
-			g.must(g.vault.Rename(ctx, g.who, puppet.Principal, "Jane Doe (auditor)"))
-			_, err = g.vault.ApproveGrants(ctx, g.approver, open[0].ID, open[0].Digest)
-			g.wants("approving another name than was looked at", err, vault.ErrChanged)
+			g.must(g.people.Rename(ctx, g.who, puppet.Principal, "Jane Doe (auditor)"))
+			_, err = g.people.ApproveGrants(ctx, g.approver, open[0].ID, open[0].Digest)
+			g.wants("approving another name than was looked at", err, people.ErrChanged)
 		}, []string{"principal.named/1"}},
 		"other grants while the approver looks": {func(g *rogue) {
 			puppet, _ := g.puppet("Dan Depositor", access.Depositor)
-			open, err := g.vault.GrantProposals(ctx, g.approver)
+			open, err := g.people.GrantProposals(ctx, g.approver)
 			g.must(err)
-			_, err = g.vault.ProposeGrants(ctx, g.who, puppet.Principal, []access.Grant{{Role: access.ReaderRole}})
+			_, err = g.people.ProposeGrants(ctx, g.who, puppet.Principal, []access.Grant{{Role: access.ReaderRole}})
 			g.must(err)
-			_, err = g.vault.ApproveGrants(ctx, g.approver, open[0].ID, open[0].Digest)
-			g.wants("approving a proposal that was replaced", err, vault.ErrNoProposal)
+			_, err = g.people.ApproveGrants(ctx, g.approver, open[0].ID, open[0].Digest)
+			g.wants("approving a proposal that was replaced", err, people.ErrNoProposal)
 		}, []string{"grants.proposed/1"}},
 		"an approver who becomes the rogue's by dismissing the others": {func(g *rogue) {
-			for _, approver := range []access.Who{g.approver, g.people.Approver.Who} {
-				_, err := g.vault.RevokeKeys(ctx, g.who, approver.Principal)
+			for _, approver := range []access.Who{g.approver, g.founders.Approver.Who} {
+				_, err := g.people.RevokeKeys(ctx, g.who, approver.Principal)
 				g.must(err)
-				_, err = g.vault.RevokeGrants(ctx, g.who, approver.Principal, []access.Grant{{Role: access.Approver}})
+				_, err = g.people.RevokeGrants(ctx, g.who, approver.Principal, []access.Grant{{Role: access.Approver}})
 				g.must(err)
 			}
 			g.puppet("Abe Approver", access.Approver)
 		}, []string{"principal.key_revoked/1", "grants.revoked/1", "grants.proposed/1"}},
 		"a founding of its own": {func(g *rogue) {
-			_, err := g.vault.Found(ctx, g.who, "Eve", "Mallory")
-			g.wants("founding again", err, vault.ErrFounded)
-			_, open, err := g.vault.FoundingCodes(ctx, g.tenant)
+			_, err := g.people.Found(ctx, g.who, "Eve", "Mallory")
+			g.wants("founding again", err, people.ErrFounded)
+			_, open, err := g.people.FoundingCodes(ctx, g.tenant)
 			if open || err != nil {
 				g.t.Errorf("codes for founders: %v, %v", open, err)
 			}
@@ -248,14 +249,14 @@ func TestNobodyHoldsExclusiveRoles(t *testing.T) {
 		for _, pair := range pairs {
 			for _, series := range []string{"", "a"} {
 				one, other := access.Grant{Role: pair[0]}, access.Grant{Role: pair[1], Series: series}
-				_, err := r.vault.CreatePrincipal(ctx, who,
-					vault.NewPrincipal{Name: "both", Grants: []access.Grant{one, other}})
-				if !errors.Is(err, vault.ErrRoles) {
+				_, err := r.people.CreatePrincipal(ctx, who,
+					people.NewPrincipal{Name: "both", Grants: []access.Grant{one, other}})
+				if !errors.Is(err, people.ErrRoles) {
 					t.Errorf("%s, %v at once: %v", when, pair, err)
 				}
 				first := r.principal(one)
-				_, err = r.vault.ProposeGrants(ctx, who, first.Principal, []access.Grant{other})
-				if !errors.Is(err, vault.ErrRoles) {
+				_, err = r.people.ProposeGrants(ctx, who, first.Principal, []access.Grant{other})
+				if !errors.Is(err, people.ErrRoles) {
 					t.Errorf("%s, %v one after the other: %v", when, pair, err)
 				}
 			}
@@ -263,7 +264,7 @@ func TestNobodyHoldsExclusiveRoles(t *testing.T) {
 	}
 	try("on trial", r.who)
 	r.found()
-	try("founded", r.people.Administrator.Who)
+	try("founded", r.founders.Administrator.Who)
 }
 
 // TestPrincipalsAt: who had which right at a past moment is read from the log.
@@ -272,29 +273,29 @@ func TestPrincipalsAt(t *testing.T) {
 	ctx := context.Background()
 	r := newRig(t)
 	r.found()
-	admin := r.people.Administrator.Who
+	admin := r.founders.Administrator.Who
 	times := []time.Time{r.clock.Now()}
 	step := func() {
 		times = append(times, r.clock.Now())
 		r.clock.Advance(time.Hour)
 	}
 	r.clock.Advance(time.Hour)
-	reader := r.people.Principal(t, "Rita Reader", access.Grant{Role: access.ReaderRole})
+	reader := r.founders.Principal(t, "Rita Reader", access.Grant{Role: access.ReaderRole})
 	step()
-	r.must(r.vault.Rename(ctx, admin, reader.Principal, "Rita Miller"))
-	_, err := r.vault.RevokeGrants(ctx, admin, reader.Principal, []access.Grant{{Role: access.ReaderRole}})
+	r.must(r.people.Rename(ctx, admin, reader.Principal, "Rita Miller"))
+	_, err := r.people.RevokeGrants(ctx, admin, reader.Principal, []access.Grant{{Role: access.ReaderRole}})
 	r.must(err)
 	step()
-	_, err = r.vault.RevokeKeys(ctx, admin, reader.Principal)
+	_, err = r.people.RevokeKeys(ctx, admin, reader.Principal)
 	r.must(err)
 	step()
 	var got []string
 	for _, at := range times {
-		p, err := r.vault.PrincipalByID(ctx, admin, reader.Principal, at)
+		p, err := r.people.PrincipalByID(ctx, admin, reader.Principal, at)
 		if err == nil && p.Name != "Rita Miller" {
 			t.Errorf("the name then is %q, want today's", p.Name)
 		}
-		got = append(got, fmt.Sprint(len(p.Grants), len(p.Keys), p.Revoked, errors.Is(err, vault.ErrNotFound)))
+		got = append(got, fmt.Sprint(len(p.Grants), len(p.Keys), p.Revoked, errors.Is(err, people.ErrNotFound)))
 	}
 	want := []string{"0 0 false true", "1 1 false false", "0 1 false false", "0 0 true false"}
 	for i := range want {
@@ -302,7 +303,7 @@ func TestPrincipalsAt(t *testing.T) {
 			t.Errorf("at moment %d the reader stands as %s, want %s", i, got[i], want[i])
 		}
 	}
-	if _, err := r.vault.Principals(ctx, reader.Who, time.Time{}); !errors.Is(err, access.ErrDenied) {
+	if _, err := r.people.Principals(ctx, reader.Who, time.Time{}); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("a reader lists the principals: %v", err)
 	}
 }

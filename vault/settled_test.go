@@ -45,6 +45,7 @@ func (l *lifeRig) restart(off time.Duration) {
 	l.vault, err = vault.Open(ctx, l.cfg)
 	l.must(err)
 	l.life = l.keyLife(func(*rekey.Config) {})
+	l.people = l.keeps()
 }
 
 // A clock that jumps ends no waiting period: forward or back, at once or bit by bit, while the vault runs or not.

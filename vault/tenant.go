@@ -9,6 +9,7 @@ import (
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/invalid"
+	"muniment/vault/people"
 )
 
 // DefaultTenant is the tenant of the embedded default.
@@ -43,19 +44,19 @@ func (v *Vault) CreateTenant(ctx context.Context, tenant string, grants []access
 
 func (v *Vault) createTenant(ctx context.Context, tenant string, grants []access.Grant) (access.Who, access.APIKey,
 	error) {
-	id, err := v.newID()
+	id, err := journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand)
 	if err != nil {
 		return access.Who{}, access.APIKey{}, err
 	}
 	key, err := access.NewAPIKey(v.cfg.Rand)
 	if err == nil {
-		err = checkGrants(grants)
+		err = people.CheckGrants(grants)
 	}
 	if err != nil {
 		return access.Who{}, access.APIKey{}, err
 	}
 	digest := key.Digest()
-	err = v.beginTenant(ctx, tenant, func(journal.View) []journal.Event {
+	err = v.BeginTenant(ctx, tenant, func(journal.View) []journal.Event {
 		return []journal.Event{
 			access.TrialBegun.New(journal.ID{}, access.TrialBegunData{}),
 			access.PrincipalCreated.New(journal.ID{},
@@ -66,8 +67,10 @@ func (v *Vault) createTenant(ctx context.Context, tenant string, grants []access
 	return access.Who{Tenant: tenant, Principal: id}, key, err
 }
 
-// beginTenant makes a tenant. Its events end with those of people.
-func (v *Vault) beginTenant(ctx context.Context, tenant string, people func(journal.View) []journal.Event) error {
+// BeginTenant makes a tenant: its key in the key service, its index key, and the events that the rules begin with. Its
+// first events end with those of first. Only the operator of the process may call it. ErrBootstrapped when there is
+// such a tenant; a *invalid.Field for the name.
+func (v *Vault) BeginTenant(ctx context.Context, tenant string, first func(journal.View) []journal.Event) error {
 	if !tenantPattern.MatchString(tenant) || tenant == journal.System {
 		return &invalid.Field{Name: "tenant", Reason: "is not 1 to 63 of [a-z0-9-], or is reserved"}
 	}
@@ -94,7 +97,7 @@ func (v *Vault) beginTenant(ctx context.Context, tenant string, people func(jour
 			return journal.Change{}, err
 		}
 		events := []journal.Event{TenantCreated.New(journal.ID{}, TenantCreatedData{IndexKey: index})}
-		events = append(append(events, v.cfg.Rules.NewTenant()...), people(view)...)
+		events = append(append(events, v.cfg.Rules.NewTenant()...), first(view)...)
 		return journal.Change{Events: events, Sealed: []journal.Row{row}}, nil
 	})
 	return err

@@ -10,6 +10,7 @@ import (
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/invalid"
+	"muniment/vault/people"
 )
 
 func TestBootstrap(t *testing.T) {
@@ -46,8 +47,8 @@ func TestCreatePrincipal(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ctx := context.Background()
-	created, err := r.vault.CreatePrincipal(ctx, r.who,
-		vault.NewPrincipal{Grants: []access.Grant{{Role: access.Auditor}}})
+	created, err := r.people.CreatePrincipal(ctx, r.who,
+		people.NewPrincipal{Grants: []access.Grant{{Role: access.Auditor}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,15 +57,15 @@ func TestCreatePrincipal(t *testing.T) {
 	if err != nil || got != who {
 		t.Fatalf("the key speaks for %v, error %v, want %v", got, err, who)
 	}
-	if _, err := r.vault.CreatePrincipal(ctx, who, vault.NewPrincipal{}); !errors.Is(err, access.ErrDenied) {
+	if _, err := r.people.CreatePrincipal(ctx, who, people.NewPrincipal{}); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("by an auditor: %v", err)
 	}
 	if last, n := r.last("access.denied/1"); n != 1 || last.Actor != who.Principal.String() {
 		t.Errorf("on record is %s", last.Body)
 	}
 	for _, g := range []access.Grant{{Role: "root"}, {Role: access.Auditor, Series: "../a"}} {
-		in := vault.NewPrincipal{Grants: []access.Grant{g}}
-		if _, err := r.vault.CreatePrincipal(ctx, r.who, in); !errors.Is(err, invalid.ErrField) {
+		in := people.NewPrincipal{Grants: []access.Grant{g}}
+		if _, err := r.people.CreatePrincipal(ctx, r.who, in); !errors.Is(err, invalid.ErrField) {
 			t.Errorf("%+v: %v", g, err)
 		}
 	}

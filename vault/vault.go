@@ -61,7 +61,6 @@ type Vault struct {
 	*unsealer
 	cfg      Config
 	sessions *sessions
-	consults consultations
 	locks    depositLocks
 	buffers  sync.Pool // *workspace
 	pool     keyPool

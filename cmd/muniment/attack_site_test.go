@@ -25,6 +25,7 @@ import (
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/objects"
+	"muniment/vault/people"
 )
 
 // site is an installation that an attacker is let at: a copy of the one that all attacks share.
@@ -148,8 +149,8 @@ func (f *siteFacts) secondHalf(ctx context.Context, n *node.Server) error {
 	if err != nil {
 		return err
 	}
-	custodian, err := n.Node.Vault.CreatePrincipal(ctx, who,
-		vault.NewPrincipal{Grants: []access.Grant{{Role: access.KeyCustodian}}})
+	custodian, err := n.Node.People.CreatePrincipal(ctx, who,
+		people.NewPrincipal{Grants: []access.Grant{{Role: access.KeyCustodian}}})
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,7 @@ func (f *siteFacts) secondHalf(ctx context.Context, n *node.Server) error {
 func (f *siteFacts) revoke(ctx context.Context, n *node.Server) error {
 	who, err := n.Node.Authority().AuthenticateNow(ctx, f.founder.Reveal())
 	if err == nil {
-		_, err = n.Node.Vault.RevokeKeys(ctx, who, f.revokedID)
+		_, err = n.Node.People.RevokeKeys(ctx, who, f.revokedID)
 	}
 	return err
 }

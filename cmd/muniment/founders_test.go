@@ -5,8 +5,8 @@ import (
 	"errors"
 
 	"muniment/cmd/muniment/node"
-	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/people"
 )
 
 // founders are who may let others into a vault that was just made: the first principal of a trial or, where the vault
@@ -21,11 +21,11 @@ type founders struct {
 func foundersOf(ctx context.Context, n *node.Node) (*founders, error) {
 	f := &founders{node: n, key: n.Bootstrap}
 	if n.Founding != nil {
-		one, err := n.Vault.Claim(ctx, n.Founding.Administrator.Code.Reveal(), "Administrator of the test")
+		one, err := n.People.Claim(ctx, n.Founding.Administrator.Code.Reveal(), "Administrator of the test")
 		if err != nil {
 			return nil, err
 		}
-		two, err := n.Vault.Claim(ctx, n.Founding.Approver.Code.Reveal(), "Approver of the test")
+		two, err := n.People.Claim(ctx, n.Founding.Approver.Code.Reveal(), "Approver of the test")
 		if err != nil {
 			return nil, err
 		}
@@ -41,8 +41,8 @@ func foundersOf(ctx context.Context, n *node.Node) (*founders, error) {
 
 // add makes a principal with these roles, and a key that is in force.
 func (f *founders) add(ctx context.Context, grants ...access.Grant) (access.Who, access.APIKey, error) {
-	made, err := f.node.Vault.CreatePrincipal(ctx, f.administrator,
-		vault.NewPrincipal{Name: "Somebody of the test", Grants: grants})
+	made, err := f.node.People.CreatePrincipal(ctx, f.administrator,
+		people.NewPrincipal{Name: "Somebody of the test", Grants: grants})
 	if err != nil {
 		return access.Who{}, access.APIKey{}, err
 	}
@@ -50,17 +50,17 @@ func (f *founders) add(ctx context.Context, grants ...access.Grant) (access.Who,
 	if made.Proposal == nil {
 		return who, made.Key, nil
 	}
-	claimed, err := f.node.Vault.Claim(ctx, made.Code.Reveal(), "")
+	claimed, err := f.node.People.Claim(ctx, made.Code.Reveal(), "")
 	if err != nil {
 		return who, access.APIKey{}, err
 	}
-	waiting, err := f.node.Vault.GrantProposals(ctx, f.approver)
+	waiting, err := f.node.People.GrantProposals(ctx, f.approver)
 	if err != nil {
 		return who, claimed.Key, err
 	}
 	for _, one := range waiting {
 		if one.ID == made.Proposal.ID {
-			_, err := f.node.Vault.ApproveGrants(ctx, f.approver, one.ID, one.Digest)
+			_, err := f.node.People.ApproveGrants(ctx, f.approver, one.ID, one.Digest)
 			return who, claimed.Key, err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/cmd/muniment/remote"
-	"muniment/vault"
+	"muniment/vault/people"
 )
 
 func serveCommand(p *cli.Program, open node.Opener) *cobra.Command {
@@ -97,7 +97,7 @@ func announce(p *cli.Program, s *node.Server, log *slog.Logger) error {
 }
 
 // founderLine is what a founder runs; nothing for one who has claimed their key.
-func founderLine(begins string, f vault.FounderCode) string {
+func founderLine(begins string, f people.FounderCode) string {
 	if f.Code.IsZero() {
 		return ""
 	}
@@ -105,7 +105,7 @@ func founderLine(begins string, f vault.FounderCode) string {
 }
 
 // lapse is when the first of the codes lapses.
-func lapse(f *vault.Founding) time.Time {
+func lapse(f *people.Founding) time.Time {
 	first := f.Administrator.Lapses
 	if first.IsZero() || !f.Approver.Lapses.IsZero() && f.Approver.Lapses.Before(first) {
 		first = f.Approver.Lapses

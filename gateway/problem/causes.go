@@ -16,6 +16,7 @@ import (
 	"muniment/vault/invalid"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
+	"muniment/vault/people"
 	"muniment/vault/rekey"
 	"muniment/vault/seal"
 )
@@ -37,13 +38,14 @@ func causes() []cause {
 		{budget.ErrSlow, MemoryShort},
 		{budget.ErrTooMuch, TooLarge},
 		{approval.ErrTrial, Trial},
-		{vault.ErrFounded, NotTrial},
-		{vault.ErrFounding, FoundingOpen},
-		{vault.ErrRoles, ForbiddenRoles},
-		{vault.ErrNoProposal, NotFound},
-		{vault.ErrChanged, Changed},
-		{vault.ErrNoKey, Unclaimed},
+		{people.ErrFounded, NotTrial},
+		{people.ErrFounding, FoundingOpen},
+		{people.ErrRoles, ForbiddenRoles},
+		{people.ErrNoProposal, NotFound},
+		{people.ErrChanged, Changed},
+		{people.ErrNoKey, Unclaimed},
 		{vault.ErrNotFound, NotFound},
+		{people.ErrNotFound, NotFound},
 		{vault.ErrErased, Erased},
 		{vault.ErrAmbiguous, Ambiguous},
 		{approval.ErrOwnRequest, SecondPerson},

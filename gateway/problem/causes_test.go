@@ -23,6 +23,7 @@ import (
 	"muniment/vault/invalid"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
+	"muniment/vault/people"
 	"muniment/vault/rekey"
 	"muniment/vault/seal"
 )
@@ -39,12 +40,12 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"authn.ErrUnauthenticated":   {authn.ErrUnauthenticated, 401, "unauthenticated"},
 		"access.ErrKeyUnapproved":    {access.ErrKeyUnapproved, 401, "key-unapproved"},
 		"approval.ErrTrial":          {approval.ErrTrial, 409, "trial"},
-		"vault.ErrFounded":           {vault.ErrFounded, 409, "not-trial"},
-		"vault.ErrFounding":          {vault.ErrFounding, 409, "founding"},
-		"vault.ErrRoles":             {vault.ErrRoles, 409, "forbidden-roles"},
-		"vault.ErrNoProposal":        {vault.ErrNoProposal, 404, "not-found"},
-		"vault.ErrChanged":           {vault.ErrChanged, 409, "changed"},
-		"vault.ErrNoKey":             {vault.ErrNoKey, 409, "unclaimed"},
+		"people.ErrFounded":          {people.ErrFounded, 409, "not-trial"},
+		"people.ErrFounding":         {people.ErrFounding, 409, "founding"},
+		"people.ErrRoles":            {people.ErrRoles, 409, "forbidden-roles"},
+		"people.ErrNoProposal":       {people.ErrNoProposal, 404, "not-found"},
+		"people.ErrChanged":          {people.ErrChanged, 409, "changed"},
+		"people.ErrNoKey":            {people.ErrNoKey, 409, "unclaimed"},
 		"access.ErrDenied":           {access.ErrDenied, 403, "denied"},
 		"vault.ErrAmbiguous":         {vault.ErrAmbiguous, 409, "ambiguous-external-id"},
 		"vault.ErrNotFound":          {vault.ErrNotFound, 404, "not-found"},

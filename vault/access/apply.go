@@ -90,6 +90,7 @@ func Definitions() []journal.Definition {
 	nothing := []journal.Definition{
 		Denied.On(func(*journal.Writer, journal.Entry, DeniedData) error { return nil }),
 		Contradicted.On(func(*journal.Writer, journal.Entry, ContradictedData) error { return nil }),
+		Consulted.On(func(*journal.Writer, journal.Entry, ConsultedData) error { return nil }).Quiet(),
 	}
 	for _, name := range sortedKeys(allChanges) {
 		nothing = append(nothing, allChanges[name].definition)

@@ -47,6 +47,7 @@ type Door struct {
 	cfg       DoorConfig
 	authority *Authority
 	denials   denials
+	consults  consultations
 	keeper    Keeper // nil until KeepWith
 }
 

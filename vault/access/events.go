@@ -25,6 +25,7 @@ const (
 	GrantsRevoked    journal.Type[GrantsRevokedData]    = "grants.revoked/1"
 	Denied           journal.Type[DeniedData]           = "access.denied/1"
 	Contradicted     journal.Type[ContradictedData]     = "access.contradicted/1"
+	Consulted        journal.Type[ConsultedData]        = "journal.consulted/1"
 )
 
 // How a principal came to be.
@@ -147,4 +148,10 @@ type DeniedData struct {
 type ContradictedData struct {
 	Table string `json:"table"`
 	Row   string `json:"row"` // its key, in hexadecimal digits
+}
+
+// ConsultedData says that the actor was given bodies of the tenant's events, or told of its principals, within this
+// hour. It is quiet.
+type ConsultedData struct {
+	What string `json:"what"` // "feed", "history" or "principals"
 }

@@ -39,7 +39,9 @@ func (t rowTables) bind(sealed []byte) error { return t.w.Bind(sealed) }
 
 func (t rowTables) unbind(sealed []byte) error { return t.w.Unbind(sealed) }
 
-func (t rowTables) wait(what string, until, lapses time.Time) error { return t.w.Wait(what, until, lapses) }
+func (t rowTables) wait(what string, until, lapses time.Time) error {
+	return t.w.Wait(what, until, lapses)
+}
 
 func (t rowTables) waited(index uint64, until time.Time) error { return t.w.Waited(index, until) }
 

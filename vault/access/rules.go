@@ -242,6 +242,7 @@ func EventRules() Rules {
 	return Join(peopleRules(), Rules{
 		string(Denied):       Principal,
 		string(Contradicted): By(journal.System, authorityActor),
+		string(Consulted):    consultedRule,
 
 		"journal.created/1":        By(journal.System, "journal"),
 		"journal.loss_accepted/1":  By(journal.System, "operator"),
@@ -258,6 +259,20 @@ func EventRules() Rules {
 		"journal.batches_lost/1":     By(journal.System, "release"),
 		"journal.batches_restored/1": By(journal.System, "release"),
 	})
+}
+
+// consultedRule: a history is for those who may read some, the feed and the principals for those who may see all.
+func consultedRule(c *Case) error {
+	d, err := ReadData[ConsultedData](c)
+	switch {
+	case err != nil:
+		return err
+	case d.What == "history":
+		return NeedsSomewhere(History)(c)
+	case d.What == "principals":
+		return Needs(ViewUsers)(c)
+	}
+	return Needs(Feed)(c)
 }
 
 // Missing are the event types without a rule.

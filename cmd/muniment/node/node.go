@@ -20,6 +20,7 @@ import (
 	"muniment/vault"
 	"muniment/vault/access"
 	"muniment/vault/checkpoints"
+	"muniment/vault/people"
 	"muniment/vault/rekey"
 )
 
@@ -28,12 +29,13 @@ type Node struct {
 	Storage   *Storage
 	Journal   *journal.Journal
 	Vault     *vault.Vault
+	People    *people.People
 	Keys      *rekey.Keys
 	Locked    *checkpoints.Keeper // of the newest checkpoint, in the documents' store
 	Created   bool                // the vault was just made
 	Bootstrap access.APIKey       // of a vault that was just made on trial, else zero
 	// Founding has the one-time codes of founders who have not claimed their keys, while they are not founders yet.
-	Founding *vault.Founding
+	Founding *people.Founding
 
 	door      *access.Door
 	publisher *anchor.Publisher
@@ -156,6 +158,13 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	n.People, err = people.New(people.Config{
+		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Series: retention.HasSeries, Clock: journal.SystemClock{},
+		Rand: rand.Reader, Log: log,
+	})
+	if err != nil {
+		return err
+	}
 	n.Keys, err = rekey.Open(rekey.Config{
 		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Rows: n.Vault.SealedRows(),
 		Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,
@@ -250,7 +259,7 @@ func (n *Node) openGateway(cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	n.gateway, err = gateway.New(gateway.Config{
-		Vault: n.Vault, Keys: n.Keys, Journal: n.Journal, Door: n.door, Locked: n.Locked,
+		Vault: n.Vault, People: n.People, Keys: n.Keys, Journal: n.Journal, Door: n.door, Locked: n.Locked,
 		Publisher: n.publisher,
 		Authn:     authn.APIKeys{Authority: n.door.Authority()},
 		Policy:    policy, Clock: journal.SystemClock{}, Rand: rand.Reader, Log: log,

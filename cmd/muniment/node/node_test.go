@@ -12,8 +12,8 @@ import (
 
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/remote"
-	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/people"
 )
 
 func TestEveryWorksUntilItsContextEnds(t *testing.T) {
@@ -51,8 +51,8 @@ func TestWiringAsksForPermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	created, err := s.Node.Vault.CreatePrincipal(ctx, who,
-		vault.NewPrincipal{Grants: []access.Grant{{Role: access.Depositor}}})
+	created, err := s.Node.People.CreatePrincipal(ctx, who,
+		people.NewPrincipal{Grants: []access.Grant{{Role: access.Depositor}}})
 	if err != nil {
 		t.Fatal(err)
 	}

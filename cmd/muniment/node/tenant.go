@@ -6,6 +6,7 @@ import (
 
 	"muniment/cmd/muniment/config"
 	"muniment/vault"
+	"muniment/vault/people"
 )
 
 // openTenant makes the default tenant where there is none: at the first start, or at the one after a first start that
@@ -22,7 +23,7 @@ func (n *Node) openTenant(ctx context.Context, cfg config.Config) error {
 			return n.createTenant(ctx, cfg)
 		}
 	}
-	founding, waits, err := n.Vault.FoundingCodes(ctx, vault.DefaultTenant)
+	founding, waits, err := n.People.FoundingCodes(ctx, vault.DefaultTenant)
 	if err != nil {
 		return fmt.Errorf("making new codes for the founders: %w", err)
 	}
@@ -37,8 +38,8 @@ func (n *Node) createTenant(ctx context.Context, cfg config.Config) (err error) 
 	if Trial(cfg) {
 		n.Bootstrap, err = n.Vault.Bootstrap(ctx)
 	} else {
-		var begun vault.Founding
-		begun, err = n.Vault.BeginFounding(ctx, vault.DefaultTenant)
+		var begun people.Founding
+		begun, err = n.People.BeginFounding(ctx, vault.DefaultTenant, n.Vault.BeginTenant)
 		n.Founding = &begun
 	}
 	if err != nil {

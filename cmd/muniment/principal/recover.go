@@ -15,6 +15,7 @@ import (
 	"muniment/cmd/muniment/config"
 	"muniment/cmd/muniment/node"
 	"muniment/vault"
+	"muniment/vault/people"
 )
 
 // recovery is what a recovery gives out.
@@ -70,7 +71,7 @@ stay in force.`,
 }
 
 // recoverIn begins a recovery in a vault that nobody serves.
-func recoverIn(ctx context.Context, cfg config.Config, administrator, approver string) (begun vault.Founding, err error) {
+func recoverIn(ctx context.Context, cfg config.Config, administrator, approver string) (begun people.Founding, err error) {
 	if _, err := os.Lstat(node.Folder(cfg.Data).Journal()); errors.Is(err, fs.ErrNotExist) {
 		return begun, cli.Hint(fmt.Errorf("%s has no journal", cfg.Data), "name the server's --config or --data")
 	}
@@ -79,7 +80,7 @@ func recoverIn(ctx context.Context, cfg config.Config, administrator, approver s
 		return begun, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	begun, err = n.Vault.Recover(ctx, vault.DefaultTenant, administrator, approver, time.Duration(cfg.Keys.TrimAfter))
+	begun, err = n.People.Recover(ctx, vault.DefaultTenant, administrator, approver, time.Duration(cfg.Keys.TrimAfter))
 	if errors.Is(err, vault.ErrNotFound) {
 		err = cli.Hint(errors.New("the vault was never founded by two people: there is nobody to be replaced"),
 			"on trial: muniment principal found; else start the server, which prints new codes for the founders")
@@ -87,8 +88,8 @@ func recoverIn(ctx context.Context, cfg config.Config, administrator, approver s
 	return begun, err
 }
 
-func emitRecovery(p *cli.Program, begun vault.Founding) error {
-	code := func(f vault.FounderCode) recoveryCode {
+func emitRecovery(p *cli.Program, begun people.Founding) error {
+	code := func(f people.FounderCode) recoveryCode {
 		return recoveryCode{f.Principal.String(), f.Name, f.Code.Reveal(), f.Lapses.UTC()}
 	}
 	out := recovery{code(begun.Administrator), code(begun.Approver), begun.NotBefore.UTC()}

@@ -1,4 +1,4 @@
-package vault
+package people
 
 import (
 	"context"
@@ -87,10 +87,10 @@ func describe(s access.Standing, name string) Principal {
 // covers it yet. The same again would make another principal.
 //
 // Errors: a *invalid.Field for name and grants; ErrNoSeries; ErrRoles; access.ErrDenied.
-func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, in NewPrincipal) (CreatedPrincipal, error) {
-	out, err := v.createPrincipal(ctx, who, in)
+func (p *People) CreatePrincipal(ctx context.Context, who access.Who, in NewPrincipal) (CreatedPrincipal, error) {
+	out, err := p.createPrincipal(ctx, who, in)
 	if err == nil {
-		err = v.cfg.Door.Kept(ctx)
+		err = p.cfg.Door.Kept(ctx)
 	}
 	if err != nil {
 		return out, fmt.Errorf("creating a principal: %w", err)
@@ -98,27 +98,27 @@ func (v *Vault) CreatePrincipal(ctx context.Context, who access.Who, in NewPrinc
 	return out, nil
 }
 
-func (v *Vault) createPrincipal(ctx context.Context, who access.Who, in NewPrincipal) (CreatedPrincipal, error) {
-	if err := errors.Join(checkName(in.Name), checkGrants(in.Grants)); err != nil {
+func (p *People) createPrincipal(ctx context.Context, who access.Who, in NewPrincipal) (CreatedPrincipal, error) {
+	if err := errors.Join(checkName(in.Name), CheckGrants(in.Grants)); err != nil {
 		return CreatedPrincipal{}, err
 	}
-	id, err := v.newID()
+	id, err := p.newID()
 	if err != nil {
 		return CreatedPrincipal{}, err
 	}
-	proposal, err := v.newID()
+	proposal, err := p.newID()
 	if err != nil {
 		return CreatedPrincipal{}, err
 	}
-	key, err := access.NewAPIKey(v.cfg.Rand)
+	key, err := access.NewAPIKey(p.cfg.Rand)
 	if err != nil {
 		return CreatedPrincipal{}, err
 	}
-	code, err := access.NewCode(v.cfg.Rand)
+	code, err := access.NewCode(p.cfg.Rand)
 	if err != nil {
 		return CreatedPrincipal{}, err
 	}
-	name, err := v.sealName(ctx, who.Tenant, id, in.Name)
+	name, err := p.sealName(ctx, who.Tenant, id, in.Name)
 	if err != nil {
 		return CreatedPrincipal{}, err
 	}
@@ -130,7 +130,7 @@ func (v *Vault) createPrincipal(ctx context.Context, who access.Who, in NewPrinc
 		if err := guard.Authorize(access.ManageUsers, access.Scope{}, journal.ID{}); err != nil {
 			return journal.Change{}, err
 		}
-		if err := v.grantable(view, who.Tenant, nil, in.Grants); err != nil {
+		if err := p.grantable(view, who.Tenant, nil, in.Grants); err != nil {
 			return journal.Change{}, err
 		}
 		tenancy, err := guard.Tenancy()
@@ -156,13 +156,13 @@ func (v *Vault) createPrincipal(ctx context.Context, who access.Who, in NewPrinc
 		}
 		if len(in.Grants) > 0 {
 			s := access.Standing{Who: access.Who{Tenant: who.Tenant, Principal: id}, Name: name.id}
-			p, event := propose(who, s, proposal, in.Grants, settled(view))
-			p.Name, out.Proposal = in.Name, &p
+			open, event := propose(who, s, proposal, in.Grants, settled(view))
+			open.Name, out.Proposal = in.Name, &open
 			events = append(events, event)
 		}
 		return name.change(events...), nil
 	}
-	_, err = rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, who, &name.row, decide)
+	_, err = rekey.CommitRow(ctx, p.cfg.Door, p.cfg.Keys, who, &name.row, decide)
 	if err != nil {
 		return CreatedPrincipal{}, err
 	}
@@ -176,16 +176,16 @@ func codeIssued(id journal.ID, code access.Code, lapses time.Time) journal.Event
 }
 
 // newID draws an id.
-func (v *Vault) newID() (journal.ID, error) { return journal.NewID(v.cfg.Clock.Now(), v.cfg.Rand) }
+func (p *People) newID() (journal.ID, error) { return journal.NewID(p.cfg.Clock.Now(), p.cfg.Rand) }
 
-// checkGrants refuses grants that nobody could have.
-func checkGrants(grants []access.Grant) error {
+// CheckGrants refuses grants that nobody could have.
+func CheckGrants(grants []access.Grant) error {
 	for _, g := range grants {
 		if !g.Role.Known() {
 			return &invalid.Field{Name: "grants", Reason: "name an unknown role; " +
 				"there are depositor, reader, records_officer, approver, auditor, key_custodian and administrator"}
 		}
-		if fault := seriesFault(g.Series); fault != "" {
+		if fault := invalid.Series(g.Series); fault != "" {
 			return &invalid.Field{Name: "grants", Reason: "name a series whose code " + fault}
 		}
 	}
@@ -193,12 +193,12 @@ func checkGrants(grants []access.Grant) error {
 }
 
 // grantable says whether somebody who has grants may be given others: ErrNoSeries, ErrRoles.
-func (v *Vault) grantable(r journal.Reader, tenant string, has, add []access.Grant) error {
+func (p *People) grantable(r journal.Reader, tenant string, has, add []access.Grant) error {
 	for _, g := range add {
 		if g.Series == "" {
 			continue
 		}
-		if _, err := v.cfg.Rules.File(r, tenant, g.Series); err != nil {
+		if err := p.cfg.Series(r, tenant, g.Series); err != nil {
 			return err
 		}
 	}
@@ -210,17 +210,17 @@ func (v *Vault) grantable(r journal.Reader, tenant string, has, add []access.Gra
 
 // Principals describes the principals of who's tenant as they stood at a time, or stand now if it is zero, in the order
 // of their creation; access.ViewUsers is needed. Names are those of today: earlier ones were erased.
-func (v *Vault) Principals(ctx context.Context, who access.Who, at time.Time) ([]Principal, error) {
-	standings, err := v.standings(ctx, who, at)
+func (p *People) Principals(ctx context.Context, who access.Who, at time.Time) ([]Principal, error) {
+	standings, err := p.standings(ctx, who, at)
 	if err != nil {
 		return nil, fmt.Errorf("listing principals: %w", err)
 	}
-	return v.describeAll(ctx, who.Tenant, standings)
+	return p.describeAll(ctx, who.Tenant, standings)
 }
 
 // PrincipalByID describes one principal as Principals does: ErrNotFound.
-func (v *Vault) PrincipalByID(ctx context.Context, who access.Who, id journal.ID, at time.Time) (Principal, error) {
-	standings, err := v.standings(ctx, who, at)
+func (p *People) PrincipalByID(ctx context.Context, who access.Who, id journal.ID, at time.Time) (Principal, error) {
+	standings, err := p.standings(ctx, who, at)
 	if err != nil {
 		return Principal{}, fmt.Errorf("describing a principal: %w", err)
 	}
@@ -228,7 +228,7 @@ func (v *Vault) PrincipalByID(ctx context.Context, who access.Who, id journal.ID
 	if i < 0 {
 		return Principal{}, fmt.Errorf("describing a principal: %w", ErrNotFound)
 	}
-	one, err := v.describeAll(ctx, who.Tenant, standings[i:i+1])
+	one, err := p.describeAll(ctx, who.Tenant, standings[i:i+1])
 	if err != nil {
 		return Principal{}, fmt.Errorf("describing a principal: %w", err)
 	}
@@ -236,15 +236,15 @@ func (v *Vault) PrincipalByID(ctx context.Context, who access.Who, id journal.ID
 }
 
 // standings are those of all principals of who's tenant at a time, or now if it is zero.
-func (v *Vault) standings(ctx context.Context, who access.Who, at time.Time) (all []access.Standing, err error) {
-	if err := v.consult(ctx, who, consultedPrincipals, viewsUsers); err != nil {
+func (p *People) standings(ctx context.Context, who access.Who, at time.Time) (all []access.Standing, err error) {
+	if err := p.cfg.Door.Consult(ctx, who, consulted, viewsUsers); err != nil {
 		return nil, err
 	}
-	err = v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+	err = p.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
 		if at.IsZero() {
-			all, err = v.cfg.Door.Authority().Standings(r, who.Tenant)
+			all, err = p.cfg.Door.Authority().Standings(r, who.Tenant)
 		} else {
-			all, err = v.cfg.Door.Authority().StandingsAt(r, who.Tenant, at)
+			all, err = p.cfg.Door.Authority().StandingsAt(r, who.Tenant, at)
 		}
 		return err
 	})
@@ -252,18 +252,18 @@ func (v *Vault) standings(ctx context.Context, who access.Who, at time.Time) (al
 }
 
 // describeAll describes principals with the names that they have today.
-func (v *Vault) describeAll(ctx context.Context, tenant string, standings []access.Standing) ([]Principal, error) {
+func (p *People) describeAll(ctx context.Context, tenant string, standings []access.Standing) ([]Principal, error) {
 	shown := map[journal.ID]bool{}
 	for _, s := range standings {
 		shown[s.Principal] = true
 	}
 	var today []access.Standing
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
-		today, err = v.cfg.Door.Authority().Standings(r, tenant)
+	err := p.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		today, err = p.cfg.Door.Authority().Standings(r, tenant)
 		return err
 	})
 	today = slices.DeleteFunc(today, func(s access.Standing) bool { return !shown[s.Principal] })
-	names := v.openNames(ctx, tenant, today)
+	names := p.openNames(ctx, tenant, today)
 	out := make([]Principal, len(standings))
 	for i, s := range standings {
 		out[i] = describe(s, names[s.Principal])
@@ -272,19 +272,19 @@ func (v *Vault) describeAll(ctx context.Context, tenant string, standings []acce
 }
 
 // WhoAmI tells a principal what it is and may do. Nothing goes on record: it knows that already.
-func (v *Vault) WhoAmI(ctx context.Context, who access.Who) (Self, error) {
+func (p *People) WhoAmI(ctx context.Context, who access.Who) (Self, error) {
 	var (
 		self access.Standing
 		out  = Self{Tenant: who.Tenant}
 	)
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		tenancy, err := v.cfg.Door.Authority().Tenancy(r, who.Tenant)
+	err := p.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		tenancy, err := p.cfg.Door.Authority().Tenancy(r, who.Tenant)
 		if err != nil {
 			return err
 		}
 		out.Trial = tenancy.Trial
 		var known bool
-		if self, known, err = v.cfg.Door.Authority().Standing(r, who); err == nil && !known {
+		if self, known, err = p.cfg.Door.Authority().Standing(r, who); err == nil && !known {
 			err = ErrNotFound
 		}
 		return err
@@ -292,7 +292,7 @@ func (v *Vault) WhoAmI(ctx context.Context, who access.Who) (Self, error) {
 	if err != nil {
 		return Self{}, fmt.Errorf("describing the caller: %w", err)
 	}
-	out.Principal = describe(self, v.openNames(ctx, who.Tenant, []access.Standing{self})[who.Principal])
+	out.Principal = describe(self, p.openNames(ctx, who.Tenant, []access.Standing{self})[who.Principal])
 	return out, nil
 }
 
@@ -307,14 +307,14 @@ func viewsUsers(_ journal.Reader, guard *access.Guard) error {
 //
 // Errors: ErrNotFound; approval.ErrOwnRequest; ErrFounding for a founder; access.ErrDenied; access.ErrUnreleased,
 // together with the code.
-func (v *Vault) IssueCode(ctx context.Context, who access.Who, principal journal.ID) (access.Code, time.Time, error) {
-	code, err := access.NewCode(v.cfg.Rand)
+func (p *People) IssueCode(ctx context.Context, who access.Who, principal journal.ID) (access.Code, time.Time, error) {
+	code, err := access.NewCode(p.cfg.Rand)
 	if err != nil {
 		return access.Code{}, time.Time{}, err
 	}
 	var lapses time.Time
-	_, err = v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
-		if _, err := v.managed(view, guard, principal); err != nil {
+	_, err = p.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		if _, err := p.managed(view, guard, principal); err != nil {
 			return journal.Change{}, err
 		}
 		lapses = view.Now().Add(codeLapse)
@@ -323,7 +323,7 @@ func (v *Vault) IssueCode(ctx context.Context, who access.Who, principal journal
 	if err != nil {
 		return access.Code{}, time.Time{}, fmt.Errorf("issuing a one-time code: %w", err)
 	}
-	if err := v.cfg.Door.Kept(ctx); err != nil {
+	if err := p.cfg.Door.Kept(ctx); err != nil {
 		return code, lapses, fmt.Errorf("issuing a one-time code: %w", err)
 	}
 	return code, lapses, nil
@@ -331,18 +331,18 @@ func (v *Vault) IssueCode(ctx context.Context, who access.Who, principal journal
 
 // managed finds a principal about which another one, who may manage them, decides: ErrNotFound; approval.ErrOwnRequest
 // for the own; ErrFounding for a founder, whose power nobody prepares before the founding is over.
-func (v *Vault) managed(view journal.View, guard *access.Guard, id journal.ID) (access.Standing, error) {
+func (p *People) managed(view journal.View, guard *access.Guard, id journal.ID) (access.Standing, error) {
 	if err := guard.Authorize(access.ManageUsers, access.Scope{}, journal.ID{}); err != nil {
 		return access.Standing{}, err
 	}
 	if id == guard.Who().Principal {
 		return access.Standing{}, approval.ErrOwnRequest
 	}
-	return v.known(view, guard, id)
+	return p.known(view, guard, id)
 }
 
 // known finds a principal of the tenant: ErrNotFound; ErrFounding.
-func (v *Vault) known(view journal.View, guard *access.Guard, id journal.ID) (access.Standing, error) {
+func (p *People) known(view journal.View, guard *access.Guard, id journal.ID) (access.Standing, error) {
 	tenancy, err := guard.Tenancy()
 	if err == nil && tenancy.Founding.Has(id) {
 		err = ErrFounding
@@ -350,7 +350,7 @@ func (v *Vault) known(view journal.View, guard *access.Guard, id journal.ID) (ac
 	if err != nil {
 		return access.Standing{}, err
 	}
-	s, known, err := v.cfg.Door.Authority().Standing(view, access.Who{Tenant: guard.Who().Tenant, Principal: id})
+	s, known, err := p.cfg.Door.Authority().Standing(view, access.Who{Tenant: guard.Who().Tenant, Principal: id})
 	if err == nil && !known {
 		err = ErrNotFound
 	}

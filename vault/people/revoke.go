@@ -1,4 +1,4 @@
-package vault
+package people
 
 import (
 	"context"
@@ -14,10 +14,10 @@ import (
 //
 // Errors: ErrNotFound; approval.ErrOwnRequest; access.ErrDenied; access.ErrUnreleased, together with the number, when
 // no locked checkpoint covers the revocation yet, which is in force.
-func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
+func (p *People) RevokeKeys(ctx context.Context, who access.Who, principal journal.ID) (int, error) {
 	n := 0
-	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
-		s, err := v.managed(view, guard, principal)
+	_, err := p.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+		s, err := p.managed(view, guard, principal)
 		if err != nil {
 			return journal.Change{}, err
 		}
@@ -32,7 +32,7 @@ func (v *Vault) RevokeKeys(ctx context.Context, who access.Who, principal journa
 	if err != nil {
 		return 0, fmt.Errorf("revoking a principal's keys: %w", err)
 	}
-	if err := v.cfg.Door.Kept(ctx); err != nil {
+	if err := p.cfg.Door.Kept(ctx); err != nil {
 		return n, fmt.Errorf("revoking a principal's keys: %w", err)
 	}
 	return n, nil

@@ -1,4 +1,4 @@
-package vault
+package people
 
 import (
 	"context"
@@ -35,18 +35,18 @@ type founders struct {
 }
 
 // newFounders draws the principals and codes of two founders.
-func (v *Vault) newFounders(ctx context.Context, tenant string, administrator, approver string) (founders, error) {
+func (p *People) newFounders(ctx context.Context, tenant string, administrator, approver string) (founders, error) {
 	var out founders
 	for i, f := range []*FounderCode{&out.Administrator, &out.Approver} {
 		var err error
-		if f.Principal, err = v.newID(); err != nil {
+		if f.Principal, err = p.newID(); err != nil {
 			return founders{}, err
 		}
-		if f.Code, err = access.NewCode(v.cfg.Rand); err != nil {
+		if f.Code, err = access.NewCode(p.cfg.Rand); err != nil {
 			return founders{}, err
 		}
 		f.Name = []string{administrator, approver}[i]
-		if out.names[i], err = v.sealName(ctx, tenant, f.Principal, f.Name); err != nil {
+		if out.names[i], err = p.sealName(ctx, tenant, f.Principal, f.Name); err != nil {
 			return founders{}, err
 		}
 	}
@@ -88,10 +88,10 @@ func (f *founders) change(now time.Time, notBefore *time.Time) journal.Change {
 // beginning.
 //
 // Errors: a *invalid.Field for the names; ErrFounded; access.ErrDenied; access.ErrUnreleased, together with the codes.
-func (v *Vault) Found(ctx context.Context, who access.Who, administrator, approver string) (Founding, error) {
-	founding, err := v.found(ctx, who, administrator, approver)
+func (p *People) Found(ctx context.Context, who access.Who, administrator, approver string) (Founding, error) {
+	founding, err := p.found(ctx, who, administrator, approver)
 	if err == nil {
-		err = v.cfg.Door.Kept(ctx)
+		err = p.cfg.Door.Kept(ctx)
 	}
 	if err != nil {
 		return founding, fmt.Errorf("founding the tenant: %w", err)
@@ -99,11 +99,11 @@ func (v *Vault) Found(ctx context.Context, who access.Who, administrator, approv
 	return founding, nil
 }
 
-func (v *Vault) found(ctx context.Context, who access.Who, administrator, approver string) (Founding, error) {
+func (p *People) found(ctx context.Context, who access.Who, administrator, approver string) (Founding, error) {
 	if err := checkFounders(administrator, approver); err != nil {
 		return Founding{}, err
 	}
-	two, err := v.newFounders(ctx, who.Tenant, administrator, approver)
+	two, err := p.newFounders(ctx, who.Tenant, administrator, approver)
 	if err != nil {
 		return Founding{}, err
 	}
@@ -121,7 +121,7 @@ func (v *Vault) found(ctx context.Context, who access.Who, administrator, approv
 		}
 		return two.change(view.Now(), nil), nil
 	}
-	if _, err := rekey.CommitRows(ctx, v.cfg.Door, v.cfg.Keys, who, rows, decide); err != nil {
+	if _, err := rekey.CommitRows(ctx, p.cfg.Door, p.cfg.Keys, who, rows, decide); err != nil {
 		return Founding{}, err
 	}
 	return two.Founding, nil
@@ -135,14 +135,19 @@ func checkFounders(administrator, approver string) error {
 	return err
 }
 
+// Begin makes a tenant whose first events end with those that it is given, such as vault.Vault.BeginTenant.
+type Begin func(ctx context.Context, tenant string, people func(journal.View) []journal.Event) error
+
 // BeginFounding makes a tenant that two people found: nobody may do anything until both have claimed their keys. Only
-// the operator of the process may call it. ErrBootstrapped when there is such a tenant.
-func (v *Vault) BeginFounding(ctx context.Context, tenant string) (Founding, error) {
-	two, err := v.newFounders(ctx, tenant, "", "")
+// the operator of the process may call it.
+//
+// Errors: those of begin, which makes the tenant.
+func (p *People) BeginFounding(ctx context.Context, tenant string, begin Begin) (Founding, error) {
+	two, err := p.newFounders(ctx, tenant, "", "")
 	if err != nil {
 		return Founding{}, fmt.Errorf("founding a tenant: %w", err)
 	}
-	err = v.beginTenant(ctx, tenant, func(view journal.View) []journal.Event {
+	err = begin(ctx, tenant, func(view journal.View) []journal.Event {
 		return two.change(view.Now(), nil).Events
 	})
 	if err != nil {
@@ -154,11 +159,11 @@ func (v *Vault) BeginFounding(ctx context.Context, tenant string) (Founding, err
 // FoundingCodes makes new one-time codes for the founders of a tenant who have not claimed their keys; false when the
 // tenant is founded, or on trial. Only the operator of the process may call it: before the tenant is founded there is
 // nobody to authorize, and nothing in it yet.
-func (v *Vault) FoundingCodes(ctx context.Context, tenant string) (Founding, bool, error) {
+func (p *People) FoundingCodes(ctx context.Context, tenant string) (Founding, bool, error) {
 	var codes [2]access.Code
 	for i := range codes {
 		var err error
-		if codes[i], err = access.NewCode(v.cfg.Rand); err != nil {
+		if codes[i], err = access.NewCode(p.cfg.Rand); err != nil {
 			return Founding{}, false, fmt.Errorf("making new codes for the founders: %w", err)
 		}
 	}
@@ -167,8 +172,8 @@ func (v *Vault) FoundingCodes(ctx context.Context, tenant string) (Founding, boo
 		open bool
 	)
 	actor := journal.Actor{Tenant: tenant, ID: access.BootstrapActor}
-	_, err := v.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
-		tenancy, err := v.cfg.Door.Authority().Tenancy(view, tenant)
+	_, err := p.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
+		tenancy, err := p.cfg.Door.Authority().Tenancy(view, tenant)
 		open = err == nil && tenancy.Founding != nil && !tenancy.Trial && tenancy.Founded.IsZero()
 		if !open {
 			return journal.Change{}, err
@@ -177,7 +182,7 @@ func (v *Vault) FoundingCodes(ctx context.Context, tenant string) (Founding, boo
 		ids := []journal.ID{tenancy.Founding.Administrator, tenancy.Founding.Approver}
 		for i, f := range []*FounderCode{&out.Administrator, &out.Approver} {
 			*f = FounderCode{Principal: ids[i]}
-			s, _, err := v.cfg.Door.Authority().Standing(view, access.Who{Tenant: tenant, Principal: ids[i]})
+			s, _, err := p.cfg.Door.Authority().Standing(view, access.Who{Tenant: tenant, Principal: ids[i]})
 			if err != nil {
 				return journal.Change{}, err
 			}
@@ -201,19 +206,19 @@ func (v *Vault) FoundingCodes(ctx context.Context, tenant string) (Founding, boo
 // passed, by settled time. It takes the place of an earlier beginning.
 //
 // Errors: a *invalid.Field for the names; ErrNotFound for a tenant that was never founded.
-func (v *Vault) Recover(ctx context.Context, tenant, administrator, approver string, wait time.Duration) (Founding,
+func (p *People) Recover(ctx context.Context, tenant, administrator, approver string, wait time.Duration) (Founding,
 	error) {
 	err := checkFounders(administrator, approver)
 	if err != nil {
 		return Founding{}, fmt.Errorf("recovering a tenant: %w", err)
 	}
-	two, err := v.newFounders(ctx, tenant, administrator, approver)
+	two, err := p.newFounders(ctx, tenant, administrator, approver)
 	if err != nil {
 		return Founding{}, fmt.Errorf("recovering a tenant: %w", err)
 	}
 	actor := journal.Actor{Tenant: tenant, ID: access.OperatorActor}
-	_, err = v.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
-		tenancy, err := v.cfg.Door.Authority().Tenancy(view, tenant)
+	_, err = p.cfg.Journal.Commit(ctx, actor, func(view journal.View) (journal.Change, error) {
+		tenancy, err := p.cfg.Door.Authority().Tenancy(view, tenant)
 		if err == nil && tenancy.Founded.IsZero() {
 			err = ErrNotFound
 		}
@@ -234,8 +239,8 @@ func (v *Vault) Recover(ctx context.Context, tenant, administrator, approver str
 // or access.ApproveGrants is needed.
 //
 // Errors: ErrNotFound when none is under way; access.ErrDenied; access.ErrUnreleased.
-func (v *Vault) StopFounding(ctx context.Context, who access.Who) error {
-	_, err := v.cfg.Door.Commit(ctx, who, func(_ journal.View, guard *access.Guard) (journal.Change, error) {
+func (p *People) StopFounding(ctx context.Context, who access.Who) error {
+	_, err := p.cfg.Door.Commit(ctx, who, func(_ journal.View, guard *access.Guard) (journal.Change, error) {
 		if err := eitherAct(guard, access.ApproveGrants, access.ManageUsers); err != nil {
 			return journal.Change{}, err
 		}
@@ -248,7 +253,7 @@ func (v *Vault) StopFounding(ctx context.Context, who access.Who) error {
 		}}, err
 	})
 	if err == nil {
-		err = v.cfg.Door.Kept(ctx)
+		err = p.cfg.Door.Kept(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("stopping a founding: %w", err)

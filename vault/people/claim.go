@@ -1,4 +1,4 @@
-package vault
+package people
 
 import (
 	"context"
@@ -28,10 +28,10 @@ type Claimed struct {
 //
 // Errors: ErrNotFound for any code that is not open; a *invalid.Field for the name; approval.ErrWaiting, in a recovery
 // whose waiting period has not ended; access.ErrUnreleased, together with what was claimed.
-func (v *Vault) Claim(ctx context.Context, code, name string) (Claimed, error) {
-	out, err := v.claim(ctx, code, name)
+func (p *People) Claim(ctx context.Context, code, name string) (Claimed, error) {
+	out, err := p.claim(ctx, code, name)
 	if err == nil {
-		err = v.cfg.Door.Kept(ctx)
+		err = p.cfg.Door.Kept(ctx)
 	}
 	if err != nil {
 		return out, fmt.Errorf("claiming an API key: %w", err)
@@ -39,14 +39,14 @@ func (v *Vault) Claim(ctx context.Context, code, name string) (Claimed, error) {
 	return out, nil
 }
 
-func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
+func (p *People) claim(ctx context.Context, text, name string) (Claimed, error) {
 	code, ok := access.ParseCode(text)
 	if !ok {
 		return Claimed{}, ErrNotFound
 	}
 	var at access.Standing
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
-		at, err = v.cfg.Door.Authority().Coded(r, code)
+	err := p.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		at, err = p.cfg.Door.Authority().Coded(r, code)
 		return err
 	})
 	if errors.Is(err, access.ErrUnknownKey) {
@@ -60,14 +60,14 @@ func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
 	}
 	if !at.Name.IsZero() {
 		name = ""
-	} else if err := v.nameOfFounder(ctx, at, name); err != nil {
+	} else if err := p.nameOfFounder(ctx, at, name); err != nil {
 		return Claimed{}, err
 	}
-	key, err := access.NewAPIKey(v.cfg.Rand)
+	key, err := access.NewAPIKey(p.cfg.Rand)
 	if err != nil {
 		return Claimed{}, err
 	}
-	sealed, err := v.sealName(ctx, at.Tenant, at.Principal, name)
+	sealed, err := p.sealName(ctx, at.Tenant, at.Principal, name)
 	if err != nil {
 		return Claimed{}, err
 	}
@@ -75,7 +75,7 @@ func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
 	decide := func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		var events []journal.Event
 		var err error
-		if out, events, err = v.redeem(view, guard, code, key); err != nil {
+		if out, events, err = p.redeem(view, guard, code, key); err != nil {
 			return journal.Change{}, err
 		}
 		if out.named {
@@ -83,7 +83,7 @@ func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
 		}
 		return sealed.change(events...), nil
 	}
-	_, err = rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, at.Who, &sealed.row, decide)
+	_, err = rekey.CommitRow(ctx, p.cfg.Door, p.cfg.Keys, at.Who, &sealed.row, decide)
 	if errors.Is(err, access.ErrUnknownKey) {
 		err = ErrNotFound
 	}
@@ -91,13 +91,13 @@ func (v *Vault) claim(ctx context.Context, text, name string) (Claimed, error) {
 		return Claimed{}, err
 	}
 	if out.Principal.Name = name; out.named {
-		out.Principal.Name = v.nameOf(ctx, at.Who)
+		out.Principal.Name = p.nameOf(ctx, at.Who)
 	}
 	return out, nil
 }
 
 // redeem decides about a claim.
-func (v *Vault) redeem(view journal.View, guard *access.Guard, code access.Code, key access.APIKey) (Claimed,
+func (p *People) redeem(view journal.View, guard *access.Guard, code access.Code, key access.APIKey) (Claimed,
 	[]journal.Event, error) {
 	s, err := guard.Redeem(code)
 	if err != nil {
@@ -117,7 +117,7 @@ func (v *Vault) redeem(view journal.View, guard *access.Guard, code access.Code,
 		Key: key, InForce: tenancy.Trial && !tenancy.Founding.Has(s.Principal), named: !s.Name.IsZero(),
 	}
 	if tenancy.Founding.Has(s.Principal) {
-		other, _, err := v.cfg.Door.Authority().Standing(view, tenancy.Founding.Other(s.Who))
+		other, _, err := p.cfg.Door.Authority().Standing(view, tenancy.Founding.Other(s.Who))
 		if err != nil {
 			return Claimed{}, nil, err
 		}
@@ -152,10 +152,10 @@ func redeemable(view journal.View, s access.Standing, founding *access.Founding)
 }
 
 // nameOfFounder says whether a founder may be called so: the two have names, and not the same one.
-func (v *Vault) nameOfFounder(ctx context.Context, at access.Standing, name string) error {
+func (p *People) nameOfFounder(ctx context.Context, at access.Standing, name string) error {
 	var other access.Standing
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-		tenancy, err := v.cfg.Door.Authority().Tenancy(r, at.Tenant)
+	err := p.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		tenancy, err := p.cfg.Door.Authority().Tenancy(r, at.Tenant)
 		if err == nil && !tenancy.Founding.Has(at.Principal) {
 			return nil
 		}
@@ -163,11 +163,11 @@ func (v *Vault) nameOfFounder(ctx context.Context, at access.Standing, name stri
 			err = &invalid.Field{Name: "name", Reason: "is missing: say what you are called"}
 		}
 		if err == nil {
-			other, _, err = v.cfg.Door.Authority().Standing(r, tenancy.Founding.Other(at.Who))
+			other, _, err = p.cfg.Door.Authority().Standing(r, tenancy.Founding.Other(at.Who))
 		}
 		return err
 	})
-	if err == nil && name != "" && v.openNames(ctx, at.Tenant, []access.Standing{other})[other.Principal] == name {
+	if err == nil && name != "" && p.openNames(ctx, at.Tenant, []access.Standing{other})[other.Principal] == name {
 		err = &invalid.Field{Name: "name", Reason: "is that of the other founder: a founding takes two people"}
 	}
 	return err

@@ -1,4 +1,4 @@
-package vault
+package people
 
 import (
 	"bytes"
@@ -25,8 +25,8 @@ func bindName(tenant string, principal, name journal.ID) []byte {
 	return seal.RowBinding(tenant, nameBinding, append(principal[:], name[:]...))
 }
 
-// nameBindingOf is what the display name that an event binds is bound to.
-func nameBindingOf(by journal.Record, name journal.ID) ([]byte, error) {
+// NameBinding is what the display name that an event binds is bound to.
+func NameBinding(by journal.Record, name journal.ID) ([]byte, error) {
 	var named access.PrincipalNamedData
 	if err := json.Unmarshal(by.Data, &named); err != nil || by.Type != string(access.PrincipalNamed) {
 		return nil, fmt.Errorf("a display name is bound by an event that names nobody: %w", journal.ErrDamaged)
@@ -35,7 +35,7 @@ func nameBindingOf(by journal.Record, name journal.ID) ([]byte, error) {
 }
 
 func checkName(name string) error {
-	fault := lineFault(name, maxName)
+	fault := invalid.Line(name, maxName)
 	if strings.TrimSpace(name) != name {
 		fault = "begins or ends with a space"
 	}
@@ -53,15 +53,15 @@ type sealedName struct {
 }
 
 // sealName seals a display name; "" is none.
-func (v *Vault) sealName(ctx context.Context, tenant string, principal journal.ID, name string) (sealedName, error) {
+func (p *People) sealName(ctx context.Context, tenant string, principal journal.ID, name string) (sealedName, error) {
 	if name == "" {
 		return sealedName{}, nil
 	}
-	id, err := v.newID()
+	id, err := p.newID()
 	if err != nil {
 		return sealedName{}, err
 	}
-	value, err := v.sealText(ctx, tenant, bindName(tenant, principal, id), []byte(name))
+	value, err := p.seal(ctx, tenant, bindName(tenant, principal, id), []byte(name))
 	row := journal.Row{Key: access.NameRow(id), Value: value}
 	return sealedName{principal: principal, id: id, row: row}, err
 }
@@ -91,14 +91,14 @@ func (n *sealedName) inPlaceOf(former journal.ID) journal.Change {
 // needed.
 //
 // Errors: a *invalid.Field for the name; ErrNotFound; access.ErrDenied; access.ErrUnreleased.
-func (v *Vault) Rename(ctx context.Context, who access.Who, principal journal.ID, name string) error {
+func (p *People) Rename(ctx context.Context, who access.Who, principal journal.ID, name string) error {
 	err := checkName(name)
 	if err == nil && name == "" {
 		err = &invalid.Field{Name: "name", Reason: "is missing"}
 	}
 	var sealed sealedName
 	if err == nil {
-		sealed, err = v.sealName(ctx, who.Tenant, principal, name)
+		sealed, err = p.sealName(ctx, who.Tenant, principal, name)
 	}
 	if err != nil {
 		return fmt.Errorf("naming a principal: %w", err)
@@ -107,12 +107,12 @@ func (v *Vault) Rename(ctx context.Context, who access.Who, principal journal.ID
 		if err := guard.Authorize(access.ManageUsers, access.Scope{}, journal.ID{}); err != nil {
 			return journal.Change{}, err
 		}
-		s, err := v.known(view, guard, principal)
+		s, err := p.known(view, guard, principal)
 		return sealed.inPlaceOf(s.Name), err
 	}
-	_, err = rekey.CommitRow(ctx, v.cfg.Door, v.cfg.Keys, who, &sealed.row, decide)
+	_, err = rekey.CommitRow(ctx, p.cfg.Door, p.cfg.Keys, who, &sealed.row, decide)
 	if err == nil {
-		err = v.cfg.Door.Kept(ctx)
+		err = p.cfg.Door.Kept(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("naming a principal: %w", err)
@@ -123,11 +123,11 @@ func (v *Vault) Rename(ctx context.Context, who access.Who, principal journal.ID
 // Names are the display names of actors, by their ids, for showing them beside what they did. Actors that are no
 // principals, or have no name, are not among them; nor is anybody for who lacks access.ViewUsers, or while the key
 // service does not answer. One journal.consulted event covers all that the caller is told within an hour.
-func (v *Vault) Names(ctx context.Context, who access.Who, actors []string) (map[string]string, error) {
+func (p *People) Names(ctx context.Context, who access.Who, actors []string) (map[string]string, error) {
 	var standings []access.Standing
-	err := v.cfg.Door.View(ctx, who, func(r journal.Reader, guard *access.Guard) error {
-		p, err := guard.Permission(access.ViewUsers)
-		if err != nil || !p.All {
+	err := p.cfg.Door.View(ctx, who, func(r journal.Reader, guard *access.Guard) error {
+		may, err := guard.Permission(access.ViewUsers)
+		if err != nil || !may.All {
 			return err
 		}
 		seen := map[journal.ID]bool{}
@@ -137,7 +137,7 @@ func (v *Vault) Names(ctx context.Context, who access.Who, actors []string) (map
 				continue
 			}
 			seen[id] = true
-			s, known, err := v.cfg.Door.Authority().Standing(r, access.Who{Tenant: who.Tenant, Principal: id})
+			s, known, err := p.cfg.Door.Authority().Standing(r, access.Who{Tenant: who.Tenant, Principal: id})
 			if err != nil {
 				return err
 			}
@@ -148,39 +148,39 @@ func (v *Vault) Names(ctx context.Context, who access.Who, actors []string) (map
 		return nil
 	})
 	if err == nil && len(standings) > 0 {
-		err = v.consult(ctx, who, consultedPrincipals, viewsUsers)
+		err = p.cfg.Door.Consult(ctx, who, consulted, viewsUsers)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the names of principals: %w", err)
 	}
 	names := map[string]string{}
-	for id, name := range v.openNames(ctx, who.Tenant, standings) {
+	for id, name := range p.openNames(ctx, who.Tenant, standings) {
 		names[id.String()] = name
 	}
 	return names, nil
 }
 
 // nameOf opens the display name of one principal, as it is now; "" for none, or for one that cannot be opened now.
-func (v *Vault) nameOf(ctx context.Context, who access.Who) string {
+func (p *People) nameOf(ctx context.Context, who access.Who) string {
 	var s access.Standing
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
-		s, _, err = v.cfg.Door.Authority().Standing(r, who)
+	err := p.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
+		s, _, err = p.cfg.Door.Authority().Standing(r, who)
 		return err
 	})
 	if err != nil {
 		return ""
 	}
-	return v.openNames(ctx, who.Tenant, []access.Standing{s})[who.Principal]
+	return p.openNames(ctx, who.Tenant, []access.Standing{s})[who.Principal]
 }
 
 // openNames opens the display names of principals in one batch. A name that cannot be opened is left out and logged: it
 // is shown beside what counts, which must not wait for it.
-func (v *Vault) openNames(ctx context.Context, tenant string, standings []access.Standing) map[journal.ID]string {
+func (p *People) openNames(ctx context.Context, tenant string, standings []access.Standing) map[journal.ID]string {
 	var (
 		rows  []seal.Sealed
 		owner []journal.ID
 	)
-	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {
+	err := p.cfg.Journal.View(ctx, func(r journal.Reader) error {
 		for _, s := range standings {
 			if s.Name.IsZero() {
 				continue
@@ -200,14 +200,14 @@ func (v *Vault) openNames(ctx context.Context, tenant string, standings []access
 	if err != nil || len(rows) == 0 {
 		return names
 	}
-	opened, err := v.openSealed(ctx, tenant, rows)
+	opened, err := seal.Open(ctx, p.cfg.Keys, tenant, rows)
 	if err != nil {
-		v.cfg.Log.Warn("the names of principals could not be opened", "tenant", tenant, "error", err)
+		p.cfg.Log.Warn("the names of principals could not be opened", "tenant", tenant, "error", err)
 		return names
 	}
 	for i, row := range opened {
 		if row.Err != nil {
-			v.cfg.Log.Error("the name of a principal is not what was recorded", "tenant", tenant,
+			p.cfg.Log.Error("the name of a principal is not what was recorded", "tenant", tenant,
 				"principal", owner[i].String(), "error", row.Err)
 			continue
 		}

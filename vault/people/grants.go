@@ -1,4 +1,4 @@
-package vault
+package people
 
 import (
 	"context"
@@ -65,24 +65,24 @@ func propose(who access.Who, s access.Standing, id journal.ID, add []access.Gran
 //
 // Errors: a *invalid.Field for grants; ErrNotFound; ErrNoSeries; ErrRoles; approval.ErrOwnRequest; access.ErrDenied;
 // access.ErrUnreleased, together with the proposal.
-func (v *Vault) ProposeGrants(ctx context.Context, who access.Who, principal journal.ID,
+func (p *People) ProposeGrants(ctx context.Context, who access.Who, principal journal.ID,
 	add []access.Grant) (GrantProposal, error) {
-	err := checkGrants(add)
+	err := CheckGrants(add)
 	if err != nil {
 		return GrantProposal{}, fmt.Errorf("proposing grants: %w", err)
 	}
-	id, err := v.newID()
+	id, err := p.newID()
 	if err != nil {
 		return GrantProposal{}, fmt.Errorf("proposing grants: %w", err)
 	}
 	var out GrantProposal
 	var s access.Standing
-	_, err = v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+	_, err = p.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		var err error
-		if s, err = v.managed(view, guard, principal); err != nil {
+		if s, err = p.managed(view, guard, principal); err != nil {
 			return journal.Change{}, err
 		}
-		if err := v.grantable(view, who.Tenant, s.Grants, add); err != nil {
+		if err := p.grantable(view, who.Tenant, s.Grants, add); err != nil {
 			return journal.Change{}, err
 		}
 		tenancy, err := guard.Tenancy()
@@ -118,8 +118,8 @@ func (v *Vault) ProposeGrants(ctx context.Context, who access.Who, principal jou
 		return journal.Change{Events: []journal.Event{event}}, nil
 	})
 	if err == nil {
-		out.Name = v.openNames(ctx, who.Tenant, []access.Standing{s})[principal]
-		err = v.cfg.Door.Kept(ctx)
+		out.Name = p.openNames(ctx, who.Tenant, []access.Standing{s})[principal]
+		err = p.cfg.Door.Kept(ctx)
 	}
 	if err != nil {
 		return out, fmt.Errorf("proposing grants: %w", err)
@@ -134,15 +134,15 @@ func (v *Vault) ProposeGrants(ctx context.Context, who access.Who, principal jou
 // Errors: ErrNoProposal; ErrChanged, when it is not any more what the approver has seen; ErrNoKey, when the person has
 // not claimed a key yet; ErrRoles; approval.ErrOwnRequest; approval.ErrOver; approval.ErrTrial; access.ErrDenied;
 // access.ErrUnreleased, together with the proposal.
-func (v *Vault) ApproveGrants(ctx context.Context, who access.Who, id journal.ID, digest []byte) (GrantProposal,
+func (p *People) ApproveGrants(ctx context.Context, who access.Who, id journal.ID, digest []byte) (GrantProposal,
 	error) {
-	out, err := approval.Commit(ctx, v.cfg.Door, who, access.ApproveGrants,
+	out, err := approval.Commit(ctx, p.cfg.Door, who, access.ApproveGrants,
 		func(view journal.View) (GrantProposal, []journal.Event, error) {
-			s, out, err := v.proposal(view, who.Tenant, id)
+			s, out, err := p.proposal(view, who.Tenant, id)
 			if err != nil || out.State == approval.Done {
 				return out, nil, err
 			}
-			if err := v.approvable(view, who, s, out); err != nil {
+			if err := p.approvable(view, who, s, out); err != nil {
 				return out, nil, err
 			}
 			if subtle.ConstantTimeCompare(digest, out.Digest) != 1 {
@@ -162,8 +162,8 @@ func (v *Vault) ApproveGrants(ctx context.Context, who access.Who, id journal.ID
 }
 
 // proposal finds a proposal of grants, open or approved: ErrNoProposal.
-func (v *Vault) proposal(view journal.View, tenant string, id journal.ID) (access.Standing, GrantProposal, error) {
-	s, known, err := v.cfg.Door.Authority().Proposal(view, tenant, id)
+func (p *People) proposal(view journal.View, tenant string, id journal.ID) (access.Standing, GrantProposal, error) {
+	s, known, err := p.cfg.Door.Authority().Proposal(view, tenant, id)
 	if err != nil {
 		return s, GrantProposal{}, err
 	}
@@ -177,11 +177,11 @@ func (v *Vault) proposal(view journal.View, tenant string, id journal.ID) (acces
 }
 
 // approvable says whether who may approve a proposal as it is now.
-func (v *Vault) approvable(view journal.View, who access.Who, s access.Standing, p GrantProposal) error {
-	state, err := approval.Standing(view, v.cfg.Door.Authority(), who.Tenant, p.Proposal, p.State, access.ManageUsers,
+func (p *People) approvable(view journal.View, who access.Who, s access.Standing, open GrantProposal) error {
+	state, err := approval.Standing(view, p.cfg.Door.Authority(), who.Tenant, open.Proposal, open.State, access.ManageUsers,
 		access.ApproveGrants)
 	if err == nil {
-		_, err = grantTerms.Approve(p.Proposal, state, who.Actor().ID, settled(view))
+		_, err = grantTerms.Approve(open.Proposal, state, who.Actor().ID, settled(view))
 	}
 	switch {
 	case err != nil:
@@ -191,21 +191,21 @@ func (v *Vault) approvable(view journal.View, who access.Who, s access.Standing,
 	case len(s.Keys) == 0:
 		return ErrNoKey
 	}
-	return v.grantable(view, who.Tenant, nil, p.After)
+	return p.grantable(view, who.Tenant, nil, open.After)
 }
 
 // DeclineGrants ends a proposal without an approval; access.ManageUsers or access.ApproveGrants is needed.
 //
 // Errors: ErrNoProposal; approval.ErrOver when it was approved; access.ErrDenied; access.ErrUnreleased.
-func (v *Vault) DeclineGrants(ctx context.Context, who access.Who, id journal.ID) (GrantProposal, error) {
+func (p *People) DeclineGrants(ctx context.Context, who access.Who, id journal.ID) (GrantProposal, error) {
 	var out GrantProposal
-	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+	_, err := p.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		err := eitherAct(guard, access.ApproveGrants, access.ManageUsers)
 		if err != nil {
 			return journal.Change{}, err
 		}
 		var s access.Standing
-		if s, out, err = v.proposal(view, who.Tenant, id); err == nil && out.State == approval.Done {
+		if s, out, err = p.proposal(view, who.Tenant, id); err == nil && out.State == approval.Done {
 			err = approval.ErrOver
 		}
 		if err != nil {
@@ -216,7 +216,7 @@ func (v *Vault) DeclineGrants(ctx context.Context, who access.Who, id journal.ID
 			access.GrantsDeclinedData{ID: id, Principal: s.Principal})}}, nil
 	})
 	if err == nil {
-		err = v.cfg.Door.Kept(ctx)
+		err = p.cfg.Door.Kept(ctx)
 	}
 	if err != nil {
 		return out, fmt.Errorf("declining grants: %w", err)
@@ -235,16 +235,16 @@ func eitherAct(guard *access.Guard, one, other access.Action) error {
 
 // GrantProposals lists the proposals of who's tenant that are open or have lapsed, in the order in which their
 // principals were created; access.ViewUsers is needed.
-func (v *Vault) GrantProposals(ctx context.Context, who access.Who) ([]GrantProposal, error) {
+func (p *People) GrantProposals(ctx context.Context, who access.Who) ([]GrantProposal, error) {
 	var standings []access.Standing
-	err := v.consult(ctx, who, consultedPrincipals, viewsUsers)
+	err := p.cfg.Door.Consult(ctx, who, consulted, viewsUsers)
 	var now time.Time
 	if err == nil {
-		now, err = v.cfg.Journal.Settled(ctx)
+		now, err = p.cfg.Journal.Settled(ctx)
 	}
 	if err == nil {
-		err = v.cfg.Journal.View(ctx, func(r journal.Reader) error {
-			all, err := v.cfg.Door.Authority().Standings(r, who.Tenant)
+		err = p.cfg.Journal.View(ctx, func(r journal.Reader) error {
+			all, err := p.cfg.Door.Authority().Standings(r, who.Tenant)
 			standings = slices.DeleteFunc(all, func(s access.Standing) bool { return s.Proposed == nil })
 			return err
 		})
@@ -252,7 +252,7 @@ func (v *Vault) GrantProposals(ctx context.Context, who access.Who) ([]GrantProp
 	if err != nil {
 		return nil, fmt.Errorf("listing proposals of grants: %w", err)
 	}
-	names := v.openNames(ctx, who.Tenant, standings)
+	names := p.openNames(ctx, who.Tenant, standings)
 	out := make([]GrantProposal, len(standings))
 	for i, s := range standings {
 		out[i] = grantProposal(s, now)
@@ -266,12 +266,12 @@ func (v *Vault) GrantProposals(ctx context.Context, who access.Who) ([]GrantProp
 // without anybody who could give them again.
 //
 // Errors: ErrNotFound; approval.ErrOwnRequest; access.ErrDenied; access.ErrUnreleased, together with the principal.
-func (v *Vault) RevokeGrants(ctx context.Context, who access.Who, principal journal.ID,
+func (p *People) RevokeGrants(ctx context.Context, who access.Who, principal journal.ID,
 	grants []access.Grant) (Principal, error) {
 	var s access.Standing
-	_, err := v.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
+	_, err := p.cfg.Door.Commit(ctx, who, func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		var err error
-		if s, err = v.managed(view, guard, principal); err != nil {
+		if s, err = p.managed(view, guard, principal); err != nil {
 			return journal.Change{}, err
 		}
 		var gone, kept []access.Grant
@@ -291,8 +291,8 @@ func (v *Vault) RevokeGrants(ctx context.Context, who access.Who, principal jour
 	})
 	var out Principal
 	if err == nil {
-		out = describe(s, v.openNames(ctx, who.Tenant, []access.Standing{s})[principal])
-		err = v.cfg.Door.Kept(ctx)
+		out = describe(s, p.openNames(ctx, who.Tenant, []access.Standing{s})[principal])
+		err = p.cfg.Door.Kept(ctx)
 	}
 	if err != nil {
 		return out, fmt.Errorf("revoking grants: %w", err)

@@ -1,18 +1,18 @@
-// Package vaulttest makes people for tests: two who found a tenant, and others whom these two let in.
-package vaulttest
+// Package peopletest makes people for tests: two who found a tenant, and others whom these two let in.
+package peopletest
 
 import (
 	"context"
 	"errors"
 	"testing"
 
-	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/people"
 )
 
 // People are the two who have founded a tenant.
 type People struct {
-	vault         *vault.Vault
+	people        *people.People
 	Administrator Person
 	Approver      Person
 }
@@ -24,7 +24,7 @@ type Person struct {
 }
 
 // Found ends the trial of who's tenant; who is an administrator of it. Every API key from before is revoked.
-func Found(t testing.TB, v *vault.Vault, who access.Who) *People {
+func Found(t testing.TB, v *people.People, who access.Who) *People {
 	t.Helper()
 	founding, err := v.Found(context.Background(), who, "Ann Archer", "Bob Baker")
 	check(t, err)
@@ -32,9 +32,9 @@ func Found(t testing.TB, v *vault.Vault, who access.Who) *People {
 }
 
 // Claim has both founders claim their keys.
-func Claim(t testing.TB, v *vault.Vault, tenant string, founding vault.Founding) *People {
+func Claim(t testing.TB, v *people.People, tenant string, founding people.Founding) *People {
 	t.Helper()
-	claim := func(code vault.FounderCode, name string) Person {
+	claim := func(code people.FounderCode, name string) Person {
 		if code.Name != "" {
 			name = ""
 		}
@@ -43,7 +43,7 @@ func Claim(t testing.TB, v *vault.Vault, tenant string, founding vault.Founding)
 		return Person{access.Who{Tenant: tenant, Principal: claimed.Principal.ID}, claimed.Key}
 	}
 	return &People{
-		vault:         v,
+		people:        v,
 		Administrator: claim(founding.Administrator, "Ann Archer"),
 		Approver:      claim(founding.Approver, "Bob Baker"),
 	}
@@ -54,9 +54,9 @@ func Claim(t testing.TB, v *vault.Vault, tenant string, founding vault.Founding)
 func (p *People) Principal(t testing.TB, name string, grants ...access.Grant) Person {
 	t.Helper()
 	ctx := context.Background()
-	created, err := p.vault.CreatePrincipal(ctx, p.Administrator.Who, vault.NewPrincipal{Name: name, Grants: grants})
+	created, err := p.people.CreatePrincipal(ctx, p.Administrator.Who, people.NewPrincipal{Name: name, Grants: grants})
 	check(t, err)
-	claimed, err := p.vault.Claim(ctx, created.Code.Reveal(), "")
+	claimed, err := p.people.Claim(ctx, created.Code.Reveal(), "")
 	check(t, err)
 	person := Person{access.Who{Tenant: p.Administrator.Tenant, Principal: claimed.Principal.ID}, claimed.Key}
 	p.Approve(t, person)
@@ -67,11 +67,11 @@ func (p *People) Principal(t testing.TB, name string, grants ...access.Grant) Pe
 func (p *People) Approve(t testing.TB, of Person) {
 	t.Helper()
 	ctx := context.Background()
-	open, err := p.vault.GrantProposals(ctx, p.Approver.Who)
+	open, err := p.people.GrantProposals(ctx, p.Approver.Who)
 	check(t, err)
 	for _, proposal := range open {
 		if proposal.Principal == of.Principal {
-			_, err := p.vault.ApproveGrants(ctx, p.Approver.Who, proposal.ID, proposal.Digest)
+			_, err := p.people.ApproveGrants(ctx, p.Approver.Who, proposal.ID, proposal.Digest)
 			check(t, err)
 			return
 		}
