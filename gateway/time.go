@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Server) settledTime(r *request) error {
-	status, err := s.cfg.Vault.Time(r.Request().Context(), r.who)
+	status, err := s.cfg.People.Time(r.Request().Context(), r.who)
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,7 @@ func (s *Server) acknowledgeTime(r *request) error {
 	if err != nil || length <= 0 {
 		return problem.New(problem.BadRequest, "length wants hours, minutes and seconds, as 60h0m12s.")
 	}
-	status, err := s.cfg.Vault.AcknowledgeTime(r.Request().Context(), r.who, in.Gap, length)
+	status, err := s.cfg.People.AcknowledgeTime(r.Request().Context(), r.who, in.Gap, length)
 	return r.acted(http.StatusOK, s.timeStatus(r, status), err)
 }
 

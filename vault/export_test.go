@@ -6,6 +6,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/pace"
 	"muniment/vault/seal"
 )
 
@@ -15,19 +16,10 @@ func LockWorker(v *Vault) journal.Worker { return v.lockWorker() }
 // WatchLocks is what the worker that looks for locks that are behind does at each turn.
 func WatchLocks(ctx context.Context, v *Vault) error { return v.watchLocks(ctx) }
 
-// Pace is what keeps the reading of histories from taking the processors' time.
-type Pace = pace
-
-// NewPace makes one.
-func NewPace() *Pace { return newPace() }
-
-// Paced does a piece of work at its turn.
-func Paced(ctx context.Context, p *Pace, work func() error) error { return p.do(ctx, work) }
-
 // SpendHistories takes from the readers of histories what they have earned while nobody read one.
 func SpendHistories(ctx context.Context, v *Vault) error {
-	return v.stories.do(ctx, func() error {
-		v.stories.left = min(v.stories.left, 0)
+	return v.stories.Do(ctx, func() error {
+		<-time.After(pace.Burst)
 		return nil
 	})
 }

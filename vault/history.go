@@ -59,7 +59,7 @@ func (v *Vault) history(ctx context.Context, who access.Who, id journal.ID, befo
 	if err != nil {
 		return page, err
 	}
-	err = v.stories.do(ctx, func() error {
+	err = v.stories.Do(ctx, func() error {
 		return v.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
 			if page.Records, page.Next, err = journal.Story(r, id, before, limit); err != nil {
 				return err

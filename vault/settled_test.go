@@ -115,19 +115,19 @@ func TestWeekendOff(t *testing.T) {
 			l.deposit(vault.Deposit{}, []byte("on Friday"))
 			off(l)
 			l.deposit(vault.Deposit{}, []byte("on Monday"))
-			status, err := l.vault.Time(ctx, l.approver)
+			status, err := l.people.Time(ctx, l.approver)
 			if err != nil || len(status.Gaps) != 1 || status.Gaps[0].Length != weekend || len(status.Waits) != 1 ||
 				status.Waits[0].What != "trim" || status.Waits[0].Actor != l.custodian.Actor().ID {
 				t.Fatalf("the settled time is %+v, %v", status, err)
 			}
 			gap := status.Gaps[0]
 			for _, who := range []access.Who{l.custodian, l.operator, l.who} {
-				_, err := l.vault.AcknowledgeTime(ctx, who, gap.Index, gap.Length)
+				_, err := l.people.AcknowledgeTime(ctx, who, gap.Index, gap.Length)
 				l.wants("acknowledging without the role", err, access.ErrDenied)
 			}
-			_, err = l.vault.AcknowledgeTime(ctx, l.approver, gap.Index, gap.Length+time.Hour)
+			_, err = l.people.AcknowledgeTime(ctx, l.approver, gap.Index, gap.Length+time.Hour)
 			l.wants("acknowledging another length", err, journal.ErrNoGap)
-			status, err = l.vault.AcknowledgeTime(ctx, l.approver, gap.Index, gap.Length)
+			status, err = l.people.AcknowledgeTime(ctx, l.approver, gap.Index, gap.Length)
 			if l.must(err); len(status.Gaps) != 0 {
 				t.Errorf("after the acknowledgement the settled time is %+v", status)
 			}
@@ -180,7 +180,7 @@ func TestSupersededWaitsNoLonger(t *testing.T) {
 	l := newLifeRig(t, localHouse(t))
 	l.proposed()
 	later := l.proposed()
-	status, err := l.vault.Time(context.Background(), l.approver)
+	status, err := l.people.Time(context.Background(), l.approver)
 	if err != nil || len(status.Waits) != 1 || !status.Waits[0].Until.Equal(later.NotBefore) {
 		t.Errorf("what waits is %+v, %v; want the later one until %v", status.Waits, err, later.NotBefore)
 	}

@@ -17,6 +17,7 @@ import (
 	"muniment/vault/budget"
 	"muniment/vault/keys"
 	"muniment/vault/objects"
+	"muniment/vault/pace"
 )
 
 // Defaults of Config.
@@ -65,7 +66,7 @@ type Vault struct {
 	buffers  sync.Pool // *workspace
 	pool     keyPool
 	puts     puts
-	stories  *pace // the reading of histories
+	stories  *pace.Pace // the reading of histories
 	// spareKey authenticates cursors while the key service, which has the index key, is down.
 	spareKey keys.Secret
 
@@ -96,7 +97,7 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	v := &Vault{
 		unsealer: NewIndexer(cfg.Journal.View, service).unsealer, cfg: cfg, sessions: newSessions(),
 		locks: depositLocks{held: map[string]chan struct{}{}},
-		pool:  newKeyPool(cfg.Ahead), stories: newPace(),
+		pool:  newKeyPool(cfg.Ahead), stories: pace.New(),
 	}
 	if err := v.reindex(ctx); err != nil {
 		return nil, fmt.Errorf("opening the vault: %w", err)
@@ -139,4 +140,29 @@ func (v *Vault) Close() error {
 		return fmt.Errorf("closing the vault: %w", err)
 	}
 	return nil
+}
+
+// Rules are what the vault asks before it files a document. Package retention implements them. Its methods are called
+// inside decide: they only read.
+type Rules interface {
+	// File says under which rules a document may be filed now. An empty series means the tenant's default one.
+	// ErrNoSeries when the tenant has no such series.
+	File(r journal.Reader, tenant, series string) (Filing, error)
+	// MayErase returns nil if a document may be destroyed now, else why not: an error that wraps ErrRetained.
+	MayErase(r journal.Reader, tenant string, id journal.ID) error
+	// NewTenant returns the events that a new tenant begins with, its default series among them. They are committed by
+	// an actor of that tenant.
+	NewTenant() []journal.Event
+}
+
+// Filing is the rules' answer.
+type Filing struct {
+	Series string
+	// Scheduled says that a schedule item applies. A document in an unscheduled series can never be destroyed.
+	Scheduled bool
+	// RetainUntil is when the document may be destroyed at the earliest; zero while that is not known.
+	RetainUntil time.Time
+	// Immutable demands that the store was seen to enforce its locks (WORM): else the deposit is refused with
+	// ErrNotImmutable.
+	Immutable bool
 }

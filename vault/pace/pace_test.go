@@ -1,4 +1,4 @@
-package vault_test
+package pace_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"muniment/vault"
+	"muniment/vault/pace"
 )
 
 // TestPace: however many ask at once and again, their work takes a thirty-second of the processors' time; who asks now and
@@ -17,7 +17,7 @@ import (
 func TestPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		pace := vault.NewPace()
+		p := pace.New()
 		const piece = 10 * time.Millisecond
 		work := func() error {
 			<-time.After(piece)
@@ -28,7 +28,7 @@ func TestPace(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				for range 100 {
-					if err := vault.Paced(t.Context(), pace, work); err != nil {
+					if err := p.Do(t.Context(), work); err != nil {
 						t.Error(err)
 					}
 				}
@@ -42,13 +42,13 @@ func TestPace(t *testing.T) {
 		}
 		ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
 		defer stop()
-		if err := vault.Paced(ctx, pace, work); !errors.Is(err, context.DeadlineExceeded) {
+		if err := p.Do(ctx, work); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("giving up: %v", err)
 		}
 		<-time.After(time.Minute)
 		begun = time.Now()
 		for range 10 {
-			if err := vault.Paced(t.Context(), pace, work); err != nil {
+			if err := p.Do(t.Context(), work); err != nil {
 				t.Error(err)
 			}
 		}

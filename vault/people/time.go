@@ -1,4 +1,4 @@
-package vault
+package people
 
 import (
 	"context"
@@ -13,16 +13,16 @@ import (
 
 // Time says where the settled time stands, what waits in who's tenant, and which gaps somebody should acknowledge;
 // access.ViewKeys is needed.
-func (v *Vault) Time(ctx context.Context, who access.Who) (journal.TimeStatus, error) {
-	err := v.cfg.Door.Permit(ctx, who, access.ViewKeys)
+func (p *People) Time(ctx context.Context, who access.Who) (journal.TimeStatus, error) {
+	err := p.cfg.Door.Permit(ctx, who, access.ViewKeys)
 	if err != nil {
 		return journal.TimeStatus{}, fmt.Errorf("reading the settled time: %w", err)
 	}
-	return v.timeOf(ctx, who.Tenant)
+	return p.timeOf(ctx, who.Tenant)
 }
 
-func (v *Vault) timeOf(ctx context.Context, tenant string) (journal.TimeStatus, error) {
-	status, err := v.cfg.Journal.Time(ctx)
+func (p *People) timeOf(ctx context.Context, tenant string) (journal.TimeStatus, error) {
+	status, err := p.cfg.Journal.Time(ctx)
 	status.Waits = slices.DeleteFunc(status.Waits, func(w journal.Waiting) bool { return w.Tenant != tenant })
 	return status, err
 }
@@ -34,9 +34,9 @@ func (v *Vault) timeOf(ctx context.Context, tenant string) (journal.TimeStatus, 
 //
 // Errors: journal.ErrNoGap; journal.ErrOwnWait; journal.ErrNotPassed; approval.ErrTrial; access.ErrUnreleased, when it
 // is on record and in force, but no locked checkpoint covers it in time; access.ErrDenied.
-func (v *Vault) AcknowledgeTime(ctx context.Context, who access.Who, gap uint64,
+func (p *People) AcknowledgeTime(ctx context.Context, who access.Who, gap uint64,
 	length time.Duration) (journal.TimeStatus, error) {
-	_, acted := approval.Commit(ctx, v.cfg.Door, who, access.AcknowledgeTime,
+	_, acted := approval.Commit(ctx, p.cfg.Door, who, access.AcknowledgeTime,
 		func(view journal.View) (struct{}, []journal.Event, error) {
 			events, err := journal.Acknowledge(view, who.Actor().ID, gap, length)
 			return struct{}{}, events, err
@@ -44,7 +44,7 @@ func (v *Vault) AcknowledgeTime(ctx context.Context, who access.Who, gap uint64,
 	if acted != nil {
 		acted = fmt.Errorf("acknowledging a gap of settled time: %w", acted)
 	}
-	status, err := v.timeOf(ctx, who.Tenant)
+	status, err := p.timeOf(ctx, who.Tenant)
 	if acted == nil {
 		acted = err
 	}
