@@ -149,8 +149,8 @@ func (h *health) locks(ctx context.Context, _ time.Time) (detail, fix string, er
 			"upload's own lock ends a day after it%s", n, tried)
 }
 
-// erasures says whether the contents of erased documents can be deleted. Those that are locked wait for the end of
-// their lock, which is no failure.
+// erasures says whether the contents of erased documents can be deleted. A content that is locked waits for the end of
+// its lock, which is no failure.
 func (h *health) erasures(ctx context.Context, _ time.Time) (detail, fix string, err error) {
 	failing, err := h.cfg.Vault.FailingErasures(ctx)
 	switch {

@@ -76,7 +76,7 @@ type dutyRow struct {
 	err error
 }
 
-// dutyRows reads the rows of the documents that duties are about. One that cannot be read holds up no other.
+// dutyRows reads the rows of the documents that duties are about. A row that cannot be read holds up no other.
 func (v *Vault) dutyRows(ctx context.Context, due []journal.Duty) ([]dutyRow, error) {
 	rows := make([]dutyRow, len(due))
 	err := v.cfg.Journal.View(ctx, func(r journal.Reader) error {

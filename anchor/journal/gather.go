@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// gathering makes the items of a batch: entries, each with what the sealed rows that it names are now. Which these are
-// says the event, by its reducer. The tables of bound and unbound rows, which somebody may have written to, only hint
+// gathering makes the items of a batch: entries, each with what the sealed rows that it names are now. The event says
+// which these are, by its reducer. The tables of bound and unbound rows, which somebody may have written to, only hint
 // at the event that has erased a row that is not there.
 type gathering struct {
 	r        Reader
@@ -192,7 +192,7 @@ func (e *erasures) erases(p *Prover, at uint64, key []byte) (bool, error) {
 	return false, err
 }
 
-// scan looks at all events for those that unbind sealed rows. What it finds is proved when it is used.
+// scan looks at all events for those that unbind sealed rows. They are proved when they are used.
 func (e *erasures) scan(r Reader) error {
 	e.known = map[string]uint64{}
 	next := uint64(0)

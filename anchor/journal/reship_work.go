@@ -24,8 +24,8 @@ type reshipRow struct {
 // reshipProgress is how far it has come, for those who wait.
 type reshipProgress struct{ next, of uint64 }
 
-// reship ships all that was released again under the present shipping key, and swaps the head object to it. What was
-// broken off goes on where it was. The batches under the earlier key stay until they are found to be replaced.
+// reship ships all that was released again under the present shipping key, and swaps the head object to it. Work that
+// was broken off goes on where it was. The batches under the earlier key stay until they are found to be replaced.
 func (j *Journal) reship(ctx context.Context, key *shippingKey) error {
 	before := j.swapped.Load()
 	j.batches.mu.Lock() // a look at the batches would take those of the new key for leftovers

@@ -15,7 +15,7 @@ const (
 )
 
 // OutsideTime says how much time has passed by the clock of somebody else, such as a witness who has signed earlier
-// checkpoints and signs one now. Whoever controls this machine's clock has no power over it.
+// checkpoints and signs one now: nobody who controls this machine's clock has power over it.
 type OutsideTime interface {
 	// Since is how much time has passed at least since the log first had so many entries; 0 if that is not known. It
 	// is called at most once a minute for each open gap of settled time, and its error is logged.

@@ -16,7 +16,7 @@ import (
 // process that runs. Steps of the wall clock, however large or small, do not move it, and it stands still over a stop.
 // Two things leave a gap, which is on record with its length:
 //
-//   - a stop, which only the wall clock has measured. What waits does not count it;
+//   - a stop, which only the wall clock has measured, and which does not count for what waits;
 //   - a forward step of the wall clock. It may have been a machine that slept, or an attempt on what waits, so every
 //     waiting period that was running begins anew.
 //

@@ -116,9 +116,9 @@ func (j *Journal) begin(found tenureObject) (err error) {
 	return err
 }
 
-// join goes on with the tenure of this database, and writes the lease. What a process before has sent and given up may
-// still arrive, and would be taken for true: that it gave the lease back, above all, whereupon another server need not
-// wait. After this write it changes nothing.
+// join goes on with the tenure of this database, and writes the lease. A write that a process before has sent and given
+// up may still arrive, and would be taken for true: that it gave the lease back, above all, whereupon another server
+// need not wait. After this write it changes nothing.
 func (j *Journal) join(ctx context.Context, found tenureObject) error {
 	t := j.tenure
 	found.Ended = false

@@ -78,7 +78,7 @@ func (v *victim) purposes(id string) (all []string) {
 }
 
 // TestTwoGateways: a second server on a copy of the data folder, over the same stores, waits for the end of the first
-// one's lease. What either of them has handed out is in the one history that goes on.
+// one's lease. All that either of them has handed out is in the one history that goes on.
 func TestTwoGateways(t *testing.T) {
 	long(t, "it waits for the end of a lease")
 	t.Parallel()

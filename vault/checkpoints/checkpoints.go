@@ -3,8 +3,8 @@
 // release bucket were both put back to an earlier time does not go on as if nothing had followed.
 //
 // The key of each checkpoint has all that was signed, and the signature, after its reversed size: the newest lists
-// first, and whatever no key of the journal has signed is told by its name alone. What others put there costs a start
-// the listing of it, and nothing else; it is counted. The sweep never looks at the prefix.
+// first, and whatever no key of the journal has signed is told by its name alone. An object that others put there costs
+// a start the listing of it, and nothing else; it is counted. The sweep never looks at the prefix.
 package checkpoints
 
 import (

@@ -25,8 +25,8 @@ import (
 //	<Prefix><journal id>/<reversed size>.<root and signature>.<origin>
 //
 // The reversed size has twenty digits. Root and signature (Ed25519, without the note's hash of the key) are in base64
-// for file names (RFC 4648, section 5), without padding. Of the origin's characters, "_", "/", ":" and "." are "__",
-// "_s", "_c" and "_d". What is longer than an element of a key may be goes on in the next one.
+// for file names (RFC 4648, section 5), without padding. The origin's characters "_", "/", ":" and "." are "__", "_s",
+// "_c" and "_d". An origin that is longer than an element of a key may be goes on in the next one.
 func Key(id journal.ID, c journal.Checkpoint) (string, error) {
 	signature, err := signatureOf(c)
 	if err != nil {
