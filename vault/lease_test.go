@@ -35,7 +35,7 @@ func TestReadWithoutALease(t *testing.T) {
 	}
 	r.bucket.Inject(nil)
 	for _, id := range ids {
-		err := error(journal.ErrNoLease)
+		_, err := r.read(id)
 		for deadline := time.Now().Add(10 * time.Second); errors.Is(err, journal.ErrNoLease) &&
 			time.Now().Before(deadline); {
 			_, err = r.read(id)

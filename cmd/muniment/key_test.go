@@ -8,7 +8,6 @@ import (
 
 	"muniment/cmd/muniment/cli"
 	"muniment/cmd/muniment/node"
-	"muniment/openapi"
 )
 
 // keeper is the program as a person runs it: with an API key, and perhaps with a token for Vault.
@@ -31,14 +30,4 @@ func (k keeper) run(into any, args ...string) (string, bool) {
 		}
 	}
 	return stderr.String(), ok
-}
-
-// principal makes a principal with a role, and is the person who has its key.
-func (k keeper) principal(role string) keeper {
-	k.t.Helper()
-	var made openapi.CreatedPrincipal
-	if said, ok := k.run(&made, "principal", "create", "--name", "A "+role, "--role", role); !ok || made.Key == nil {
-		k.t.Fatal(said)
-	}
-	return keeper{k.t, map[string]string{"MUNIMENT_URL": k.env["MUNIMENT_URL"], "MUNIMENT_TOKEN": *made.Key}}
 }

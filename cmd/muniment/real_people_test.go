@@ -73,7 +73,7 @@ func TestRealFounding(t *testing.T) {
 	nobody := func(s *served) keeper { return keeper{t, map[string]string{"MUNIMENT_URL": s.url}} }
 
 	s := r.serve()
-	lost, ada := s.code(t, remote.AdministratorLine), ""
+	lost := s.code(t, remote.AdministratorLine)
 	if said, ok := nobody(s).run(nil, "whoami"); ok {
 		t.Errorf("without a key: %s", said)
 	}
@@ -89,7 +89,7 @@ func TestRealFounding(t *testing.T) {
 	}
 
 	s = r.serve()
-	ada = s.code(t, remote.AdministratorLine)
+	ada := s.code(t, remote.AdministratorLine)
 	s.code(t, remote.ApproverLine)
 	if said, ok := nobody(s).run(nil, "principal", "claim", lost); ok || !strings.Contains(said, "404") {
 		t.Errorf("a code of the start before: %s", said)
