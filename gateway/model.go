@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"encoding/base64"
 	"encoding/hex"
 	"slices"
@@ -83,8 +84,31 @@ func entries(names names, records []journal.Record) []openapi.Entry {
 		if !r.Doc.IsZero() {
 			out[i].Document = optional(r.Doc.String())
 		}
+		about := map[string]string{}
+		for _, id := range peopleIn(r) {
+			if name := names[id]; name != "" {
+				about[id] = name
+			}
+		}
+		if len(about) > 0 {
+			out[i].Names = &about
+		}
 	}
 	return out
+}
+
+// peopleIn are the principals whom an event is about, besides the one that has caused it.
+func peopleIn(r journal.Record) []string {
+	var data struct {
+		Principal     string `json:"principal"`
+		Administrator string `json:"administrator"`
+		Approver      string `json:"approver"`
+	}
+	if json.Unmarshal(r.Data, &data) != nil {
+		return nil
+	}
+	return slices.DeleteFunc([]string{data.Principal, data.Administrator, data.Approver},
+		func(id string) bool { return id == "" })
 }
 
 // names are display names, by the ids of actors, without those that the caller may not see.
@@ -105,11 +129,11 @@ func (s *Server) names(r *request, actors ...string) names {
 	return known
 }
 
-// actors looks up who caused some events.
+// actors looks up who caused some events, and whom they are about.
 func (s *Server) actors(r *request, records []journal.Record) names {
-	ids := make([]string, len(records))
-	for i, one := range records {
-		ids[i] = one.Actor
+	var ids []string
+	for _, one := range records {
+		ids = append(append(ids, one.Actor), peopleIn(one)...)
 	}
 	return s.names(r, ids...)
 }

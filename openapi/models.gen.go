@@ -611,6 +611,9 @@ type Entry struct {
 	// Index Of its leaf.
 	Index uint64 `json:"index"`
 
+	// Names The display names of the principals whom the body is about, by their ids, given as actor_name is.
+	Names *map[string]string `json:"names,omitempty"`
+
 	// Nonce 16 random bytes, in base64.
 	Nonce []byte `json:"nonce"`
 
