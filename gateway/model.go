@@ -1,9 +1,9 @@
 package gateway
 
 import (
-	"encoding/json"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"time"
 
