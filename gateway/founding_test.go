@@ -38,11 +38,19 @@ func TestFounding(t *testing.T) {
 	r.call(http.MethodPost, "/v1/founding", names, trial).json(t, &begun)
 	for what, code := range map[string]string{
 		"a code of a founding that was stopped": stopped.Approver.Code,
-		"an earlier code":                       first.Administrator.Code, "no code": "", "another": "mun_once_" + strings.Repeat("a", 32),
+		"an earlier code":                       first.Administrator.Code, "another": "mun_once_" + strings.Repeat("a", 32),
 		"a key": trial,
 	} {
 		wants(t, what, r.call(http.MethodPost, "/v1/claims", asText(openapi.NewClaim{Code: code}), ""), 404,
-			"not-found")
+			"code-not-open")
+	}
+	if a := r.call(http.MethodPost, "/v1/claims", "{}", ""); a.problem() != "bad-request" ||
+		!strings.Contains(string(a.body), "code is missing") {
+		t.Errorf("claiming without a code: %d %s", a.status, a.body)
+	}
+	if m := r.admin("/metrics").Body.String(); !strings.Contains(m, "\nmuniment_foundings_under_way 1\n") ||
+		!strings.Contains(m, "\nmuniment_recoveries_under_way 0\n") {
+		t.Error("the metrics do not tell of the founding")
 	}
 	one := r.claim(begun.Administrator.Code)
 	if one.Founded || one.InForce || one.Key == "" || len(one.Fingerprint) != 19 {
@@ -51,7 +59,7 @@ func TestFounding(t *testing.T) {
 	wants(t, "a founder's key before the founding", r.call(http.MethodGet, "/v1/whoami", "", one.Key), 401,
 		"key-unapproved")
 	wants(t, "a code that was used", r.call(http.MethodPost, "/v1/claims",
-		asText(openapi.NewClaim{Code: begun.Administrator.Code}), ""), 404, "not-found")
+		asText(openapi.NewClaim{Code: begun.Administrator.Code}), ""), 404, "code-not-open")
 	wants(t, "the trial goes on", r.call(http.MethodGet, "/v1/whoami", "", trial), 200, "")
 	two := r.claim(begun.Approver.Code)
 	if !two.Founded || !two.InForce {
@@ -67,7 +75,7 @@ func TestFounding(t *testing.T) {
 		*self.Principal.Name != ada || len(self.Principal.Grants) != 1 {
 		t.Errorf("the administrator is %+v", self)
 	}
-	wants(t, "stopping what is over", r.call(http.MethodDelete, "/v1/founding", "", two.Key), 404, "not-found")
+	wants(t, "stopping what is over", r.call(http.MethodDelete, "/v1/founding", "", two.Key), 404, "nothing-begun")
 	wants(t, "founding once more", r.call(http.MethodPost, "/v1/founding", names, one.Key), 409, "not-trial")
 }
 
@@ -92,7 +100,7 @@ func TestGrantsTakeTwo(t *testing.T) {
 	wants(t, "approving without a digest", r.call(http.MethodPost, approval, `{"digest":"x"}`, r.approver), 400,
 		"bad-request")
 	wants(t, "approving nothing", r.call(http.MethodPost, "/v1/grants/"+created.ID+"/approval", now, r.approver), 404,
-		"not-found")
+		"no-proposal")
 	a := r.approve(id)
 	wants(t, "approving", a, 200, "")
 	var done openapi.GrantProposal
@@ -117,12 +125,22 @@ func TestGrantsTakeTwo(t *testing.T) {
 	}
 	first, second := propose(`[{"role":"auditor"}]`), propose(`[{"role":"depositor"}]`)
 	wants(t, "approving the earlier", r.call(http.MethodPost, "/v1/grants/"+*first.ID+"/approval",
-		asText(openapi.NewApproval{Digest: first.Digest}), r.approver), 404, "not-found")
+		asText(openapi.NewApproval{Digest: first.Digest}), r.approver), 404, "no-proposal")
 	refusal := "/v1/grants/" + *second.ID + "/refusal"
 	wants(t, "declining as a reader", r.call(http.MethodPost, refusal, "", claimed.Key), 403, "denied")
-	wants(t, "declining", r.call(http.MethodPost, refusal, "", r.approver), 200, "")
+	declined := r.call(http.MethodPost, refusal, "", r.approver)
+	var ended openapi.GrantProposal
+	if declined.json(t, &ended); ended.State != openapi.GrantProposalStateDeclined {
+		t.Errorf("declining: %d %s", declined.status, declined.body)
+	}
+	wants(t, "declining again", r.call(http.MethodPost, refusal, "", r.approver), 404, "no-proposal")
+	decided := r.call(http.MethodPost, "/v1/grants/"+id+"/refusal", "", r.approver)
+	if wants(t, "declining what was approved", decided, 409, "proposal-over"); !strings.Contains(string(decided.body),
+		"It has been decided") {
+		t.Errorf("declining what was approved: %s", decided.body)
+	}
 	wants(t, "approving what was declined", r.call(http.MethodPost, "/v1/grants/"+*second.ID+"/approval",
-		asText(openapi.NewApproval{Digest: second.Digest}), r.approver), 404, "not-found")
+		asText(openapi.NewApproval{Digest: second.Digest}), r.approver), 404, "no-proposal")
 
 	for grants, code := range map[string]string{
 		`[{"role":"administrator"}]`: "forbidden-roles", `[{"role":"emperor"}]`: "bad-metadata",
@@ -131,6 +149,9 @@ func TestGrantsTakeTwo(t *testing.T) {
 		a := r.call(http.MethodPost, "/v1/grants", of(grants), r.administrator)
 		if a.problem() != code {
 			t.Errorf("proposing %s: %d %s, want %s", grants, a.status, a.body, code)
+		}
+		if code == "unknown-series" && !strings.Contains(string(a.body), "A role without a series is for the whole tenant") {
+			t.Errorf("proposing %s: %s", grants, a.body)
 		}
 	}
 }
@@ -172,6 +193,10 @@ func TestPrincipalsAsTheyWere(t *testing.T) {
 	wants(t, "no time", r.call(http.MethodGet, "/v1/principals?at=yesterday", "", r.approver), 400, "bad-request")
 	wants(t, "before its creation", r.call(http.MethodGet, "/v1/principals/"+id+"?at=2026-01-01T00:00:00Z", "",
 		r.approver), 404, "not-found")
-	wants(t, "listing as a reader", r.call(http.MethodGet, "/v1/principals", "", token), 403, "denied")
+	a = r.call(http.MethodGet, "/v1/principals", "", token)
+	if wants(t, "listing as a reader", a, 403, "denied"); !strings.Contains(string(a.body),
+		"the role records_officer, approver, auditor or administrator, for the whole tenant") {
+		t.Errorf("the refusal does not say who may: %s", a.body)
+	}
 	wants(t, "showing as a reader", r.call(http.MethodGet, "/v1/principals/"+id, "", token), 403, "denied")
 }

@@ -2,11 +2,14 @@ package gateway
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 
 	"muniment/anchor/journal"
 	"muniment/gateway/problem"
 	"muniment/openapi"
+	"muniment/vault"
+	"muniment/vault/approval"
 	"muniment/vault/people"
 )
 
@@ -41,7 +44,27 @@ func (s *Server) proposeGrants(r *request) error {
 		return err
 	}
 	proposed, err := s.cfg.People.ProposeGrants(r.Request().Context(), r.who, id, grants)
-	return s.proposal(r, http.StatusCreated, proposed, err)
+	if errors.Is(err, approval.ErrOwnRequest) {
+		err = problem.New(problem.SecondPerson, "Nobody widens their own power: another administrator proposes it.")
+	}
+	return s.proposal(r, http.StatusCreated, proposed, grantFault(err))
+}
+
+// grantFault is an error about grants with what to do about it: that of a document's series does not fit.
+func grantFault(err error) error {
+	if errors.Is(err, vault.ErrNoSeries) {
+		return problem.New(problem.UnknownSeries, "muniment series list shows those that there are. A role without a "+
+			"series is for the whole tenant.")
+	}
+	return err
+}
+
+// decided is an error about a proposal: one that is over was decided, or replaced.
+func decided(err error) error {
+	if errors.Is(err, approval.ErrOver) {
+		return problem.New(problem.ProposalOver, problem.NoProposal.Explanation)
+	}
+	return err
 }
 
 func (s *Server) approveGrants(r *request) error {
@@ -58,7 +81,7 @@ func (s *Server) approveGrants(r *request) error {
 		return problem.New(problem.BadRequest, "digest wants 32 bytes in standard base64.")
 	}
 	approved, err := s.cfg.People.ApproveGrants(r.Request().Context(), r.who, id, digest)
-	return s.proposal(r, http.StatusOK, approved, err)
+	return s.proposal(r, http.StatusOK, approved, decided(err))
 }
 
 func (s *Server) declineGrants(r *request) error {
@@ -67,7 +90,7 @@ func (s *Server) declineGrants(r *request) error {
 		return err
 	}
 	declined, err := s.cfg.People.DeclineGrants(r.Request().Context(), r.who, id)
-	return s.proposal(r, http.StatusOK, declined, err)
+	return s.proposal(r, http.StatusOK, declined, decided(err))
 }
 
 // proposal answers an act that came to a proposal and err.

@@ -5,7 +5,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"muniment/anchor/journal"
 	"muniment/vault"
+	"muniment/vault/access"
 )
 
 // promiseMetrics shows what /readyz says in words about what the promise to depositors rests on. A number that
@@ -59,6 +61,10 @@ func promiseMetricsOf() []promiseMetric {
 				status, err := c.Journal.Time(ctx)
 				return status.Behind().Seconds(), err == nil
 			}},
+		{desc("muniment_recoveries_under_way", "Tenants in which the operator puts two other people in the place of the "+
+			"administrator and the approver."), prometheus.GaugeValue, foundings(access.Tenancy.Recovery)},
+		{desc("muniment_foundings_under_way", "Tenants that wait for the claims of their founders."),
+			prometheus.GaugeValue, foundings(func(t access.Tenancy) bool { return t.Founding != nil && !t.Recovery() })},
 		{desc("muniment_locks_overdue", "Documents whose lock should have been extended more than an hour ago."),
 			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
 				n, err := c.Vault.OverdueLocks(ctx)
@@ -74,6 +80,22 @@ func promiseMetricsOf() []promiseMetric {
 				f, err := c.Vault.FailingErasures(ctx)
 				return float64(f.Count), err == nil
 			}},
+	}
+}
+
+// foundings counts the tenants of a kind.
+func foundings(of func(access.Tenancy) bool) func(context.Context, Config) (float64, bool) {
+	return func(ctx context.Context, c Config) (n float64, ok bool) {
+		err := c.Journal.View(ctx, func(r journal.Reader) error {
+			tenancies, err := c.Door.Authority().Tenancies(r)
+			for _, one := range tenancies {
+				if of(one) {
+					n++
+				}
+			}
+			return err
+		})
+		return n, err == nil
 	}
 }
 

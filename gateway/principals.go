@@ -68,7 +68,7 @@ func (s *Server) createPrincipal(r *request) error {
 		proposed := grantProposal(s.names(r, p.Proposer), *p)
 		out.Proposal = &proposed
 	}
-	return r.acted(http.StatusCreated, out, err)
+	return r.acted(http.StatusCreated, out, grantFault(err))
 }
 
 func (s *Server) renamePrincipal(r *request) error {
@@ -168,42 +168,3 @@ func principal(p people.Principal) openapi.Principal {
 
 // happened says whether an act of authority is on record, covered by a locked checkpoint or not.
 func happened(err error) bool { return err == nil || errors.Is(err, access.ErrUnreleased) }
-
-func (s *Server) foundTenant(r *request) error {
-	var in openapi.NewFounding
-	if err := s.json(r, &in); err != nil {
-		return err
-	}
-	begun, err := s.cfg.People.Found(r.Request().Context(), r.who, in.Administrator, in.Approver)
-	out := openapi.Founding{Administrator: founder(begun.Administrator), Approver: founder(begun.Approver)}
-	return r.acted(http.StatusCreated, out, err)
-}
-
-func (s *Server) stopFounding(r *request) error {
-	err := s.cfg.People.StopFounding(r.Request().Context(), r.who)
-	return r.acted(http.StatusOK, openapi.Stopped{Stopped: true}, err)
-}
-
-func founder(f people.FounderCode) openapi.FounderCode {
-	return openapi.FounderCode{
-		Principal: f.Principal.String(), Name: optional(f.Name), Code: f.Code.Reveal(), LapsesAt: f.Lapses.UTC(),
-	}
-}
-
-// claimKey is called by people who have no credential but the code.
-func (s *Server) claimKey(r *request) error {
-	var in openapi.NewClaim
-	if err := s.json(r, &in); err != nil {
-		return err
-	}
-	name := ""
-	if in.Name != nil {
-		name = *in.Name
-	}
-	claimed, err := s.cfg.People.Claim(r.Request().Context(), in.Code, name)
-	out := openapi.Claim{
-		Key: claimed.Key.Reveal(), Fingerprint: string(claimed.Key.Fingerprint()), InForce: claimed.InForce,
-		Founded: claimed.Founded, Principal: principal(claimed.Principal),
-	}
-	return r.acted(http.StatusCreated, out, err)
-}

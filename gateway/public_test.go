@@ -55,7 +55,7 @@ func TestPublicRequestsArePaced(t *testing.T) {
 	if a := ask(bundle, "192.0.2.1"); a.status != http.StatusOK {
 		t.Errorf("two seconds later: %d %s", a.status, a.body)
 	}
-	for i, want := range []string{"not-found", "too-many-requests"} { // an attempt at a code counts as ten requests
+	for i, want := range []string{"code-not-open", "too-many-requests"} { // an attempt at a code counts as ten requests
 		a := r.do(http.MethodPost, "/v1/claims", strings.NewReader(`{"code":"mun_once_x"}`), with("Authorization", ""),
 			with("X-Forwarded-For", "192.0.2.4"), with("Content-Type", "application/json"))
 		if a.problem() != want {

@@ -110,6 +110,7 @@ func (e GrantRole) Valid() bool {
 const (
 	GrantProposalStateApproved   GrantProposalState = "approved"
 	GrantProposalStateBegun      GrantProposalState = "begun"
+	GrantProposalStateDeclined   GrantProposalState = "declined"
 	GrantProposalStateDone       GrantProposalState = "done"
 	GrantProposalStateLapsed     GrantProposalState = "lapsed"
 	GrantProposalStateProposed   GrantProposalState = "proposed"
@@ -122,6 +123,8 @@ func (e GrantProposalState) Valid() bool {
 	case GrantProposalStateApproved:
 		return true
 	case GrantProposalStateBegun:
+		return true
+	case GrantProposalStateDeclined:
 		return true
 	case GrantProposalStateDone:
 		return true
@@ -728,13 +731,13 @@ type GrantProposal struct {
 	// the body.
 	ProposerName *string `json:"proposer_name,omitempty"`
 
-	// State `proposed`: it waits for somebody's approval. `done`: it is in force. `superseded`: it was declined, or a later
-	// proposal has taken its place.
+	// State `proposed`: it waits for somebody's approval. `done`: it is in force. `declined`: somebody has said no.
+	// `superseded`: a later proposal has taken its place.
 	State GrantProposalState `json:"state"`
 }
 
-// GrantProposalState `proposed`: it waits for somebody's approval. `done`: it is in force. `superseded`: it was declined, or a later
-// proposal has taken its place.
+// GrantProposalState `proposed`: it waits for somebody's approval. `done`: it is in force. `declined`: somebody has said no.
+// `superseded`: a later proposal has taken its place.
 type GrantProposalState string
 
 // GrantProposalList Proposals of grants.

@@ -41,7 +41,7 @@ func causes() []cause {
 		{people.ErrFounded, NotTrial},
 		{people.ErrFounding, FoundingOpen},
 		{people.ErrRoles, ForbiddenRoles},
-		{people.ErrNoProposal, NotFound},
+		{people.ErrNoProposal, NoProposal},
 		{people.ErrChanged, Changed},
 		{people.ErrNoKey, Unclaimed},
 		{vault.ErrNotFound, NotFound},

@@ -43,7 +43,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"people.ErrFounded":          {people.ErrFounded, 409, "not-trial"},
 		"people.ErrFounding":         {people.ErrFounding, 409, "founding"},
 		"people.ErrRoles":            {people.ErrRoles, 409, "forbidden-roles"},
-		"people.ErrNoProposal":       {people.ErrNoProposal, 404, "not-found"},
+		"people.ErrNoProposal":       {people.ErrNoProposal, 404, "no-proposal"},
 		"people.ErrChanged":          {people.ErrChanged, 409, "changed"},
 		"people.ErrNoKey":            {people.ErrNoKey, 409, "unclaimed"},
 		"access.ErrDenied":           {access.ErrDenied, 403, "denied"},

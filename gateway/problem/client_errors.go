@@ -35,6 +35,14 @@ var (
 			"somebody else with the role."}
 	NotFound = Kind{"not-found", http.StatusNotFound, "There is no such thing", false,
 		"It does not exist, or it is not one of your tenant's."}
+	BadCode = Kind{"code-not-open", http.StatusNotFound, "The code opens nothing", false,
+		"It is mistyped, used, replaced by a newer one, or has lapsed. Ask who gave it to you for another (muniment " +
+			"principal code; a founder: muniment principal found, or a start of the server). If you have not used it, " +
+			"somebody else may have: tell an administrator."}
+	NoProposal = Kind{"no-proposal", http.StatusNotFound, "There is no such proposal", false,
+		"It has been decided, or a later one took its place: muniment principal approve lists what waits."}
+	NothingBegun = Kind{"nothing-begun", http.StatusNotFound, "Nothing is under way", false,
+		"No founding and no recovery is under way: there is nothing to stop."}
 	NoSuchRoute = Kind{"no-such-route", http.StatusNotFound, "There is no such call", false,
 		"The contract, openapi/openapi.yaml, lists every call."}
 	MethodNotAllowed = Kind{"method-not-allowed", http.StatusMethodNotAllowed, "Not with this method", false,
@@ -112,7 +120,7 @@ var (
 		"The content is not what was announced", false,
 		"Its SHA-256 or its length differs from what the request says. Nothing was kept; check the file and send " +
 			"it again."}
-	BadMetadata = Kind{"bad-metadata", http.StatusUnprocessableEntity, "The metadata breaks a rule", false,
+	BadMetadata = Kind{"bad-metadata", http.StatusUnprocessableEntity, "A field breaks a rule", false,
 		"The detail names the field and the rule."}
 	PurposeUnlisted = Kind{"purpose-unlisted", http.StatusUnprocessableEntity, "This is not a purpose of the tenant's",
 		false, "The tenant's documents are read for the purposes of its list only; the detail names them, and " +

@@ -4,7 +4,8 @@ package problem
 func Kinds() []Kind {
 	return []Kind{
 		BadRequest, UnknownParameter, BadBody, BadID, BadDigest, BadCursor, PurposeMissing, BadPurpose, Interrupted,
-		Unauthenticated, KeyUnapproved, Denied, SecondPerson, NotFound, NoSuchRoute, MethodNotAllowed,
+		Unauthenticated, KeyUnapproved, Denied, SecondPerson, NotFound, BadCode,
+		NoProposal, NothingBegun, NoSuchRoute, MethodNotAllowed,
 		DispositionRequired, TooSlow, Conflict, Ambiguous, Trial, NotTrial, FoundingOpen, Unclaimed, Changed,
 		ForbiddenRoles, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, ProposalOpen,
 		ProposalOver, Unapproved,

@@ -154,7 +154,7 @@ type ClientInterface interface {
 	//
 	// Draws an API key for the principal that the code is of. The key is in this answer and nowhere else; the code is void
 	// from then on. Needs no credential but the code, which says nothing when it is wrong, used or lapsed: each is answered
-	// `404`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
+	// `404` with `/problems/code-not-open`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
 	// claim of a founding ends it: both founders' keys are in force, and every other key of the tenant is revoked.
 	//
 	// Takes any type of body and a specified content type.
@@ -166,7 +166,7 @@ type ClientInterface interface {
 	//
 	// Draws an API key for the principal that the code is of. The key is in this answer and nowhere else; the code is void
 	// from then on. Needs no credential but the code, which says nothing when it is wrong, used or lapsed: each is answered
-	// `404`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
+	// `404` with `/problems/code-not-open`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
 	// claim of a founding ends it: both founders' keys are in force, and every other key of the tenant is revoked.
 	//
 	// Takes a body of the `application/json` content type.
@@ -871,7 +871,7 @@ func (c *Client) RecordBackup(ctx context.Context, body RecordBackupJSONRequestB
 //
 // Draws an API key for the principal that the code is of. The key is in this answer and nowhere else; the code is void
 // from then on. Needs no credential but the code, which says nothing when it is wrong, used or lapsed: each is answered
-// `404`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
+// `404` with `/problems/code-not-open`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
 // claim of a founding ends it: both founders' keys are in force, and every other key of the tenant is revoked.
 //
 // Takes any type of body and a specified content type.
@@ -893,7 +893,7 @@ func (c *Client) ClaimKeyWithBody(ctx context.Context, contentType string, body 
 //
 // Draws an API key for the principal that the code is of. The key is in this answer and nowhere else; the code is void
 // from then on. Needs no credential but the code, which says nothing when it is wrong, used or lapsed: each is answered
-// `404`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
+// `404` with `/problems/code-not-open`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
 // claim of a founding ends it: both founders' keys are in force, and every other key of the tenant is revoked.
 //
 // Takes a body of the `application/json` content type.
@@ -4734,7 +4734,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Draws an API key for the principal that the code is of. The key is in this answer and nowhere else; the code is void
 	// from then on. Needs no credential but the code, which says nothing when it is wrong, used or lapsed: each is answered
-	// `404`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
+	// `404` with `/problems/code-not-open`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
 	// claim of a founding ends it: both founders' keys are in force, and every other key of the tenant is revoked.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4746,7 +4746,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Draws an API key for the principal that the code is of. The key is in this answer and nowhere else; the code is void
 	// from then on. Needs no credential but the code, which says nothing when it is wrong, used or lapsed: each is answered
-	// `404`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
+	// `404` with `/problems/code-not-open`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
 	// claim of a founding ends it: both founders' keys are in force, and every other key of the tenant is revoked.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -11694,7 +11694,7 @@ func (c *ClientWithResponses) RecordBackupWithResponse(ctx context.Context, body
 //
 // Draws an API key for the principal that the code is of. The key is in this answer and nowhere else; the code is void
 // from then on. Needs no credential but the code, which says nothing when it is wrong, used or lapsed: each is answered
-// `404`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
+// `404` with `/problems/code-not-open`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
 // claim of a founding ends it: both founders' keys are in force, and every other key of the tenant is revoked.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11712,7 +11712,7 @@ func (c *ClientWithResponses) ClaimKeyWithBodyWithResponse(ctx context.Context, 
 //
 // Draws an API key for the principal that the code is of. The key is in this answer and nowhere else; the code is void
 // from then on. Needs no credential but the code, which says nothing when it is wrong, used or lapsed: each is answered
-// `404`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
+// `404` with `/problems/code-not-open`. Where `in_force` is false, the person reads the fingerprint to an approver, who approves the key. The second
 // claim of a founding ends it: both founders' keys are in force, and every other key of the tenant is revoked.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"strings"
+
 	"muniment/anchor/journal"
 )
 
@@ -23,7 +25,35 @@ func (g *Guard) Authorize(a Action, s Scope, doc journal.ID) error {
 	if err != nil || p.Covers(s) {
 		return err
 	}
-	return g.Refuse(a, s, doc, ErrDenied)
+	answer := ErrDenied
+	if s.Series == "" && doc.IsZero() {
+		answer = &tenantDenied{a}
+	}
+	return g.Refuse(a, s, doc, answer)
+}
+
+// tenantDenied is ErrDenied for an act in the whole tenant, of which anybody may know who does it: the roles are those
+// of the built-in matrix. A refusal about a series or a document says no more than ErrDenied.
+type tenantDenied struct{ act Action }
+
+func (d *tenantDenied) Error() string { return ErrDenied.Error() }
+
+func (d *tenantDenied) Unwrap() error { return ErrDenied }
+
+// Detail says who may do the act.
+func (d *tenantDenied) Detail() string {
+	var roles []string
+	for _, role := range Roles() {
+		if role.permits(d.act) {
+			roles = append(roles, string(role))
+		}
+	}
+	which := strings.Join(roles, ", ")
+	if at := strings.LastIndex(which, ", "); at >= 0 {
+		which = which[:at] + " or " + which[at+2:]
+	}
+	return "This takes the role " + which + ", for the whole tenant. muniment whoami says which roles you have, muniment " +
+		"principal matrix what each permits. The denial is on record."
 }
 
 // Tenancy says how the principal's tenant was founded.

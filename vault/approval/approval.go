@@ -38,6 +38,7 @@ const (
 	Done       State = "done"
 	Lapsed     State = "lapsed"
 	Superseded State = "superseded" // by a later proposal
+	Declined   State = "declined"   // for users whose proposals somebody may decline
 )
 
 // Open says whether the proposal waits for its approval, or for its time.

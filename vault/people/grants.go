@@ -211,7 +211,7 @@ func (p *People) DeclineGrants(ctx context.Context, who access.Who, id journal.I
 		if err != nil {
 			return journal.Change{}, err
 		}
-		out.State = approval.Superseded
+		out.State = approval.Declined
 		return journal.Change{Events: []journal.Event{access.GrantsDeclined.New(journal.ID{},
 			access.GrantsDeclinedData{ID: id, Principal: s.Principal})}}, nil
 	})

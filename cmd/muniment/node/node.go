@@ -45,6 +45,8 @@ type Node struct {
 	anchored    chan error // the publisher's end
 	stopSweeps  context.CancelFunc
 	swept       chan struct{} // closed when no sweep is under way any more
+	stopWarning context.CancelFunc
+	warned      chan struct{} // closed when nothing is warned of any more
 	stopMemory  context.CancelFunc
 	remembered  chan struct{} // closed when no checkpoint is written any more
 	stopLocking context.CancelFunc
@@ -187,6 +189,13 @@ func (n *Node) startWorkers(ctx context.Context, log *slog.Logger) {
 		defer close(n.swept)
 		every(sweeps, sweepEvery, func(ctx context.Context) { n.sweep(ctx, log) })
 	}()
+	warnings, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n.stopWarning, n.warned = stop, make(chan struct{})
+	go func() {
+		defer close(n.warned)
+		n.warnOfFoundings(warnings, log)
+		every(warnings, warnEvery, func(ctx context.Context) { n.warnOfFoundings(ctx, log) })
+	}()
 	remembers, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stopMemory, n.remembered = stop, make(chan struct{})
 	go func() {
@@ -280,6 +289,10 @@ func (n *Node) Close() error {
 	if n.stopSweeps != nil {
 		n.stopSweeps()
 		<-n.swept
+	}
+	if n.stopWarning != nil {
+		n.stopWarning()
+		<-n.warned
 	}
 	if n.Keys != nil {
 		errs = append(errs, n.Keys.Close())
