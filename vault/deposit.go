@@ -253,7 +253,7 @@ func (in *intake) unclaimed(r journal.Reader, objectKey string) error {
 func newDeposited(in *intake, up uploaded, filing Filing, commitment []byte, now time.Time) DocumentDepositedData {
 	data := DocumentDepositedData{
 		Series: filing.Series, Scheduled: filing.Scheduled, RecordDate: in.RecordDate, LedgerRefs: in.LedgerRefs,
-		LockDue: now.Add(lockAfter), Size: up.size, Commitment: commitment, Object: up.object,
+		LockDue: lockDue(up.locked, now), Size: up.size, Commitment: commitment, Object: up.object,
 	}
 	if !filing.RetainUntil.IsZero() {
 		until := filing.RetainUntil.UTC().Truncate(time.Second)

@@ -251,7 +251,7 @@ func reduceErased(w *journal.Writer, e journal.Entry, d DocumentErasedData) erro
 	if !ok || row.Erased {
 		return errors.New("erasing a document: there is none, or it is erased already")
 	}
-	if err := w.Owe(eraseDuty, e.At); err != nil {
+	if err := w.Owe(eraseDuty, time.Time{}); err != nil {
 		return err
 	}
 	counted := versionKey(e.Tenant, d.KeyVersion)

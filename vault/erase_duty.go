@@ -88,8 +88,12 @@ func (v *Vault) lockEnds(ctx context.Context, o StoredObject) (time.Time, error)
 		return time.Time{}, err
 	}
 	now := v.cfg.Clock.Now()
-	if info.RetainUntil.After(now) {
+	switch {
+	case info.RetainUntil.After(now):
 		return info.RetainUntil, nil
+	case !info.Held && !info.RetainUntil.IsZero():
+		return time.Time{}, fmt.Errorf("its lock has ended by this clock, and by the store's it has not: %w",
+			objects.ErrLocked)
 	}
 	return now.Add(heldAgain), nil
 }

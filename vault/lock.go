@@ -14,9 +14,11 @@ import (
 const (
 	// lockDuty is the duty to keep a document's object locked.
 	lockDuty = "lock"
-	// lockAfter is how long after a deposit the duty is due: the upload's own lock holds for a day, so a busy hour of
-	// deposits need not wait for its locks as well.
+	// lockAfter is how long after an upload has begun the duty is due: the upload's own lock holds for a day, so a busy
+	// hour of deposits need not wait for its locks as well.
 	lockAfter = time.Hour
+	// lockLatest is how long before the end of the upload's own lock the duty is due at the latest.
+	lockLatest = uploadLock / 2
 	// rollingLock is how long an object is locked at a time while its retention date is not known.
 	rollingLock = 90 * 24 * time.Hour
 	// rollAgain is when such a lock is extended.
@@ -32,6 +34,19 @@ func (v *Vault) workLocks(ctx context.Context) {
 	if err := v.cfg.Journal.Work(ctx, v.lockWorker()); err != nil && ctx.Err() == nil {
 		v.cfg.Log.Error("the lock duty has ended", "error", err)
 	}
+}
+
+// lockDue is when the lock duty is due of an object that its upload has locked, and whose deposit is committed now. It
+// goes by the end of that lock, which is the store's: the journal's time may be far ahead of the clock.
+func lockDue(locked, now time.Time) time.Time {
+	due := locked.Add(lockAfter - uploadLock)
+	if now.After(due) { // the upload took long
+		due = now
+	}
+	if latest := locked.Add(-lockLatest); due.After(latest) {
+		due = latest
+	}
+	return due
 }
 
 func (v *Vault) lockWorker() journal.Worker {
@@ -103,7 +118,7 @@ func (v *Vault) lockOne(ctx context.Context, row dutyRow) (time.Time, error) {
 	if row.RetainUntil != 0 {
 		until, again = time.Unix(row.RetainUntil, 0).UTC(), time.Time{}
 		if !until.After(now) {
-			return again, nil // there is nothing left to lock, and stores refuse a date that has passed
+			return again, v.passed(ctx, row)
 		}
 	}
 	err := v.cfg.Objects.Retain(ctx, row.Object.Key, row.Object.Version, until)
@@ -115,4 +130,15 @@ func (v *Vault) lockOne(ctx context.Context, row dutyRow) (time.Time, error) {
 		again, err = now.Add(rollAgain), nil
 	}
 	return again, err
+}
+
+// passed ends the duty of a document whose retention date has passed: there is nothing left to lock, and stores refuse
+// such a date. A store that goes by its own clock answers only a request that is signed by nearly the same, so it is
+// asked about the object first: a clock that is ahead must not end the duty.
+func (v *Vault) passed(ctx context.Context, row dutyRow) error {
+	_, err := v.cfg.Objects.Stat(ctx, row.Object.Key, row.Object.Version)
+	if errors.Is(err, objects.ErrNotFound) {
+		return nil
+	}
+	return err
 }

@@ -199,6 +199,7 @@ func notStores(err error) bool {
 // uploaded is content that has been stored and is not on record yet.
 type uploaded struct {
 	object StoredObject
+	locked time.Time // until when
 	size   int64
 	digest [sha256.Size]byte
 }
@@ -212,6 +213,7 @@ func (v *Vault) upload(ctx context.Context, who access.Who, d *Deposit, own *own
 	}
 	defer memory.Free()
 	now := v.cfg.Clock.Now()
+	locked := now.Add(uploadLock)
 	objectKey, err := v.newObjectKey(tenant, now)
 	if err != nil {
 		return uploaded{}, err
@@ -234,7 +236,7 @@ func (v *Vault) upload(ctx context.Context, who access.Who, d *Deposit, own *own
 		length = own.suite.CiphertextSize(d.Length)
 	}
 	info, err := v.cfg.Objects.Put(ctx, objectKey, e, objects.PutOptions{
-		Length: length, Condition: objects.Condition{Absent: true}, RetainUntil: now.Add(uploadLock),
+		Length: length, Condition: objects.Condition{Absent: true}, RetainUntil: locked,
 		Owner: owner,
 	})
 	if e.err == nil && ctx.Err() == nil && !notStores(err) { // otherwise it was not the store that ended it
@@ -250,7 +252,7 @@ func (v *Vault) upload(ctx context.Context, who access.Who, d *Deposit, own *own
 			objects.ErrShort)
 	}
 	return uploaded{
-		size: e.plain.n, digest: e.plain.digest(),
+		locked: locked, size: e.plain.n, digest: e.plain.digest(),
 		object: StoredObject{
 			Key: objectKey, Version: info.Version, Size: e.n, SHA256: e.sha256.Sum(nil), CRC32C: e.crc32c.Sum32(),
 		},

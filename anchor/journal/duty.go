@@ -19,12 +19,15 @@ var (
 // maxDuties is how many duties fit into the event that settles them.
 const maxDuties = 1000
 
+// atOnce is when duties are due that do not wait for a time. They are in the order of their events.
+var atOnce = time.UnixMicro(0).UTC()
+
 // Duty is something owed.
 type Duty struct {
 	Kind  string
-	Due   time.Time
-	Index uint64 // of the event that owes it
-	Doc   ID     // the document that event is about
+	Due   time.Time // by the clock; the beginning of 1970 for a duty that was due at once
+	Index uint64    // of the event that owes it
+	Doc   ID        // the document that event is about
 }
 
 func (d Duty) key() []byte {
@@ -32,6 +35,9 @@ func (d Duty) key() []byte {
 	key = binary.BigEndian.AppendUint64(key, uint64(d.Due.UnixMicro()))
 	return binary.BigEndian.AppendUint64(key, d.Index)
 }
+
+// firstTimed is the place of the first duty of a kind that was not due at once.
+func firstTimed(kind string) []byte { return Duty{Kind: kind, Due: atOnce.Add(time.Microsecond)}.key() }
 
 func parseDuty(kind string, key, row []byte) (Duty, error) {
 	rest, ok := bytes.CutPrefix(key, append([]byte(kind), 0))
@@ -89,15 +95,6 @@ func reduceSettled(w *Writer, _ Entry, data Settled) error {
 	return nil
 }
 
-// notBefore is when a duty is due that is to be so at a time: not before it is made, so whoever has looked at all that
-// was due before need not look there again.
-func notBefore(made, due time.Time) time.Time {
-	if due.Before(made) {
-		due = made
-	}
-	return due.UTC().Truncate(time.Microsecond)
-}
-
 // settleDuties puts on record which duties were performed, as far as they are still owed: leases expire, and somebody
 // else may have settled some.
 func (j *Journal) settleDuties(ctx context.Context, kind string, done []Outcome) error {
@@ -117,7 +114,7 @@ func (j *Journal) settleDuties(ctx context.Context, kind string, done []Outcome)
 			seen[string(key)] = true
 			again := int64(0)
 			if !o.Again.IsZero() {
-				again = notBefore(now, o.Again).UnixMicro()
+				again = later(now, o.Again).UnixMicro() // so it is not passed over by those who look now
 			}
 			owed.Done = append(owed.Done, [3]int64{o.Due.UnixMicro(), int64(o.Index), again})
 		}
@@ -130,10 +127,10 @@ func (j *Journal) settleDuties(ctx context.Context, kind string, done []Outcome)
 }
 
 // EachOverdue calls fn for each duty of a kind that has been due since before a time, the longest overdue first, until
-// fn returns an error. Stop ends it without one.
+// fn returns an error. Stop ends it without one. It leaves out duties that were due at once, which tell no time.
 func EachOverdue(r Reader, kind string, before time.Time, fn func(Duty) error) error {
 	until := Duty{Kind: kind, Due: before}.key()
-	return r.Scan(dutyTable, Range{From: append([]byte(kind), 0), To: until}, func(key, row []byte) error {
+	return r.Scan(dutyTable, Range{From: firstTimed(kind), To: until}, func(key, row []byte) error {
 		d, err := parseDuty(kind, key, row)
 		if err != nil {
 			return err

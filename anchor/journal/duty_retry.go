@@ -62,25 +62,19 @@ func backoff(tries int) time.Duration {
 }
 
 // untried reads a batch of duties that are due and have not failed before. It begins where no earlier one can be: those
-// that have failed, however many, are passed over once.
+// that have failed, however many, are passed over once in an hour.
 func (j *Journal) untried(ctx context.Context, kind string, most int) (due []Duty, err error) {
 	now := j.cfg.Clock.Now()
 	until := Duty{Kind: kind, Due: now, Index: ^uint64(0)}.key()
 	from := j.tried.from(kind, now)
-	next := from
+	var next milestone
 	err = j.View(ctx, func(r Reader) error {
-		due = nil
+		due, next = nil, from
 		head, _, err := readHead(r)
-		if err != nil || bytes.Compare(from, until) >= 0 {
+		if err != nil {
 			return err
 		}
-		// What is owed from now on is due at the time of the head or later, and what is due again, after now.
-		passed := now
-		if head.At.Before(now) {
-			passed = head.At
-		}
-		next = Duty{Kind: kind, Due: passed}.key()
-		return r.Scan(dutyTable, Range{From: from, To: until}, func(key, row []byte) error {
+		read := func(key, row []byte) error {
 			if len(due) == most {
 				return Stop
 			}
@@ -90,15 +84,23 @@ func (j *Journal) untried(ctx context.Context, kind string, most int) (due []Dut
 			d, err := parseDuty(kind, key, row)
 			due = append(due, d)
 			return err
-		})
+		}
+		if err := r.Scan(dutyTable, Range{From: from.once, To: firstTimed(kind)}, read); err != nil {
+			return err
+		}
+		// What is owed later is due at once by an event above the head, or after now. What was due before it was owed
+		// is found when all are looked at again.
+		next.now, next.once = now, Duty{Kind: kind, Due: atOnce, Index: head.Size}.key()
+		if len(due) == most {
+			return nil
+		}
+		next.timed = Duty{Kind: kind, Due: now}.key()
+		return r.Scan(dutyTable, Range{From: from.timed, To: until}, read)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(due) > 0 && bytes.Compare(due[0].key(), next) < 0 {
-		next = due[0].key()
-	}
-	j.tried.set(kind, milestone{key: next, now: now})
+	j.tried.set(kind, next.before(due))
 	return due, nil
 }
 

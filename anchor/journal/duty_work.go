@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -127,20 +128,39 @@ type reached struct {
 }
 
 type milestone struct {
-	key []byte
-	now time.Time // when it was reached
+	once, timed []byte    // the places in the duties that were due at once, and in the others
+	now         time.Time // when it was reached
+	whole       time.Time // when all were last looked at
+}
+
+// wholeAgain is how often all duties that are due are looked at, so that one which came to lie before the place that
+// was reached is found: it was due before it was owed, or is so by a clock other than this one.
+const wholeAgain = longestWait
+
+// before is the milestone if duties before it have not been performed.
+func (m milestone) before(due []Duty) milestone {
+	for _, d := range due {
+		key, place := d.key(), &m.timed
+		if d.Due.Equal(atOnce) {
+			place = &m.once
+		}
+		if bytes.Compare(key, *place) < 0 {
+			*place = key
+		}
+	}
+	return m
 }
 
 // from is where a look at a time begins.
-func (r *reached) from(kind string, now time.Time) []byte {
+func (r *reached) from(kind string, now time.Time) milestone {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, ok := r.kind[kind]
-	if !ok || now.Before(at.now) {
-		// Duties may come to lie before the place that was reached: they are due again by a clock that was set back.
-		return append([]byte(kind), 0)
+	// Round strips the monotonic reading, which does not go back with the clock.
+	if !ok || now.Round(0).Before(at.now.Round(0)) || now.Sub(at.whole) >= wholeAgain {
+		return milestone{once: append([]byte(kind), 0), timed: firstTimed(kind), now: now, whole: now}
 	}
-	return at.key
+	return at
 }
 
 func (r *reached) set(kind string, at milestone) {

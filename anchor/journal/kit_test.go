@@ -15,7 +15,8 @@ import (
 	"muniment/anchor/journal/memory"
 )
 
-// The events of these tests: a note is put under a name, or taken away; a secret is a sealed row; a chore is a duty.
+// The events of these tests: a note is put under a name, or taken away; a secret is a sealed row; a chore is a duty,
+// an errand one of another kind that is due at once, and a promise one of that kind that is due at a time of its own.
 const (
 	noted   journal.Type[noteData] = "test.noted/1"
 	removed journal.Type[noteData] = "test.removed/1"
@@ -24,6 +25,8 @@ const (
 	rewrote journal.Type[secret]   = "test.rewrote/1"
 	looked  journal.Type[noteData] = "test.looked/1"
 	chore   journal.Type[noteData] = "test.chore/1"
+	errand  journal.Type[noteData] = "test.errand/1"
+	promise journal.Type[waitData] = "test.promise/1"
 	broken  journal.Type[noteData] = "test.broken/1"
 	panics  journal.Type[noteData] = "test.panics/1"
 	waited  journal.Type[waitData] = "test.waited/1"
@@ -59,6 +62,8 @@ func definitions() []journal.Definition {
 		rewrote.On(func(w *journal.Writer, _ journal.Entry, s secret) error { return w.Rewrite([]byte(s.Key)) }),
 		looked.On(func(*journal.Writer, journal.Entry, noteData) error { return nil }).Quiet(),
 		chore.On(func(w *journal.Writer, e journal.Entry, _ noteData) error { return w.Owe("chore", e.At) }),
+		errand.On(func(w *journal.Writer, _ journal.Entry, _ noteData) error { return w.Owe("errand", time.Time{}) }),
+		promise.On(func(w *journal.Writer, _ journal.Entry, d waitData) error { return w.Owe("errand", d.Until) }),
 		broken.On(func(w *journal.Writer, _ journal.Entry, n noteData) error {
 			if err := notes.Put(w, []byte(n.Name), n); err != nil {
 				return err

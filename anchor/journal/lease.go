@@ -8,14 +8,24 @@ import (
 	"time"
 )
 
-// leaseTime is how long a worker may work without renewing its lease.
-const leaseTime = time.Minute
+const (
+	// leaseTime is how long a worker may work without renewing its lease.
+	leaseTime = time.Minute
+	// leaseSkew is by how much the clocks of gateways may differ.
+	leaseSkew = 5 * time.Minute
+)
 
 // lease names the process that may perform the duties of a kind, and until when. Leases save gateways double work;
 // nothing depends on them, because duties are idempotent.
 type lease struct {
 	Holder string    `json:"holder"`
 	Until  time.Time `json:"until"`
+}
+
+// binds says whether the lease keeps a process from working. One that ends later than any can was taken by a clock that
+// was ahead, and does not.
+func (l lease) binds(holder string, now time.Time) bool {
+	return l.Holder != holder && now.Before(l.Until) && l.Until.Before(now.Add(leaseTime+leaseSkew))
 }
 
 // lease takes or renews the lease of a kind; false when somebody else holds it.
@@ -32,7 +42,7 @@ func (j *Journal) lease(ctx context.Context, kind string) (held bool, err error)
 		if err != nil {
 			return err
 		}
-		if row != nil && json.Unmarshal(row, &l) == nil && l.Holder != j.holder && now.Before(l.Until) {
+		if row != nil && json.Unmarshal(row, &l) == nil && l.binds(j.holder, now) {
 			held = false
 			return errNothing
 		}
