@@ -57,7 +57,9 @@ func (j *Journal) newGroup(tx Txn, head Head) (*group, error) {
 // run calls each decide function of a batch and writes the changes that they return.
 func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	before := g.edge.size
-	recorded := false
+	if err := g.recordClock(j, time); err != nil {
+		return err
+	}
 	cache := rowCache{}
 	for _, r := range batch {
 		r.receipt, r.err = Receipt{}, nil
@@ -65,12 +67,6 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 		r.err = err
 		if len(change.Events) == 0 && len(change.Sealed) == 0 {
 			continue
-		}
-		if !recorded {
-			if err := g.recordClock(j, time); err != nil {
-				return err
-			}
-			recorded = true
 		}
 		s := g.begin()
 		if err := s.write(j, r.actor, change, time); err != nil {
@@ -92,7 +88,8 @@ func (g *group) run(j *Journal, batch []*request, time reading, tx Txn) error {
 	return g.flush(tx)
 }
 
-// recordClock appends the events of what became of the clock, before the first event whose time it may have changed.
+// recordClock appends the events of what became of the clock, before anything is decided whose time it may have
+// changed.
 func (g *group) recordClock(j *Journal, time reading) error {
 	var events []Event
 	if time.stopped != 0 {

@@ -181,6 +181,42 @@ func TestStepBeginsAnew(t *testing.T) {
 	}
 }
 
+// TestFirstDecideSeesTheGap: what is decided first after a step or a stop knows of it, and it goes on record even if
+// nothing else does.
+func TestFirstDecideSeesTheGap(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	j := k.open(t)
+	from, until := wait(t, j, 72*time.Hour, 0)
+	ends := func() (end time.Time) {
+		t.Helper()
+		_, err := j.Commit(t.Context(), bob, func(v journal.View) (_ journal.Change, err error) {
+			end, err = journal.WaitEnds(v, from, until)
+			return journal.Change{}, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return end
+	}
+	k.clock.Advance(48 * time.Hour)
+	if end := ends(); !end.Equal(until) {
+		t.Errorf("the waiting period ends at %v, want %v", end, until)
+	}
+	k.clock.Step(time.Hour)
+	if end := ends(); end.Sub(until) < 48*time.Hour {
+		t.Errorf("after the step it ends at %v and does not begin anew", end)
+	}
+	k.close(t, j)
+	k.clock.Advance(time.Hour)
+	j = k.open(t)
+	ends()
+	if gaps := timeOf(t, j).Gaps; len(gaps) != 2 || !gaps[0].Step || gaps[1].Step {
+		t.Errorf("there are these gaps: %+v", gaps)
+	}
+	k.close(t, j)
+}
+
 // TestAcknowledgedAgainstTheClock: nobody acknowledges what by the clock has not passed.
 func TestAcknowledgedAgainstTheClock(t *testing.T) {
 	t.Parallel()
