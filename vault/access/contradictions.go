@@ -52,6 +52,10 @@ func (a *alarms) report(log *slog.Logger, t journal.Table, key []byte) {
 	}
 }
 
+// Contradict reports a row of whatever table that is not what the events say: to the log at once, and on record soon
+// after, once for each process. It is for those who prove what a row says before they act on it.
+func (a *Authority) Contradict(t journal.Table, key []byte) { a.alarms.report(a.log, t, key) }
+
 // take takes out what waits to go on record.
 func (a *alarms) take() []ContradictedData {
 	a.mu.Lock()

@@ -2,6 +2,7 @@
 //
 // It owns no events and no tables. A user has a Proposal in a row of its own, and event types of its own for the steps
 // of it: what a step makes of a proposal is computed here, in decide, and copied from the event by the user's reducers.
+// The row is not believed when it counts, but made anew from its events (Prove).
 // A user whose proposals are about more than one thing compares what was approved, or a digest of it, with what it is
 // about to do.
 package approval

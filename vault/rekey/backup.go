@@ -55,7 +55,11 @@ func reduceBackupVerified(w *journal.Writer, e journal.Entry, d BackupVerifiedDa
 	if err := backups.Put(w, backupKey(e.Tenant, e.Index), row); err != nil {
 		return err
 	}
-	return changeKey(w, e, func(key *keyRow) { key.Backup = max(key.Backup, d.Size) })
+	return changeKey(w, e, func(key *keyRow) {
+		if d.Size > key.Backup {
+			key.Backup, key.BackedUp = d.Size, e.Index
+		}
+	})
 }
 
 // RecordBackup puts on record that who has verified a backup: access.RecordBackup is needed. Size, Root and Label of b

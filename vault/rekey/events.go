@@ -86,6 +86,21 @@ type ErasedInBackupsData struct {
 	Count  uint64     `json:"count"`  // documents, since the trim before
 }
 
+// Proposal is the trim.
+func (d KeyTrimProposedData) Proposal() journal.ID { return d.ID }
+
+// Proposal is the trim.
+func (d KeyTrimApprovedData) Proposal() journal.ID { return d.ID }
+
+// Proposal is the trim.
+func (d KeyTrimBegunData) Proposal() journal.ID { return d.ID }
+
+// Proposal is the trim.
+func (d KeyTrimmedData) Proposal() journal.ID { return d.ID }
+
+// Proposal is the trim.
+func (d ErasedInBackupsData) Proposal() journal.ID { return d.ID }
+
 func reduceKeysRewrapped(w *journal.Writer, _ journal.Entry, d KeysRewrappedData) error {
 	for _, key := range d.Rows {
 		if err := w.Rewrite(key); err != nil {

@@ -20,8 +20,10 @@ type keyRow struct {
 	// index of the event that says so.
 	Rewrapped int    `json:"rewrapped"`
 	Complete  uint64 `json:"complete,omitempty"`
-	// Backup is the size of the longest backup that was verified, in entries.
-	Backup uint64 `json:"backup,omitempty"`
+	// Backup is the size of the longest backup that was verified, in entries. BackedUp is the index of the event that
+	// says so.
+	Backup   uint64 `json:"backup,omitempty"`
+	BackedUp uint64 `json:"backed_up,omitempty"`
 	// Oldest is the oldest version that has not been trimmed.
 	Oldest int `json:"oldest"`
 	// Trim is the newest proposal to trim; the zero ID when there was none.
@@ -31,8 +33,11 @@ type keyRow struct {
 	Refused time.Time `json:"refused,omitzero"`
 }
 
+// keyTable is where keyStates keeps its rows.
+var keyTable = journal.Table{Kind: journal.Projection, Name: "keys"}
+
 // keyStates is the projection of the tenants' keys.
-var keyStates = journal.NewRows[keyRow]("keys")
+var keyStates = journal.NewRows[keyRow](keyTable.Name)
 
 // keyOf reads what is on record about a tenant's key.
 func keyOf(r journal.Reader, tenant string) (keyRow, error) {

@@ -5,6 +5,7 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/approval"
 )
 
 // EventRules say who may cause the events of this package.
@@ -80,17 +81,14 @@ func approved(c *access.Case) error {
 }
 
 // begun: the end of a trim follows its beginning, which was permitted.
-func begun[D interface{ trim() journal.ID }](c *access.Case) error {
+func begun[D approval.Data](c *access.Case) error {
 	d, err := access.ReadData[D](c)
 	if err != nil {
 		return err
 	}
-	trim, err := trimNamed(c, d.trim())
+	trim, err := trimNamed(c, d.Proposal())
 	if err == nil && trim.Begun.IsZero() {
 		err = errors.New("the trim had not begun")
 	}
 	return err
 }
-
-func (d KeyTrimmedData) trim() journal.ID      { return d.ID }
-func (d ErasedInBackupsData) trim() journal.ID { return d.ID }

@@ -2,11 +2,13 @@ package rekey
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
+	"muniment/vault/approval"
 	"muniment/vault/keys"
 )
 
@@ -37,7 +39,7 @@ type Status struct {
 	Backup   uint64
 	Shipping ShippingKey
 	TrimWait time.Duration
-	Trims    []Trim // the last ten, newest first
+	Trims    []Trim // the last ten that are proved, newest first
 	// Time is where the settled time stands that they wait by.
 	Time journal.TimeStatus
 }
@@ -101,6 +103,9 @@ func (k *Keys) trimsOf(r journal.Reader, tenant string, key keyRow, settled time
 		}
 		id := journal.ID(at[len(at)-len(journal.ID{}):])
 		trim, err := k.public(r, tenant, row, id, key, settled)
+		if errors.Is(err, approval.ErrForged) { // what nobody has proposed is no trim, and the alarm is raised
+			return nil
+		}
 		out = append(out, trim)
 		return err
 	})

@@ -33,20 +33,47 @@ type Trim struct {
 type trimRow struct {
 	Oldest int `json:"oldest"`
 	approval.Proposal
-	From  time.Time `json:"from"`  // settled time of the proposal
-	Index uint64    `json:"index"` // of its event
-	// Report is the index of the documents.erased_in_backups event that belongs to it.
-	Report uint64 `json:"report,omitempty"`
+	From time.Time `json:"from"` // settled time of the proposal
+
+	// Index is that of the proposal's event; the others are those of the events that followed, 0 for none. Report is
+	// the documents.erased_in_backups event.
+	Index     uint64 `json:"index"`
+	Approval  uint64 `json:"approval,omitempty"`
+	Beginning uint64 `json:"beginning,omitempty"`
+	End       uint64 `json:"end,omitempty"`
+	Report    uint64 `json:"report,omitempty"`
 }
 
-var trims = journal.NewRows[trimRow]("trims")
+// trimTable is where trims keeps its rows.
+var trimTable = journal.Table{Kind: journal.Projection, Name: "trims"}
+
+var trims = journal.NewRows[trimRow](trimTable.Name)
+
+// The methods below are what the events of a trim make of its row, in the reducers and in its proof.
+
+func (row *trimRow) propose(e journal.Entry, d KeyTrimProposedData) {
+	row.Oldest, row.From, row.Index = d.Oldest, e.Settled, e.Index
+	row.Proposal = approval.Proposal{Proposer: e.Actor, Proposed: e.At, NotBefore: d.NotBefore, Lapses: d.Lapses}
+}
+
+func (row *trimRow) approve(e journal.Entry, d KeyTrimApprovedData) {
+	row.Approver, row.Approved, row.Until, row.Approval = e.Actor, e.At, d.Lapses, e.Index
+}
+
+func (row *trimRow) begin(e journal.Entry, _ KeyTrimBegunData) {
+	row.Begun, row.Beginning = e.At, e.Index
+}
+
+func (row *trimRow) end(e journal.Entry, _ KeyTrimmedData) { row.Done, row.End = e.At, e.Index }
+
+func (row *trimRow) report(e journal.Entry, _ ErasedInBackupsData) { row.Report = e.Index }
 
 func reduceTrimProposed(w *journal.Writer, e journal.Entry, d KeyTrimProposedData) error {
 	if err := supersede(w, e); err != nil {
 		return err
 	}
-	proposal := approval.Proposal{Proposer: e.Actor, Proposed: e.At, NotBefore: d.NotBefore, Lapses: d.Lapses}
-	row := trimRow{Oldest: d.Oldest, Proposal: proposal, From: e.Settled, Index: e.Index}
+	var row trimRow
+	row.propose(e, d)
 	if err := trims.Put(w, tenantKey(e.Tenant, d.ID[:]...), row); err != nil {
 		return err
 	}
@@ -70,17 +97,15 @@ func supersede(w *journal.Writer, e journal.Entry) error {
 }
 
 func reduceTrimApproved(w *journal.Writer, e journal.Entry, d KeyTrimApprovedData) error {
-	return changeTrim(w, e, d.ID, func(row *trimRow) {
-		row.Approver, row.Approved, row.Until = e.Actor, e.At, d.Lapses
-	})
+	return changeTrim(w, e, d.ID, func(row *trimRow) { row.approve(e, d) })
 }
 
 func reduceTrimBegun(w *journal.Writer, e journal.Entry, d KeyTrimBegunData) error {
-	return changeTrim(w, e, d.ID, func(row *trimRow) { row.Begun = e.At })
+	return changeTrim(w, e, d.ID, func(row *trimRow) { row.begin(e, d) })
 }
 
 func reduceTrimmed(w *journal.Writer, e journal.Entry, d KeyTrimmedData) error {
-	if err := changeTrim(w, e, d.ID, func(row *trimRow) { row.Done = e.At }); err != nil {
+	if err := changeTrim(w, e, d.ID, func(row *trimRow) { row.end(e, d) }); err != nil {
 		return err
 	}
 	return changeKey(w, e, func(key *keyRow) {
@@ -89,7 +114,7 @@ func reduceTrimmed(w *journal.Writer, e journal.Entry, d KeyTrimmedData) error {
 }
 
 func reduceErasedInBackups(w *journal.Writer, e journal.Entry, d ErasedInBackupsData) error {
-	return changeTrim(w, e, d.ID, func(row *trimRow) { row.Report = e.Index })
+	return changeTrim(w, e, d.ID, func(row *trimRow) { row.report(e, d) })
 }
 
 func changeTrim(w *journal.Writer, e journal.Entry, id journal.ID, change func(*trimRow)) error {
@@ -105,9 +130,23 @@ func changeTrim(w *journal.Writer, e journal.Entry, id journal.ID, change func(*
 	return trims.Put(w, key, row)
 }
 
-// public describes a trim as it is at a settled time, and as its proposer and approver stand.
+// prove holds a trim's row against the events that it names: approval.ErrForged.
+func (k *Keys) prove(r journal.Reader, tenant string, row trimRow, id journal.ID) error {
+	return approval.Prove(k.cfg.Journal, k.cfg.Door.Authority(), r,
+		approval.Row[trimRow]{Table: trimTable, Key: tenantKey(tenant, id[:]...), Tenant: tenant, ID: id, Value: row},
+		approval.On(KeyTrimProposed, row.Index, (*trimRow).propose),
+		approval.On(KeyTrimApproved, row.Approval, (*trimRow).approve),
+		approval.On(KeyTrimBegun, row.Beginning, (*trimRow).begin),
+		approval.On(KeyTrimmed, row.End, (*trimRow).end),
+		approval.On(ErasedInBackups, row.Report, (*trimRow).report))
+}
+
+// public proves a trim, and describes it as it is at a settled time, and as its proposer and approver stand.
 func (k *Keys) public(r journal.Reader, tenant string, row trimRow, id journal.ID, key keyRow,
 	settled time.Time) (Trim, error) {
+	if err := k.prove(r, tenant, row, id); err != nil {
+		return Trim{}, err
+	}
 	out := Trim{ID: id, Oldest: row.Oldest, State: row.State(settled, key.Trim != id), Proposal: row.Proposal}
 	var err error
 	if out.NotBefore, err = journal.WaitEnds(r, row.From, row.NotBefore); err != nil {
@@ -118,7 +157,7 @@ func (k *Keys) public(r journal.Reader, tenant string, row trimRow, id journal.I
 	return out, err
 }
 
-// trimOf reads a trim of a tenant: ErrNoTrim.
+// trimOf reads a trim of a tenant: ErrNoTrim; approval.ErrForged.
 func (k *Keys) trimOf(view journal.View, tenant string, id journal.ID) (Trim, keyRow, error) {
 	key, err := keyOf(view, tenant)
 	if err != nil {
@@ -133,18 +172,6 @@ func (k *Keys) trimOf(view journal.View, tenant string, id journal.ID) (Trim, ke
 	}
 	trim, err := k.public(view, tenant, row, id, key, view.Settled())
 	return trim, key, err
-}
-
-// trimmable says that what is still kept can do without the versions before oldest: every sealed row is wrapped with a
-// newer one, and a backup is on record in which that is so too.
-func (k *keyRow) trimmable(oldest int) error {
-	switch {
-	case k.Rewrapped < oldest:
-		return ErrNotRewrapped
-	case k.Backup <= k.Complete:
-		return ErrNoBackup
-	}
-	return nil
 }
 
 // ProposeTrim proposes to destroy the versions of the tenant's key before oldest (0: before the newest); access.TrimKey
@@ -191,7 +218,8 @@ func (k *Keys) ProposeTrim(ctx context.Context, who access.Who, oldest int) (Tri
 		data := KeyTrimProposedData{
 			ID: id, Oldest: oldest, NotBefore: proposal.NotBefore, Lapses: proposal.Lapses,
 		}
-		return trim, []journal.Event{KeyTrimProposed.New(journal.ID{}, data)}, key.trimmable(oldest)
+		return trim, []journal.Event{KeyTrimProposed.New(journal.ID{}, data)},
+			k.trimmable(view, who.Tenant, key, oldest)
 	}
 	trim, err := approval.Commit(ctx, k.cfg.Door, who, access.TrimKey, step)
 	if err != nil {

@@ -20,9 +20,11 @@ import (
 // Where this process is no custodian of the keys, the trim is returned as begun until the key custodian has trimmed in
 // the key service; the next call sees that and puts it on record.
 //
+// What the database says of the trim is proved by the events, before it begins and before anything is destroyed.
+//
 // Errors: ErrNoTrim, approval.ErrOver, approval.ErrUnapproved, approval.ErrOwnRequest, approval.ErrWaiting,
-// ErrNotRewrapped, ErrNoBackup, ErrCanary; ErrNotStarted; access.ErrUnreleased, together with the trim, when it is done
-// and no locked checkpoint covers that yet; access.ErrDenied; keys.ErrUnavailable.
+// approval.ErrForged, ErrNotRewrapped, ErrNoBackup, ErrCanary; ErrNotStarted; access.ErrUnreleased, together with the
+// trim, when it is done and no locked checkpoint covers that yet; access.ErrDenied; keys.ErrUnavailable.
 func (k *Keys) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	trim, err := k.runTrim(ctx, who, id)
 	if err == nil && trim.State == approval.Done {
@@ -43,7 +45,7 @@ func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 		if trim.Proposal, err = trim.Begin(trim.State, who.Actor().ID, view.Settled()); err != nil {
 			return Trim{}, nil, err
 		}
-		if err := key.trimmable(trim.Oldest); err != nil {
+		if err := k.trimmable(view, who.Tenant, key, trim.Oldest); err != nil {
 			return Trim{}, nil, err
 		}
 		trim.State, trim.Begun = approval.Begun, view.Now()
@@ -72,6 +74,9 @@ func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 	if err != nil || trim.State == approval.Done {
 		return trim, err
 	}
+	if err := k.begun(ctx, who.Tenant, trim); err != nil {
+		return Trim{}, err
+	}
 	if k.cfg.Custodian != nil {
 		if err := k.cfg.Custodian.Trim(ctx, who.Tenant, trim.Oldest); err != nil {
 			return Trim{}, err
@@ -88,6 +93,24 @@ func (k *Keys) runTrim(ctx context.Context, who access.Who, id journal.ID) (Trim
 		return trim, nil
 	}
 	return k.recordTrimmed(ctx, who, id)
+}
+
+// begun proves in a snapshot that the trim which is about to destroy something has begun, and destroys as much as was
+// approved. Every decide has proved the trim before; this is what the snapshot says that follows them.
+func (k *Keys) begun(ctx context.Context, tenant string, trim Trim) error {
+	return k.cfg.Journal.View(ctx, func(r journal.Reader) error {
+		row, ok, err := trims.Get(r, tenantKey(tenant, trim.ID[:]...))
+		if err == nil && !ok {
+			err = ErrNoTrim
+		}
+		if err == nil {
+			err = k.prove(r, tenant, row, trim.ID)
+		}
+		if err == nil && (row.Beginning == 0 || row.Oldest != trim.Oldest) {
+			err = approval.ErrForged
+		}
+		return err
+	})
 }
 
 // noneOlder looks at every sealed row of a tenant: ErrNotRewrapped if one is wrapped with a version before oldest, or
