@@ -103,7 +103,7 @@ func (v *Vault) describe(ctx context.Context, who access.Who, which func(journal
 		doc.ErasedInBackups = row.erasedInBackups(key)
 		return doc, nil
 	}
-	opened, err := v.open(ctx, who, id, sealed)
+	opened, err := v.open(ctx, who, id, row.Series, sealed)
 	if keysFail(err) {
 		v.keysDown(err)
 		doc.withhold(ReasonKeys)

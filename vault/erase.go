@@ -108,7 +108,7 @@ func (v *Vault) erase(ctx context.Context, x *erasure) (journal.Receipt, error) 
 	decide := func(view journal.View, guard *access.Guard) (journal.Change, error) {
 		var sealed []byte
 		var err error
-		if row, sealed, err = erasable(view, guard, x.id); err != nil {
+		if row, sealed, err = v.erasable(view, guard, x.id); err != nil {
 			return journal.Change{}, err
 		}
 		if again = row.Erased && (!x.ExternalID || !row.Tombstone); again {
@@ -133,17 +133,37 @@ func (v *Vault) erase(ctx context.Context, x *erasure) (journal.Receipt, error) 
 	return receipt, nil
 }
 
-// erasable reads a document that is to be erased. A sealed row that is missing does not stand in the way.
-func erasable(r journal.Reader, guard *access.Guard, id journal.ID) (document, []byte, error) {
+// erasable reads a document that is to be erased. A sealed row that is missing does not stand in the way; a record that
+// its deposit contradicts does, since by it the permission was asked for.
+func (v *Vault) erasable(r journal.Reader, guard *access.Guard, id journal.ID) (document, []byte, error) {
 	row, sealed, err := visible(r, guard, access.Erase, id)
-	if !errors.Is(err, ErrDamagedContent) {
-		return row, sealed, err
+	if errors.Is(err, ErrDamagedContent) {
+		if row, sealed, err = storedFor(r, guard.Who().Tenant, id); errors.Is(err, errRow) {
+			err = nil
+		}
 	}
-	row, sealed, err = storedFor(r, guard.Who().Tenant, id)
-	if errors.Is(err, errRow) {
-		err = nil
+	if err == nil {
+		err = v.deposited(r, id, row)
 	}
 	return row, sealed, err
+}
+
+// deposited proves by the event of a document's deposit whose the document is, and in which series:
+// ErrDamagedContent, which goes on record, if its row says otherwise.
+func (v *Vault) deposited(r journal.Reader, id journal.ID, row document) error {
+	prover, err := v.cfg.Journal.Prover(r)
+	if err != nil {
+		return err
+	}
+	e, data, err := access.EventAt(prover, row.Tenant, DocumentDeposited, row.Index)
+	if err == nil && (e.Doc != id || data.Series != row.Series) {
+		err = access.ErrForged
+	}
+	if errors.Is(err, access.ErrForged) {
+		err = fmt.Errorf("%w: document %s: %w", ErrDamagedContent, id, err)
+		return access.Recorded(err, row.alarm(id, foundRow).Events...)
+	}
+	return err
 }
 
 // prepareErasure computes outside of the commit what erasing needs: the tokens that lead to the document, a tombstone,
@@ -152,7 +172,7 @@ func (v *Vault) prepareErasure(ctx context.Context, x *erasure) error {
 	var row document
 	var sealed []byte
 	err := v.cfg.Door.Look(ctx, x.who, func(r journal.Reader, guard *access.Guard) (err error) {
-		row, sealed, err = erasable(r, guard, x.id)
+		row, sealed, err = v.erasable(r, guard, x.id)
 		return err
 	})
 	if err != nil {
@@ -165,7 +185,7 @@ func (v *Vault) prepareErasure(ctx context.Context, x *erasure) error {
 	if row.Erased {
 		return v.prepareForgetting(ctx, x, row)
 	}
-	opened, err := v.open(ctx, x.who, x.id, sealed)
+	opened, err := v.open(ctx, x.who, x.id, row.Series, sealed)
 	switch {
 	case errors.Is(err, ErrDamagedContent):
 		if err = v.findTokens(ctx, x); err == nil {

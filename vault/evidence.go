@@ -60,7 +60,7 @@ func (v *Vault) evidence(ctx context.Context, who access.Who, id journal.ID, dis
 	if err != nil || !disclose {
 		return file, err
 	}
-	opened, err := v.open(ctx, who, id, sealed)
+	opened, err := v.open(ctx, who, id, row.Series, sealed)
 	if err != nil {
 		return nil, err
 	}

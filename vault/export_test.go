@@ -93,8 +93,8 @@ func SealDocuments(ctx context.Context, v *Vault, who access.Who, n int) error {
 			if err != nil {
 				return err
 			}
-			raw, err := (&sealedText{V: textVersion, FileName: "application.pdf", Title: "An application",
-				MediaType:     "application/pdf",
+			raw, err := (&sealedText{V: textVersion, Series: "default", FileName: "application.pdf",
+				Title: "An application", MediaType: "application/pdf",
 				ContentSHA256: make([]byte, 32), Fingerprint: make([]byte, 32)}).marshal()
 			if err != nil {
 				return err

@@ -282,9 +282,8 @@ func treeHash(leaves []tlog.Hash) tlog.Hash {
 // page opens the sealed rows in one batch and writes the page.
 func (l *listing) page(ctx context.Context) (Page, error) {
 	var page Page
-	var ids []journal.ID
-	var values [][]byte
-	var at []int // the places of ids in the page
+	var rows []sealedOne
+	var at []int // their places in the page
 	for i, id := range l.chosen {
 		doc := l.rows[i].public(id)
 		doc.ErasedInBackups = l.rows[i].erasedInBackups(l.held)
@@ -296,12 +295,13 @@ func (l *listing) page(ctx context.Context) (Page, error) {
 			doc.withhold(ReasonDamaged)
 			_ = l.v.damage(ctx, l.who, id, errRow)
 		default:
-			ids, values, at = append(ids, id), append(values, l.sealed[i]), append(at, i)
+			rows = append(rows, sealedOne{id: id, series: l.rows[i].Series, value: l.sealed[i]})
+			at = append(at, i)
 		}
 		page.Documents = append(page.Documents, doc)
 	}
-	if len(ids) > 0 {
-		texts, err := l.v.openAll(ctx, l.who.Tenant, ids, values)
+	if len(rows) > 0 {
+		texts, err := l.v.openAll(ctx, l.who.Tenant, rows)
 		if keysFail(err) {
 			l.v.keysDown(err)
 			for _, place := range at {

@@ -203,7 +203,7 @@ func (v *Vault) sealNote(ctx context.Context, rd *reading) error {
 
 // openContent unwraps the document's key and makes its content ready to be written.
 func (v *Vault) openContent(ctx context.Context, rd *reading) (*Content, error) {
-	opened, err := v.open(ctx, rd.who, rd.id, rd.sealed)
+	opened, err := v.open(ctx, rd.who, rd.id, rd.row.Series, rd.sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -151,7 +151,7 @@ func (x Indexer) tenantTokens(ctx context.Context, tenant string, at []int, rows
 func tokensIn(row boundRow, raw []byte) (func(index keys.Secret) [][]byte, error) {
 	switch row.Key[0] {
 	case sealedDocument:
-		text, err := parseText(raw)
+		text, err := textIn(row.series, raw)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,6 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
-	"muniment/vault/approval"
 )
 
 // The rows that decide about a trim.
@@ -99,10 +98,10 @@ func TestTrimByHand(t *testing.T) {
 			before := l.row(test.table, key)
 			l.rewrite(test.table, key, func(row map[string]any) { test.forge(l, row) })
 			_, err := l.life.RunTrim(ctx, l.custodian, trim.ID)
-			l.wants("running it", err, approval.ErrForged)
+			l.wants("running it", err, access.ErrForged)
 			if test.table == trimRows {
 				_, err = l.life.ApproveTrim(ctx, l.people.Approver.Who, trim.ID)
-				l.wants("approving it", err, approval.ErrForged)
+				l.wants("approving it", err, access.ErrForged)
 				if status, err := l.life.Status(ctx, l.custodian); err != nil || len(status.Trims) != 0 {
 					t.Errorf("it is shown: %+v, error %v", status.Trims, err)
 				}
@@ -148,7 +147,7 @@ func TestTrimOfAnothersEvents(t *testing.T) {
 			}
 		})
 		_, err = l.life.RunTrim(ctx, l.custodian, second.ID)
-		l.wants("running a trim by another's events", err, approval.ErrForged)
+		l.wants("running a trim by another's events", err, access.ErrForged)
 	}
 	if v, err := l.service.Versions(ctx, l.tenant); err != nil || v.Kept != 1 {
 		t.Errorf("the key service has versions %+v, error %v", v, err)
@@ -168,7 +167,7 @@ func TestTrimChangedOnTheWay(t *testing.T) {
 		l.rewrite(trimRows, l.trimKey(trim.ID), func(row map[string]any) { row["oldest"] = 3 })
 	}))
 	_, err = l.life.RunTrim(ctx, l.custodian, trim.ID)
-	l.wants("running a trim whose row is changed after it has begun", err, approval.ErrForged)
+	l.wants("running a trim whose row is changed after it has begun", err, access.ErrForged)
 	if v, err := l.service.Versions(ctx, l.tenant); err != nil || v.Kept != 1 || l.count("key.trim_begun/1") != 1 {
 		t.Errorf("the key service has versions %+v, error %v", v, err)
 	}

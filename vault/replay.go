@@ -75,7 +75,7 @@ func (e *earlier) own(who access.Who) bool { return e.row.Actor == who.Actor().I
 
 // openEarlier opens the text of the document's sealed row.
 func (v *Vault) openEarlier(ctx context.Context, in *intake, found *earlier) error {
-	opened, err := v.open(ctx, in.who, found.id, found.sealed)
+	opened, err := v.open(ctx, in.who, found.id, found.row.Series, found.sealed)
 	found.text = opened.text
 	return err
 }

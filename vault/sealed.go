@@ -36,7 +36,10 @@ const textVersion = 1
 
 // sealedText is what a document's sealed row holds besides its key and salt: all that is erased with it.
 type sealedText struct {
-	V             int               `json:"v"`
+	V int `json:"v"`
+	// Series is the one that the document is filed in. The table of documents says so too, and decides with it who may
+	// do what; a document whose row names another does not open. Who files it elsewhere writes the sealed row anew.
+	Series        string            `json:"series"`
 	FileName      string            `json:"file_name,omitempty"`
 	Title         string            `json:"title,omitempty"`
 	MediaType     string            `json:"media_type,omitempty"`
@@ -79,7 +82,7 @@ func newText(principal string, d *Deposit, digest [sha256.Size]byte) (sealedText
 		return sealedText{}, err
 	}
 	text := sealedText{
-		V: textVersion, FileName: d.FileName, Title: d.Title, MediaType: d.MediaType, Attributes: d.Attributes,
+		V: textVersion, Series: d.Series, FileName: d.FileName, Title: d.Title, MediaType: d.MediaType, Attributes: d.Attributes,
 		ExternalID: d.ExternalID, ContentSHA256: digest[:], Fingerprint: print,
 	}
 	if d.IdempotencyKey != "" {
@@ -141,6 +144,15 @@ func parseText(raw []byte) (sealedText, error) {
 	return text, nil
 }
 
+// textIn reads the text of the sealed row of a document that is filed in a series by its record.
+func textIn(series string, raw []byte) (sealedText, error) {
+	text, err := parseText(raw)
+	if err == nil && text.Series != series {
+		err = fmt.Errorf("the document is of another series than its record says: %w", errRow)
+	}
+	return text, err
+}
+
 // unsealer opens sealed rows. It needs no open journal, so that a check of one that is closed can use it.
 type unsealer struct {
 	view func(ctx context.Context, fn func(journal.Reader) error) error
@@ -177,9 +189,10 @@ func (u *unsealer) openSealed(ctx context.Context, tenant string, rows []seal.Se
 	return seal.Open(ctx, service, tenant, rows)
 }
 
-// open unwraps one document's sealed row. A row that is not what was recorded raises the alarm: ErrDamagedContent.
-func (v *Vault) open(ctx context.Context, who access.Who, id journal.ID, value []byte) (opened, error) {
-	rows, err := v.openAll(ctx, who.Tenant, []journal.ID{id}, [][]byte{value})
+// open unwraps the sealed row of one document, which its record files in a series. A row that is not what was recorded
+// raises the alarm: ErrDamagedContent.
+func (v *Vault) open(ctx context.Context, who access.Who, id journal.ID, series string, value []byte) (opened, error) {
+	rows, err := v.openAll(ctx, who.Tenant, []sealedOne{{id: id, series: series, value: value}})
 	if err == nil {
 		err = rows[0].err
 	}
@@ -189,12 +202,19 @@ func (v *Vault) open(ctx context.Context, who access.Who, id journal.ID, value [
 	return rows[0], nil
 }
 
+// sealedOne is a document's sealed row, and the series that the document's own row names.
+type sealedOne struct {
+	id     journal.ID
+	series string
+	value  []byte
+}
+
 // openAll unwraps the sealed rows of many documents in one batch. A row that cannot be opened has its own error and
 // spoils no other: it is not what was recorded, or its key is gone without an erasure on record.
-func (u *unsealer) openAll(ctx context.Context, tenant string, ids []journal.ID, values [][]byte) ([]opened, error) {
-	sealed := make([]seal.Sealed, len(values))
-	for i, value := range values {
-		sealed[i] = seal.Sealed{Binding: seal.Binding(tenant, ids[i]), Value: value}
+func (u *unsealer) openAll(ctx context.Context, tenant string, rows []sealedOne) ([]opened, error) {
+	sealed := make([]seal.Sealed, len(rows))
+	for i, row := range rows {
+		sealed[i] = seal.Sealed{Binding: seal.Binding(tenant, row.id), Value: row.value}
 	}
 	results, err := u.openSealed(ctx, tenant, sealed)
 	if err != nil {
@@ -204,10 +224,10 @@ func (u *unsealer) openAll(ctx context.Context, tenant string, ids []journal.ID,
 	for i, r := range results {
 		text, err := sealedText{}, r.Err
 		if err == nil {
-			text, err = parseText(r.Text)
+			text, err = textIn(rows[i].series, r.Text)
 		}
 		if err != nil {
-			out[i].err = fmt.Errorf("opening the sealed row of document %s: %w", ids[i], err)
+			out[i].err = fmt.Errorf("opening the sealed row of document %s: %w", rows[i].id, err)
 			continue
 		}
 		out[i] = opened{keyset: r.Keyset, salt: r.Salt, text: text}

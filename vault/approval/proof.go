@@ -4,16 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 )
-
-// ErrForged says that a row about a proposal, or one that an act of two people relies on, is not what the events say
-// that it names: somebody has written to the database. It wraps journal.ErrDamaged.
-var ErrForged = fmt.Errorf("a row that decides about an act of two people is not what its events say: %w",
-	journal.ErrDamaged)
 
 // Row is a user's row about a proposal, as a table has it. The table says nothing by itself: whoever can write to the
 // database can write there that a proposal was approved, or long ago. So the row names its events, by their indexes in
@@ -46,9 +40,9 @@ func On[R any, D Data](t journal.Type[D], at uint64, reduce func(row *R, e journ
 		if at == 0 {
 			return nil
 		}
-		e, data, err := Event(p.prover, p.tenant, t, at)
+		e, data, err := access.EventAt(p.prover, p.tenant, t, at)
 		if err == nil && data.Proposal() != p.id {
-			err = ErrForged
+			err = access.ErrForged
 		}
 		if err == nil {
 			reduce(row, e, data)
@@ -61,7 +55,7 @@ func On[R any, D Data](t journal.Type[D], at uint64, reduce func(row *R, e journ
 // and compares it with what the table has. The first stage is the proposal itself, which no row can be without. It is
 // asked in every decide about the proposal, and before an act that cannot be undone.
 //
-// Errors: ErrForged, upon which the alarm is raised (access.Contradicted).
+// Errors: access.ErrForged, upon which the alarm is raised (access.Contradicted).
 func Prove[R any](j *journal.Journal, people *access.Authority, r journal.Reader, row Row[R], first Stage[R],
 	more ...Stage[R]) error {
 	prover, err := j.Prover(r)
@@ -70,7 +64,7 @@ func Prove[R any](j *journal.Journal, people *access.Authority, r journal.Reader
 	}
 	p, zero, made := &proof{prover: prover, tenant: row.Tenant, id: row.ID}, *new(R), *new(R)
 	if err = first(p, &made); err == nil && same(made, zero) {
-		err = ErrForged
+		err = access.ErrForged
 	}
 	for _, stage := range more {
 		if err == nil {
@@ -78,9 +72,9 @@ func Prove[R any](j *journal.Journal, people *access.Authority, r journal.Reader
 		}
 	}
 	if err == nil && !same(made, row.Value) {
-		err = ErrForged
+		err = access.ErrForged
 	}
-	if errors.Is(err, ErrForged) {
+	if errors.Is(err, access.ErrForged) {
 		people.Contradict(row.Table, row.Key)
 	}
 	return err
@@ -91,23 +85,4 @@ func same[R any](a, b R) bool {
 	one, err := json.Marshal(a)
 	other, err2 := json.Marshal(b)
 	return err == nil && err2 == nil && bytes.Equal(one, other)
-}
-
-// Event reads the event at an index that a row names, and proves it. ErrForged if none is there, or it is another
-// tenant's or of another type.
-func Event[D any](p *journal.Prover, tenant string, t journal.Type[D], at uint64) (e journal.Entry, data D, err error) {
-	rec, err := p.Record(at)
-	if errors.Is(err, journal.ErrNotFound) {
-		err = ErrForged
-	}
-	if err != nil {
-		return e, data, err
-	}
-	if rec.Type != string(t) || rec.Tenant != tenant {
-		return e, data, ErrForged
-	}
-	if err := json.Unmarshal(rec.Data, &data); err != nil {
-		return e, data, fmt.Errorf("reading the data of %s: %w", t, err)
-	}
-	return rec.Entry, data, nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
-	"muniment/vault/approval"
 	"muniment/vault/keys"
 )
 
@@ -103,7 +102,7 @@ func (k *Keys) trimsOf(r journal.Reader, tenant string, key keyRow, settled time
 		}
 		id := journal.ID(at[len(at)-len(journal.ID{}):])
 		trim, err := k.public(r, tenant, row, id, key, settled)
-		if errors.Is(err, approval.ErrForged) { // what nobody has proposed is no trim, and the alarm is raised
+		if errors.Is(err, access.ErrForged) { // what nobody has proposed is no trim, and the alarm is raised
 			return nil
 		}
 		out = append(out, trim)

@@ -130,7 +130,7 @@ func changeTrim(w *journal.Writer, e journal.Entry, id journal.ID, change func(*
 	return trims.Put(w, key, row)
 }
 
-// prove holds a trim's row against the events that it names: approval.ErrForged.
+// prove holds a trim's row against the events that it names: access.ErrForged.
 func (k *Keys) prove(r journal.Reader, tenant string, row trimRow, id journal.ID) error {
 	return approval.Prove(k.cfg.Journal, k.cfg.Door.Authority(), r,
 		approval.Row[trimRow]{Table: trimTable, Key: tenantKey(tenant, id[:]...), Tenant: tenant, ID: id, Value: row},
@@ -157,7 +157,7 @@ func (k *Keys) public(r journal.Reader, tenant string, row trimRow, id journal.I
 	return out, err
 }
 
-// trimOf reads a trim of a tenant: ErrNoTrim; approval.ErrForged.
+// trimOf reads a trim of a tenant: ErrNoTrim; access.ErrForged.
 func (k *Keys) trimOf(view journal.View, tenant string, id journal.ID) (Trim, keyRow, error) {
 	key, err := keyOf(view, tenant)
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 // What the database says of the trim is proved by the events, before it begins and before anything is destroyed.
 //
 // Errors: ErrNoTrim, approval.ErrOver, approval.ErrUnapproved, approval.ErrOwnRequest, approval.ErrWaiting,
-// approval.ErrForged, ErrNotRewrapped, ErrNoBackup, ErrCanary; ErrNotStarted; access.ErrUnreleased, together with the
+// access.ErrForged, ErrNotRewrapped, ErrNoBackup, ErrCanary; ErrNotStarted; access.ErrUnreleased, together with the
 // trim, when it is done and no locked checkpoint covers that yet; access.ErrDenied; keys.ErrUnavailable.
 func (k *Keys) RunTrim(ctx context.Context, who access.Who, id journal.ID) (Trim, error) {
 	trim, err := k.runTrim(ctx, who, id)
@@ -107,7 +107,7 @@ func (k *Keys) begun(ctx context.Context, tenant string, trim Trim) error {
 			err = k.prove(r, tenant, row, trim.ID)
 		}
 		if err == nil && (row.Beginning == 0 || row.Oldest != trim.Oldest) {
-			err = approval.ErrForged
+			err = access.ErrForged
 		}
 		return err
 	})

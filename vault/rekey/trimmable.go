@@ -4,14 +4,14 @@ import (
 	"errors"
 
 	"muniment/anchor/journal"
-	"muniment/vault/approval"
+	"muniment/vault/access"
 )
 
 // trimmable says that what is still kept can do without the versions of a tenant's key before oldest: every sealed row
 // is wrapped with a newer one, and a backup is on record in which that is so too. What the key's row says of either is
 // proved by the events that it names.
 //
-// Errors: ErrNotRewrapped, ErrNoBackup; approval.ErrForged.
+// Errors: ErrNotRewrapped, ErrNoBackup; access.ErrForged.
 func (k *Keys) trimmable(r journal.Reader, tenant string, key keyRow, oldest int) error {
 	switch {
 	case key.Rewrapped < oldest, key.Floor < oldest:
@@ -20,7 +20,7 @@ func (k *Keys) trimmable(r journal.Reader, tenant string, key keyRow, oldest int
 		return ErrNoBackup
 	}
 	err := k.proveKey(r, tenant, key)
-	if errors.Is(err, approval.ErrForged) {
+	if errors.Is(err, access.ErrForged) {
 		k.cfg.Door.Authority().Contradict(keyTable, []byte(tenant))
 	}
 	return err
@@ -32,13 +32,13 @@ func (k *Keys) proveKey(r journal.Reader, tenant string, key keyRow) error {
 	if err != nil {
 		return err
 	}
-	_, rewrap, err := approval.Event(prover, tenant, KeyRewrapCompleted, key.Complete)
+	_, rewrap, err := access.EventAt(prover, tenant, KeyRewrapCompleted, key.Complete)
 	if err != nil {
 		return err
 	}
-	_, backup, err := approval.Event(prover, tenant, BackupVerified, key.BackedUp)
+	_, backup, err := access.EventAt(prover, tenant, BackupVerified, key.BackedUp)
 	if err == nil && (rewrap.Version != key.Rewrapped || backup.Size != key.Backup) {
-		err = approval.ErrForged
+		err = access.ErrForged
 	}
 	return err
 }
