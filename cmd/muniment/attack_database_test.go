@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"muniment/anchor/journal"
 	"muniment/anchor/journal/journaltest"
 	"muniment/cmd/muniment/node"
+	"muniment/vault"
 )
 
 // The tables that an attacker writes to.
@@ -17,6 +19,7 @@ var (
 	authTable      = journal.Table{Kind: journal.Log, Name: "auth"}
 	principalTable = journal.Table{Kind: journal.Projection, Name: "principals"}
 	keyTable       = journal.Table{Kind: journal.Projection, Name: "api_keys"}
+	trimTable      = journal.Table{Kind: journal.Projection, Name: "trims"}
 	documentTable  = journal.Table{Kind: journal.Projection, Name: "documents"}
 	sealedTable    = journal.Table{Kind: journal.Sealed, Name: "row"}
 )
@@ -143,6 +146,26 @@ func databaseAttacks() []attack {
 			byFsck:   "it is not what the log makes of it",
 		},
 	}, {
+		act:     "says in a document's row that it is of another series",
+		outcome: "it is not served: what is sealed says of which series the document is",
+		do:      func(s *site) { s.database(s.refile) },
+		noticed: map[observer]string{
+			atRead:   "What is stored is not what was recorded",
+			inProofs: "What is stored is not what was recorded",
+			onRecord: "object.damaged/1",
+			inHealth: "on record as damaged",
+			byFsck:   "it is not what the log makes of it",
+		},
+	}, {
+		act:     "adds a row for a trim of a tenant's key that was approved and has waited",
+		outcome: "it is no trim: nothing is destroyed but what the events of a trim say, each of them proved",
+		do:      func(s *site) { s.database(s.addTrim) },
+		noticed: map[observer]string{
+			onRecord: "access.contradicted/1",
+			inHealth: "rows are not what the events say",
+			byFsck:   "the log does not explain it",
+		},
+	}, {
 		act:     "puts another journal's wrapped shipping key there",
 		outcome: "the release bucket's copy is used, and put back",
 		do: func(s *site) {
@@ -190,6 +213,29 @@ func (s *site) widenGrants(tx journal.Txn) error {
 		err = errors.Join(err, errors.New("nothing was widened"))
 	}
 	return errors.Join(err, tx.Put(principalTable, s.facts.readerID[:], wider))
+}
+
+// addTrim adds a trim that the reader has proposed and the founder has approved, long enough ago. It names events that
+// there are, none of which is about a trim.
+func (s *site) addTrim(tx journal.Txn) error {
+	now := time.Now().UTC()
+	row, err := json.Marshal(map[string]any{
+		"oldest": 2, "proposer": s.facts.readerID, "proposed": now.AddDate(0, -2, 0), "from": now.AddDate(0, -2, 0),
+		"not_before": now.AddDate(0, -1, 0), "lapses": now.AddDate(0, 1, 0), "index": 3,
+		"approver": s.facts.intruderID, "approved": now.AddDate(0, 0, -1), "until": now.AddDate(0, 1, 0), "approval": 4,
+	})
+	key := append(append([]byte(vault.DefaultTenant), 0), s.facts.intruderID[:]...)
+	return errors.Join(err, tx.Put(trimTable, key, row))
+}
+
+// refile says that the first document is of another series.
+func (s *site) refile(tx journal.Txn) error {
+	row, err := tx.Get(documentTable, s.documentKey(0))
+	changed := bytes.Replace(row, []byte(`"s":"default"`), []byte(`"s":"another"`), 1)
+	if bytes.Equal(row, changed) {
+		err = errors.Join(err, errors.New("nothing was changed"))
+	}
+	return errors.Join(err, tx.Put(documentTable, s.documentKey(0), changed))
 }
 
 // restoreKey puts the rows of the revoked key and its principal back, as they were.

@@ -59,6 +59,14 @@ func liveAttacks() []attack {
 		act: "exchanges the rows of two documents", outcome: "neither is served: content is bound to its document",
 		live:    change(func(s *site, tx journal.Txn) error { return s.exchangeRows(documentTable)(tx) }),
 		noticed: damaged,
+	}, {
+		act:     "says in a document's row that it is of another series",
+		outcome: "it is not served: what is sealed says of which series the document is",
+		live:    change((*site).refile), noticed: damaged,
+	}, {
+		act:     "adds a row for a trim of a tenant's key that was approved and has waited",
+		outcome: "it is no trim: nothing is destroyed but what the events of a trim say, each of them proved",
+		live:    change((*site).addTrim), noticed: contradicted,
 	}}
 	for i := range all {
 		all[i].component = "database, while the server runs"

@@ -281,9 +281,12 @@ func (s *site) checkServed(n *node.Server) (refused string) {
 			s.t.Errorf("document %s is served as %q", d.id, content.String())
 		}
 	}
-	_, err := n.Node.Keys.Rotate(s.t.Context(), access.Who{Tenant: vault.DefaultTenant, Principal: s.facts.readerID})
-	if err == nil {
+	reader := access.Who{Tenant: vault.DefaultTenant, Principal: s.facts.readerID}
+	if _, err := n.Node.Keys.Rotate(s.t.Context(), reader); err == nil {
 		s.t.Error("a reader has rotated the tenant's key")
+	}
+	if status, err := n.Node.Keys.Status(s.t.Context(), reader); err == nil && len(status.Trims) > 0 {
+		s.t.Errorf("a trim is shown that nobody has proposed: %+v", status.Trims)
 	}
 	for what, key := range map[string]access.APIKey{"forged": s.facts.forged, "revoked": s.facts.revoked} {
 		var content bytes.Buffer
