@@ -100,7 +100,7 @@ func TestTrimByHand(t *testing.T) {
 			_, err := l.life.RunTrim(ctx, l.custodian, trim.ID)
 			l.wants("running it", err, access.ErrForged)
 			if test.table == trimRows {
-				_, err = l.life.ApproveTrim(ctx, l.people.Approver.Who, trim.ID)
+				_, err = l.life.ApproveTrim(ctx, l.founders.Approver.Who, trim.ID)
 				l.wants("approving it", err, access.ErrForged)
 				if status, err := l.life.Status(ctx, l.custodian); err != nil || len(status.Trims) != 0 {
 					t.Errorf("it is shown: %+v, error %v", status.Trims, err)

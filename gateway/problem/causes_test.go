@@ -93,6 +93,7 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		"journal.ErrUnknown":         {journal.ErrUnknown, 503, "journal-stopped"},
 		"journal.ErrClosed":          {journal.ErrClosed, 503, "stopping"},
 		"journal.ErrDamaged":         {journal.ErrDamaged, 500, "damaged"},
+		"access.ErrForged":           {access.ErrForged, 500, "damaged"},
 		"journal.ErrNotFound":        {journal.ErrNotFound, 404, "not-found"},
 		"journal.ErrTooLarge":        {journal.ErrTooLarge, 422, "bad-metadata"},
 		"keys.ErrUnavailable":        {keys.ErrUnavailable, 503, "key-service-unavailable"},
