@@ -117,6 +117,14 @@ func TestIntervalPacesAnchors(t *testing.T) {
 	if f.Prepared() != 3 {
 		t.Errorf("%d anchors were prepared after the clock was set back, want 3", f.Prepared())
 	}
+	k.commit(newsEvent) // the journal's time stands still by now
+	f.Include()
+	f.Finalize()
+	clock.Advance(interval / 2)
+	k.turn(p)
+	if status := p.Status()[0]; f.Prepared() != 3 || status.Lag != interval/2 {
+		t.Errorf("half an interval later %d anchors were prepared, want 3, and the lag is %v", f.Prepared(), status.Lag)
+	}
 }
 
 func TestReorganizations(t *testing.T) {

@@ -53,8 +53,8 @@ func Definitions() []journal.Definition {
 		eventRequested.On(func(*journal.Writer, journal.Entry, requested) error { return nil }).Quiet(),
 		eventPrepared.On(func(w *journal.Writer, e journal.Entry, d prepared) error {
 			return anchors().Put(w, rowKey(e.Index), Anchor{
-				Index: e.Index, Kind: d.Kind, ID: d.ID, State: Prepared, Attempt: d.Attempt, Prepared: e.At,
-				Updated: e.At,
+				Index: e.Index, Kind: d.Kind, ID: d.ID, State: Prepared, Attempt: d.Attempt, Prepared: e.Wall,
+				Updated: e.Wall,
 			})
 		}).Quiet(),
 		eventSubmitted.On(func(w *journal.Writer, e journal.Entry, d step) error {
@@ -81,7 +81,7 @@ func move(w *journal.Writer, e journal.Entry, index uint64, to State, proof json
 	if !ok {
 		return fmt.Errorf("moving the anchor of event %d: %w", index, journal.ErrNotFound)
 	}
-	a.State, a.Updated, a.Proof = to, e.At, proof
+	a.State, a.Updated, a.Proof = to, e.Wall, proof
 	return anchors().Put(w, rowKey(index), a)
 }
 

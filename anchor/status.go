@@ -58,7 +58,7 @@ func (w *worker) observe(ctx context.Context) {
 	o := observed{live: s.live, final: s.final, open: len(s.open)}
 	if w.cfg.Journal.LastNews() > s.final {
 		if first, err := w.cfg.Journal.Record(ctx, s.final); err == nil {
-			o.oldest = first.At
+			o.oldest = first.Wall
 		}
 	}
 	w.status.mu.Lock()

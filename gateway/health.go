@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -126,12 +127,24 @@ func (h *health) release(ctx context.Context, now time.Time) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if now.Sub(oldest.At) >= releaseTime {
+		if ageOf(now, oldest.Wall) >= releaseTime {
 			return "", fmt.Errorf("%w, %d in all, since %s",
-				errUnreleased, size-released, oldest.At.UTC().Format(time.RFC3339))
+				errUnreleased, size-released, oldest.Wall.UTC().Format(time.RFC3339))
 		}
 	}
 	return fmt.Sprintf("%d of %d entries are released", released, size), nil
+}
+
+// clockSkew is by how much the clocks of gateways may differ.
+const clockSkew = 5 * time.Minute
+
+// ageOf is how old by the clock is what was written at a time by the clock. What is from a time that is yet to come was
+// written while the clock was ahead: nobody knows how old it is, so it is as old as can be.
+func ageOf(now, at time.Time) time.Duration {
+	if age := now.Sub(at); age >= -clockSkew {
+		return age
+	}
+	return math.MaxInt64
 }
 
 // ledgers gives the state of each ledger. No request waits for a ledger, so none is needed.

@@ -93,7 +93,7 @@ func (h *health) verifiedBackup(ctx context.Context, now time.Time) (detail, fix
 	if ok {
 		detail = fmt.Sprintf("the newest, of %d entries, was verified on %s",
 			newest.Size, newest.At.Format(time.RFC3339))
-		if now.Sub(newest.At) > backupAge {
+		if ageOf(now, newest.At) > backupAge {
 			return "", advice, errors.New(detail)
 		}
 		return detail, "", nil
@@ -102,7 +102,7 @@ func (h *health) verifiedBackup(ctx context.Context, now time.Time) (detail, fix
 	if err != nil {
 		return "", fixOf("journal", err), err
 	}
-	if now.Sub(first.At) > backupAge {
+	if ageOf(now, first.Wall) > backupAge {
 		return "", advice, errors.New("no backup was ever verified")
 	}
 	return "none yet", "", nil

@@ -189,6 +189,9 @@ func TestWhatDoesNotStopAServerIsTold(t *testing.T) {
 	r.want(clock, http.StatusOK, "contents", "ok=true needed=false")
 	r.want(clock, http.StatusOK, "locks", "ok=true needed=false")
 	r.want(clock, http.StatusOK, "verified backup", "ok=true needed=false none yet")
+	clock.Advance(-time.Hour) // the journal began while the clock was ahead
+	r.want(clock, http.StatusOK, "verified backup", "ok=false needed=false", "no backup was ever verified")
+	clock.Advance(time.Hour)
 	clock.Advance(9 * 24 * time.Hour)
 	r.want(clock, http.StatusOK, "verified backup", "ok=false needed=false", "no backup was ever verified",
 		"→ make one")

@@ -212,7 +212,11 @@ func TestEntriesThatAreNotReleased(t *testing.T) {
 	if status, got := r.ready(""); status != http.StatusOK {
 		t.Errorf("at once: %d %s", status, got.line("release"))
 	}
-	clock.Advance(time.Minute)
+	clock.Advance(-time.Hour)
+	if status, got := r.ready(""); status != http.StatusServiceUnavailable {
+		t.Errorf("from a time that is yet to come: %d %s", status, got.line("release"))
+	}
+	clock.Advance(time.Hour + time.Minute)
 	status, got := r.ready("")
 	if line := got.line("release"); status != http.StatusServiceUnavailable ||
 		!strings.Contains(line, "entries wait for their release, 1 in all") ||

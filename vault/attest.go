@@ -26,14 +26,14 @@ type Attestation struct {
 
 // attestationRow is a row of the table of attestations, under the store's name: the newest one.
 type attestationRow struct {
-	At        time.Time `json:"at"`
+	At        time.Time `json:"at"` // by the clock
 	Immutable bool      `json:"immutable"`
 }
 
 var attestations = journal.NewRows[attestationRow]("attestations")
 
 func reduceAttested(w *journal.Writer, e journal.Entry, d StorageAttestedData) error {
-	return attestations.Put(w, []byte(d.Store), attestationRow{At: e.At, Immutable: d.Immutable})
+	return attestations.Put(w, []byte(d.Store), attestationRow{At: e.Wall, Immutable: d.Immutable})
 }
 
 // Attest tries what the documents' store enforces and puts it on record; who needs access.AttestStore. A store that
@@ -103,8 +103,8 @@ func (v *Vault) attestWhenDue(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("looking for the store's attestation: %w", err)
 	}
-	if left := newest.At.Add(attestAgain).Sub(v.cfg.Clock.Now()); left > 0 {
-		return min(left, attestAgain), nil // no longer, should the clock have been set back
+	if left := newest.At.Add(attestAgain).Sub(v.cfg.Clock.Now()); left > 0 && left <= attestAgain {
+		return left, nil
 	}
 	found, err := v.tryStore(ctx)
 	if err != nil {

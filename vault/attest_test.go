@@ -108,7 +108,8 @@ func TestAStartAttestsTheStoreOnceAWeek(t *testing.T) {
 	due(6*day, day, 1)
 	due(day+time.Hour, 7*day, 2)
 	due(0, 7*day, 2)
-	due(-30*day, 7*day, 2) // a clock that was set back does not put it off for longer
+	due(-30*day, 7*day, 3) // an attestation from a time that is yet to come is of a wrong clock
+	due(day, 6*day, 3)
 }
 
 // TestATrialWithoutResultIsNotOnRecord: a store that is down has neither passed nor failed.

@@ -44,7 +44,7 @@ type restoredRow struct {
 }
 
 func reduceRestored(w *journal.Writer, e journal.Entry, _ JournalRestoredData) error {
-	return restores.Put(w, lastRow, restoredRow{Index: e.Index, At: e.At})
+	return restores.Put(w, lastRow, restoredRow{Index: e.Index, At: e.Wall})
 }
 
 func reduceUnknown(w *journal.Writer, e journal.Entry, d ObjectsUnknownData) error {
@@ -58,8 +58,8 @@ const clockSlack = 5 * time.Minute
 // store had then may belong to entries that did not come back.
 type Return struct {
 	Index uint64    // of the event
-	At    time.Time // when
-	Head  time.Time // the time of the last entry that came back
+	At    time.Time // when, by the clock, as the store's times of objects are
+	Head  time.Time // that time of the last entry that came back
 }
 
 // Spares says whether an object that the store got at the time given was there already.
@@ -88,14 +88,24 @@ func LastReturn(r journal.Reader) (last Return, err error) {
 		if err != nil {
 			return last, err
 		}
-		last = Return{Index: era.From, At: record.At}
+		last = Return{Index: era.From, At: record.Wall}
 	}
 	if last.At.IsZero() {
 		return last, nil
 	}
-	before, err := journal.RecordAt(r, last.Index-1)
-	last.Head = before.At
+	last.Head, err = cameBack(r, last.Index)
 	return last, err
+}
+
+// cameBack is the time by the clock of the last entry before an index that is not about the clock. Entries about it may
+// stand before the return's own, and were written as late as that.
+func cameBack(r journal.Reader, index uint64) (time.Time, error) {
+	for index--; ; index-- {
+		before, err := journal.RecordAt(r, index)
+		if err != nil || before.Tenant != journal.System || before.Actor != journal.ClockActor || index == 0 {
+			return before.Wall, err
+		}
+	}
 }
 
 // Unowned says whether no document has the object under a key.

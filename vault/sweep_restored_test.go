@@ -56,11 +56,27 @@ func (r *rig) restoreFrom(bucket *journaltest.Bucket) *rig {
 }
 
 // TestSweepSparesWhatARestoreFound: the release bucket was put back to an earlier time, so the log does not know a
-// document that was acknowledged. Its object stays, is an alarm, and is on record once; later orphans are swept.
+// document that was acknowledged. Its object stays, is an alarm, and is on record once; later orphans are swept. So it
+// is too where the journal's time is ahead of the clock.
 func TestSweepSparesWhatARestoreFound(t *testing.T) {
 	t.Parallel()
-	ctx := context.Background()
-	r := newRig(t)
+	for name, ahead := range map[string]time.Duration{"with the clock": 0, "ahead": year} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.clock.Step(ahead)
+			_, err := r.vault.SetPurposes(t.Context(), r.who, []string{"test"})
+			r.must(err)
+			r.clock.Step(-ahead)
+			r.sweepRestored()
+		})
+	}
+}
+
+// sweepRestored loses a document by a restore from an earlier bucket, and sweeps.
+func (r *rig) sweepRestored() {
+	t, ctx := r.t, context.Background()
+	t.Helper()
 	r.orphan("default/broken-before", objects.PutOptions{})
 	r.clock.Advance(time.Hour)
 	r.deposit(vault.Deposit{}, []byte("one"))

@@ -28,7 +28,6 @@ var ErrTooLarge = fmt.Errorf("an event's body is longer than %d bytes", MaxBody)
 type body struct {
 	Entry
 	Type string
-	Wall time.Time // the raw clock; equal to At but where the clock lags behind the journal
 	Data json.RawMessage
 }
 

@@ -9,7 +9,10 @@ import (
 // Entry is an event that has its place in the log: what a reducer sees of a body besides its data.
 type Entry struct {
 	Index uint64    // of the leaf
-	At    time.Time // UTC, microseconds
+	At    time.Time // UTC, microseconds; never before that of an earlier event
+	// Wall is what the clock said: before At where an earlier event has a later time, as after a clock that was ahead
+	// is put right. Ages are reckoned from it, as At may stand still then for as long as the clock was ahead.
+	Wall time.Time
 	// Settled is the settled time, which waiting periods and lapses go by; see SettledTime.
 	Settled time.Time
 	Tenant  string

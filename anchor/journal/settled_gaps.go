@@ -16,8 +16,10 @@ var (
 	ErrNotPassed = errors.New("by the clock so much time has not passed")
 )
 
-// clockActor is the part of the program that puts on record what became of the clock.
-var clockActor = Actor{System, "clock"}
+// ClockActor is the part of the program that puts on record what became of the clock.
+const ClockActor = "clock"
+
+var clockActor = Actor{System, ClockActor}
 
 // The events about the clock and about settled time.
 const (

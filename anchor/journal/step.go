@@ -129,8 +129,8 @@ func (s *step) finish() {
 // write appends the events of a change in order, then writes its sealed rows.
 func (s *step) write(j *Journal, a Actor, change Change, time reading) (err error) {
 	for _, e := range change.Events {
-		b := body{Type: e.Type, Wall: time.wall, Data: json.RawMessage("{}")}
-		b.At, b.Tenant, b.Actor, b.Doc = time.now, a.Tenant, a.ID, e.Doc
+		b := body{Type: e.Type, Data: json.RawMessage("{}")}
+		b.At, b.Wall, b.Tenant, b.Actor, b.Doc = time.now, time.wall, a.Tenant, a.ID, e.Doc
 		b.Settled = later(time.settled, s.time.At) // an event before this one may have moved it
 		if e.Data != nil {
 			if b.Data, err = json.Marshal(e.Data); err != nil {

@@ -33,8 +33,8 @@ type Backup struct {
 	Label string
 
 	// The fields below are on record only.
-	Index uint64 // of the event
-	At    time.Time
+	Index uint64    // of the event
+	At    time.Time // by the clock
 	Actor string
 }
 
@@ -51,7 +51,7 @@ func backupKey(tenant string, index uint64) []byte {
 }
 
 func reduceBackupVerified(w *journal.Writer, e journal.Entry, d BackupVerifiedData) error {
-	row := Backup{Size: d.Size, Root: d.Root, Label: d.Label, Index: e.Index, At: e.At, Actor: e.Actor}
+	row := Backup{Size: d.Size, Root: d.Root, Label: d.Label, Index: e.Index, At: e.Wall, Actor: e.Actor}
 	if err := backups.Put(w, backupKey(e.Tenant, e.Index), row); err != nil {
 		return err
 	}
@@ -83,15 +83,18 @@ func (k *Keys) RecordBackup(ctx context.Context, who access.Who, b Backup) (Back
 		return Backup{}, fmt.Errorf("recording a backup: %w", err)
 	}
 	out := Backup{Size: b.Size, Root: b.Root, Label: b.Label, Actor: who.Actor().ID}
-	receipt, err := k.cfg.Door.Act(ctx, who, access.RecordBackup, func(view journal.View) (journal.Change, error) {
-		out.At = view.Now()
+	receipt, err := k.cfg.Door.Act(ctx, who, access.RecordBackup, func(journal.View) (journal.Change, error) {
 		data := BackupVerifiedData{Size: b.Size, Root: b.Root, Label: b.Label}
 		return journal.Change{Events: []journal.Event{BackupVerified.New(journal.ID{}, data)}}, nil
 	})
 	if err != nil {
 		return Backup{}, fmt.Errorf("recording a backup: %w", err)
 	}
-	out.Index = receipt.Index
+	record, err := k.cfg.Journal.Record(ctx, receipt.Index)
+	if err != nil {
+		return Backup{}, fmt.Errorf("recording a backup: %w", err)
+	}
+	out.Index, out.At = receipt.Index, record.Wall
 	return out, nil
 }
 
