@@ -3,11 +3,14 @@ package vault_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
 	"muniment/anchor/journal"
+	"muniment/vault"
 	"muniment/vault/access"
+	"muniment/vault/rekey"
 )
 
 // The rows that decide about a trim.
@@ -170,6 +173,45 @@ func TestTrimChangedOnTheWay(t *testing.T) {
 	l.wants("running a trim whose row is changed after it has begun", err, access.ErrForged)
 	if v, err := l.service.Versions(ctx, l.tenant); err != nil || v.Kept != 1 || l.count("key.trim_begun/1") != 1 {
 		t.Errorf("the key service has versions %+v, error %v", v, err)
+	}
+}
+
+// TestTrimSparesWhatATableGivesAway: a document that a table calls another tenant's is left out by the rewrap, and keeps
+// the trim from beginning.
+func TestTrimSparesWhatATableGivesAway(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	bound := journal.Table{Kind: journal.Projection, Name: "journal.bound"}
+	for name, hide := range map[string]func(l *lifeRig, id journal.ID){
+		"the document's row": func(l *lifeRig, id journal.ID) {
+			l.rewrite(documentRows, id[:], func(row map[string]any) { row["t"] = "another" })
+		},
+		"and what binds its sealed row": func(l *lifeRig, id journal.ID) {
+			l.rewrite(documentRows, id[:], func(row map[string]any) { row["t"] = "another" })
+			l.tamper(func(tx journal.Txn) error { return tx.Put(bound, rowKey(id), make([]byte, 8)) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLifeRig(t, localHouse(t))
+			doc := l.deposit(vault.Deposit{}, []byte("kept"))
+			hide(l, doc.ID)
+			trim := l.proposed()
+			_, err := l.life.ApproveTrim(ctx, l.approver, trim.ID)
+			l.must(err)
+			l.clock.Advance(trimWait)
+			if _, err = l.life.RunTrim(ctx, l.custodian, trim.ID); !errors.Is(err, rekey.ErrNotRewrapped) &&
+				!errors.Is(err, journal.ErrDamaged) {
+				t.Errorf("running: %v", err)
+			}
+			if v, err := l.service.Versions(ctx, l.tenant); err != nil || v.Kept != 1 {
+				t.Errorf("the key service has versions %+v, error %v", v, err)
+			}
+			l.rewrite(documentRows, doc.ID[:], func(row map[string]any) { row["t"] = l.tenant })
+			if got, err := l.read(doc.ID); err != nil || string(got) != "kept" {
+				t.Errorf("the document reads as %q, error %v", got, err)
+			}
+		})
 	}
 }
 

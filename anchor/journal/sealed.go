@@ -44,6 +44,27 @@ func BoundBy(r Reader, key []byte) (Record, error) {
 	return readRecord(r, at)
 }
 
+// ProvedBinding is BoundBy for those who do not believe the tables: the entry is proved, and names the sealed row itself.
+// ErrDamaged when the table leads to none that does.
+func (j *Journal) ProvedBinding(p *Prover, key []byte) (Record, error) {
+	bound, err := BoundBy(p.r, key)
+	if err == nil {
+		bound, err = p.Record(bound.Index)
+	}
+	if err == nil {
+		var touched []touch
+		touched, err = j.schema.touches(&body{Entry: bound.Entry, Type: bound.Type, Data: bound.Data})
+		names := func(one touch) bool { return !one.unbinds && bytes.Equal(one.key, key) }
+		if err == nil && slices.ContainsFunc(touched, names) {
+			return bound, nil
+		}
+	}
+	if err == nil || errors.Is(err, ErrNotFound) {
+		err = fmt.Errorf("no entry binds the sealed row %x, or the table leads to another: %w", key, ErrDamaged)
+	}
+	return Record{}, err
+}
+
 // Lookup reads the key of the sealed row that a token leads to; nil when it leads nowhere.
 func Lookup(r Reader, token []byte) ([]byte, error) { return r.Get(tokenTable, token) }
 

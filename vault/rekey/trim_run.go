@@ -114,9 +114,10 @@ func (k *Keys) begun(ctx context.Context, tenant string, trim Trim) error {
 }
 
 // noneOlder looks at every sealed row of a tenant: ErrNotRewrapped if one is wrapped with a version before oldest, or
-// cannot be read, in spite of what is on record.
+// cannot be read, in spite of what is on record. Whose a row is, is proved by the event that binds it: a row of the
+// tenant's that a table calls another's would be left out by the rewrap, and lost with the versions.
 func (k *Keys) noneOlder(ctx context.Context, tenant string, oldest int) error {
-	rows := walk{view: k.cfg.Journal.View, rows: k.cfg.Rows, tenant: tenant, below: oldest}
+	rows := walk{view: k.cfg.Journal.View, rows: k.cfg.Rows, tenant: tenant, below: oldest, journal: k.cfg.Journal}
 	for !rows.ended {
 		found, _, err := rows.next(ctx)
 		if err != nil {

@@ -28,15 +28,19 @@ type walk struct {
 	rows   Rows
 	tenant string
 	below  int
-	after  []byte // the key of the last row looked at
-	ended  bool
+	// journal proves by its events whose a row is; nil where the tables' word will do.
+	journal *journal.Journal
+	prover  *journal.Prover // of the snapshot; nil until it is needed
+
+	after []byte // the key of the last row looked at
+	ended bool
 }
 
 // next returns the next rows, perhaps none, and how many rows of whatever tenant it has looked at for them.
 func (w *walk) next(ctx context.Context) (rows []sealedRow, seen int64, err error) {
 	after := w.after
 	err = w.view(ctx, func(r journal.Reader) error {
-		rows, seen, w.ended = nil, 0, true
+		rows, seen, w.ended, w.prover = nil, 0, true, nil
 		size := 0
 		return journal.ScanSealed(r, w.after, func(key, value []byte) error {
 			if len(rows) == walkRows || size >= walkBytes || seen == walkMost {
@@ -64,11 +68,26 @@ func (w *walk) older(r journal.Reader, key, value []byte) (row sealedRow, older 
 	if failed == nil && version >= w.below {
 		return row, false, nil
 	}
-	tenant, err := w.rows.Tenant(r, key)
+	tenant, err := w.owner(r, key)
 	if err != nil || tenant != w.tenant {
 		return row, false, err
 	}
 	return sealedRow{key: bytes.Clone(key), value: bytes.Clone(value), err: failed}, true, nil
+}
+
+// owner is the tenant that a row belongs to.
+func (w *walk) owner(r journal.Reader, key []byte) (string, error) {
+	if w.journal == nil {
+		return w.rows.Tenant(r, key)
+	}
+	if w.prover == nil {
+		var err error
+		if w.prover, err = w.journal.Prover(r); err != nil {
+			return "", err
+		}
+	}
+	by, err := w.journal.ProvedBinding(w.prover, key)
+	return by.Tenant, err
 }
 
 // countSealed counts the sealed rows of all tenants.
