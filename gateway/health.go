@@ -138,8 +138,8 @@ func (h *health) release(ctx context.Context, now time.Time) (string, error) {
 // clockSkew is by how much the clocks of gateways may differ.
 const clockSkew = 5 * time.Minute
 
-// ageOf is how old by the clock is what was written at a time by the clock. What is from a time that is yet to come was
-// written while the clock was ahead: nobody knows how old it is, so it is as old as can be.
+// ageOf is how old by the clock is what was written at a time by the clock. If that time is yet to come, it was written
+// while the clock was ahead: nobody knows how old it is, so it is as old as can be.
 func ageOf(now, at time.Time) time.Duration {
 	if age := now.Sub(at); age >= -clockSkew {
 		return age

@@ -9,7 +9,7 @@ import (
 )
 
 // Duties are work outside of the journal that must follow a commit. A reducer owes one (Writer.Owe); a worker performs
-// it and says so by an event, in batches. One that fails stays owed and is tried again, apart from the others.
+// it and says so by an event, in batches. A duty that fails stays owed and is tried again, apart from the others.
 
 var (
 	dutyTable  = Table{Projection, "journal.duty"} // kind, 0, due, index → document

@@ -88,8 +88,8 @@ func (j *Journal) untried(ctx context.Context, kind string, most int) (due []Dut
 		if err := r.Scan(dutyTable, Range{From: from.once, To: firstTimed(kind)}, read); err != nil {
 			return err
 		}
-		// What is owed later is due at once by an event above the head, or after now. What was due before it was owed
-		// is found when all are looked at again.
+		// A duty that is owed later is due at once by an event above the head, or after now. A duty that was due before
+		// it was owed is found when all are looked at again.
 		next.now, next.once = now, Duty{Kind: kind, Due: atOnce, Index: head.Size}.key()
 		if len(due) == most {
 			return nil

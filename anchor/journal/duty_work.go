@@ -24,7 +24,7 @@ type Worker struct {
 	Do func(ctx context.Context, due []Duty) ([]Outcome, error)
 }
 
-// Work performs duties until ctx ends or the journal closes. Those that have failed before are tried again beside the
+// Work performs duties until ctx ends or the journal closes. Duties that have failed before are tried again beside the
 // others, which never wait for them.
 func (j *Journal) Work(ctx context.Context, w Worker) error {
 	ended := make(chan error)

@@ -22,8 +22,8 @@ type lease struct {
 	Until  time.Time `json:"until"`
 }
 
-// binds says whether the lease keeps a process from working. One that ends later than any can was taken by a clock that
-// was ahead, and does not.
+// binds says whether the lease keeps a process from working. A lease that ends later than any can was taken by a clock
+// that was ahead, and does not.
 func (l lease) binds(holder string, now time.Time) bool {
 	return l.Holder != holder && now.Before(l.Until) && l.Until.Before(now.Add(leaseTime+leaseSkew))
 }

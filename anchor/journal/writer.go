@@ -133,9 +133,9 @@ func (w *Writer) Unbind(sealedKey []byte) error {
 // Owe makes a duty of a kind (letters, digits, '_') about this event's document that is due at a time, or at once if
 // the time is zero. An event makes at most one duty of a kind.
 //
-// What is due at once is so whatever the clock says, now or later. Any other time is compared with the clock's, so it
-// has to come from what must not be missed, such as the end of a lock: the time of the event stands still for long
-// after a clock that was ahead is put right.
+// A duty that is due at once is so whatever the clock says, now or later. Any other time is compared with the clock's,
+// so it has to come from what must not be missed, such as the end of a lock: the time of the event stands still for
+// long after a clock that was ahead is put right.
 func (w *Writer) Owe(kind string, due time.Time) error {
 	due = later(atOnce, due.UTC().Truncate(time.Microsecond))
 	d := Duty{Kind: kind, Due: due, Index: w.entry.Index, Doc: w.entry.Doc}

@@ -20,7 +20,7 @@ import (
 // Where this process is no custodian of the keys, the trim is returned as begun until the key custodian has trimmed in
 // the key service; the next call sees that and puts it on record.
 //
-// What the database says of the trim is proved by the events, before it begins and before anything is destroyed.
+// The trim's row is proved by the events, before it begins and before anything is destroyed.
 //
 // Errors: ErrNoTrim, approval.ErrOver, approval.ErrUnapproved, approval.ErrOwnRequest, approval.ErrWaiting,
 // access.ErrForged, ErrNotRewrapped, ErrNoBackup, ErrCanary; ErrNotStarted; access.ErrUnreleased, together with the

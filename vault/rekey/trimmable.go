@@ -8,8 +8,8 @@ import (
 )
 
 // trimmable says that what is still kept can do without the versions of a tenant's key before oldest: every sealed row
-// is wrapped with a newer one, and a backup is on record in which that is so too. What the key's row says of either is
-// proved by the events that it names.
+// is wrapped with a newer one, and a backup is on record in which that is so too. Both are proved by the events that
+// the key's row names.
 //
 // Errors: ErrNotRewrapped, ErrNoBackup; access.ErrForged.
 func (k *Keys) trimmable(r journal.Reader, tenant string, key keyRow, oldest int) error {
