@@ -60,10 +60,8 @@ key, and by the fingerprint the approver knows that it is yours.`,
 			if err != nil {
 				return err
 			}
-			code := ""
-			if len(args) == 1 {
-				code = args[0]
-			} else if code, err = p.Secret("One-time code"); err != nil {
+			code, err := codeFrom(p, args)
+			if err != nil {
 				return err
 			}
 			if code == "" {
@@ -75,6 +73,14 @@ key, and by the fingerprint the approver knows that it is yours.`,
 	c.Flags().StringVar(&name, "name", "", "what people call you, where you have no name yet or another one")
 	c.Flags().StringVar(&to, "to", "", "write the key to this file, which must not be there yet, and do not print it")
 	return c
+}
+
+// codeFrom is the code in the argument, or else the one that is typed in.
+func codeFrom(p *cli.Program, args []string) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	return p.Secret("One-time code")
 }
 
 // claim claims a key. The file that it goes to is made first: a key that cannot be kept would be lost with the code.
