@@ -38,7 +38,8 @@ func TestFounding(t *testing.T) {
 	r.call(http.MethodPost, "/v1/founding", names, trial).json(t, &begun)
 	for what, code := range map[string]string{
 		"a code of a founding that was stopped": stopped.Approver.Code,
-		"an earlier code":                       first.Administrator.Code, "another": "mun_once_" + strings.Repeat("a", 32),
+		"an earlier code":                       first.Administrator.Code, "another": "mun_once_" + strings.Repeat("a",
+			32),
 		"a key": trial,
 	} {
 		wants(t, what, r.call(http.MethodPost, "/v1/claims", asText(openapi.NewClaim{Code: code}), ""), 404,
@@ -150,7 +151,8 @@ func TestGrantsTakeTwo(t *testing.T) {
 		if a.problem() != code {
 			t.Errorf("proposing %s: %d %s, want %s", grants, a.status, a.body, code)
 		}
-		if code == "unknown-series" && !strings.Contains(string(a.body), "A role without a series is for the whole tenant") {
+		if code == "unknown-series" && !strings.Contains(string(a.body),
+			"A role without a series is for the whole tenant") {
 			t.Errorf("proposing %s: %s", grants, a.body)
 		}
 	}

@@ -190,7 +190,8 @@ func (h *health) cautions(ctx context.Context) []caution {
 	if at, err := h.cfg.Keys.TrimRefused(ctx, vault.DefaultTenant); err == nil && !at.IsZero() {
 		out = append(out, caution{
 			Name: "trim",
-			Detail: fmt.Sprintf("a trim was refused on %s, and nothing was destroyed: a row of the tenant does not open "+
+			Detail: fmt.Sprintf("a trim was refused on %s, and nothing was destroyed: a row of the tenant does not "+
+				"open "+
 				"with the key that was to be trimmed", at.UTC().Format(time.RFC3339)),
 			Fix: "find out whose key the key service has under the tenant's name, or which key service the custodian " +
 				"named; the caution ends with the next trim that is carried out",

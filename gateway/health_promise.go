@@ -186,7 +186,8 @@ func (h *health) lockedCheckpoint(ctx context.Context, now time.Time) (detail, f
 		detail += "; that is weaker than it should be: " + s.Weaker
 	}
 	if s.Strangers > 0 {
-		detail += fmt.Sprintf("; the start has passed over %d objects beside it that no key of the journal has signed: "+
+		detail += fmt.Sprintf("; the start has passed over %d objects beside it that no key of the journal has "+
+			"signed: "+
 			"find out who writes to the documents' bucket", s.Strangers)
 	}
 	return detail, "", nil

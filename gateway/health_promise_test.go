@@ -234,7 +234,8 @@ func TestDutiesThatFailAreTold(t *testing.T) {
 	r.want(clock, http.StatusOK, "erasures", "ok=false needed=false", "could not be deleted", since,
 		"→ permit this server to delete")
 	m := r.admin("/metrics").Body.String()
-	for _, line := range []string{"muniment_locks_overdue 1", "muniment_locks_failing 1", "muniment_erasures_failing 1"} {
+	for _, line := range []string{"muniment_locks_overdue 1", "muniment_locks_failing 1",
+		"muniment_erasures_failing 1"} {
 		if !strings.Contains(m, "\n"+line+"\n") {
 			t.Errorf("the metrics have no %s", line)
 		}

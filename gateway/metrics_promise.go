@@ -61,10 +61,14 @@ func promiseMetricsOf() []promiseMetric {
 				status, err := c.Journal.Time(ctx)
 				return status.Behind().Seconds(), err == nil
 			}},
-		{desc("muniment_recoveries_under_way", "Tenants in which the operator puts two other people in the place of the "+
-			"administrator and the approver."), prometheus.GaugeValue, foundings(access.Tenancy.Recovery)},
+		{desc("muniment_recoveries_under_way",
+			"Tenants in which the operator puts two other people in the place of the "+
+				"administrator and the approver."), prometheus.GaugeValue, foundings(access.Tenancy.Recovery)},
 		{desc("muniment_foundings_under_way", "Tenants that wait for the claims of their founders."),
-			prometheus.GaugeValue, foundings(func(t access.Tenancy) bool { return t.Founding != nil && !t.Recovery() })},
+			prometheus.GaugeValue, foundings(func(t access.Tenancy) bool {
+				return t.Founding != nil &&
+					!t.Recovery()
+			})},
 		{desc("muniment_locks_overdue", "Documents whose lock should have been extended more than an hour ago."),
 			prometheus.GaugeValue, func(ctx context.Context, c Config) (float64, bool) {
 				n, err := c.Vault.OverdueLocks(ctx)

@@ -31,7 +31,8 @@ type countedStore struct {
 	calls atomic.Int64
 }
 
-func (s *countedStore) Put(ctx context.Context, key string, body io.Reader, o objects.PutOptions) (objects.Info, error) {
+func (s *countedStore) Put(ctx context.Context, key string, body io.Reader, o objects.PutOptions) (objects.Info,
+	error) {
 	s.calls.Add(1)
 	return s.Store.Put(ctx, key, body, o)
 }
@@ -286,8 +287,9 @@ func (w *seriesRig) try(a attempt, s subject, token string) outcome {
 	events, keyCalls, objectCalls := w.journal.Size(), w.keyCalls.Load(), w.objects.calls.Load()
 	answer := w.do(method, a.path(s), body, change...)
 	out := outcome{
-		Status: answer.status, Problem: answer.problem(), Body: plain(string(answer.body)), Headers: map[string]string{},
-		Events: int64(w.journal.Size() - events), KeyCalls: w.keyCalls.Load() - keyCalls,
+		Status: answer.status, Problem: answer.problem(), Body: plain(string(answer.body)),
+		Headers: map[string]string{},
+		Events:  int64(w.journal.Size() - events), KeyCalls: w.keyCalls.Load() - keyCalls,
 		ObjectCalls: w.objects.calls.Load() - objectCalls,
 	}
 	for name, values := range answer.header {
@@ -322,10 +324,12 @@ func plain(s string) string {
 func TestSeriesAreToldApart(t *testing.T) {
 	t.Parallel()
 	w := newSeriesRig(t)
-	tells := map[string]bool{"deposit under an external id, in the other series": true, "put into the other series": true,
+	tells := map[string]bool{
+		"deposit under an external id, in the other series": true, "put into the other series": true,
 		"find": true, "find in the other series": true, "list by transaction": true, "describe": true, "read": true,
 		"read a range": true, "head": true, "evidence": true, "history": true, "verify": true,
-		"deposit with an idempotency key": true, "create the other series": true}
+		"deposit with an idempotency key": true, "create the other series": true,
+	}
 	for _, a := range attempts() {
 		theirs, none := w.subjects()
 		if tells[a.name] && cmp.Equal(w.try(a, theirs, w.token), w.try(a, none, w.token)) {

@@ -27,8 +27,10 @@ func TestPurposesOverHTTP(t *testing.T) {
 	if a := r.do(http.MethodGet, content+"audit", nil); a.status != 200 {
 		t.Errorf("for a listed one: %d %s", a.status, a.body)
 	}
-	for body, want := range map[string]string{`{"purposes":["An audit"]}`: "bad-metadata", `{"purposes":{}}`: "bad-request",
-		`{"any":true}`: "bad-request", `{}`: "bad-request", `{"purposes":null}`: "bad-request", `{"purposes":["a","a"]}`: "bad-metadata"} {
+	for body, want := range map[string]string{`{"purposes":["An audit"]}`: "bad-metadata",
+		`{"purposes":{}}`: "bad-request",
+		`{"any":true}`:    "bad-request", `{}`: "bad-request", `{"purposes":null}`: "bad-request",
+		`{"purposes":["a","a"]}`: "bad-metadata"} {
 		if a := r.do(http.MethodPut, "/v1/purposes", strings.NewReader(body), json); a.problem() != want {
 			t.Errorf("%s: %d %s, want %s", body, a.status, a.body, want)
 		}

@@ -178,8 +178,8 @@ func BenchmarkHistory(b *testing.B) {
 }
 
 // BenchmarkDepositBesideHistories is deposits by four at once, for half a second alone and for half a second beside
-// eight who read the first page of such a history again and again, by turns, so that both see the same disk and the same
-// load.
+// eight who read the first page of such a history again and again, by turns, so that both see the same disk and the
+// same load.
 func BenchmarkDepositBesideHistories(b *testing.B) {
 	r := newRig(b, onDisk(b))
 	id := readOften(b, r, 10_000)

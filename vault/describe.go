@@ -26,8 +26,8 @@ func (v *Vault) Describe(ctx context.Context, who access.Who, id journal.ID) (Do
 }
 
 // Find describes the document with the caller's own id, in a series or, where that is "", in any that the principal may
-// describe: what lies in others is not looked at. Of several, the one that is not erased is meant. ErrErased when it was
-// erased: the id stays taken. A *Ambiguous names the series when several have it.
+// describe: what lies in others is not looked at. Of several, the one that is not erased is meant. ErrErased when it
+// was erased: the id stays taken. A *Ambiguous names the series when several have it.
 func (v *Vault) Find(ctx context.Context, who access.Who, series, externalID string) (Document, error) {
 	doc, err := v.find(ctx, who, series, externalID)
 	if err != nil {

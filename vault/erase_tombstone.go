@@ -20,7 +20,8 @@ type tombstoneText struct {
 
 // newTombstone seals the row that keeps an external id of a series taken when its document is erased. It stands under
 // the document's id.
-func (v *Vault) newTombstone(ctx context.Context, x *erasure, index keys.Secret, series, externalID string) (journal.Row,
+func (v *Vault) newTombstone(ctx context.Context, x *erasure, index keys.Secret, series,
+	externalID string) (journal.Row,
 	error) {
 	raw, err := json.Marshal(tombstoneText{V: textVersion, ExternalID: externalID})
 	if err != nil {

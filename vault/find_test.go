@@ -132,7 +132,8 @@ func TestListingsTellNothingOfOtherSeries(t *testing.T) {
 					}
 				}
 				if titles != want || pages != (want-1)/(limit+1) {
-					t.Errorf("%s, %d at a time: %d documents in %d pages, want %d", name, limit+1, titles, pages+1, want)
+					t.Errorf("%s, %d at a time: %d documents in %d pages, want %d", name, limit+1, titles, pages+1,
+						want)
 				}
 			}
 		}

@@ -55,10 +55,18 @@ func TestFounding(t *testing.T) {
 	bobs := []access.Grant{{Role: access.ReaderRole}}
 	for what, prepare := range map[string]func(journal.ID) error{
 		"a second code": func(id journal.ID) error { _, _, err := r.people.IssueCode(ctx, r.who, id); return err },
-		"grants":        func(id journal.ID) error { _, err := r.people.ProposeGrants(ctx, r.who, id, bobs); return err },
-		"no grants":     func(id journal.ID) error { _, err := r.people.RevokeGrants(ctx, r.who, id, bobs); return err },
-		"no keys":       func(id journal.ID) error { _, err := r.people.RevokeKeys(ctx, r.who, id); return err },
-		"another name":  func(id journal.ID) error { return r.people.Rename(ctx, r.who, id, "Eve") },
+		"grants": func(id journal.ID) error {
+			_, err := r.people.ProposeGrants(ctx, r.who, id,
+				bobs)
+			return err
+		},
+		"no grants": func(id journal.ID) error {
+			_, err := r.people.RevokeGrants(ctx, r.who, id,
+				bobs)
+			return err
+		},
+		"no keys":      func(id journal.ID) error { _, err := r.people.RevokeKeys(ctx, r.who, id); return err },
+		"another name": func(id journal.ID) error { return r.people.Rename(ctx, r.who, id, "Eve") },
 	} {
 		if err := prepare(two.Approver.Principal); !errors.Is(err, people.ErrFounding) {
 			t.Errorf("%s for a founder: %v", what, err)
@@ -172,7 +180,8 @@ func TestBeginFounding(t *testing.T) {
 	if !open || !third.Approver.Code.IsZero() || third.Administrator.Code.IsZero() {
 		t.Errorf("the third codes are for %t, %t", !third.Administrator.Code.IsZero(), !third.Approver.Code.IsZero())
 	}
-	if _, err := r.people.Claim(ctx, third.Administrator.Code.Reveal(), "Bob Baker"); !errors.Is(err, invalid.ErrField) {
+	if _, err := r.people.Claim(ctx, third.Administrator.Code.Reveal(), "Bob Baker"); !errors.Is(err,
+		invalid.ErrField) {
 		t.Errorf("two founders of one name: %v", err)
 	}
 	ann, err := r.people.Claim(ctx, third.Administrator.Code.Reveal(), "Ann Archer")

@@ -37,7 +37,8 @@ type StoryPage struct {
 // History returns a page of the events about a document, newest first: at most limit (at most MaxHistory) of those
 // before the event with the index before, or of all when that is 0. Among them, at its place, stands the event that
 // says of an erased document that it is so in every backup. access.History is needed. A page costs what it holds,
-// however long the history is, and all pages together a thirty-second of the processors' time. One journal.consulted event covers all that the actor looks up within an hour.
+// however long the history is, and all pages together a thirty-second of the processors' time. One journal.consulted
+// event covers all that the actor looks up within an hour.
 func (v *Vault) History(ctx context.Context, who access.Who, id journal.ID, before uint64, limit int) (StoryPage,
 	error) {
 	page, err := v.history(ctx, who, id, before, limit)

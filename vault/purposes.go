@@ -80,8 +80,8 @@ func (v *Vault) Purposes(ctx context.Context, who access.Who) ([]string, error) 
 	return slices.Clone(list.Purposes), nil
 }
 
-// SetPurposes replaces the list of purposes of who's tenant, and returns it in order; access.ManageFile is needed. Reads
-// that have begun go on. With no code, documents may be read for any purpose again.
+// SetPurposes replaces the list of purposes of who's tenant, and returns it in order; access.ManageFile is needed.
+// Reads that have begun go on. With no code, documents may be read for any purpose again.
 func (v *Vault) SetPurposes(ctx context.Context, who access.Who, codes []string) ([]string, error) {
 	codes = slices.Clone(codes)
 	slices.Sort(codes)

@@ -38,7 +38,8 @@ func TestPurposes(t *testing.T) {
 		t.Fatalf("the list is %q, %v", list, err)
 	}
 	size := r.journal.Size()
-	if _, err := r.vault.SetPurposes(ctx, officer, []string{"audit", "review"}); err != nil || r.journal.Size() != size {
+	if _, err := r.vault.SetPurposes(ctx, officer, []string{"audit", "review"}); err != nil ||
+		r.journal.Size() != size {
 		t.Errorf("the same list again: %d events, %v", r.journal.Size()-size, err)
 	}
 	if err := readFor(reader, done.ID, "audit"); err != nil {

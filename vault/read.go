@@ -64,9 +64,9 @@ type reading struct {
 // reads of one document by one actor for one purpose share an event while they follow each other within a minute, for
 // at most five. Documents of up to 1 MiB are verified whole before Read returns. The caller closes the content.
 //
-// Errors: ErrPurpose; ErrPurposeUnlisted; ErrNotFound, for other tenants' documents too; ErrErased; ErrDamagedContent; access.ErrDenied;
-// that of Select; journal.ErrFull and journal.ErrNoLease, upon which nothing is served; keys.ErrUnavailable and
-// objects.ErrUnavailable.
+// Errors: ErrPurpose; ErrPurposeUnlisted; ErrNotFound, for other tenants' documents too; ErrErased; ErrDamagedContent;
+// access.ErrDenied; that of Select; journal.ErrFull and journal.ErrNoLease, upon which nothing is served;
+// keys.ErrUnavailable and objects.ErrUnavailable.
 func (v *Vault) Read(ctx context.Context, who access.Who, id journal.ID, req ReadRequest) (*Content, error) {
 	c, err := v.read(ctx, &reading{who: who, id: id, req: req})
 	if err != nil {

@@ -176,8 +176,8 @@ func TestTrimChangedOnTheWay(t *testing.T) {
 	}
 }
 
-// TestTrimSparesWhatATableGivesAway: a document that a table calls another tenant's is left out by the rewrap, and keeps
-// the trim from beginning.
+// TestTrimSparesWhatATableGivesAway: a document that a table calls another tenant's is left out by the rewrap, and
+// keeps the trim from beginning.
 func TestTrimSparesWhatATableGivesAway(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

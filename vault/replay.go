@@ -42,9 +42,9 @@ func (in *intake) lookup(r journal.Reader) (*earlier, error) {
 }
 
 // answerable says whether the deposit may be told anything about the document that it leads to, which is one of its own
-// series. Whether content is another document's, and all that is known of it, is for its depositor and for those to whom
-// both are open anyway. An idempotency key that the principal has used in another series was used for another request,
-// whatever has become of that document, and of the principal's rights there.
+// series. Whether content is another document's, and all that is known of it, is for its depositor and for those to
+// whom both are open anyway. An idempotency key that the principal has used in another series was used for another
+// request, whatever has become of that document, and of the principal's rights there.
 func (in *intake) answerable(guard *access.Guard, found *earlier) error {
 	if found.row.Series != in.Series {
 		return ErrIdempotency

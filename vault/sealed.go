@@ -82,7 +82,8 @@ func newText(principal string, d *Deposit, digest [sha256.Size]byte) (sealedText
 		return sealedText{}, err
 	}
 	text := sealedText{
-		V: textVersion, Series: d.Series, FileName: d.FileName, Title: d.Title, MediaType: d.MediaType, Attributes: d.Attributes,
+		V: textVersion, Series: d.Series, FileName: d.FileName, Title: d.Title, MediaType: d.MediaType,
+		Attributes: d.Attributes,
 		ExternalID: d.ExternalID, ContentSHA256: digest[:], Fingerprint: print,
 	}
 	if d.IdempotencyKey != "" {

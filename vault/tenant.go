@@ -31,8 +31,8 @@ func (v *Vault) Bootstrap(ctx context.Context) (access.APIKey, error) {
 }
 
 // CreateTenant makes a tenant on trial: its key in the key service, its index key, the events that the rules begin
-// with, and one principal with the grants given. The name is 1 to 63 of [a-z0-9-]. Only the operator of the process may call
-// it: there is nobody to authorize yet. ErrBootstrapped when there is such a tenant.
+// with, and one principal with the grants given. The name is 1 to 63 of [a-z0-9-]. Only the operator of the process may
+// call it: there is nobody to authorize yet. ErrBootstrapped when there is such a tenant.
 func (v *Vault) CreateTenant(ctx context.Context, tenant string, grants []access.Grant) (access.Who, access.APIKey,
 	error) {
 	who, key, err := v.createTenant(ctx, tenant, grants)

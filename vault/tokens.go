@@ -105,9 +105,10 @@ func keyed(key keys.Secret, label string, parts ...[]byte) []byte {
 
 // externalIDToken leads to the one document of a series with the external id. Each series has external ids of its own,
 // so that a deposit into one is never answered by what another one holds; any promise that went further would tell a
-// depositor whether an id is taken elsewhere. The series' code at the end lets a principal of several find all documents
-// with an external id. An act that moves a document to another series has to move this token, to be refused where the id
-// is taken, and to leave a tombstone, lest a deposit that is repeated into the old series become a second document.
+// depositor whether an id is taken elsewhere. The series' code at the end lets a principal of several find all
+// documents with an external id. An act that moves a document to another series has to move this token, to be refused
+// where the id is taken, and to leave a tombstone, lest a deposit that is repeated into the old series become a second
+// document.
 func externalIDToken(key keys.Secret, series, externalID string) []byte {
 	return append(externalIDPrefix(key, externalID), series...)
 }

@@ -74,9 +74,9 @@ type Vault struct {
 	workers sync.WaitGroup
 }
 
-// Open starts a vault and its workers: the duties to lock and to delete objects, and those that put on record that locks
-// are behind, the outcome of reads and the number of refusals, and what the store was seen to enforce. The caller closes
-// it before the journal.
+// Open starts a vault and its workers: the duties to lock and to delete objects, and those that put on record that
+// locks are behind, the outcome of reads and the number of refusals, and what the store was seen to enforce. The caller
+// closes it before the journal.
 func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if cfg.Journal == nil || cfg.Door == nil || cfg.Keys == nil || cfg.Objects == nil || cfg.Rules == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.Log == nil {

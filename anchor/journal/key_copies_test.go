@@ -8,8 +8,8 @@ import (
 	"muniment/anchor/journal/journaltest"
 )
 
-// TestAnExchangedKeyIsPutBack: a copy of the wrapped shipping key that is exchanged or gone while the journal is open is
-// put back by the next look, in the bucket and in the database.
+// TestAnExchangedKeyIsPutBack: a copy of the wrapped shipping key that is exchanged or gone while the journal is open
+// is put back by the next look, in the bucket and in the database.
 func TestAnExchangedKeyIsPutBack(t *testing.T) {
 	t.Parallel()
 	table := journal.Table{Kind: journal.Volatile, Name: "shipping_key"}

@@ -44,8 +44,8 @@ func BoundBy(r Reader, key []byte) (Record, error) {
 	return readRecord(r, at)
 }
 
-// ProvedBinding is BoundBy for those who do not believe the tables: the entry is proved, and names the sealed row itself.
-// ErrDamaged when the table leads to none that does.
+// ProvedBinding is BoundBy for those who do not believe the tables: the entry is proved, and names the sealed row
+// itself. ErrDamaged when the table leads to none that does.
 func (j *Journal) ProvedBinding(p *Prover, key []byte) (Record, error) {
 	bound, err := BoundBy(p.r, key)
 	if err == nil {

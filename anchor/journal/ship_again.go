@@ -8,7 +8,8 @@ import (
 )
 
 // shipAgain ships leaves that no batch holds any more, from the database. prev is the batch that ends where they begin.
-// each, if not nil, is told of every batch: where the next begins, and its name. shipAgain returns the name of the last.
+// each, if not nil, is told of every batch: where the next begins, and its name. shipAgain returns the name of the
+// last.
 func (j *Journal) shipAgain(ctx context.Context, head *releasedHead, key *shippingKey, lost Leaves, prev string,
 	each func(next uint64, name string) error) (string, error) {
 	erased := &erasures{j: j}

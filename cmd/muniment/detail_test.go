@@ -12,12 +12,14 @@ func TestDetail(t *testing.T) {
 	const id = "0190b5a0-7c1e-7000-8000-0000000000ac"
 	names := map[string]string{id: "Nora New"}
 	for _, c := range []struct{ kind, data, want string }{
-		{"tenant.founding_begun/1", `{"administrator":"` + id + `","approver":"cli","not_before":"2026-12-28T10:00:00Z"}`,
+		{"tenant.founding_begun/1",
+			`{"administrator":"` + id + `","approver":"cli","not_before":"2026-12-28T10:00:00Z"}`,
 			"recovery: Nora New, cli, from 2026-12-28"},
 		{"grants.revoked/1", `{"principal":"` + id + `","grants":[{"role":"reader","series":"permits"}]}`,
 			"for Nora New: reader:permits"},
 		{"grants.declined/1", `{"id":"x","principal":"` + id + `"}`, "for Nora New"},
-		{"principal.key_revoked/1", `{"principal":"` + id + `","digest":"vMzZnHnPp8cAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`,
+		{"principal.key_revoked/1",
+			`{"principal":"` + id + `","digest":"vMzZnHnPp8cAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`,
 			"key bccc d99c 79cf a7c7 of Nora New"},
 		{"principal.named/1", `{"principal":"` + id + `","name":"x"}`, "Nora New"},
 		{"time.acknowledged/1", `{"gap":186,"length":"1m36s"}`, "gap 186, 1m36s"},

@@ -23,7 +23,7 @@ var committers = map[string]string{
 
 	"muniment/vault.(Vault).BeginTenant":           "the beginning of a tenant: nobody is there yet to be permitted",
 	"muniment/vault/people.(People).FoundingCodes": "new codes for founders: before they have claimed nobody is there",
-	"muniment/vault/people.(People).Recover":       "the operator's act, offline, where those who could permit it are lost",
+	"muniment/vault/people.(People).Recover":       "the operator's act, where those who could permit it are lost",
 	"muniment/vault.(Vault).attestWhenDue":         "a worker: it tries the documents' store at its own times",
 	"muniment/vault.(Vault).damage":                "an alarm about what an act that was let in has found",
 	"muniment/vault.(Vault).recordOutcomes":        "a worker: the outcome of reads that were let in",

@@ -101,7 +101,7 @@ func founderLine(begins string, f people.FounderCode) string {
 	if f.Code.IsZero() {
 		return ""
 	}
-	return begins + "muniment principal claim " + f.Code.Reveal() + "\n"
+	return begins + "muniment principal claim --name 'YOUR NAME' " + f.Code.Reveal() + "\n"
 }
 
 // lapse is when the first of the codes lapses.

@@ -37,8 +37,8 @@ var (
 		"It does not exist, or it is not one of your tenant's."}
 	BadCode = Kind{"code-not-open", http.StatusNotFound, "The code opens nothing", false,
 		"It is mistyped, used, replaced by a newer one, or has lapsed. Ask who gave it to you for another (muniment " +
-			"principal code; a founder: muniment principal found, or a start of the server). If you have not used it, " +
-			"somebody else may have: tell an administrator."}
+			"principal code; a founder: muniment principal found, or a start of the server). If you have not used " +
+			"it, somebody else may have: tell an administrator."}
 	NoProposal = Kind{"no-proposal", http.StatusNotFound, "There is no such proposal", false,
 		"It has been decided, or a later one took its place: muniment principal approve lists what waits."}
 	NothingBegun = Kind{"nothing-begun", http.StatusNotFound, "Nothing is under way", false,
@@ -55,8 +55,8 @@ var (
 	Conflict = Kind{"conflict", http.StatusConflict, "Other content is kept under this external id", false,
 		"Deposits are never overwritten. Use another external id for other content."}
 	Ambiguous = Kind{"ambiguous-external-id", http.StatusConflict, "Several series have this external id", false,
-		"Each series has external ids of its own. Name the series with the query parameter series; the detail says which " +
-			"have it."}
+		"Each series has external ids of its own. Name the series with the query parameter series; the detail says " +
+			"which have it."}
 	KeyCustody = Kind{"key-custody", http.StatusConflict, "The key custodian acts first", false,
 		"This gateway does not hold the tenants' keys. Rotate in the key service with the key custodian's own " +
 			"credentials, then repeat the request: muniment key rotate does both."}
@@ -94,14 +94,14 @@ var (
 		"Somebody other than the proposer has to approve, at most 90 days before it is carried out: " +
 			"muniment key trim approve."}
 	WaitingPeriod = Kind{"waiting-period", http.StatusConflict, "The waiting period has not ended", false,
-		"not_before says when it ends: muniment key status shows it. A stop of the server, or a step of its clock, puts " +
-			"that off until an approver acknowledges it: muniment journal time."}
+		"not_before says when it ends: muniment key status shows it. A stop of the server, or a step of its clock, " +
+			"puts that off until an approver acknowledges it: muniment journal time."}
 	NoGap = Kind{"no-gap", http.StatusConflict, "There is no such gap of the settled time", false,
 		"No open gap is of that index and length. Look at what there is before anything is acknowledged: " +
 			"muniment journal time."}
 	NotPassed = Kind{"not-passed", http.StatusConflict, "So much time has not passed", false,
-		"By the server's clock so much time has not passed since what waits began: the clock was put forward and back. " +
-			"Leave the gap as it is; it does not count."}
+		"By the server's clock so much time has not passed since what waits began: the clock was put forward and " +
+			"back. Leave the gap as it is; it does not count."}
 	Retained = Kind{"retained", http.StatusConflict, "The document must be kept", false,
 		"A schedule or a hold keeps it, or its series has no schedule."}
 	SeriesExists = Kind{"series-exists", http.StatusConflict, "There is such a series already", false,

@@ -9,7 +9,8 @@ func Kinds() []Kind {
 		DispositionRequired, TooSlow, Conflict, Ambiguous, Trial, NotTrial, FoundingOpen, Unclaimed, Changed,
 		ForbiddenRoles, KeyCustody, NotRewrapped, BackupMissing, ForeignBackup, ForeignKey, ProposalOpen,
 		ProposalOver, Unapproved,
-		WaitingPeriod, NoGap, NotPassed, Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON, BadRange,
+		WaitingPeriod, NoGap, NotPassed, Retained, SeriesExists, Erased, TooLarge, UnsupportedEncoding, NotJSON,
+		BadRange,
 		ContentMismatch, BadMetadata, PurposeUnlisted, UnknownSeries, KeyReused, TooManyRequests, TooManyUploads,
 
 		Internal, Damaged, NewerFormat, KeyLost, KeysUnavailable, KeysDenied, ObjectsUnavailable, ObjectsFull,

@@ -52,8 +52,8 @@ func (d *tenantDenied) Detail() string {
 	if at := strings.LastIndex(which, ", "); at >= 0 {
 		which = which[:at] + " or " + which[at+2:]
 	}
-	return "This takes the role " + which + ", for the whole tenant. muniment whoami says which roles you have, muniment " +
-		"principal matrix what each permits. The denial is on record."
+	return "This takes the role " + which + ", for the whole tenant. muniment whoami says which roles you have, " +
+		"muniment principal matrix what each permits. The denial is on record."
 }
 
 // Tenancy says how the principal's tenant was founded.

@@ -20,7 +20,8 @@ type Row[R any] struct {
 	Value  R
 }
 
-// Data is the data of an event about a proposal. It names the proposal, so that another's events prove nothing about it.
+// Data is the data of an event about a proposal. It names the proposal, so that another's events prove nothing about
+// it.
 type Data interface{ Proposal() journal.ID }
 
 // Stage is one event of a proposal, and what the user's reducer makes of it.
@@ -33,8 +34,8 @@ type proof struct {
 	id     journal.ID
 }
 
-// On is the stage whose event is of a type, and at an index that the row names. An index of 0 stands for a stage that has
-// not been. reduce is what the user's reducer does to the row.
+// On is the stage whose event is of a type, and at an index that the row names. An index of 0 stands for a stage that
+// has not been. reduce is what the user's reducer does to the row.
 func On[R any, D Data](t journal.Type[D], at uint64, reduce func(row *R, e journal.Entry, data D)) Stage[R] {
 	return func(p *proof, row *R) error {
 		if at == 0 {

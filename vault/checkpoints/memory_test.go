@@ -15,8 +15,8 @@ import (
 	"muniment/vault/objects"
 )
 
-// memoryStore is a versioned store with locks that keeps no contents, for tests of what years leave behind. Methods that
-// a keeper does not call are those of no store.
+// memoryStore is a versioned store with locks that keeps no contents, for tests of what years leave behind. Methods
+// that a keeper does not call are those of no store.
 type memoryStore struct {
 	objects.Store
 	clock *journaltest.Clock
@@ -36,7 +36,10 @@ func (m *memoryStore) Put(_ context.Context, key string, body io.Reader, opt obj
 	m.n++
 	info := objects.Info{Key: key, Version: fmt.Sprint(m.n), Size: size, Modified: m.clock.Now(),
 		RetainUntil: opt.RetainUntil}
-	at, _ := slices.BinarySearchFunc(m.all, key, func(i objects.Info, key string) int { return cmp.Compare(i.Key, key) })
+	at, _ := slices.BinarySearchFunc(m.all, key, func(i objects.Info, key string) int {
+		return cmp.Compare(i.Key,
+			key)
+	})
 	m.all = slices.Insert(m.all, at, info)
 	return info, nil
 }

@@ -46,7 +46,8 @@ func TestKeysListTheNewestFirst(t *testing.T) {
 	if err := objects.CheckKey(keyOf(t, longest)); err != nil {
 		t.Errorf("the key of the longest origin: %v", err)
 	}
-	for _, origin := range []string{strings.Repeat("o", 128), strings.Repeat("_/:.", 32), "a", "log.example.org:8080/a_b"} {
+	for _, origin := range []string{strings.Repeat("o", 128), strings.Repeat("_/:.", 32), "a",
+		"log.example.org:8080/a_b"} {
 		key := keyOf(t, checkpoint(t, origin, 5))
 		got, ok := checkpoints.Open([]string{vkey(origin, journaltest.Signer())}, journaltest.ID, key)
 		if !ok || got.Origin != origin || got.Size != 5 || objects.CheckKey(key) != nil {
@@ -81,16 +82,17 @@ func TestNewestCountsOnlyWhatWeSigned(t *testing.T) {
 	renamed := func(from, to string) string { return strings.Replace(keyOf(t, genuine), from, to, 1) }
 	prefix := checkpoints.Prefix + journaltest.ID.String() + "/"
 	for what, key := range map[string]string{
-		"a number":               prefix + "18446744073709551516",
-		"no number":              prefix + "x",
-		"a mark that is none":    prefix + "-x",
-		"a stranger's":           keyOf(t, forged(t, origin, 90)),
-		"a changed size":         renamed("18446744073709551610.", "18446744073709551519."),
-		"a changed origin":       renamed("_stest", "_stesu"),
-		"another size's":         prefix + "18446744073709551520" + strings.TrimPrefix(keyOf(t, genuine), prefix)[20:],
-		"a foreign origin's":     keyOf(t, forged(t, "other/log", 94)),
-		"something behind it":    keyOf(t, genuine) + "/x",
-		"a mark of another":      prefix + "-00000000000000000000000000000000/" + strings.TrimPrefix(keyOf(t, genuine), prefix),
+		"a number":            prefix + "18446744073709551516",
+		"no number":           prefix + "x",
+		"a mark that is none": prefix + "-x",
+		"a stranger's":        keyOf(t, forged(t, origin, 90)),
+		"a changed size":      renamed("18446744073709551610.", "18446744073709551519."),
+		"a changed origin":    renamed("_stest", "_stesu"),
+		"another size's":      prefix + "18446744073709551520" + strings.TrimPrefix(keyOf(t, genuine), prefix)[20:],
+		"a foreign origin's":  keyOf(t, forged(t, "other/log", 94)),
+		"something behind it": keyOf(t, genuine) + "/x",
+		"a mark of another": prefix + "-00000000000000000000000000000000/" + strings.TrimPrefix(keyOf(t, genuine),
+			prefix),
 		"of another journal":     strings.Replace(keyOf(t, checkpoint(t, origin, 200)), "01890a5d", "01890a5e", 1),
 		"beside the journals":    checkpoints.Prefix + "zz",
 		"over the genuine one":   keyOf(t, genuine),
@@ -213,7 +215,8 @@ func FuzzOpen(f *testing.F) {
 	genuine := keyOf(f, checkpoint(f, origin, 5))
 	f.Add(genuine)
 	f.Add(keyOf(f, forged(f, origin, 5)))
-	f.Add(strings.Replace(genuine, "/18446744073709551610.", "/-00000000000000000000000000000000/18446744073709551610.", 1))
+	f.Add(strings.Replace(genuine, "/18446744073709551610.", "/-00000000000000000000000000000000/18446744073709551610.",
+		1))
 	f.Fuzz(func(t *testing.T, key string) {
 		got, ok := checkpoints.Open([]string{vkey(origin, journaltest.Signer())}, journaltest.ID, key)
 		if ok && key != genuine {

@@ -12,8 +12,8 @@ import (
 	"muniment/vault/pace"
 )
 
-// TestPace: however many ask at once and again, their work takes a thirty-second of the processors' time; who asks now and
-// then does not wait, and who gives up is let go.
+// TestPace: however many ask at once and again, their work takes a thirty-second of the processors' time; who asks now
+// and then does not wait, and who gives up is let go.
 func TestPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -178,7 +178,8 @@ func (p *People) proposal(view journal.View, tenant string, id journal.ID) (acce
 
 // approvable says whether who may approve a proposal as it is now.
 func (p *People) approvable(view journal.View, who access.Who, s access.Standing, open GrantProposal) error {
-	state, err := approval.Standing(view, p.cfg.Door.Authority(), who.Tenant, open.Proposal, open.State, access.ManageUsers,
+	state, err := approval.Standing(view, p.cfg.Door.Authority(), who.Tenant, open.Proposal, open.State,
+		access.ManageUsers,
 		access.ApproveGrants)
 	if err == nil {
 		_, err = grantTerms.Approve(open.Proposal, state, who.Actor().ID, settled(view))

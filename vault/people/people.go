@@ -23,7 +23,7 @@ var (
 	// ErrFounded says that the tenant is not on trial: two people have founded it.
 	ErrFounded = errors.New("the tenant was founded already")
 	// ErrFounding says that the principal is a founder, about whom nobody decides before the founding is over.
-	ErrFounding = errors.New("the principal is founding the tenant: nothing about it can be changed before that is over")
+	ErrFounding = errors.New("the principal is founding the tenant: nothing about it can change before that is over")
 	// ErrRoles says that nobody may hold some roles together.
 	ErrRoles = errors.New("nobody may hold these roles together")
 	// ErrNoProposal says that no proposal of grants with this id is open.
@@ -56,7 +56,8 @@ type People struct{ cfg Config }
 func New(cfg Config) (*People, error) {
 	if cfg.Journal == nil || cfg.Door == nil || cfg.Keys == nil || cfg.Series == nil || cfg.Clock == nil ||
 		cfg.Rand == nil || cfg.Log == nil {
-		return nil, errors.New("keeping principals: journal, door, keys, series, clock, randomness and log are all required")
+		return nil,
+			errors.New("keeping principals: journal, door, keys, series, clock, randomness and log are all required")
 	}
 	cfg.Keys = keys.ForJournal(cfg.Keys, cfg.Journal.ID())
 	return &People{cfg}, nil

@@ -50,8 +50,8 @@ func parts() []part {
 		{"memory", "the server's peak anonymous memory with 8 large uploads at once", (*bench).memory},
 		{"range", "a range of 1 MiB at the end of a large document, and reading all of it", (*bench).ranges},
 		{"proof", "making and verifying evidence", (*bench).proof},
-		{"start", "from starting the server over many documents and principals to the first read and deposit: after a " +
-			"clean stop, after kill -9, and with a copy of its database", (*bench).startup},
+		{"start", "from starting the server over many documents and principals to the first read and deposit: after " +
+			"a clean stop, after kill -9, and with a copy of its database", (*bench).startup},
 	}
 }
 

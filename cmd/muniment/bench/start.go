@@ -23,8 +23,9 @@ import (
 )
 
 // startup measures how long a server takes over many documents and principals: until it prints its URL, until the first
-// read, and until the first deposit. It does so after a clean stop, after kill -9, and with a copy of the journal's file
-// after kill -9. The documents' events and rows are those of real deposits, but nothing was uploaded, except for one.
+// read, and until the first deposit. It does so after a clean stop, after kill -9, and with a copy of the journal's
+// file after kill -9. The documents' events and rows are those of real deposits, but nothing was uploaded, except for
+// one.
 func (b *bench) startup(ctx context.Context, dir string) error {
 	s, err := newRandom()
 	if err != nil {

@@ -161,8 +161,9 @@ func (n *Node) openVault(ctx context.Context, cfg config.Config, log *slog.Logge
 		return err
 	}
 	n.People, err = people.New(people.Config{
-		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Series: retention.HasSeries, Clock: journal.SystemClock{},
-		Rand: rand.Reader, Log: log,
+		Journal: n.Journal, Door: n.door, Keys: n.Storage.Keys, Series: retention.HasSeries,
+		Clock: journal.SystemClock{},
+		Rand:  rand.Reader, Log: log,
 	})
 	if err != nil {
 		return err

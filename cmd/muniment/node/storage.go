@@ -68,8 +68,8 @@ func OpenStorage(ctx context.Context, cfg config.Config, log *slog.Logger) (*Sto
 	})
 }
 
-// OpenExisting opens what is configured, to be read only: it makes and writes nothing in the folder, not even a lock, so
-// that the folder may lie on a read-only medium.
+// OpenExisting opens what is configured, to be read only: it makes and writes nothing in the folder, not even a lock,
+// so that the folder may lie on a read-only medium.
 func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*Storage, error) {
 	s := &Storage{readOnly: true}
 	return s.open(ctx, cfg, log, func(found State) error {

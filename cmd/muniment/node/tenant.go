@@ -48,8 +48,8 @@ func (n *Node) createTenant(ctx context.Context, cfg config.Config) (err error) 
 	return nil
 }
 
-// Trial says whether a vault of this configuration begins on trial, with one key that may nearly everything. A vault with
-// its documents in S3 or its keys in Vault is no trial, and is founded by two people from the start.
+// Trial says whether a vault of this configuration begins on trial, with one key that may nearly everything. A vault
+// with its documents in S3 or its keys in Vault is no trial, and is founded by two people from the start.
 func Trial(cfg config.Config) bool {
 	return cfg.Storage.Kind != config.StorageS3 && cfg.Keys.Kind != config.KeysVault
 }

@@ -71,7 +71,8 @@ stay in force.`,
 }
 
 // recoverIn begins a recovery in a vault that nobody serves.
-func recoverIn(ctx context.Context, cfg config.Config, administrator, approver string) (begun people.Founding, err error) {
+func recoverIn(ctx context.Context, cfg config.Config, administrator, approver string) (begun people.Founding,
+	err error) {
 	if _, err := os.Lstat(node.Folder(cfg.Data).Journal()); errors.Is(err, fs.ErrNotExist) {
 		return begun, cli.Hint(fmt.Errorf("%s has no journal", cfg.Data), "name the server's --config or --data")
 	}
@@ -81,7 +82,7 @@ func recoverIn(ctx context.Context, cfg config.Config, administrator, approver s
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	begun, err = n.People.Recover(ctx, vault.DefaultTenant, administrator, approver, time.Duration(cfg.Keys.TrimAfter))
-	if errors.Is(err, vault.ErrNotFound) {
+	if errors.Is(err, people.ErrNotFound) {
 		err = cli.Hint(errors.New("the vault was never founded by two people: there is nobody to be replaced"),
 			"on trial: muniment principal found; else start the server, which prints new codes for the founders")
 	}
@@ -101,8 +102,9 @@ func emitRecovery(p *cli.Program, begun people.Founding) error {
 			out.Approver.Lapses.Format(time.DateTime))
 	})
 	if err == nil {
-		tell(p.Stderr, "start the server again; from then on each of the two runs, at a terminal of their own: muniment "+
-			"principal claim")
+		tell(p.Stderr,
+			"start the server again; from then on each of the two runs, at a terminal of their own: muniment "+
+				"principal claim")
 	}
 	return err
 }

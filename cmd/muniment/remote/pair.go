@@ -21,12 +21,12 @@ type Pair struct {
 // FoundAsPair claims both codes of a founding, which ends it.
 func FoundAsPair(ctx context.Context, url, administrator, approver string, transport http.RoundTripper) (*Pair, error) {
 	p := &Pair{url: url, transport: transport}
-	claimed, err := p.claim(ctx, administrator)
+	claimed, err := p.claim(ctx, administrator, "Administrator of this program")
 	if err != nil {
 		return nil, fmt.Errorf("claiming the administrator's key: %w", err)
 	}
 	p.AdministratorKey = claimed.Key
-	if claimed, err = p.claim(ctx, approver); err != nil {
+	if claimed, err = p.claim(ctx, approver, "Approver of this program"); err != nil {
 		return nil, fmt.Errorf("claiming the approver's key: %w", err)
 	}
 	p.ApproverKey = claimed.Key
@@ -49,13 +49,13 @@ func (p *Pair) connect() (err error) {
 	return err
 }
 
-// claim claims a key without a credential.
-func (p *Pair) claim(ctx context.Context, code string) (*openapi.Claim, error) {
+// claim claims a key without a credential. name is for a founder who has none yet; another principal's stays.
+func (p *Pair) claim(ctx context.Context, code, name string) (*openapi.Claim, error) {
 	nobody, err := New(p.url, "", p.transport)
 	if err != nil {
 		return nil, err
 	}
-	return nobody.ClaimKey(ctx, code, "")
+	return nobody.ClaimKey(ctx, code, name)
 }
 
 // Added is a principal that a pair has made, with its key, and what made it.
@@ -73,7 +73,7 @@ func (p *Pair) Add(ctx context.Context, name string, grants []openapi.Grant) (ad
 	if created.Code == nil || created.Proposal == nil {
 		return added, fmt.Errorf("creating %s: the server gives no code or proposal", name)
 	}
-	claimed, err := p.claim(ctx, *created.Code)
+	claimed, err := p.claim(ctx, *created.Code, "")
 	if err != nil {
 		return added, fmt.Errorf("claiming the key of %s: %w", name, err)
 	}
