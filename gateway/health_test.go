@@ -153,6 +153,7 @@ func TestReadiness(t *testing.T) {
 func TestProbesShareAnAnswer(t *testing.T) {
 	t.Parallel()
 	clock := journaltest.NewClock()
+	clock.Set(time.Now()) // the journal's is the machine's
 	r := newRig(t, func(c *gateway.Config) { c.Clock = clock })
 	asked := atomic.Int64{}
 	r.keys.watch(func() { asked.Add(1) })

@@ -100,7 +100,8 @@ func TestRewrapStopsWithVault(t *testing.T) {
 	}
 	server.Unseal(t)
 	m.meddle(nil)
-	if second := l.rewrapped(); second.State != rekey.RewrapDone || first.Rewrapped+second.Rewrapped != notes+2 {
+	if second := l.rewrapped(); second.State != rekey.RewrapDone ||
+		first.Rewrapped+second.Rewrapped != notes+2+l.names() {
 		t.Errorf("after %d rows, the second run came to %+v, error %v", first.Rewrapped, second, second.Err)
 	}
 	l.fsck()

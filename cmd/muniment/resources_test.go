@@ -26,7 +26,7 @@ import (
 // more than there can be is refused before it has sent anything.
 func TestPromisesTakeNoMemory(t *testing.T) {
 	long(t, realServers)
-	const uploads, each, most = 10, 122, 150 << 20
+	const uploads, each, most = 10, 122, raceFactor * (150 << 20)
 	r := newReal(t)
 	v := r.victim()
 	if !v.start(nil, "MUNIMENT_LOG_LEVEL=error") {
