@@ -90,6 +90,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	}
 	n, err := c.w.Write(p)
 	c.n += int64(n)
+	c.memory.Moved(n)
 	if err != nil {
 		c.err = err
 	}

@@ -53,6 +53,7 @@ func (c *content) next(chunk []byte) (n int, last bool, err error) {
 			var more int
 			more, err = c.src.Read(chunk[n:])
 			n += more
+			c.memory.Moved(more)
 		}
 	}
 	c.n += int64(n)

@@ -211,9 +211,11 @@ type Grant struct {
 	use    Use
 	owner  string
 	size   int64
-	since  time.Time
 
-	filled, freed bool // under memory.mu
+	// Under memory.mu.
+	since         time.Time // from when on the pace counts
+	moved         int64     // bytes since then
+	filled, freed bool
 }
 
 // Filled says that the memory has been filled: from now on it is not the client's pace that keeps it.
@@ -224,6 +226,19 @@ func (g *Grant) Filled() {
 	g.memory.mu.Lock()
 	defer g.memory.mu.Unlock()
 	g.filled = true
+}
+
+// Moved notes that so many bytes have gone through the memory. Who turns it over once within the time that a request
+// waits for memory does not fill it slowly, however long the whole takes.
+func (g *Grant) Moved(bytes int) {
+	if g == nil {
+		return
+	}
+	g.memory.mu.Lock()
+	defer g.memory.mu.Unlock()
+	if g.moved += int64(bytes); g.moved >= g.size {
+		g.since, g.moved = g.memory.clock.Now(), 0
+	}
 }
 
 // Due is asked while the memory is being filled. It is ErrSlow when that has taken as long as a request waits for

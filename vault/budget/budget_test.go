@@ -153,6 +153,30 @@ func TestSlowHolderGivesUp(t *testing.T) {
 	})
 }
 
+// TestFastHolderKeepsItsMemory: who turns the memory over again and again keeps it, however long the whole takes; who
+// does so a little too slowly gives it up.
+func TestFastHolderKeepsItsMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := budget.New(size, time.Minute, system{})
+		fast, slow, other := take(t, m, "a", 80), take(t, m, "a", 80), take(t, m, "b", 140)
+		defer other.Free()
+		for range 600 {
+			fast.Moved(10)
+			slow.Moved(1)
+			time.Sleep(time.Second)
+		}
+		go func() { _, _ = m.Take(t.Context(), "c", budget.Parts, 70) }()
+		time.Sleep(30 * time.Second)
+		if err := fast.Due(); err != nil {
+			t.Errorf("one that fills its memory every eight seconds: %v", err)
+		}
+		if err := slow.Due(); !errors.Is(err, budget.ErrSlow) {
+			t.Errorf("one that takes eighty seconds: %v", err)
+		}
+	})
+}
+
 // TestOwnRequestsDoNotPushOneAnother: the requests of one owner wait for one another, or none would ever be whole.
 func TestOwnRequestsDoNotPushOneAnother(t *testing.T) {
 	t.Parallel()
