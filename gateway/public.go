@@ -49,6 +49,7 @@ func (p *public) admit(address string, cost int) error {
 	if p.rate == 0 || cost == 0 {
 		return nil
 	}
+	cost = min(cost, burst*p.rate) // more than a limiter ever has would never be let in
 	now := p.clock.Now()
 	own, wait := reserve(p.of(address), now, cost)
 	if wait == 0 {

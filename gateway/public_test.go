@@ -98,3 +98,19 @@ func TestAllAddressesTogether(t *testing.T) {
 		t.Error("one address has more than its burst")
 	}
 }
+
+// TestADearRequestIsLetIn: where so few requests are allowed that an attempt at a code counts as more than a burst, it
+// is let in once in a while all the same.
+func TestADearRequestIsLetIn(t *testing.T) {
+	t.Parallel()
+	clock := &handClock{now: time.Now()}
+	admit := gateway.NewPublic(1, clock)
+	for i, want := range []bool{true, false, true} {
+		if i == 2 {
+			clock.advance(5 * time.Second)
+		}
+		if err := admit("192.0.2.1", 10); (err == nil) != want {
+			t.Errorf("attempt %d: %v", i, err)
+		}
+	}
+}
