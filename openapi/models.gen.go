@@ -1356,7 +1356,7 @@ type Wait struct {
 	// Index Of the event that it began with.
 	Index uint64 `json:"index"`
 
-	// What What is to happen, such as `trim`.
+	// What The act that is to happen, such as `trim`.
 	What string `json:"what"`
 }
 

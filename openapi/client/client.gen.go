@@ -351,7 +351,7 @@ type ClientInterface interface {
 
 	// ListGrantProposals List the proposals of grants
 	//
-	// What waits for its approval, and what has lapsed, in the order of the principals' creation. Needs what listing
+	// Lists what waits for its approval, and what has lapsed, in the order of the principals' creation. Needs what listing
 	// principals needs.
 	//
 	// Corresponds with GET /v1/grants (the `ListGrantProposals` operationId).
@@ -554,7 +554,7 @@ type ClientInterface interface {
 
 	// GetPrincipal Show a principal
 	//
-	// What one principal may do, and which keys speak for it. Needs what listing them needs.
+	// Shows what one principal may do, and which keys speak for it. Needs what listing them needs.
 	//
 	// Corresponds with GET /v1/principals/{principal_id} (the `GetPrincipal` operationId).
 	GetPrincipal(ctx context.Context, principalID ID, params *GetPrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1238,7 +1238,7 @@ func (c *Client) FoundTenant(ctx context.Context, body FoundTenantJSONRequestBod
 
 // ListGrantProposals List the proposals of grants
 //
-// What waits for its approval, and what has lapsed, in the order of the principals' creation. Needs what listing
+// Lists what waits for its approval, and what has lapsed, in the order of the principals' creation. Needs what listing
 // principals needs.
 //
 // Corresponds with GET /v1/grants (the `ListGrantProposals` operationId).
@@ -1641,7 +1641,7 @@ func (c *Client) CreatePrincipal(ctx context.Context, body CreatePrincipalJSONRe
 
 // GetPrincipal Show a principal
 //
-// What one principal may do, and which keys speak for it. Needs what listing them needs.
+// Shows what one principal may do, and which keys speak for it. Needs what listing them needs.
 //
 // Corresponds with GET /v1/principals/{principal_id} (the `GetPrincipal` operationId).
 func (c *Client) GetPrincipal(ctx context.Context, principalID ID, params *GetPrincipalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4949,7 +4949,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListGrantProposalsWithResponse List the proposals of grants
 	//
-	// What waits for its approval, and what has lapsed, in the order of the principals' creation. Needs what listing
+	// Lists what waits for its approval, and what has lapsed, in the order of the principals' creation. Needs what listing
 	// principals needs.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5176,7 +5176,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPrincipalWithResponse Show a principal
 	//
-	// What one principal may do, and which keys speak for it. Needs what listing them needs.
+	// Shows what one principal may do, and which keys speak for it. Needs what listing them needs.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12011,7 +12011,7 @@ func (c *ClientWithResponses) FoundTenantWithResponse(ctx context.Context, body 
 
 // ListGrantProposalsWithResponse List the proposals of grants
 //
-// What waits for its approval, and what has lapsed, in the order of the principals' creation. Needs what listing
+// Lists what waits for its approval, and what has lapsed, in the order of the principals' creation. Needs what listing
 // principals needs.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -12358,7 +12358,7 @@ func (c *ClientWithResponses) CreatePrincipalWithResponse(ctx context.Context, b
 
 // GetPrincipalWithResponse Show a principal
 //
-// What one principal may do, and which keys speak for it. Needs what listing them needs.
+// Shows what one principal may do, and which keys speak for it. Needs what listing them needs.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -103,8 +103,8 @@ func emitRecovery(p *cli.Program, begun people.Founding) error {
 	})
 	if err == nil {
 		tell(p.Stderr,
-			"start the server again; from then on each of the two runs, at a terminal of their own: muniment "+
-				"principal claim")
+			"start the server again; from NOT BEFORE on, and before LAPSES, each of the two runs, at a terminal of "+
+				"their own: muniment principal claim")
 	}
 	return err
 }
