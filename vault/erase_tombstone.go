@@ -21,13 +21,13 @@ type tombstoneText struct {
 // newTombstone seals the row that keeps an external id of a series taken when its document is erased. It stands under
 // the document's id.
 func (v *Vault) newTombstone(ctx context.Context, x *erasure, index keys.Secret, series,
-	externalID string) (journal.Row,
-	error) {
+	externalID string) (journal.Row, error) {
 	raw, err := json.Marshal(tombstoneText{V: textVersion, ExternalID: externalID})
 	if err != nil {
 		return journal.Row{}, errors.New("writing a tombstone: its text cannot be written as JSON")
 	}
-	value, err := v.sealText(ctx, x.who.Tenant, seal.RowBinding(x.who.Tenant, tombstoneBinding, x.id[:]), raw)
+	binding := seal.RowBinding(x.who.Tenant, tombstoneBinding, x.id[:])
+	value, err := seal.Text(ctx, v.cfg.Keys, x.who.Tenant, binding, raw)
 	token := externalIDToken(index, series, externalID)
 	return journal.Row{Key: sealedKey(sealedTombstone, x.id), Value: value, Tokens: [][]byte{token}}, err
 }

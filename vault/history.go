@@ -16,12 +16,6 @@ import (
 // MaxFeed is the most bodies that one call of Feed returns.
 const MaxFeed = 1000
 
-// The values of access.ConsultedData.What for who is given bodies.
-const (
-	consultedFeed    = "feed"
-	consultedHistory = "history"
-)
-
 // Pages of a history, in events.
 const (
 	DefaultHistory = 100
@@ -53,7 +47,7 @@ func (v *Vault) history(ctx context.Context, who access.Who, id journal.ID, befo
 	if limit < 1 || limit > MaxHistory {
 		return page, &invalid.Field{Name: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxHistory)}
 	}
-	err = v.cfg.Door.Consult(ctx, who, consultedHistory, func(r journal.Reader, guard *access.Guard) error {
+	err = v.cfg.Door.Consult(ctx, who, access.ConsultedHistory, func(r journal.Reader, guard *access.Guard) error {
 		_, _, err := visible(r, guard, access.History, id)
 		return err
 	})
@@ -100,7 +94,7 @@ func (v *Vault) Feed(ctx context.Context, who access.Who, after uint64, limit in
 		return nil, fmt.Errorf("reading the feed: %w",
 			&invalid.Field{Name: "limit", Reason: fmt.Sprintf("is not 1 to %d", MaxFeed)})
 	}
-	err := v.cfg.Door.Consult(ctx, who, consultedFeed, func(_ journal.Reader, guard *access.Guard) error {
+	err := v.cfg.Door.Consult(ctx, who, access.ConsultedFeed, func(_ journal.Reader, guard *access.Guard) error {
 		return guard.Authorize(access.Feed, access.Scope{}, journal.ID{})
 	})
 	if err != nil {

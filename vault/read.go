@@ -196,7 +196,7 @@ func (v *Vault) sealNote(ctx context.Context, rd *reading) error {
 	}
 	rd.noteID = &id
 	rd.note.Key = sealedKey(sealedNote, id)
-	rd.note.Value, err = v.sealText(ctx, rd.who.Tenant, seal.RowBinding(rd.who.Tenant, noteBinding, id[:]),
+	rd.note.Value, err = seal.Text(ctx, v.cfg.Keys, rd.who.Tenant, seal.RowBinding(rd.who.Tenant, noteBinding, id[:]),
 		[]byte(rd.req.Note))
 	return err
 }

@@ -236,16 +236,6 @@ func (u *unsealer) openAll(ctx context.Context, tenant string, rows []sealedOne)
 	return out, nil
 }
 
-// sealText seals free text that stands by itself, in a row of its own.
-func (v *Vault) sealText(ctx context.Context, tenant string, binding, text []byte) ([]byte, error) {
-	item := seal.Item{Binding: binding, Text: text}
-	values, err := seal.Seal(ctx, v.cfg.Keys, tenant, []seal.Item{item})
-	if err != nil {
-		return nil, fmt.Errorf("sealing a row: %w", err)
-	}
-	return values[0], nil
-}
-
 func (t *sealedText) marshal() ([]byte, error) {
 	raw, err := json.Marshal(t)
 	if err != nil {

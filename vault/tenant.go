@@ -10,6 +10,7 @@ import (
 	"muniment/vault/access"
 	"muniment/vault/invalid"
 	"muniment/vault/people"
+	"muniment/vault/seal"
 )
 
 // DefaultTenant is the tenant of the embedded default.
@@ -113,7 +114,7 @@ func (v *Vault) newIndexKey(ctx context.Context, tenant string) (journal.ID, jou
 	if _, err := io.ReadFull(v.cfg.Rand, key); err != nil {
 		return id, journal.Row{}, fmt.Errorf("drawing an index key: %w", err)
 	}
-	value, err := v.sealText(ctx, tenant, bindIndexKey(tenant, v.cfg.Journal.ID(), id), key)
+	value, err := seal.Text(ctx, v.cfg.Keys, tenant, bindIndexKey(tenant, v.cfg.Journal.ID(), id), key)
 	return id, journal.Row{Key: sealedKey(sealedIndexKey, id), Value: value}, err
 }
 

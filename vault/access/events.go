@@ -153,5 +153,12 @@ type ContradictedData struct {
 // ConsultedData says that the actor was given bodies of the tenant's events, or told of its principals, within this
 // hour. It is quiet.
 type ConsultedData struct {
-	What string `json:"what"` // "feed", "history" or "principals"
+	What string `json:"what"` // ConsultedFeed, ConsultedHistory or ConsultedPrincipals
 }
+
+// The values of ConsultedData.What.
+const (
+	ConsultedFeed       = "feed"
+	ConsultedHistory    = "history"
+	ConsultedPrincipals = "principals"
+)

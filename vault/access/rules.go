@@ -267,9 +267,9 @@ func consultedRule(c *Case) error {
 	switch {
 	case err != nil:
 		return err
-	case d.What == "history":
+	case d.What == ConsultedHistory:
 		return NeedsSomewhere(History)(c)
-	case d.What == "principals":
+	case d.What == ConsultedPrincipals:
 		return Needs(ViewUsers)(c)
 	}
 	return Needs(Feed)(c)

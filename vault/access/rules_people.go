@@ -20,16 +20,16 @@ func peopleRules() Rules {
 		string(FoundingStopped):  Either(Needs(ManageUsers), Needs(ApproveGrants)),
 		string(TenantFounded):    founderRule,
 		string(PrincipalCreated): createdRule,
-		string(PrincipalNamed): Either(All(Needs(ManageUsers), noFounder(named)),
+		string(PrincipalNamed): Either(All(Needs(ManageUsers), noFounder[PrincipalNamedData]),
 			Either(namesItself, By("", OperatorActor))),
 		string(CodeIssued):     Either(All(Needs(ManageUsers), codesRule), toFounder),
-		string(KeyAdded):       All(addedRule, ownTenant(addedTo)),
-		string(KeyRevoked):     All(Needs(ManageUsers), noFounder(revokedOf), notOneself(revokedOf)),
-		string(GrantsGiven):    All(Needs(ManageUsers), onTrial, noFounder(grantsGivenTo), givenRule),
-		string(GrantsProposed): All(Needs(ManageUsers), noFounder(proposedFor), proposedRule),
+		string(KeyAdded):       All(addedRule, ownTenant[KeyAddedData]),
+		string(KeyRevoked):     All(Needs(ManageUsers), noFounder[KeyRevokedData], notOneself[KeyRevokedData]),
+		string(GrantsGiven):    All(Needs(ManageUsers), onTrial, noFounder[GrantsGivenData], givenRule),
+		string(GrantsProposed): All(Needs(ManageUsers), noFounder[GrantsProposedData], proposedRule),
 		string(GrantsApproved): All(Needs(ApproveGrants), approvedRule),
 		string(GrantsDeclined): Either(Needs(ManageUsers), Needs(ApproveGrants)),
-		string(GrantsRevoked):  All(Needs(ManageUsers), noFounder(grantsRevokedOf), notOneself(grantsRevokedOf)),
+		string(GrantsRevoked):  All(Needs(ManageUsers), noFounder[GrantsRevokedData], notOneself[GrantsRevokedData]),
 	}
 }
 
@@ -110,7 +110,7 @@ func toFounder(c *Case) error {
 	if c.Actor != BootstrapActor && c.Actor != OperatorActor {
 		return errWorker
 	}
-	id, err := coded(c)
+	id, err := about[CodeIssuedData](c)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func addedRule(c *Case) error {
 		return err
 	}
 	if !d.Claimed {
-		return Either(All(Needs(ManageUsers), onTrial, noFounder(addedTo)), AtBeginning)(c)
+		return Either(All(Needs(ManageUsers), onTrial, noFounder[KeyAddedData]), AtBeginning)(c)
 	}
 	p, known, err := c.cache.get(c, d.Principal)
 	if err != nil {
@@ -312,40 +312,39 @@ func sameGrants(one, other []Grant) bool {
 var errNotOurs = errors.New("it is about a principal that the tenant does not have")
 
 // ownTenant is the rule that a principal is of the event's tenant.
-func ownTenant(of func(*Case) (journal.ID, error)) Rule {
-	return func(c *Case) error {
-		id, err := of(c)
-		if err != nil {
-			return err
-		}
-		p, known, err := c.cache.get(c, id)
-		if err == nil && (!known || p.Tenant != c.Tenant) {
-			err = errNotOurs
-		}
+func ownTenant[D subject](c *Case) error {
+	id, err := about[D](c)
+	if err != nil {
 		return err
 	}
+	p, known, err := c.cache.get(c, id)
+	if err == nil && (!known || p.Tenant != c.Tenant) {
+		err = errNotOurs
+	}
+	return err
 }
 
 // noFounder is the rule that a principal is of the event's tenant, and founds nothing: nobody prepares the power of
 // founders before they have it.
-func noFounder(of func(*Case) (journal.ID, error)) Rule {
-	return All(ownTenant(of), func(c *Case) error {
-		id, err := of(c)
-		if err != nil {
-			return err
-		}
-		row, err := c.tenancy()
-		if err == nil && row.Founding.has(id) {
-			err = errors.New("it is about somebody who founds the tenant")
-		}
+func noFounder[D subject](c *Case) error {
+	id, err := about[D](c)
+	if err == nil {
+		err = ownTenant[D](c)
+	}
+	if err != nil {
 		return err
-	})
+	}
+	row, err := c.tenancy()
+	if err == nil && row.Founding.has(id) {
+		err = errors.New("it is about somebody who founds the tenant")
+	}
+	return err
 }
 
 // codesRule: an administrator issues codes to everybody but founders, who have theirs from the founding itself: the two
 // codes of a trial's founding come before anybody has claimed.
 func codesRule(c *Case) error {
-	id, err := coded(c)
+	id, err := about[CodeIssuedData](c)
 	if err != nil {
 		return err
 	}
@@ -354,7 +353,7 @@ func codesRule(c *Case) error {
 		err = errors.New("its actor gives a code to itself")
 	}
 	if err != nil || !row.Founding.has(id) {
-		return errors.Join(err, ownTenant(coded)(c))
+		return errors.Join(err, ownTenant[CodeIssuedData](c))
 	}
 	p, known, err := c.cache.get(c, id)
 	if err == nil && (!known || !p.Created.Equal(c.At) || p.Code != nil) {
@@ -363,48 +362,28 @@ func codesRule(c *Case) error {
 	return err
 }
 
-func grantsGivenTo(c *Case) (journal.ID, error) {
-	d, err := ReadData[GrantsGivenData](c)
-	return d.Principal, err
-}
-
-func proposedFor(c *Case) (journal.ID, error) {
-	d, err := ReadData[GrantsProposedData](c)
-	return d.Principal, err
-}
-
-func addedTo(c *Case) (journal.ID, error) {
-	d, err := ReadData[KeyAddedData](c)
-	return d.Principal, err
-}
-
-func revokedOf(c *Case) (journal.ID, error) {
-	d, err := ReadData[KeyRevokedData](c)
-	return d.Principal, err
-}
-
-func coded(c *Case) (journal.ID, error) {
-	d, err := ReadData[CodeIssuedData](c)
-	return d.Principal, err
-}
-
-func named(c *Case) (journal.ID, error) {
-	d, err := ReadData[PrincipalNamedData](c)
-	return d.Principal, err
-}
-
-func grantsRevokedOf(c *Case) (journal.ID, error) {
-	d, err := ReadData[GrantsRevokedData](c)
-	return d.Principal, err
-}
-
 // notOneself is the rule that nobody revokes what they have themselves.
-func notOneself(of func(*Case) (journal.ID, error)) Rule {
-	return func(c *Case) error {
-		id, err := of(c)
-		if err == nil && id.String() == c.Actor {
-			err = errors.New("its actor revokes its own API key, or its own grants")
-		}
-		return err
+func notOneself[D subject](c *Case) error {
+	id, err := about[D](c)
+	if err == nil && id.String() == c.Actor {
+		err = errors.New("its actor revokes its own API key, or its own grants")
 	}
+	return err
 }
+
+// subject is the data of an event that is about one principal.
+type subject interface{ about() journal.ID }
+
+// about is the principal that an event is about.
+func about[D subject](c *Case) (journal.ID, error) {
+	d, err := ReadData[D](c)
+	return d.about(), err
+}
+
+func (d PrincipalNamedData) about() journal.ID { return d.Principal }
+func (d CodeIssuedData) about() journal.ID     { return d.Principal }
+func (d KeyAddedData) about() journal.ID       { return d.Principal }
+func (d KeyRevokedData) about() journal.ID     { return d.Principal }
+func (d GrantsGivenData) about() journal.ID    { return d.Principal }
+func (d GrantsProposedData) about() journal.ID { return d.Principal }
+func (d GrantsRevokedData) about() journal.ID  { return d.Principal }

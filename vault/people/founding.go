@@ -225,7 +225,7 @@ func (p *People) Recover(ctx context.Context, tenant, administrator, approver st
 		if err != nil {
 			return journal.Change{}, err
 		}
-		notBefore := settled(view).Add(wait)
+		notBefore := view.Settled().Add(wait)
 		change := two.change(view.Now(), &notBefore)
 		return change, rekey.Current(view, tenant, change.Sealed...)
 	})

@@ -95,7 +95,7 @@ func (p *People) ProposeGrants(ctx context.Context, who access.Who, principal jo
 		if tenancy.Trial {
 			before := s.Grants
 			s.Grants = access.Union(before, further)
-			out = grantProposal(s, settled(view))
+			out = grantProposal(s, view.Settled())
 			out.Before = before
 			if len(further) == 0 {
 				return journal.Change{}, nil
@@ -108,13 +108,13 @@ func (p *People) ProposeGrants(ctx context.Context, who access.Who, principal jo
 			return journal.Change{}, &invalid.Field{Name: "grants",
 				Reason: "are nothing that the principal does not have, and none of its keys waits for an approval"}
 		}
-		if p := s.Proposed; p != nil && settled(view).Before(p.Lapses) && p.Proposer == who.Actor().ID &&
+		if p := s.Proposed; p != nil && view.Settled().Before(p.Lapses) && p.Proposer == who.Actor().ID &&
 			slices.Equal(p.Grants, further) {
-			out = grantProposal(s, settled(view))
+			out = grantProposal(s, view.Settled())
 			return journal.Change{}, nil
 		}
 		var event journal.Event
-		out, event = propose(who, s, id, further, settled(view))
+		out, event = propose(who, s, id, further, view.Settled())
 		return journal.Change{Events: []journal.Event{event}}, nil
 	})
 	if err == nil {
@@ -173,7 +173,7 @@ func (p *People) proposal(view journal.View, tenant string, id journal.ID) (acce
 	if s.Approved == id { // whatever else is proposed since
 		s.Proposed = nil
 	}
-	return s, grantProposal(s, settled(view)), nil
+	return s, grantProposal(s, view.Settled()), nil
 }
 
 // approvable says whether who may approve a proposal as it is now.
@@ -182,7 +182,7 @@ func (p *People) approvable(view journal.View, who access.Who, s access.Standing
 		access.ManageUsers,
 		access.ApproveGrants)
 	if err == nil {
-		_, err = grantTerms.Approve(open.Proposal, state, who.Actor().ID, settled(view))
+		_, err = grantTerms.Approve(open.Proposal, state, who.Actor().ID, view.Settled())
 	}
 	switch {
 	case err != nil:
@@ -238,7 +238,7 @@ func eitherAct(guard *access.Guard, one, other access.Action) error {
 // principals were created; access.ViewUsers is needed.
 func (p *People) GrantProposals(ctx context.Context, who access.Who) ([]GrantProposal, error) {
 	var standings []access.Standing
-	err := p.cfg.Door.Consult(ctx, who, consulted, viewsUsers)
+	err := p.cfg.Door.Consult(ctx, who, access.ConsultedPrincipals, viewsUsers)
 	var now time.Time
 	if err == nil {
 		now, err = p.cfg.Journal.Settled(ctx)

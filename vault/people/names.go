@@ -61,7 +61,7 @@ func (p *People) sealName(ctx context.Context, tenant string, principal journal.
 	if err != nil {
 		return sealedName{}, err
 	}
-	value, err := p.seal(ctx, tenant, bindName(tenant, principal, id), []byte(name))
+	value, err := seal.Text(ctx, p.cfg.Keys, tenant, bindName(tenant, principal, id), []byte(name))
 	row := journal.Row{Key: access.NameRow(id), Value: value}
 	return sealedName{principal: principal, id: id, row: row}, err
 }
@@ -148,7 +148,7 @@ func (p *People) Names(ctx context.Context, who access.Who, actors []string) (ma
 		return nil
 	})
 	if err == nil && len(standings) > 0 {
-		err = p.cfg.Door.Consult(ctx, who, consulted, viewsUsers)
+		err = p.cfg.Door.Consult(ctx, who, access.ConsultedPrincipals, viewsUsers)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the names of principals: %w", err)

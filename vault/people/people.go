@@ -3,16 +3,13 @@
 package people
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 
 	"muniment/anchor/journal"
 	"muniment/vault/access"
 	"muniment/vault/keys"
-	"muniment/vault/seal"
 )
 
 // The sentinels of wrong requests. Besides these the methods of People return, wrapped, those of packages access,
@@ -33,9 +30,6 @@ var (
 	// ErrNoKey says that the person whom a proposal is about has not claimed a key yet: there is none to approve.
 	ErrNoKey = errors.New("the person has not claimed an API key yet")
 )
-
-// consulted is the value of access.ConsultedData.What for who reads about principals.
-const consulted = "principals"
 
 // Config is what People needs. Every field is required.
 type Config struct {
@@ -61,13 +55,4 @@ func New(cfg Config) (*People, error) {
 	}
 	cfg.Keys = keys.ForJournal(cfg.Keys, cfg.Journal.ID())
 	return &People{cfg}, nil
-}
-
-// seal seals a text in a row of its own.
-func (p *People) seal(ctx context.Context, tenant string, binding, text []byte) ([]byte, error) {
-	values, err := seal.Seal(ctx, p.cfg.Keys, tenant, []seal.Item{{Binding: binding, Text: text}})
-	if err != nil {
-		return nil, fmt.Errorf("sealing a name: %w", err)
-	}
-	return values[0], nil
 }

@@ -156,7 +156,7 @@ func (p *People) createPrincipal(ctx context.Context, who access.Who, in NewPrin
 		}
 		if len(in.Grants) > 0 {
 			s := access.Standing{Who: access.Who{Tenant: who.Tenant, Principal: id}, Name: name.id}
-			open, event := propose(who, s, proposal, in.Grants, settled(view))
+			open, event := propose(who, s, proposal, in.Grants, view.Settled())
 			open.Name, out.Proposal = in.Name, &open
 			events = append(events, event)
 		}
@@ -237,7 +237,7 @@ func (p *People) PrincipalByID(ctx context.Context, who access.Who, id journal.I
 
 // standings are those of all principals of who's tenant at a time, or now if it is zero.
 func (p *People) standings(ctx context.Context, who access.Who, at time.Time) (all []access.Standing, err error) {
-	if err := p.cfg.Door.Consult(ctx, who, consulted, viewsUsers); err != nil {
+	if err := p.cfg.Door.Consult(ctx, who, access.ConsultedPrincipals, viewsUsers); err != nil {
 		return nil, err
 	}
 	err = p.cfg.Journal.View(ctx, func(r journal.Reader) (err error) {
@@ -356,6 +356,3 @@ func (p *People) known(view journal.View, guard *access.Guard, id journal.ID) (a
 	}
 	return s, err
 }
-
-// settled is the time that proposals wait and lapse by.
-func settled(view journal.View) time.Time { return view.Settled() }

@@ -42,6 +42,15 @@ type Item struct {
 	Text         []byte      // whatever must be erasable
 }
 
+// Text seals free text that stands by itself, in a row of its own.
+func Text(ctx context.Context, svc keys.Service, tenant string, binding, text []byte) ([]byte, error) {
+	values, err := Seal(ctx, svc, tenant, []Item{{Binding: binding, Text: text}})
+	if err != nil {
+		return nil, fmt.Errorf("sealing a row: %w", err)
+	}
+	return values[0], nil
+}
+
 // Seal seals each item for the tenant, in order, under a fresh row key each. It makes one call to the key service,
 // whose errors it wraps; all or none.
 func Seal(ctx context.Context, svc keys.Service, tenant string, items []Item) ([][]byte, error) {
